@@ -1,0 +1,142 @@
+// Package align turns one archive into one profile's curve: it joins what
+// package episode reads with what package fit computes. The batch fit and the
+// workers both go through it, so both get the same numbers.
+package align
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+)
+
+// A Fitter aligns episodes as a spec says, within limits. It is safe for
+// concurrent use.
+type Fitter struct {
+	Spec   *fit.Spec
+	Limits episode.Limits
+}
+
+// Generation is the id of what this fitter computes at an epoch.
+func (f *Fitter) Generation(epoch uint64) fit.Generation { return f.Spec.Generation(f.Limits, epoch) }
+
+// An Alignment is one episode's curve with what it is made of.
+type Alignment struct {
+	Episode *episode.Episode
+	Slices  [5]fit.Slice
+	Curve   fit.Curve // in the channel's raw unit, NaN for a gap
+}
+
+// Read reads an archive to its end and aligns one channel of it. Errors are
+// those of episode.Read.
+func (f *Fitter) Read(r io.Reader, channel episode.ChannelName) (*Alignment, error) {
+	e, err := episode.Read(r, []episode.ChannelName{channel}, f.Limits)
+	if err != nil {
+		return nil, err
+	}
+	w := walk(e)
+	return &Alignment{
+		Episode: e,
+		Slices:  f.Spec.Points.Slices(w),
+		Curve:   fit.Align(f.Spec.Points, f.Spec.Resample, w, series(&e.Channels[0], f.Spec.Resample)),
+	}, nil
+}
+
+// walk finds the moments that the slices hang on.
+func walk(e *episode.Episode) fit.Walk {
+	w := fit.Walk{
+		Armed: math.NaN(), Infecting: math.NaN(), Running: math.NaN(),
+		RunningEnd: math.NaN(), DormantEnd: math.NaN(), Duration: e.Duration,
+	}
+	first := func(at *float64, s episode.Segment) {
+		if math.IsNaN(*at) {
+			*at = s.Start
+		}
+	}
+	for _, s := range e.Segments() {
+		switch s.Phase {
+		case episode.PhaseArmed:
+			first(&w.Armed, s)
+		case episode.PhaseInfecting:
+			first(&w.Infecting, s)
+		case episode.PhaseRunning:
+			first(&w.Running, s)
+			w.RunningEnd = s.End
+		case episode.PhaseDormant:
+			w.DormantEnd = s.End
+		}
+	}
+	return w
+}
+
+// series is what a channel is resampled from: the mean of a counter is that of
+// its counts, all else that of its points.
+func series(c *episode.Channel, r fit.Resample) fit.Series {
+	if r == fit.Mean && c.Counter {
+		return fit.Series{T: c.CountTimes, V: c.Counts, Counts: true}
+	}
+	return fit.Series{T: c.Times, V: c.Values}
+}
+
+// Entry opens an episode's archive in the store and returns its entry for a
+// channel: a curve, or the reason why there is none. Seq is left to the caller.
+//
+// An error says nothing of the episode: the store has no such archive
+// (episode.ErrNotFound, which may pass), does not answer, or ctx ended.
+func (f *Fitter) Entry(ctx context.Context, store episode.Store, ref episode.Ref, channel episode.ChannelName) (fit.Entry, error) {
+	entry := fit.Entry{Host: string(ref.Host), Episode: string(ref.ID)}
+	archive, err := store.Open(ctx, ref)
+	if err != nil {
+		return entry, fmt.Errorf("open the archive of %s: %w", ref, err)
+	}
+	defer archive.Close()
+	a, err := f.Read(&reader{ctx, archive}, channel)
+	if err == nil {
+		entry.State, entry.Curve = fit.StateCurve, a.Curve
+		return entry, nil
+	}
+	reason, ok := ReasonOf(err)
+	if !ok {
+		return entry, fmt.Errorf("read the archive of %s: %w", ref, err)
+	}
+	return Without(ref, reason, err.Error()), nil
+}
+
+// Without is the entry of an episode that gave no curve.
+func Without(ref episode.Ref, reason fit.Reason, detail string) fit.Entry {
+	return fit.Entry{Host: string(ref.Host), Episode: string(ref.ID), State: fit.StateReason, Reason: reason, Detail: detail}
+}
+
+// ReasonOf names why an archive gave no curve; false where err says nothing of
+// the archive, but of the store or the reading.
+func ReasonOf(err error) (fit.Reason, bool) {
+	var unusable *episode.UnusableError
+	switch {
+	case errors.As(err, &unusable):
+		return fit.Reason(unusable.Reason), true
+	case errors.Is(err, episode.ErrCorrupt):
+		return fit.ReasonCorrupt, true
+	case errors.Is(err, episode.ErrTooLarge):
+		return fit.ReasonTooLarge, true
+	case errors.Is(err, episode.ErrNotFound):
+		return fit.ReasonMissing, true
+	}
+	return "", false
+}
+
+// reader ends with its context.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.r.Read(p)
+}

@@ -1,0 +1,185 @@
+// Package batch fits the envelopes of a whole store at once. It is the same
+// function as the stream: the same curves (package align) go into the same
+// sample (fit.Sample), so both give the same envelopes, bit for bit.
+package batch
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/roster"
+)
+
+// Config says what is fitted and how.
+type Config struct {
+	Spec *fit.Spec
+	// Limits of what reading one archive may cost; zeros are defaults.
+	Limits episode.Limits
+	// Sampler chooses the episodes; empty means BottomK.
+	Sampler Sampler
+	// Concurrency is how many archives are read at once; 0 means the cores. It
+	// never changes the result.
+	Concurrency int
+	// Progress, where set, is called after each archive, one call at a time.
+	Progress func(Progress)
+}
+
+// Progress is how far a fit has got, over all profiles.
+type Progress struct {
+	Read int // rows that were dealt with
+	Used int // of these, those that gave a curve
+	Open int // rows that are needed yet, if all of them give a curve
+}
+
+// A Fitted is one profile's result.
+type Fitted struct {
+	Profile  fit.Profile
+	Envelope fit.Envelope
+	// Read is how many archives were asked for. It is at least
+	// Envelope.Attempted, and as little as the sample needs.
+	Read int
+}
+
+// Fit fits the profiles of the spec from what the roster accepts, and returns
+// them in the spec's order. The roster's ranks must be of the spec's seed.
+//
+// An archive that is missing, corrupt, too large or unusable counts as
+// attempted. Where the store does not answer the fit ends with an error: a
+// result that depends on the weather is none.
+func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster) ([]Fitted, error) {
+	f := &fitter{
+		Fitter: align.Fitter{Spec: cfg.Spec, Limits: cfg.Limits},
+		store:  store, roster: r, progress: cfg.Progress,
+	}
+	for _, p := range cfg.Spec.Profiles {
+		channel, err := episode.ParseChannelName(p.Channel)
+		if err != nil {
+			return nil, fmt.Errorf("profile %s: %w", p.Name, err)
+		}
+		f.channels = append(f.channels, channel)
+		switch cfg.Sampler {
+		case BottomK, "":
+			f.draws = append(f.draws, newBottomK(cfg.Spec, r, p.Name))
+		case Numpy:
+			f.draws = append(f.draws, newNumpy(cfg.Spec, r, p.Name))
+		default:
+			return nil, fmt.Errorf("fit: unknown sampler %q", cfg.Sampler)
+		}
+	}
+	if err := f.run(ctx, concurrency(cfg.Concurrency)); err != nil {
+		return nil, err
+	}
+	fitted := make([]Fitted, len(f.draws))
+	for i, d := range f.draws {
+		read, _, _ := d.standing()
+		fitted[i] = Fitted{Profile: cfg.Spec.Profiles[i], Envelope: d.envelope(), Read: read}
+	}
+	return fitted, nil
+}
+
+func concurrency(n int) int {
+	if n < 1 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return n
+}
+
+// Table returns the rows of attack_profiles_v1.parquet: the profiles that had a
+// usable episode.
+func Table(fitted []Fitted) []dataset.AttackProfile {
+	var rows []dataset.AttackProfile
+	for _, f := range fitted {
+		if f.Envelope.Used > 0 {
+			rows = append(rows, dataset.NewAttackProfile(f.Profile, f.Envelope))
+		}
+	}
+	return rows
+}
+
+// A fitter reads for all profiles at once.
+type fitter struct {
+	align.Fitter
+	store    episode.Store
+	roster   *roster.Roster
+	channels []episode.ChannelName // by profile
+	draws    []draw                // by profile
+	progress func(Progress)
+}
+
+// An outcome is what became of one row.
+type outcome struct {
+	profile int
+	row     roster.Row
+	entry   fit.Entry
+	err     error
+}
+
+// run reads until no draw needs more. It has at most atOnce archives open, and
+// fills what one profile leaves free, while it waits, with those of the next.
+func (f *fitter) run(ctx context.Context, atOnce int) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	outcomes := make(chan outcome, atOnce)
+	inHand := 0
+	for {
+		for inHand < atOnce && ctx.Err() == nil {
+			profile, row, ok := f.next()
+			if !ok {
+				break
+			}
+			inHand++
+			go func() { outcomes <- f.read(ctx, profile, row) }()
+		}
+		if inHand == 0 {
+			return context.Cause(ctx)
+		}
+		o := <-outcomes
+		inHand--
+		if o.err != nil {
+			cancel(o.err) // what else is in hand ends soon, and is waited for
+			continue
+		}
+		f.draws[o.profile].put(o.row, o.entry)
+		f.report()
+	}
+}
+
+func (f *fitter) next() (profile int, row roster.Row, ok bool) {
+	for i, d := range f.draws {
+		if row, ok := d.next(); ok {
+			return i, row, true
+		}
+	}
+	return 0, 0, false
+}
+
+func (f *fitter) read(ctx context.Context, profile int, row roster.Row) outcome {
+	o := outcome{profile: profile, row: row}
+	ref, ok := f.roster.Ref(row)
+	if !ok { // it names no file, so there is none
+		o.entry = align.Without(ref, fit.ReasonMissing, "the row's ids are not well-formed")
+		return o
+	}
+	o.entry, o.err = f.Entry(ctx, f.store, ref, f.channels[profile])
+	if reason, about := align.ReasonOf(o.err); about {
+		o.entry, o.err = align.Without(ref, reason, o.err.Error()), nil
+	}
+	return o
+}
+
+func (f *fitter) report() {
+	if f.progress == nil {
+		return
+	}
+	var p Progress
+	for _, d := range f.draws {
+		read, used, open := d.standing()
+		p.Read, p.Used, p.Open = p.Read+read, p.Used+used, p.Open+open
+	}
+	f.progress(p)
+}

@@ -1,0 +1,227 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/fit"
+)
+
+// ErrConflict says that a compare-and-set lost: somebody else wrote since the
+// revision that was given. Read again and decide anew.
+var ErrConflict = errors.New("somebody else wrote first")
+
+// Curves is a generation's part of the curves bucket with this service's view
+// of it. It is safe for concurrent use.
+type Curves struct {
+	bus  *Bus
+	gen  fit.Generation
+	spec *fit.Spec
+	view *view[*samples]
+	from *watch[*samples]
+}
+
+// samples is what the view folds entries into.
+type samples struct {
+	byProfile map[fit.ProfileName]*fit.Sample
+	revisions map[curveID]uint64
+}
+
+type curveID struct {
+	profile fit.ProfileName
+	rank    fit.Rank
+}
+
+// OpenCurves returns when the view's first snapshot is whole. Run must follow.
+func (b *Bus) OpenCurves(ctx context.Context, gen fit.Generation, spec *fit.Spec) (*Curves, error) {
+	c := &Curves{bus: b, gen: gen, spec: spec}
+	var err error
+	c.view, c.from, err = newView(ctx, b, CurvesBucket, string(gen)+".>", c.fresh, c.fold)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Run keeps the view up to date until ctx ends.
+func (c *Curves) Run(ctx context.Context) error { return c.view.run(ctx, c.from) }
+
+func (c *Curves) fresh() *samples {
+	s := &samples{byProfile: map[fit.ProfileName]*fit.Sample{}, revisions: map[curveID]uint64{}}
+	for _, p := range c.spec.Profiles {
+		s.byProfile[p.Name] = fit.NewSample(c.spec.Target)
+	}
+	return s
+}
+
+// fold takes one entry in. What can't be an entry of ours was written by
+// somebody else: it counts as nothing, but its revision is what the next
+// compare-and-set must beat.
+func (c *Curves) fold(s *samples, e jetstream.KeyValueEntry) {
+	id, err := parseCurveKey(e.Key())
+	sample := s.byProfile[id.profile]
+	if err != nil || sample == nil {
+		c.bus.log.Warn("ignore a key in bucket curves", "key", e.Key())
+		return
+	}
+	s.revisions[id] = e.Revision()
+	if e.Operation() != jetstream.KeyValuePut {
+		return
+	}
+	entry, err := c.decode(e.Value())
+	if err != nil {
+		c.bus.log.Warn("ignore an entry in bucket curves", "key", e.Key(), "err", err)
+		return
+	}
+	sample.Put(id.rank, entry)
+}
+
+func (c *Curves) decode(data []byte) (fit.Entry, error) {
+	entry, err := fit.DecodeEntry(data)
+	if err != nil {
+		return fit.Entry{}, err
+	}
+	if err := entry.Validate(c.spec.Points.Total()); err != nil {
+		return fit.Entry{}, err
+	}
+	return entry, nil
+}
+
+func (id curveID) key(gen fit.Generation) string {
+	return string(gen) + "." + string(id.profile) + "." + id.rank.String()
+}
+
+func parseCurveKey(key string) (curveID, error) {
+	parts := strings.Split(key, ".")
+	if len(parts) != 3 {
+		return curveID{}, fmt.Errorf("key %q is not <generation>.<profile>.<rank>", key)
+	}
+	rank, err := fit.ParseRank(parts[2])
+	return curveID{fit.ProfileName(parts[1]), rank}, err
+}
+
+// Needed tells whether an episode of this rank may matter. False is for ever:
+// the threshold only falls, and a view that lags has a higher one.
+func (c *Curves) Needed(p fit.ProfileName, r fit.Rank) bool {
+	c.view.mu.RLock()
+	defer c.view.mu.RUnlock()
+	s := c.view.state.byProfile[p]
+	return s == nil || s.Needed(r)
+}
+
+// An Entry is an episode's entry with the revision to write against. Rev is 0
+// where there was never one; Found tells whether there is one now.
+type Entry struct {
+	fit.Entry
+	Found bool
+	Rev   uint64
+}
+
+// Seen returns the entry as the view has it: the present or a past one.
+func (c *Curves) Seen(p fit.ProfileName, r fit.Rank) Entry {
+	c.view.mu.RLock()
+	defer c.view.mu.RUnlock()
+	var e Entry
+	if s := c.view.state.byProfile[p]; s != nil {
+		e.Entry, e.Found = s.Get(r)
+	}
+	e.Rev = c.view.state.revisions[curveID{p, r}]
+	return e
+}
+
+// Read asks the bucket for the entry, after a conflict. A server that lags may
+// answer; the next Put then loses again.
+func (c *Curves) Read(ctx context.Context, p fit.ProfileName, r fit.Rank) (Entry, error) {
+	id := curveID{p, r}
+	v, err := c.bus.last(ctx, bucketStream(CurvesBucket), keySubject(CurvesBucket, id.key(c.gen)))
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{Rev: v.rev}
+	if v.live {
+		if e.Entry, err = c.decode(v.data); err == nil {
+			e.Found = true
+		}
+	}
+	return e, nil
+}
+
+// Put writes an entry if the key's revision is still rev. acceptedAt travels
+// beside it for measuring and may be zero.
+func (c *Curves) Put(ctx context.Context, p fit.ProfileName, r fit.Rank, entry fit.Entry, rev uint64, acceptedAt time.Time) error {
+	data, err := fit.EncodeEntry(entry)
+	if err != nil {
+		return fmt.Errorf("encode entry %s/%s: %w", entry.Host, entry.Episode, err)
+	}
+	var header nats.Header
+	if !acceptedAt.IsZero() {
+		header = nats.Header{headerAcceptedAt: {acceptedAt.UTC().Format(time.RFC3339Nano)}}
+	}
+	id := curveID{p, r}
+	_, err = c.bus.swap(ctx, keySubject(CurvesBucket, id.key(c.gen)), data, rev, header)
+	if isConflict(err) {
+		return fmt.Errorf("put entry %s/%s: %w", entry.Host, entry.Episode, ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("put entry %s/%s: %w", entry.Host, entry.Episode, err)
+	}
+	return nil
+}
+
+// Reached waits until the view has seen a sequence that the caller was handed,
+// for at most limit; ErrLagging then.
+func (c *Curves) Reached(ctx context.Context, seq uint64, limit time.Duration) error {
+	return c.view.reached(ctx, seq, limit)
+}
+
+// Check returns ErrNewLife where the bucket is not the one that the view is of.
+func (c *Curves) Check(ctx context.Context) error { return c.view.check(ctx) }
+
+// A Standing is what the view says of one profile at one moment.
+type Standing struct {
+	Envelope fit.Envelope
+	AsOf     AsOf
+	// Short says that retractions have used up the slack: the sample below the
+	// threshold can't be full, though episodes beyond it were skipped. The
+	// envelope is not that of the whole log then; a new epoch is due.
+	Short bool
+}
+
+// Standing computes a profile's envelope from the view.
+func (c *Curves) Standing(p fit.ProfileName) (Standing, error) {
+	c.view.mu.Lock() // a sample keeps its answers, so asking writes
+	defer c.view.mu.Unlock()
+	s := c.view.state.byProfile[p]
+	if s == nil {
+		return Standing{}, fmt.Errorf("generation %s has no profile %q", c.gen, p)
+	}
+	return Standing{
+		Envelope: s.Envelope(c.spec.Points.Total()),
+		AsOf:     AsOf{Life: c.view.life, Seq: c.view.seq},
+		Short:    s.Short(),
+	}, nil
+}
+
+// Digest returns the digest of a profile's sample, cheaper than Standing.
+func (c *Curves) Digest(p fit.ProfileName) fit.Digest {
+	c.view.mu.Lock() // a sample keeps its answers, so asking writes
+	defer c.view.mu.Unlock()
+	return c.view.state.byProfile[p].Digest()
+}
+
+// Sizes returns how many episodes of a profile are used, attempted and kept.
+func (c *Curves) Sizes(p fit.ProfileName) (used, attempted, kept int) {
+	c.view.mu.Lock() // a sample keeps its answers, so asking writes
+	defer c.view.mu.Unlock()
+	s := c.view.state.byProfile[p]
+	return s.Used(), s.Attempted(), s.Len()
+}
+
+// Pause waits a moment before reading again after a conflict.
+func (c *Curves) Pause(ctx context.Context) error { return pause(ctx, conflictPause) }

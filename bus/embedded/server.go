@@ -1,0 +1,95 @@
+// Package embedded runs a NATS server with JetStream inside this process. It is
+// the only package that imports nats-server.
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// Config of an embedded server.
+type Config struct {
+	// Addr is the host:port that clients reach it at. Port 0 takes a free one.
+	// Empty: in-process connections only.
+	Addr string
+	// Dir holds JetStream's files; it must not be shared with another server.
+	Dir string
+}
+
+// A Server is a running server. Shutdown ends it.
+type Server struct{ srv *server.Server }
+
+// startTimeout bounds the wait for the server to take connections; recovering
+// a large store takes its time.
+const startTimeout = time.Minute
+
+// Start starts a server and returns when it takes connections.
+func Start(cfg Config) (*Server, error) {
+	opts := &server.Options{
+		ServerName: "profiles",
+		JetStream:  true,
+		StoreDir:   cfg.Dir,
+		DontListen: cfg.Addr == "",
+		NoSigs:     true,
+		NoLog:      true,
+	}
+	if cfg.Addr != "" {
+		host, port, err := net.SplitHostPort(cfg.Addr)
+		if err != nil {
+			return nil, fmt.Errorf("listen for NATS at %q: %w", cfg.Addr, err)
+		}
+		opts.Host = host
+		if opts.Port, err = strconv.Atoi(port); err != nil {
+			return nil, fmt.Errorf("listen for NATS at %q: the port is no number", cfg.Addr)
+		}
+		if opts.Port == 0 {
+			opts.Port = server.RANDOM_PORT
+		}
+		// The server ends the whole process where its port is taken.
+		probe, err := net.Listen("tcp", cfg.Addr)
+		if err != nil {
+			return nil, fmt.Errorf("listen for NATS: %w", err)
+		}
+		_ = probe.Close()
+	}
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("make the embedded NATS server: %w", err)
+	}
+	go srv.Start()
+	if !srv.ReadyForConnections(startTimeout) {
+		srv.Shutdown()
+		return nil, errors.New("the embedded NATS server did not become ready within " + startTimeout.String())
+	}
+	if !srv.JetStreamEnabled() {
+		srv.Shutdown()
+		return nil, fmt.Errorf("the embedded NATS server has no JetStream: is %s writable and not in use by another?", cfg.Dir)
+	}
+	return &Server{srv: srv}, nil
+}
+
+// InProcess is the client option that connects without a socket.
+func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.srv) }
+
+// URL is where clients reach the server; empty where it does not listen.
+func (s *Server) URL() string { return s.srv.ClientURL() }
+
+// Addr is the host:port that the server listens at; empty where it does not listen.
+func (s *Server) Addr() string {
+	if a := s.srv.Addr(); a != nil {
+		return a.String()
+	}
+	return ""
+}
+
+// Shutdown ends the server and waits for its files to be closed.
+func (s *Server) Shutdown() {
+	s.srv.Shutdown()
+	s.srv.WaitForShutdown()
+}

@@ -1,0 +1,152 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/fit"
+)
+
+// AsOf is how much of the curves stream an envelope is made of: everything up
+// to Seq in that life of it.
+type AsOf struct {
+	Life Life   `json:"life"`
+	Seq  uint64 `json:"seq"`
+}
+
+// An Envelope is a profile's envelope as the envelopes bucket keeps it.
+type Envelope struct {
+	fit.Envelope
+	AsOf      AsOf      `json:"as_of"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	Generation fit.Generation  `json:"-"` // of its key
+	Profile    fit.ProfileName `json:"-"` // of its key
+	Revision   uint64          `json:"-"` // its sequence in the bucket's stream
+	Life       Life            `json:"-"` // of the bucket's stream
+}
+
+func envelopeKey(gen fit.Generation, p fit.ProfileName) string { return string(gen) + "." + string(p) }
+
+// WriteEnvelope stores an envelope unless the one there is later, and reports
+// whether it did. Where the two are of different lives the caller's must be the
+// present one, or the result is ErrNewLife.
+func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.ProfileName, env fit.Envelope, asOf AsOf, now time.Time) (bool, error) {
+	data, err := json.Marshal(Envelope{Envelope: env, AsOf: asOf, UpdatedAt: now.UTC()})
+	if err != nil {
+		return false, fmt.Errorf("encode the envelope of %s: %w", p, err)
+	}
+	subject := keySubject(EnvelopesBucket, envelopeKey(gen, p))
+	for {
+		v, err := b.last(ctx, bucketStream(EnvelopesBucket), subject)
+		if err != nil {
+			return false, err
+		}
+		later, err := b.later(ctx, v, asOf)
+		if later || err != nil {
+			return false, err
+		}
+		_, err = b.swap(ctx, subject, data, v.rev, nil)
+		if err == nil {
+			return true, nil
+		}
+		if !isConflict(err) {
+			return false, fmt.Errorf("write the envelope of %s: %w", p, err)
+		}
+		if err := pause(ctx, conflictPause); err != nil {
+			return false, err
+		}
+	}
+}
+
+// later tells whether the stored envelope must stay: it has seen more than asOf
+// has. One of another life, or from beyond the stream's end, is void.
+func (b *Bus) later(ctx context.Context, v value, asOf AsOf) (bool, error) {
+	var stored Envelope
+	if !v.live || json.Unmarshal(v.data, &stored) != nil {
+		return false, nil // what somebody else wrote there is no envelope
+	}
+	if stored.AsOf.Life == asOf.Life && stored.AsOf.Seq <= asOf.Seq {
+		return false, nil
+	}
+	// Rare: it is void, or we are the ones who lag.
+	life, last, err := b.life(ctx, bucketStream(CurvesBucket))
+	switch {
+	case err != nil:
+		return false, err
+	case life != asOf.Life || last < asOf.Seq:
+		return false, fmt.Errorf("write an envelope as of %s: %w", asOf.Life, ErrNewLife)
+	}
+	return stored.AsOf.Life == asOf.Life && stored.AsOf.Seq <= last, nil
+}
+
+// ReadEnvelope returns the stored envelope, and whether there is one.
+func (b *Bus) ReadEnvelope(ctx context.Context, gen fit.Generation, p fit.ProfileName) (Envelope, bool, error) {
+	v, err := b.last(ctx, bucketStream(EnvelopesBucket), keySubject(EnvelopesBucket, envelopeKey(gen, p)))
+	if err != nil || !v.live {
+		return Envelope{}, false, err
+	}
+	env := Envelope{Generation: gen, Profile: p, Revision: v.rev}
+	if json.Unmarshal(v.data, &env) != nil {
+		return Envelope{}, false, nil
+	}
+	return env, true, nil
+}
+
+// Envelopes is a view of all envelopes of all generations. It is safe for
+// concurrent use.
+type Envelopes struct {
+	view *view[map[string]Envelope]
+	from *watch[map[string]Envelope]
+}
+
+// OpenEnvelopes returns when the view's first snapshot is whole. Run must follow.
+func (b *Bus) OpenEnvelopes(ctx context.Context) (*Envelopes, error) {
+	e := &Envelopes{}
+	var err error
+	fresh := func() map[string]Envelope { return map[string]Envelope{} }
+	e.view, e.from, err = newView(ctx, b, EnvelopesBucket, ">", fresh, func(m map[string]Envelope, kv jetstream.KeyValueEntry) {
+		gen, profile, ok := strings.Cut(kv.Key(), ".")
+		env := Envelope{Generation: fit.Generation(gen), Profile: fit.ProfileName(profile), Revision: kv.Revision()}
+		if !ok || kv.Operation() != jetstream.KeyValuePut || json.Unmarshal(kv.Value(), &env) != nil {
+			delete(m, kv.Key())
+			return
+		}
+		m[kv.Key()] = env
+	})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Run keeps the view up to date until ctx ends.
+func (e *Envelopes) Run(ctx context.Context) error { return e.view.run(ctx, e.from) }
+
+// Check returns ErrNewLife where the bucket is not the one that the view is of.
+func (e *Envelopes) Check(ctx context.Context) error { return e.view.check(ctx) }
+
+// Get returns the envelope as the view has it.
+func (e *Envelopes) Get(gen fit.Generation, p fit.ProfileName) (Envelope, bool) {
+	e.view.mu.RLock()
+	defer e.view.mu.RUnlock()
+	env, ok := e.view.state[envelopeKey(gen, p)]
+	env.Life = e.view.life
+	return env, ok
+}
+
+// All returns a copy of the view, by `<generation>.<profile>`.
+func (e *Envelopes) All() map[string]Envelope {
+	e.view.mu.RLock()
+	defer e.view.mu.RUnlock()
+	return maps.Clone(e.view.state)
+}
+
+// Moved returns a channel that is closed at the next change.
+func (e *Envelopes) Moved() <-chan struct{} { return e.view.changed() }

@@ -1,0 +1,369 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/fit"
+)
+
+// An EpisodeHandler does the work of the align loop. What its methods return
+// decides what becomes of the message, and only this package acknowledges:
+//
+//	nil               done: acknowledged
+//	*Rejection        filed under REJECTED, then terminated
+//	*Later            kept (in progress) and handed to Handle again after the wait
+//	anything else     handed back, to be delivered again after a second
+type EpisodeHandler interface {
+	// Glance is called for each message in order of delivery, must not block,
+	// and reports whether that was all. It must be quick: it runs in the
+	// client's callback.
+	Glance(n Notice) (done bool, err error)
+	// Handle is called for the others by Concurrency goroutines. ctx ends when
+	// the time to drain is over.
+	Handle(ctx context.Context, n Notice) error
+}
+
+// Later keeps a message for another try.
+type Later struct {
+	After time.Duration
+	Err   error // why
+	Count int   // how many tries in a row ended so; the handler's to count
+}
+
+func (l *Later) Error() string { return fmt.Sprintf("again in %s: %v", l.After, l.Err) }
+func (l *Later) Unwrap() error { return l.Err }
+
+// EpisodeOptions tune ConsumeEpisodes.
+type EpisodeOptions struct {
+	Concurrency int           // handlers at once; at least 1
+	AckWait     time.Duration // as given to EnsureConsumers
+	DrainTime   time.Duration // how long work in hand may go on after ctx ends
+}
+
+// marksUntilAlone is how many marks make an episode be read with nothing else
+// beside it, so that its neighbours do not collect marks that are its own.
+const marksUntilAlone = 2
+
+// handBackDelay keeps a message that fails at once from spinning.
+const handBackDelay = time.Second
+
+// ConsumeEpisodes hands the messages of a generation's align consumer to h until
+// ctx ends; it returns nil then. What is in hand is finished or handed back
+// before it returns. Any other return says why consuming can't go on.
+func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt EpisodeOptions, h EpisodeHandler) error {
+	cons, err := b.js.Consumer(ctx, EpisodesStream, AlignConsumer(gen))
+	if err != nil {
+		return fmt.Errorf("open consumer %s: %w", AlignConsumer(gen), err)
+	}
+	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWork()
+	e := &episodes{
+		bus: b, gen: gen, opt: opt, handler: h, work: work,
+		queue:  make(chan *episodeMsg, alignPending),
+		inHand: map[*episodeMsg]struct{}{},
+		failed: make(chan error, 1),
+	}
+	var helpers sync.WaitGroup
+	helpers.Go(e.heartbeat)
+	for range max(1, opt.Concurrency) {
+		e.handlers.Go(e.handle)
+	}
+	stop, err := consume(cons, alignPull, e.receive, e.fail)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-e.failed:
+		}
+		e.stopping.Store(true)
+		stop()
+	}
+	// What waits is handed back by the handlers, which see stopping; what is in
+	// work has DrainTime to end.
+	drain := time.AfterFunc(opt.DrainTime, endWork)
+	defer drain.Stop()
+	e.close()
+	e.handlers.Wait()
+	endWork()
+	helpers.Wait()
+	return err
+}
+
+// consume starts a pull consumer's callbacks and returns what ends them, having
+// run the callback for everything that was delivered.
+func consume(cons jetstream.Consumer, prefetch int, each func(jetstream.Msg), fail func(error)) (func(), error) {
+	cc, err := cons.Consume(each,
+		jetstream.PullMaxMessages(prefetch),
+		jetstream.PullExpiry(10*time.Second),
+		jetstream.PullHeartbeat(2*time.Second),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			switch {
+			case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound),
+				errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrConnectionClosed):
+				fail(err)
+			}
+		}))
+	if err != nil {
+		return nil, fmt.Errorf("consume: %w", err)
+	}
+	return func() {
+		closed := cc.Closed()
+		cc.Drain()
+		select {
+		case <-closed:
+		case <-time.After(requestTimeout): // no connection to drain: nothing more will come
+			cc.Stop()
+		}
+	}, nil
+}
+
+// An episodeMsg is a message in hand that a glance did not settle.
+type episodeMsg struct {
+	msg       jetstream.Msg
+	notice    Notice
+	malformed error       // why notice is empty
+	marked    bool        // a mark of ours stands under attempts
+	again     *time.Timer // set while it waits for another try
+}
+
+// episodes is one running ConsumeEpisodes.
+type episodes struct {
+	bus     *Bus
+	gen     fit.Generation
+	opt     EpisodeOptions
+	handler EpisodeHandler
+	work    context.Context
+
+	queue    chan *episodeMsg
+	failed   chan error
+	stopping atomic.Bool
+	alone    sync.RWMutex // held for writing by an episode that is read alone
+	handlers sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	inHand map[*episodeMsg]struct{}
+}
+
+func (e *episodes) fail(err error) {
+	select {
+	case e.failed <- err:
+	default:
+	}
+}
+
+// receive is the client's callback: it settles what needs no work and queues
+// the rest. It never blocks, or what is prefetched behind it would time out.
+func (e *episodes) receive(msg jetstream.Msg) {
+	if e.stopping.Load() {
+		_ = msg.Nak()
+		return
+	}
+	meta, err := msg.Metadata()
+	if err != nil {
+		e.bus.log.Error("a message without JetStream metadata", "subject", msg.Subject(), "err", err)
+		return
+	}
+	m := &episodeMsg{msg: msg}
+	m.notice, m.malformed = parseNotice(msg.Subject(), msg.Data())
+	m.notice.Seq, m.notice.Deliveries = meta.Sequence.Stream, meta.NumDelivered
+	if m.malformed == nil {
+		if done, err := e.glance(m.notice); done && err == nil {
+			_ = msg.Ack()
+			return
+		}
+	}
+	e.enqueue(m) // filing under REJECTED needs the network, too, so not here
+}
+
+// glance is the handler's, with panics as errors.
+func (e *episodes) glance(n Notice) (done bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			done, err = true, panicked(p)
+		}
+	}()
+	return e.handler.Glance(n)
+}
+
+func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
+
+func (e *episodes) enqueue(m *episodeMsg) {
+	if !e.push(m) {
+		e.handBack(m, 0)
+	}
+}
+
+// push reports whether the queue took m. It is full only where the consumer may
+// hand out more than this package ever asked for.
+func (e *episodes) push(m *episodeMsg) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		delete(e.inHand, m)
+		return false
+	}
+	e.inHand[m] = struct{}{}
+	select {
+	case e.queue <- m:
+		return true
+	default:
+		delete(e.inHand, m)
+		return false
+	}
+}
+
+// close ends the queue and hands back what waits for another try.
+func (e *episodes) close() {
+	var waiting []*episodeMsg
+	e.mu.Lock()
+	e.closed = true
+	close(e.queue)
+	for m := range e.inHand {
+		if m.again != nil && m.again.Stop() {
+			delete(e.inHand, m)
+			waiting = append(waiting, m)
+		}
+	}
+	e.mu.Unlock()
+	for _, m := range waiting {
+		e.handBack(m, 0)
+	}
+}
+
+// handle is one of Concurrency handlers.
+func (e *episodes) handle() {
+	for m := range e.queue {
+		if e.stopping.Load() {
+			e.release(m)
+			e.handBack(m, 0)
+			continue
+		}
+		e.settle(m, e.try(m))
+	}
+}
+
+// try runs the handler once, under the rules for episodes that were tried before.
+func (e *episodes) try(m *episodeMsg) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	if m.malformed != nil {
+		return &Rejection{Reason: "malformed", Detail: m.malformed.Error()}
+	}
+	if done, err := e.handler.Glance(m.notice); done {
+		return err // much may have changed while it waited
+	}
+	if m.notice.Deliveries > 1 && !m.marked {
+		if m.notice.Tries, err = e.bus.markAttempt(e.work, e.gen, m.notice.Seq); err != nil {
+			return err
+		}
+		m.marked = true
+	}
+	if m.notice.Tries >= marksUntilAlone {
+		e.alone.Lock()
+		defer e.alone.Unlock()
+	} else {
+		e.alone.RLock()
+		defer e.alone.RUnlock()
+	}
+	return e.handler.Handle(e.work, m.notice)
+}
+
+// settle does with the message what the handler's answer asks for.
+func (e *episodes) settle(m *episodeMsg, err error) {
+	var later *Later
+	if errors.As(err, &later) {
+		m.notice.Again = later
+		if e.keep(m, later.After) {
+			return
+		}
+	}
+	e.release(m)
+	var rejection *Rejection
+	switch {
+	case err == nil:
+		e.clear(m, 0)
+		_ = m.msg.Ack()
+	case errors.As(err, &rejection):
+		if ferr := e.bus.reject(e.work, m.msg, m.notice.Seq, rejection); ferr != nil {
+			e.bus.log.Warn("reject", "seq", m.notice.Seq, "err", ferr)
+			e.handBack(m, handBackDelay)
+			return
+		}
+		e.clear(m, 0)
+		_ = m.msg.Term()
+	case later != nil || e.stopping.Load():
+		e.handBack(m, 0)
+	default:
+		e.bus.log.Warn("handle an episode", "seq", m.notice.Seq, "host", m.notice.Host, "episode", m.notice.Episode, "err", err)
+		e.handBack(m, handBackDelay)
+	}
+}
+
+// keep queues m again after a while; false where there is no more waiting.
+func (e *episodes) keep(m *episodeMsg, after time.Duration) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || e.stopping.Load() {
+		return false
+	}
+	m.again = time.AfterFunc(after, func() { e.enqueue(m) })
+	return true
+}
+
+func (e *episodes) release(m *episodeMsg) {
+	e.mu.Lock()
+	delete(e.inHand, m)
+	e.mu.Unlock()
+}
+
+// handBack gives the message to whoever asks next.
+func (e *episodes) handBack(m *episodeMsg, delay time.Duration) {
+	e.clear(m, m.notice.Tries)
+	if delay > 0 {
+		_ = m.msg.NakWithDelay(delay)
+	} else {
+		_ = m.msg.Nak()
+	}
+}
+
+// clear removes our mark, since we lived to see how the try ended, and leaves
+// those of others that stay: none of a message that is settled.
+func (e *episodes) clear(m *episodeMsg, stay int) {
+	if !m.marked {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.work), requestTimeout)
+	defer cancel()
+	if err := e.bus.setAttempts(ctx, e.gen, m.notice.Seq, stay); err != nil {
+		e.bus.log.Warn("clear marks", "seq", m.notice.Seq, "err", err)
+	}
+}
+
+// heartbeat tells the server every AckWait/3 that what is in hand is in work.
+func (e *episodes) heartbeat() {
+	tick := time.NewTicker(max(e.opt.AckWait/3, time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-e.work.Done():
+			return
+		}
+		e.mu.Lock()
+		for m := range e.inHand {
+			_ = m.msg.InProgress()
+		}
+		e.mu.Unlock()
+	}
+}

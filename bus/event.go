@@ -1,0 +1,172 @@
+package bus
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cis490/profiles/fit"
+)
+
+// Types of events. The dashboard takes others, too.
+const (
+	TypeAttackProfile = "attack_profile"
+	TypeModelMetric   = "model_metric"
+	TypeModelPerf     = "model_perf"
+)
+
+// An AttackProfile is the event that shows a profile's envelope. Curve is what
+// the Python program sent; the rest stands beside it. Every number of a curve
+// or band is the double value of a float32. docs/MESSAGES.md is its contract.
+type AttackProfile struct {
+	Type  string    `json:"type"`
+	Name  string    `json:"name"`
+	Shape string    `json:"shape"`
+	Curve []float64 `json:"curve"` // median, scaled to 0..1
+
+	P25       []float64 `json:"p25,omitempty"` // in the scale of Curve
+	P75       []float64 `json:"p75,omitempty"`
+	MedianRaw []float64 `json:"median_raw,omitempty"` // in Unit
+	P25Raw    []float64 `json:"p25_raw,omitempty"`
+	P75Raw    []float64 `json:"p75_raw,omitempty"`
+
+	Used      int  `json:"n_used"`
+	Attempted int  `json:"n_attempted"`
+	Target    int  `json:"target,omitempty"`
+	Complete  bool `json:"complete"`
+
+	Phases  []fit.Span `json:"phases,omitempty"`
+	Channel string     `json:"channel,omitempty"`
+	Unit    string     `json:"unit,omitempty"`
+
+	Generation fit.Generation `json:"generation,omitempty"`
+	Digest     fit.Digest     `json:"digest,omitempty"` // of the sample; two events of one digest show the same
+	Order
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+// Order places an event among those of its subject: a later one is never
+// replaced by an earlier one.
+type Order struct {
+	// Revision is the spec's revision and the envelope's.
+	Revision [2]uint64 `json:"revision"`
+	// Epoch stands between the two: a re-read of the log under the same spec.
+	Epoch uint64 `json:"epoch"`
+	// Life is that of the envelopes bucket. Orders of two lives don't compare.
+	Life Life `json:"life,omitempty"`
+}
+
+// Compare returns -1, 0 or 1. It says nothing where the lives differ.
+func (o Order) Compare(p Order) int {
+	return cmp.Or(cmp.Compare(o.Revision[0], p.Revision[0]), cmp.Compare(o.Epoch, p.Epoch), cmp.Compare(o.Revision[1], p.Revision[1]))
+}
+
+// NewAttackProfile makes the event of a stored envelope.
+func NewAttackProfile(gen Generation, env Envelope) (AttackProfile, error) {
+	p, ok := gen.Spec.Profile(env.Profile)
+	if !ok {
+		return AttackProfile{}, fmt.Errorf("generation %s has no profile %q", gen.ID, env.Profile)
+	}
+	n, spans := env.Normalised(), gen.Spec.Points.Spans()
+	return AttackProfile{
+		Type: TypeAttackProfile, Name: string(p.Name), Shape: p.Shape,
+		Curve: widen(n.Median), P25: widen(n.P25), P75: widen(n.P75),
+		MedianRaw: narrow(env.Median), P25Raw: narrow(env.P25), P75Raw: narrow(env.P75),
+		Used: env.Used, Attempted: env.Attempted, Target: env.Target, Complete: env.Complete,
+		Phases: spans[:], Channel: p.Channel, Unit: Unit(p.Channel),
+		Generation: gen.ID, Digest: env.Digest,
+		Order:     Order{Revision: [2]uint64{uint64(gen.Spec.Revision), env.Revision}, Epoch: gen.Epoch, Life: env.Life},
+		UpdatedAt: env.UpdatedAt,
+	}, nil
+}
+
+// Unit names what a channel's raw values are in: counters become rates.
+func Unit(channel string) string {
+	_, field, _ := strings.Cut(channel, ".")
+	switch {
+	case strings.HasSuffix(field, "_jiffies"):
+		return "jiffies/s"
+	case field == "rss_bytes" || field == "vsize_bytes":
+		return "bytes"
+	case strings.HasPrefix(field, "io_"):
+		return "bytes/s"
+	case strings.HasPrefix(field, "ctxt_"):
+		return "switches/s"
+	case field == "minflt" || field == "majflt":
+		return "faults/s"
+	}
+	return ""
+}
+
+// widen returns the double values of float32s.
+func widen(in []float32) []float64 {
+	out := make([]float64, len(in))
+	for i, x := range in {
+		out[i] = float64(x)
+	}
+	return out
+}
+
+// narrow rounds to float32 and returns the double values of that.
+func narrow(in []float64) []float64 {
+	out := make([]float64, len(in))
+	for i, x := range in {
+		out[i] = float64(float32(x))
+	}
+	return out
+}
+
+// A ModelMetric is the event of one model's quality.
+type ModelMetric struct {
+	Type   string  `json:"type"`
+	Model  string  `json:"model"`
+	Metric float64 `json:"metric"`
+}
+
+// A ModelPerf is the event of what one model's inference costs.
+type ModelPerf struct {
+	Type     string  `json:"type"`
+	Model    string  `json:"model"`
+	Latency  float64 `json:"latency_us"`
+	Accuracy float64 `json:"accuracy"`
+}
+
+// EventSubject is where an event of a type and name is kept: one subject, one
+// last event. The name becomes one token: what a token can't have is
+// percent-encoded, and an empty name is "_".
+func EventSubject(kind, name string) string { return subjectDashboard + kind + "." + token(name) }
+
+func token(name string) string {
+	if name == "" {
+		return "_"
+	}
+	var b strings.Builder
+	for i := range len(name) {
+		c := name[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// An eventMark is what of a published event decides whether another may
+// replace it. An event without one, as the Python program sends it, is before
+// all others.
+type eventMark struct {
+	Order
+	Generation fit.Generation `json:"generation"`
+	Digest     fit.Digest     `json:"digest"`
+}
+
+func markOf(event []byte) eventMark {
+	var m eventMark
+	if json.Unmarshal(event, &m) != nil {
+		return eventMark{}
+	}
+	return m
+}

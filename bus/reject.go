@@ -1,0 +1,92 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A Rejection ends a message for good: it is filed under REJECTED with reason
+// and detail, then terminated. Handlers return it as their error.
+type Rejection struct {
+	Reason string // one token: "malformed", "corrupt", "too_large", "missing", "fatal"
+	Detail string // one sentence for the person who looks into it
+}
+
+func (r *Rejection) Error() string { return r.Reason + ": " + r.Detail }
+
+// Headers of a message in REJECTED. Keys are case-sensitive.
+const (
+	HeaderReason   = "Rejected-Reason"
+	HeaderDetail   = "Rejected-Detail"
+	HeaderSubject  = "Rejected-Subject"  // where it was published
+	HeaderSequence = "Rejected-Sequence" // its sequence in EPISODES
+)
+
+// maxDetail keeps headers small; NATS header values have no line ends.
+const maxDetail = 500
+
+// reject stores the copy. The id makes one copy of what several workers or
+// generations reject at about the same time.
+func (b *Bus) reject(ctx context.Context, msg jetstream.Msg, seq uint64, r *Rejection) error {
+	out := nats.NewMsg(subjectRejected + r.Reason)
+	out.Data = msg.Data()
+	maps.Copy(out.Header, msg.Headers())
+	for _, own := range []string{jetstream.MsgIDHeader, jetstream.ExpectedStreamHeader, jetstream.ExpectedLastSeqHeader,
+		jetstream.ExpectedLastSubjSeqHeader, jetstream.ExpectedLastMsgIDHeader} {
+		out.Header.Del(own)
+	}
+	out.Header.Set(HeaderReason, r.Reason)
+	out.Header.Set(HeaderDetail, oneLine(r.Detail, maxDetail))
+	out.Header.Set(HeaderSubject, msg.Subject())
+	out.Header.Set(HeaderSequence, fmt.Sprint(seq))
+	life, _, err := b.life(ctx, EpisodesStream)
+	if err != nil {
+		return err
+	}
+	out.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/%d/%s", life, seq, r.Reason))
+	if _, err := b.publish(ctx, out); err != nil {
+		return fmt.Errorf("file message %d under REJECTED: %w", seq, err)
+	}
+	return nil
+}
+
+// oneLine makes text fit for a header.
+func oneLine(text string, limit int) string {
+	line := []rune(text)
+	if len(line) > limit {
+		line = append(line[:limit-1], '…')
+	}
+	for i, r := range line {
+		if r < ' ' || r == 0x7f {
+			line[i] = ' '
+		}
+	}
+	return string(line)
+}
+
+// A Rejected is one message of REJECTED.
+type Rejected struct {
+	Notice         // as it was sent; empty where it was malformed
+	Reason, Detail string
+	FiledAt        time.Time
+}
+
+// Rejected reads what REJECTED holds, oldest first.
+func (b *Bus) Rejected(ctx context.Context, each func(Rejected) error) error {
+	_, err := b.readAll(ctx, RejectedStream, ">", func(msg jetstream.Msg, _ uint64) error {
+		r := Rejected{Reason: msg.Headers().Get(HeaderReason), Detail: msg.Headers().Get(HeaderDetail)}
+		if n, err := parseNotice(msg.Headers().Get(HeaderSubject), msg.Data()); err == nil {
+			r.Notice = n
+		}
+		if meta, err := msg.Metadata(); err == nil {
+			r.FiledAt = meta.Timestamp
+		}
+		return each(r)
+	})
+	return err
+}

@@ -1,0 +1,147 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/fit"
+)
+
+// A Generation is one fit spec as the specs bucket keeps it.
+type Generation struct {
+	Spec fit.Spec `json:"spec"`
+	// Limits are the episode limits that are part of the generation, as JSON.
+	Limits json.RawMessage `json:"limits"`
+	// Base is the generation of the same spec and limits at epoch 0.
+	Base  fit.Generation `json:"base"`
+	Epoch uint64         `json:"epoch"`
+
+	ID         fit.Generation `json:"-"` // its key
+	Registered uint64         `json:"-"` // its sequence in the bucket's stream
+}
+
+// Register makes a generation known. One that is known stays as it is, unless
+// the revision is higher: new shape texts go with a new revision.
+func (b *Bus) Register(ctx context.Context, s Generation) error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("encode spec %s: %w", s.ID, err)
+	}
+	subject := keySubject(SpecsBucket, string(s.ID))
+	for {
+		v, err := b.last(ctx, bucketStream(SpecsBucket), subject)
+		if err != nil {
+			return err
+		}
+		var have Generation
+		if v.live && json.Unmarshal(v.data, &have) == nil && have.Spec.Revision >= s.Spec.Revision {
+			return nil
+		}
+		_, err = b.swap(ctx, subject, data, v.rev, nil)
+		if err == nil {
+			return nil
+		}
+		if !isConflict(err) {
+			return fmt.Errorf("register spec %s: %w", s.ID, err)
+		}
+		if err := pause(ctx, conflictPause); err != nil {
+			return err
+		}
+	}
+}
+
+// Specs is a view of all generations. It is safe for concurrent use.
+type Specs struct {
+	view *view[map[fit.Generation]Generation]
+	from *watch[map[fit.Generation]Generation]
+}
+
+// OpenSpecs returns when the view's first snapshot is whole. Run must follow.
+func (b *Bus) OpenSpecs(ctx context.Context) (*Specs, error) {
+	s := &Specs{}
+	var err error
+	fresh := func() map[fit.Generation]Generation { return map[fit.Generation]Generation{} }
+	s.view, s.from, err = newView(ctx, b, SpecsBucket, ">", fresh, func(m map[fit.Generation]Generation, kv jetstream.KeyValueEntry) {
+		gen := fit.Generation(kv.Key())
+		spec := Generation{ID: gen, Registered: kv.Revision()}
+		if kv.Operation() != jetstream.KeyValuePut {
+			delete(m, gen)
+			return
+		}
+		if err := json.Unmarshal(kv.Value(), &spec); err != nil {
+			b.log.Warn("ignore an entry in bucket specs", "key", kv.Key(), "err", err)
+			return
+		}
+		m[gen] = spec
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run keeps the view up to date until ctx ends.
+func (s *Specs) Run(ctx context.Context) error { return s.view.run(ctx, s.from) }
+
+// Check returns ErrNewLife where the bucket is not the one that the view is of.
+func (s *Specs) Check(ctx context.Context) error { return s.view.check(ctx) }
+
+// Moved returns a channel that is closed at the next change.
+func (s *Specs) Moved() <-chan struct{} { return s.view.changed() }
+
+// All returns every generation, the wanted one last.
+func (s *Specs) All() []Generation {
+	s.view.mu.RLock()
+	defer s.view.mu.RUnlock()
+	known := s.view.state
+	// Of two specs with one revision the one that came later is wanted, however
+	// far the epochs of the other got.
+	since := func(x Generation) uint64 {
+		if base, ok := known[x.Base]; ok {
+			return base.Registered
+		}
+		return x.Registered
+	}
+	return slices.SortedFunc(maps.Values(known), func(a, b Generation) int {
+		return cmp.Or(cmp.Compare(a.Spec.Revision, b.Spec.Revision), cmp.Compare(since(a), since(b)),
+			cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// Wanted returns the generation that the dashboard shall show: that of the
+// highest revision, at its latest epoch. False: none is known yet.
+func (s *Specs) Wanted() (Generation, bool) {
+	all := s.All()
+	if len(all) == 0 {
+		return Generation{}, false
+	}
+	return all[len(all)-1], true
+}
+
+// Latest returns the latest epoch of a spec, given its generation at epoch 0.
+func (s *Specs) Latest(base fit.Generation) (Generation, bool) {
+	s.view.mu.RLock()
+	defer s.view.mu.RUnlock()
+	var latest Generation
+	found := false
+	for _, x := range s.view.state {
+		if x.Base == base && (!found || x.Epoch > latest.Epoch) {
+			latest, found = x, true
+		}
+	}
+	return latest, found
+}
+
+// Get returns a generation by its id.
+func (s *Specs) Get(id fit.Generation) (Generation, bool) {
+	s.view.mu.RLock()
+	defer s.view.mu.RUnlock()
+	g, ok := s.view.state[id]
+	return g, ok
+}

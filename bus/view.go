@@ -1,0 +1,244 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A view follows the keys of a bucket that match a filter and folds them into a
+// state S. It belongs to one life of the bucket's stream.
+//
+// Reads may be served by a server that lags, so a view is only ever a past of
+// the bucket; reached tells when it has seen a sequence that somebody was
+// handed. A view is of use once its first snapshot is whole: the snapshot comes
+// in sequence order and lacks, until then, keys that were put again.
+//
+// From time to time it watches anew and swaps, against a watch that silently
+// stopped. The swap never goes back: the new watch takes over when it has seen
+// at least as much.
+type view[S any] struct {
+	bus    *Bus
+	bucket string
+	filter string
+	fresh  func() S
+	apply  func(S, jetstream.KeyValueEntry)
+	again  time.Duration
+	life   Life
+
+	mu    sync.RWMutex
+	state S
+	seq   uint64        // highest sequence folded into state
+	moved chan struct{} // closed and replaced whenever state changes
+}
+
+// rewatch is how often a view watches anew.
+const rewatch = 5 * time.Minute
+
+// newView waits for the first whole snapshot. run must be called after it, and
+// goes on from the same watch.
+func newView[S any](ctx context.Context, b *Bus, bucket, filter string, fresh func() S, apply func(S, jetstream.KeyValueEntry)) (*view[S], *watch[S], error) {
+	v := &view[S]{bus: b, bucket: bucket, filter: filter, fresh: fresh, apply: apply, again: rewatch, moved: make(chan struct{})}
+	var err error
+	if v.life, _, err = b.life(ctx, bucketStream(bucket)); err != nil {
+		return nil, nil, err
+	}
+	w, err := v.watch(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	// The snapshot is of this life only where the stream is still the same after it.
+	if err := b.checkLife(ctx, bucketStream(bucket), v.life, w.seq); err != nil {
+		w.stop()
+		return nil, nil, err
+	}
+	v.state, v.seq = w.state, w.seq
+	return v, w, nil
+}
+
+// A watch is one watcher and the state folded from it, up to where it took over.
+type watch[S any] struct {
+	keys  jetstream.KeyWatcher
+	state S
+	seq   uint64
+}
+
+// watch starts a watcher and reads its first snapshot to the end.
+func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
+	kv, err := v.bus.js.KeyValue(ctx, v.bucket)
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", v.bucket, err)
+	}
+	keys, err := kv.Watch(ctx, v.filter)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s in bucket %s: %w", v.filter, v.bucket, err)
+	}
+	w := &watch[S]{keys: keys, state: v.fresh()}
+	for {
+		select {
+		case e, ok := <-keys.Updates():
+			if !ok {
+				return nil, fmt.Errorf("watch bucket %s: the watcher ended", v.bucket)
+			}
+			if e == nil {
+				return w, nil
+			}
+			v.fold(w, e)
+		case <-ctx.Done():
+			w.stop()
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (v *view[S]) fold(w *watch[S], e jetstream.KeyValueEntry) {
+	v.apply(w.state, e)
+	w.seq = max(w.seq, e.Revision())
+}
+
+// stop ends the watcher; its last updates are read off, or it would never end.
+func (w *watch[S]) stop() {
+	_ = w.keys.Stop()
+	go func() {
+		for range w.keys.Updates() {
+		}
+	}()
+}
+
+// run keeps the view up to date until ctx ends.
+func (v *view[S]) run(ctx context.Context, w *watch[S]) error {
+	defer func() { w.stop() }()
+	renew := time.NewTimer(v.again)
+	defer renew.Stop()
+	next := make(chan *watch[S], 1)
+	renewing := false
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	start := func(delay time.Duration) {
+		renewing = true
+		helpers.Go(func() { next <- v.renew(ctx, delay) })
+	}
+	updates := w.keys.Updates()
+	for {
+		select {
+		case e, ok := <-updates:
+			switch {
+			case !ok:
+				updates = nil // the state stands still until the next watch takes over
+				if !renewing {
+					v.bus.log.Warn("a watch ended, watching again", slog.String("bucket", v.bucket))
+					start(100 * time.Millisecond)
+				}
+			case e != nil:
+				v.mu.Lock()
+				v.apply(v.state, e)
+				v.advance(e.Revision())
+				v.mu.Unlock()
+			}
+		case fresh := <-next:
+			renewing = false
+			if fresh == nil {
+				continue // ctx has ended
+			}
+			v.mu.Lock()
+			ahead := fresh.seq >= v.seq
+			if ahead {
+				v.state = fresh.state
+				v.advance(fresh.seq)
+			}
+			v.mu.Unlock()
+			if !ahead { // a server that lags: try again rather than go back
+				fresh.stop()
+				start(time.Second)
+				continue
+			}
+			w.stop()
+			w, updates = fresh, fresh.keys.Updates()
+			renew.Reset(v.again)
+		case <-renew.C:
+			if !renewing {
+				start(0)
+			}
+		case <-ctx.Done():
+			for renewing {
+				if fresh := <-next; fresh != nil {
+					fresh.stop()
+				}
+				renewing = false
+			}
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// renew makes a new watch, trying until ctx ends; nil then.
+func (v *view[S]) renew(ctx context.Context, delay time.Duration) *watch[S] {
+	for {
+		if pause(ctx, delay) != nil {
+			return nil
+		}
+		w, err := v.watch(ctx)
+		if err == nil {
+			return w
+		}
+		if ctx.Err() == nil {
+			v.bus.log.Warn("watch again", "bucket", v.bucket, "err", err)
+		}
+		delay = min(max(2*delay, 250*time.Millisecond), 10*time.Second)
+	}
+}
+
+// advance notes that the state has changed. mu is held.
+func (v *view[S]) advance(seq uint64) {
+	v.seq = max(v.seq, seq)
+	close(v.moved)
+	v.moved = make(chan struct{})
+}
+
+// ErrLagging says that a view did not reach a sequence in time.
+var ErrLagging = errors.New("the view lags behind the stream")
+
+// reached waits until the view has seen seq, for at most limit.
+func (v *view[S]) reached(ctx context.Context, seq uint64, limit time.Duration) error {
+	var late <-chan time.Time
+	for {
+		v.mu.RLock()
+		have, moved := v.seq, v.moved
+		v.mu.RUnlock()
+		if have >= seq {
+			return nil
+		}
+		if late == nil {
+			t := time.NewTimer(limit)
+			defer t.Stop()
+			late = t.C
+		}
+		select {
+		case <-moved:
+		case <-late:
+			return fmt.Errorf("view of bucket %s at %d, wanted %d: %w", v.bucket, have, seq, ErrLagging)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// check returns ErrNewLife where the bucket's stream is not the one seen.
+func (v *view[S]) check(ctx context.Context) error {
+	v.mu.RLock()
+	seq := v.seq
+	v.mu.RUnlock()
+	return v.bus.checkLife(ctx, bucketStream(v.bucket), v.life, seq)
+}
+
+// changed returns a channel that is closed at the next change.
+func (v *view[S]) changed() <-chan struct{} {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.moved
+}

@@ -1,0 +1,50 @@
+// Command profile-worker aligns accepted episodes and reduces envelopes.
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/worker"
+)
+
+const about = "profile-worker turns accepted episodes into curves and curves into envelopes. Any number may run."
+
+func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+
+func run(args []string, stderr io.Writer) int {
+	var cfg worker.Config
+	return service.Main("profile-worker", about, cfg.Settings(), args, stderr, nil, func(ctx context.Context, log *slog.Logger) error {
+		spec, err := service.LoadSpec(cfg.Spec)
+		if err != nil {
+			return err
+		}
+		store, err := episode.OpenStore(cfg.Store)
+		if err != nil {
+			return err
+		}
+		nc, err := bus.Connect(cfg.Bus, log)
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		registry := prometheus.NewRegistry()
+		w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: store, Spec: spec, Log: log, Registry: registry})
+		if err != nil {
+			return err
+		}
+		health := service.Health{Ready: w.Ready, Registry: registry}
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return service.Serve(ctx, cfg.Listen, health.Handler()) })
+		g.Go(func() error { return w.Run(ctx) })
+		return g.Wait()
+	})
+}

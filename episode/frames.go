@@ -1,0 +1,231 @@
+package episode
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// bigWindow is held by the one archive whose zstd window may be over Limits.BigWindowBytes.
+var bigWindow = make(chan struct{}, 1)
+
+// frames passes a zstd file on to its decoder, unchanged, and walks its structure (RFC 8878, section 3) meanwhile: frames,
+// skippable frames and blocks. So each frame header is judged before the decoder sees it and makes room for the window, and a
+// file that ends early, or goes on after its last frame, is noticed whatever the decoder makes of it.
+type frames struct {
+	src *bufio.Reader
+	lim Limits
+
+	part  part     // what comes next
+	head  [14]byte // its first bytes
+	have  int      // how many of them are there
+	need  int      // how many there must be
+	skip  int64    // bytes of content to pass before it
+	crc   bool     // the frame has a checksum
+	any   bool     // there was a frame
+	owner bool     // holds bigWindow
+	err   error    // the first error, of src or of what was seen; not io.EOF
+}
+
+// A part is a piece of a zstd file.
+type part uint8
+
+const (
+	partMagic part = iota
+	partSkippable
+	partDescriptor
+	partHeader
+	partBlock
+)
+
+func (p part) String() string {
+	return [...]string{"a magic number", "a skippable frame", "a frame header", "a frame header", "a block header"}[p]
+}
+
+const (
+	frameMagic     = 0xFD2FB528
+	skippableMagic = 0x184D2A50 // to 0x184D2A5F
+)
+
+// reset makes f ready for the file that src gives.
+func (f *frames) reset(src *bufio.Reader, lim Limits) {
+	*f = frames{src: src, lim: lim, need: 4}
+}
+
+// release lets the next archive with a big window go on.
+func (f *frames) release() {
+	if f.owner {
+		f.owner = false
+		<-bigWindow
+	}
+}
+
+// Read reads from the source. It returns io.EOF only after a whole frame.
+func (f *frames) Read(p []byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	n, err := f.src.Read(p)
+	switch f.err = f.walk(p[:n]); {
+	case f.err != nil:
+		return 0, f.err
+	case err == io.EOF:
+		if f.err = f.end(); f.err != nil {
+			err = f.err
+		}
+	case err != nil:
+		f.err = fmt.Errorf("read archive: %w", err)
+		err = f.err
+	}
+	return n, err
+}
+
+// end judges the place where the file ends.
+func (f *frames) end() error {
+	switch {
+	case f.skip > 0:
+		return corruptf("truncated in a zstd frame, %d bytes missing at least", f.skip)
+	case f.part != partMagic:
+		return corruptf("truncated in %s", f.part)
+	case f.have > 0:
+		return f.noFrame()
+	case !f.any:
+		return corruptf("empty")
+	}
+	return nil
+}
+
+func (f *frames) noFrame() error {
+	if f.any {
+		return corruptf("bytes after the last zstd frame")
+	}
+	return corruptf("not zstd")
+}
+
+// walk goes through the bytes that come next.
+func (f *frames) walk(p []byte) error {
+	for len(p) > 0 {
+		if f.skip > 0 {
+			n := min(f.skip, int64(len(p)))
+			f.skip -= n
+			p = p[n:]
+			continue
+		}
+		n := copy(f.head[f.have:f.need], p)
+		f.have += n
+		p = p[n:]
+		if f.have == f.need {
+			if err := f.step(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// expect says what comes next, after the content that is passing.
+func (f *frames) expect(p part, bytes int) {
+	f.part, f.have, f.need = p, 0, bytes
+}
+
+// step takes the part that is complete.
+func (f *frames) step() error {
+	switch f.part {
+	case partMagic:
+		switch magic := binary.LittleEndian.Uint32(f.head[:]); {
+		case magic == frameMagic:
+			f.expect(partDescriptor, 1)
+		case magic&^0xF == skippableMagic:
+			f.expect(partSkippable, 4)
+		default:
+			return f.noFrame()
+		}
+		f.any = true
+	case partSkippable:
+		f.skip = int64(binary.LittleEndian.Uint32(f.head[:]))
+		f.expect(partMagic, 4)
+	case partDescriptor:
+		// The descriptor tells how long the header is, of which it is the first byte.
+		f.part = partHeader
+		f.need = 1 + windowBytes(f.head[0]) + dictBytes(f.head[0]) + contentBytes(f.head[0])
+	case partHeader:
+		return f.header()
+	case partBlock:
+		block := uint32(f.head[0]) | uint32(f.head[1])<<8 | uint32(f.head[2])<<16
+		f.skip = int64(block >> 3)
+		switch block >> 1 & 3 {
+		case 1: // one byte, repeated
+			f.skip = 1
+		case 3:
+			return corruptf("zstd block of a reserved type")
+		}
+		if last := block&1 != 0; !last {
+			f.expect(partBlock, 3)
+			break
+		}
+		if f.crc {
+			f.skip += 4
+		}
+		f.expect(partMagic, 4)
+	}
+	return nil
+}
+
+// header takes a frame header (RFC 8878, section 3.1.1.1).
+func (f *frames) header() error {
+	descriptor := f.head[0]
+	rest := f.head[1:f.need]
+	if descriptor&0x08 != 0 {
+		return corruptf("zstd frame header with its reserved bit set")
+	}
+	f.crc = descriptor&0x04 != 0
+	var window uint64
+	if windowBytes(descriptor) > 0 {
+		base := uint64(1) << (10 + rest[0]>>3)
+		window = base + base/8*uint64(rest[0]&7)
+		rest = rest[1:]
+	}
+	var field [8]byte
+	n := dictBytes(descriptor)
+	copy(field[:], rest[:n])
+	if id := binary.LittleEndian.Uint64(field[:]); id != 0 {
+		return corruptf("zstd frame needs dictionary %d", id)
+	}
+	rest = rest[n:]
+	if windowBytes(descriptor) == 0 { // a single segment: the window is the whole content
+		clear(field[:])
+		copy(field[:], rest)
+		window = binary.LittleEndian.Uint64(field[:])
+		if len(rest) == 2 {
+			window += 256
+		}
+	}
+	f.expect(partBlock, 3)
+	if window > uint64(f.lim.WindowBytes) {
+		return tooLargef("zstd window of %d bytes is over %d", window, f.lim.WindowBytes)
+	}
+	if window > uint64(f.lim.BigWindowBytes) && !f.owner {
+		bigWindow <- struct{}{}
+		f.owner = true
+	}
+	return nil
+}
+
+// The lengths of the fields after a frame header's descriptor.
+
+func windowBytes(descriptor byte) int {
+	if descriptor&0x20 != 0 {
+		return 0
+	}
+	return 1
+}
+
+func dictBytes(descriptor byte) int { return [...]int{0, 1, 2, 4}[descriptor&3] }
+
+func contentBytes(descriptor byte) int {
+	if descriptor>>6 == 0 {
+		return 1 - windowBytes(descriptor)
+	}
+	return 1 << (descriptor >> 6)
+}

@@ -1,0 +1,86 @@
+package episode
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"unicode/utf8"
+
+	et "github.com/cis490/profiles/episode/episodetest"
+)
+
+// small enough that hostile input is cheap
+var fuzzLimits = Limits{WindowBytes: 1 << 20, TotalBytes: 4 << 20, MemberBytes: 1 << 20, LineBytes: 1 << 16, Rows: 1000, Members: 100, Depth: 100}
+
+// FuzzRead looks for panics, for errors of no kind, and for results that depend on how the bytes arrive.
+func FuzzRead(f *testing.F) {
+	content := small().Tar()
+	f.Add(small().Bytes())
+	f.Add(et.Raw(et.Window(17), content))
+	f.Add(et.Raw(et.SingleSegment(uint64(len(content))), content))
+	f.Add(join(et.Skippable([]byte("x")), et.Frames(content, 2000)))
+	f.Add(et.Raw(et.Window(17), sparse("meta.json", 1000)))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := Read(bytes.NewReader(data), user, fuzzLimits)
+		switch {
+		case err == nil:
+			if len(e.Channels) != 1 || len(e.Segments()) < 4 || len(e.Channels[0].Times) < 2 || len(e.Channels[0].Times) != len(e.Channels[0].Values) {
+				t.Fatalf("%+v", e)
+			}
+			if _, err := read(append(data, 0)); !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("with a byte more: %v", err)
+			}
+		case !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrUnusable):
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzLabels compares labels with the oracle's.
+func FuzzLabels(f *testing.F) {
+	f.Add([]byte(et.Walk()))
+	f.Add([]byte(`{"t_wall_ns": 1, "phase": null}` + "\r\n\n" + `{"t_wall_ns": 2.5e9, "phase": [1, "x"]}` + "\n" + `{"phase": "\u0061rmed", "t_wall_ns": -0}`))
+	f.Add([]byte(`{"t_wall_ns": 1e999}`))
+	f.Add([]byte(`{"phase": "clean"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if len(body) > 1<<16 {
+			return
+		}
+		rows, valid := oracleRows(body)
+		valid = valid && utf8.Valid(body) && nestingOfLines(body) <= 1000
+		var want []Label
+		for _, row := range rows {
+			zero, time := oracleNumberOf(rows[0]["t_wall_ns"]), oracleNumberOf(row["t_wall_ns"])
+			label := Label{Time: time.minus(zero) / 1e9, HasPhase: row["phase"] != nil}
+			if name, ok := row["phase"].(string); ok {
+				label.Phase = Phase(clip(name))
+			}
+			valid = valid && isFinite(label.Time)
+			want = append(want, label)
+		}
+		e, err := Read(bytes.NewReader(et.Raw(et.Window(20), small().With("labels.jsonl", string(body)).Tar())), nil, Limits{})
+		if valid == errors.Is(err, ErrCorrupt) {
+			t.Fatalf("%q is valid %v: %v", body, valid, err)
+		}
+		if err != nil {
+			return
+		}
+		if len(e.Labels) != len(want) {
+			t.Fatalf("%q: %d labels, want %d", body, len(e.Labels), len(want))
+		}
+		for i, label := range e.Labels {
+			if _, isText := rows[i]["phase"].(string); !isText && label.HasPhase {
+				label.Phase = want[i].Phase
+			}
+			if label != want[i] {
+				t.Fatalf("%q: label %v, want %v", body, label, want[i])
+			}
+		}
+		for i, s := range e.Segments() {
+			if !(s.End > s.Start) {
+				t.Fatalf("%q: segment %d is %v", body, i, s)
+			}
+		}
+	})
+}

@@ -1,0 +1,80 @@
+package episode
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// Limits bound what reading one archive may cost. Each is the largest that passes; zero means the default.
+// They decide which episodes give a curve, so they are part of a generation (as JSON).
+type Limits struct {
+	// WindowBytes is the largest zstd window, which is what a decoder keeps in memory.
+	WindowBytes int64 `json:"window_bytes" envconfig:"WINDOW_BYTES" default:"134217728"`
+	// BigWindowBytes is the largest zstd window that may be open many times at once: archives with larger ones are read
+	// one at a time in the whole process.
+	BigWindowBytes int64 `json:"big_window_bytes" envconfig:"BIG_WINDOW_BYTES" default:"8388608"`
+	// TotalBytes is the largest archive, decompressed.
+	TotalBytes int64 `json:"total_bytes" envconfig:"TOTAL_BYTES" default:"1073741824"`
+	// MemberBytes is the largest member that is needed.
+	MemberBytes int64 `json:"member_bytes" envconfig:"MEMBER_BYTES" default:"268435456"`
+	// LineBytes is the longest line of a needed member, its end not counted.
+	LineBytes int64 `json:"line_bytes" envconfig:"LINE_BYTES" default:"1048576"`
+	// Rows is the highest number of labels, and of rows of one telemetry member. Blank lines are none.
+	Rows int `json:"rows" envconfig:"ROWS" default:"1000000"`
+	// Members is the highest number of members, the skipped ones counted.
+	Members int `json:"members" envconfig:"MEMBERS" default:"100000"`
+	// Depth is the deepest nesting of JSON. An object by itself has depth 1.
+	Depth int `json:"depth" envconfig:"DEPTH" default:"1000"`
+}
+
+// DefaultLimits returns the limits of the episode format.
+func DefaultLimits() Limits {
+	return Limits{
+		WindowBytes:    128 << 20,
+		BigWindowBytes: 8 << 20,
+		TotalBytes:     1 << 30,
+		MemberBytes:    256 << 20,
+		LineBytes:      1 << 20,
+		Rows:           1_000_000,
+		Members:        100_000,
+		Depth:          1_000,
+	}
+}
+
+// Validate returns an error that names the first limit that cannot be. Zero always can.
+func (l Limits) Validate() error {
+	for _, f := range []struct {
+		name        string
+		value       int64
+		least, most int64
+	}{
+		{"WindowBytes", l.WindowBytes, 1 << 10, 1 << 31}, // what zstd itself allows
+		{"BigWindowBytes", l.BigWindowBytes, 1, 1 << 31},
+		{"TotalBytes", l.TotalBytes, 1, 1 << 50},
+		{"MemberBytes", l.MemberBytes, 1, 1 << 50},
+		{"LineBytes", l.LineBytes, 1, 1 << 30}, // a line is held in memory
+		{"Rows", int64(l.Rows), 1, 1 << 30},
+		{"Members", int64(l.Members), 1, 1 << 40},
+		{"Depth", int64(l.Depth), 1, 100_000}, // nesting is followed by recursion
+	} {
+		if f.value != 0 && (f.value < f.least || f.value > f.most) {
+			return fmt.Errorf("limit %s is %d, not between %d and %d", f.name, f.value, f.least, f.most)
+		}
+	}
+	return nil
+}
+
+// orDefault returns l with defaults where it is zero.
+func (l Limits) orDefault() Limits {
+	d := DefaultLimits()
+	return Limits{
+		WindowBytes:    cmp.Or(l.WindowBytes, d.WindowBytes),
+		BigWindowBytes: cmp.Or(l.BigWindowBytes, d.BigWindowBytes),
+		TotalBytes:     cmp.Or(l.TotalBytes, d.TotalBytes),
+		MemberBytes:    cmp.Or(l.MemberBytes, d.MemberBytes),
+		LineBytes:      cmp.Or(l.LineBytes, d.LineBytes),
+		Rows:           cmp.Or(l.Rows, d.Rows),
+		Members:        cmp.Or(l.Members, d.Members),
+		Depth:          cmp.Or(l.Depth, d.Depth),
+	}
+}

@@ -1,0 +1,102 @@
+package episode
+
+import (
+	"math"
+	"math/big"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func (w wide) big() *big.Int {
+	n := new(big.Int).SetUint64(w.hi)
+	if w.isNegative() {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), 64))
+	}
+	return n.Add(n.Lsh(n, 64), new(big.Int).SetUint64(w.lo))
+}
+
+// drawBits draws 64 bits with long runs, where rounding and carries go wrong.
+func drawBits(t *rapid.T, name string) uint64 {
+	x := rapid.Uint64().Draw(t, name)
+	switch rapid.IntRange(0, 3).Draw(t, name+" shape") {
+	case 0:
+		return x >> rapid.IntRange(0, 63).Draw(t, name+" shift")
+	case 1:
+		return math.MaxUint64 << rapid.IntRange(0, 63).Draw(t, name+" ones")
+	case 2:
+		return 1<<rapid.IntRange(0, 63).Draw(t, name+" bit") + uint64(rapid.IntRange(-2, 2).Draw(t, name+" near"))
+	}
+	return x
+}
+
+func drawNumber(t *rapid.T, name string) (number, oracleNumber) {
+	n := drawBits(t, name)
+	switch rapid.IntRange(0, 2).Draw(t, name+" kind") {
+	case 0:
+		if n = min(n, 1<<63); n == 0 {
+			n = 1
+		}
+		return number{n, below}, oracleNumber{integer: new(big.Int).Neg(new(big.Int).SetUint64(n))}
+	case 1:
+		f := rapid.Float64().Draw(t, name+" float")
+		return number{math.Float64bits(f), float}, oracleNumber{float: &f}
+	}
+	return number{n, whole}, oracleNumber{integer: new(big.Int).SetUint64(n)}
+}
+
+func TestWide(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := wide{drawBits(t, "a hi"), drawBits(t, "a lo")}
+		b := wide{drawBits(t, "b hi") >> 2, drawBits(t, "b lo")}
+		a.hi = uint64(int64(a.hi) >> 2) // no overflow
+		if got, want := a.float64(), bigFloat64(a.big()); got != want {
+			t.Fatalf("%v is %v, want %v", a.big(), got, want)
+		}
+		if got, want := a.plus(b).big(), new(big.Int).Add(a.big(), b.big()); got.Cmp(want) != 0 {
+			t.Fatalf("%v + %v is %v", a.big(), b.big(), got)
+		}
+		if got, want := a.minus(b).big(), new(big.Int).Sub(a.big(), b.big()); got.Cmp(want) != 0 {
+			t.Fatalf("%v - %v is %v", a.big(), b.big(), got)
+		}
+	})
+}
+
+func TestNumber(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, oa := drawNumber(t, "a")
+		b, ob := drawNumber(t, "b")
+		if got, want := a.float64(), oa.value(); math.Float64bits(got) != math.Float64bits(want) {
+			t.Fatalf("%v is %v, want %v", a, got, want)
+		}
+		if got, want := a.minus(b), oa.minus(ob); math.Float64bits(got) != math.Float64bits(want) && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Fatalf("%v - %v is %v, want %v", a, b, got, want)
+		}
+		if got, want := a.less(b), oa.less(ob); got != want {
+			t.Fatalf("%v < %v is %v", a, b, got)
+		}
+	})
+	if x := (number{}).float64(); !math.IsNaN(x) {
+		t.Error("a gap is", x)
+	}
+}
+
+func TestNumberIsValue(t *testing.T) {
+	for _, c := range []struct {
+		n             number
+		finite, value bool
+	}{
+		{number{}, false, false},
+		{number{0, whole}, true, true},
+		{number{math.MaxUint64, whole}, true, true},
+		{number{1 << 63, below}, true, true},
+		{number{math.Float64bits(1e30), float}, true, true},
+		{number{math.Float64bits(math.Nextafter(1e30, 2e30)), float}, true, false},
+		{number{math.Float64bits(-1e31), float}, true, false},
+		{number{math.Float64bits(math.Inf(1)), float}, false, false},
+	} {
+		if c.n.isFinite() != c.finite || c.n.isValue() != c.value {
+			t.Errorf("%v: finite %v, value %v", c.n.float64(), c.n.isFinite(), c.n.isValue())
+		}
+	}
+}

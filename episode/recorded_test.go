@@ -1,0 +1,114 @@
+package episode
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+func recordedFiles(tb testing.TB) []string {
+	tb.Helper()
+	files, err := filepath.Glob("../examples/recorded/store/*/*.tar.zst")
+	if err != nil || len(files) == 0 {
+		tb.Fatal("no recorded episodes: ", err)
+	}
+	return files
+}
+
+func readFile(tb testing.TB, name string) []byte {
+	tb.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return data
+}
+
+// unpack returns the members of an archive that is known to be good.
+func unpack(tb testing.TB, data []byte) map[string][]byte {
+	tb.Helper()
+	decoder, err := zstd.NewReader(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer decoder.Close()
+	content, err := decoder.DecodeAll(data, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	members := map[string][]byte{}
+	for r := tar.NewReader(bytes.NewReader(content)); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return members
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if members[path.Base(h.Name)], err = io.ReadAll(r); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// TestRecorded reads every channel of real recordings and compares it with the oracle's, to the bit.
+func TestRecorded(t *testing.T) {
+	for _, file := range recordedFiles(t) {
+		data := readFile(t, file)
+		members := unpack(t, data)
+		labels, ok := oracleRows(members["labels.jsonl"])
+		if !ok {
+			t.Fatal(file)
+		}
+		zero := oracleNumberOf(labels[0]["t_wall_ns"])
+		var want []ChannelName
+		expected := map[ChannelName]Channel{}
+		for _, source := range []string{"proc", "host"} {
+			rows, ok := oracleRows(members["telemetry-"+source+".jsonl"])
+			if !ok {
+				t.Fatal(file)
+			}
+			if len(rows) == 0 {
+				continue
+			}
+			for field, value := range rows[0] {
+				if _, ok := value.(json.Number); ok {
+					name := ChannelName{source, field}
+					want = append(want, name)
+					expected[name], _ = oracleChannel(name, zero, rows)
+				}
+			}
+		}
+		e, err := Read(bytes.NewReader(data), want, Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if len(e.Labels) != len(labels) || len(e.Channels) != len(want) || len(want) < 10 {
+			t.Errorf("%s: %d labels, %d channels", file, len(e.Labels), len(e.Channels))
+		}
+		for _, got := range e.Channels {
+			if !sameChannel(got, expected[got.Name]) {
+				t.Errorf("%s: channel %s differs", file, got.Name)
+			}
+		}
+		meta, _ := oracleObject(bytes.TrimSpace(members["meta.json"]))
+		duration := oracleNumberOf(meta["result"].(map[string]any)["duration_observed_s"]).value()
+		if e.Duration != duration {
+			t.Errorf("%s: duration %v, want %v", file, e.Duration, duration)
+		}
+		// One channel alone is the same as among others.
+		alone, err := Read(strings.NewReader(string(data)), want[:1], Limits{})
+		if err != nil || !sameChannel(alone.Channels[0], e.Channels[0]) {
+			t.Errorf("%s: channel %s alone: %v", file, want[0], err)
+		}
+	}
+}

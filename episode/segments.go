@@ -1,0 +1,52 @@
+package episode
+
+// A Segment is a stretch of an episode in one phase, in seconds since the first label. End lies after Start.
+type Segment struct {
+	Phase      Phase
+	Start, End float64
+}
+
+// Segments returns the stretches between labels, in their order. A label spans up to the next one, whatever that is; the last
+// up to the episode's duration, or for a second where the duration does not lie after it. A label without a phase gives none,
+// nor does one that spans nothing.
+func (e *Episode) Segments() []Segment {
+	segments := make([]Segment, 0, len(e.Labels))
+	for i, label := range e.Labels {
+		var end float64
+		switch {
+		case i+1 < len(e.Labels):
+			end = e.Labels[i+1].Time
+		case e.Duration > label.Time:
+			end = e.Duration
+		default:
+			end = label.Time + 1
+		}
+		if label.HasPhase && end > label.Time {
+			segments = append(segments, Segment{label.Phase, label.Time, end})
+		}
+	}
+	return segments
+}
+
+// usable returns an error unless the labels make up a walk from which a curve can be cut.
+func (e *Episode) usable() error {
+	if len(e.Labels) == 0 {
+		return unusablef(ReasonNoLabels, "no labels")
+	}
+	segments := e.Segments()
+	if len(segments) < 4 {
+		return unusablef(ReasonFewSegments, "%d segments, want 4 at least", len(segments))
+	}
+	var armed, running bool
+	for _, s := range segments {
+		armed = armed || s.Phase == PhaseArmed
+		running = running || s.Phase == PhaseRunning
+	}
+	switch {
+	case !armed:
+		return unusablef(ReasonNoArmed, "no segment is armed")
+	case !running:
+		return unusablef(ReasonNoRunning, "no segment is infected_running")
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package fit
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// State is what an [Entry] holds. The zero value is no valid state. The states are in the order of who wins at the same place in the
+// log ([Join]).
+type State uint8
+
+const (
+	StateReason    State = iota + 1 // a reason why the episode has no curve
+	StateCurve                      // a curve
+	StateRetracted                  // nothing: the episode was withdrawn
+)
+
+func (s State) String() string {
+	switch s {
+	case StateReason:
+		return "reason"
+	case StateCurve:
+		return "curve"
+	case StateRetracted:
+		return "retracted"
+	}
+	return fmt.Sprintf("state %d", uint8(s))
+}
+
+// Reason says in one word, [a-z][a-z_]{0,31}, why an episode has no curve. Beside those below there are the episode reader's for an
+// archive that is whole but unusable.
+type Reason string
+
+const (
+	ReasonCorrupt  Reason = "corrupt"   // the archive can't be read
+	ReasonTooLarge Reason = "too_large" // the archive is beyond a limit
+	ReasonMissing  Reason = "missing"   // the store has no such archive
+	ReasonFatal    Reason = "fatal"     // whoever reads the archive dies of it
+)
+
+// maxReason is the most bytes that a reason may have.
+const maxReason = 32
+
+// Entry is what is known of one episode: a register that is written by [Join] only. Entries are values; the curve is shared and
+// never changed.
+type Entry struct {
+	Seq     uint64 // place in the episode log of the message that the state stems from
+	Host    string
+	Episode string
+	State   State
+
+	Curve  Curve  // of StateCurve: one value for each point, NaN for a gap
+	Reason Reason // of StateReason
+	Detail string // of StateReason: the reason at length; for people only, may be empty
+
+	// HadCurve says that an earlier state was a curve where the present one is none; it never becomes false by later states other
+	// than a curve. Beside StateCurve it says nothing and is false in what Join and DecodeEntry return.
+	HadCurve bool
+}
+
+// Join merges two states of one episode's entry, and reports whether the result differs from old. The later one in the episode log
+// wins. At the same place in the log retracted beats a curve and a curve beats a reason, and between two of a kind the greater JSON,
+// byte by byte. HadCurve holds if either has or had a curve and the result is none. So Join is commutative, associative and
+// idempotent: entries may arrive in any order and any number of times. The zero Entry loses against every other.
+func Join(old, new Entry) (Entry, bool) {
+	order := compareEntries(new, old)
+	joined := old
+	if order > 0 {
+		joined = new
+	}
+	joined.HadCurve = joined.State != StateCurve && (old.everCurve() || new.everCurve())
+	return joined, order > 0 || joined.everCurve() != old.everCurve()
+}
+
+// everCurve reports whether the entry has or had a curve. Of joined entries, all that have been seen are in it.
+func (e Entry) everCurve() bool { return e.State == StateCurve || e.HadCurve }
+
+// compareEntries orders entries by who wins, without regard to HadCurve.
+func compareEntries(a, b Entry) int {
+	if c := cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.State, b.State)); c != 0 {
+		return c
+	}
+	a.HadCurve, b.HadCurve = false, false
+	return bytes.Compare(a.appendJSON(nil), b.appendJSON(nil))
+}
+
+// Validate returns an error that names the first thing that can't be in an entry of a curve of so many points: no or another length of
+// curve, an infinite value or one above 1e60, a reason that is no word, anything that does not belong to the state. Entries from outside
+// must pass it before they enter a [Sample].
+func (e Entry) Validate(points int) error {
+	if err := e.check(); err != nil {
+		return err
+	}
+	if e.State != StateCurve {
+		return nil
+	}
+	if len(e.Curve) != points {
+		return fmt.Errorf("entry has a curve of %d points, want %d", len(e.Curve), points)
+	}
+	for i, v := range e.Curve {
+		if math.Abs(v) > maxMagnitude {
+			return fmt.Errorf("entry has the value %g at point %d, above %g in magnitude", v, i, maxMagnitude)
+		}
+	}
+	return nil
+}
+
+// check tests all but the points of the curve.
+func (e Entry) check() error {
+	switch {
+	case e.Host == "" || e.Episode == "":
+		return errors.New("entry lacks its host or episode")
+	case e.State < StateReason || e.State > StateRetracted:
+		return fmt.Errorf("entry is in %v", e.State)
+	case e.State != StateCurve && e.Curve != nil:
+		return fmt.Errorf("entry of state %v has a curve", e.State)
+	case e.State != StateReason && (e.Reason != "" || e.Detail != ""):
+		return fmt.Errorf("entry of state %v has a reason", e.State)
+	case e.State == StateReason && !e.Reason.valid():
+		return fmt.Errorf("entry has reason %s, which does not match [a-z][a-z_]*", quote(string(e.Reason)))
+	case e.State == StateCurve && e.HadCurve:
+		return errors.New("entry has a curve and had_curve")
+	}
+	return nil
+}
+
+func (r Reason) valid() bool {
+	if r == "" || r[0] == '_' || len(r) > maxReason {
+		return false
+	}
+	for i := range len(r) {
+		if c := r[i]; !('a' <= c && c <= 'z' || c == '_') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,297 @@
+package fit
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// sameEntry compares as reflect.DeepEqual does, but with all NaN alike.
+func sameEntry(a, b Entry) bool {
+	curves := same(a.Curve, b.Curve) && (a.Curve == nil) == (b.Curve == nil)
+	a.Curve, b.Curve = nil, nil
+	return curves && reflect.DeepEqual(a, b)
+}
+
+// drawEntry draws a valid entry. All that it draws are of one episode, and few different ones, so that they meet.
+func drawEntry(t *rapid.T) Entry {
+	e := Entry{
+		Seq:     rapid.Uint64Range(1, 4).Draw(t, "seq"),
+		Host:    "lab-01",
+		Episode: "ep-1",
+		State:   rapid.SampledFrom([]State{StateReason, StateCurve, StateRetracted}).Draw(t, "state"),
+	}
+	switch e.State {
+	case StateCurve:
+		e.Curve = rapid.SliceOfN(rapid.SampledFrom([]float64{nan, 0, math.Copysign(0, -1), 1, 1e-300, .1}), 0, 2).Draw(t, "curve")
+		if e.Curve == nil {
+			e.Curve = Curve{}
+		}
+		return e
+	case StateReason:
+		e.Reason = rapid.SampledFrom([]Reason{ReasonCorrupt, ReasonMissing}).Draw(t, "reason")
+		e.Detail = rapid.SampledFrom([]string{"", "wrong \"checksum\"", "ÿ\n<"}).Draw(t, "detail")
+	}
+	e.HadCurve = rapid.Bool().Draw(t, "had curve")
+	return e
+}
+
+func TestEntryJSON(t *testing.T) {
+	tests := []struct {
+		entry Entry
+		text  string
+	}{
+		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateCurve, Curve: Curve{1.5, nan, -0.1, 1e300, 0}},
+			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,-0.1,1e+300,0]}`},
+		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateCurve, Curve: Curve{}},
+			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[]}`},
+		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateReason, Reason: ReasonCorrupt, Detail: "wrong \"checksum\""},
+			`{"seq":12,"host":"lab-01","episode":"ep-1","reason":"corrupt","detail":"wrong \"checksum\""}`},
+		{Entry{Seq: 1<<64 - 1, Host: "lab-01", Episode: "ep-1", State: StateReason, Reason: "no_labels", HadCurve: true},
+			`{"seq":18446744073709551615,"host":"lab-01","episode":"ep-1","reason":"no_labels","had_curve":true}`},
+		{Entry{Host: "lab-01", Episode: "ep-1", State: StateRetracted, HadCurve: true},
+			`{"seq":0,"host":"lab-01","episode":"ep-1","retracted":true,"had_curve":true}`},
+	}
+	for _, test := range tests {
+		text, err := EncodeEntry(test.entry)
+		if err != nil || string(text) != test.text {
+			t.Errorf("encoded %s, %v\nwant %s", text, err, test.text)
+		}
+		entry, err := DecodeEntry([]byte(test.text))
+		if err != nil || !sameEntry(entry, test.entry) {
+			t.Errorf("decoded %+v, %v\nwant %+v", entry, err, test.entry)
+		}
+		if text, err := json.Marshal(test.entry); err != nil || string(text) != test.text {
+			t.Errorf("marshalled %s, %v\nwant %s", text, err, test.text)
+		}
+	}
+}
+
+func TestEntryJSONKeepsEveryBit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := drawEntry(t)
+		if e.State == StateCurve {
+			e.Curve = append(e.Curve, rapid.SliceOf(rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64)).Draw(t, "values")...)
+		}
+		text, err := EncodeEntry(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := DecodeEntry(text); err != nil || !sameEntry(back, e) {
+			t.Fatalf("%s gives %+v, %v, want %+v", text, back, err, e)
+		}
+	})
+}
+
+func TestDecodeEntryRefuses(t *testing.T) {
+	const head = `{"seq":1,"host":"h","episode":"e"`
+	tests := map[string]string{
+		"nothing":               "",
+		"null":                  "null",
+		"a list":                "[]",
+		"an empty object":       "{}",
+		"no state":              head + `}`,
+		"two states":            head + `,"curve":[1],"retracted":true}`,
+		"three states":          head + `,"curve":[1],"retracted":true,"reason":"corrupt"}`,
+		"not retracted":         head + `,"retracted":false}`,
+		"unknown key":           head + `,"curve":[1],"colour":"red"}`,
+		"more after it":         head + `,"curve":[1]} {}`,
+		"rubbish after it":      head + `,"curve":[1]}x`,
+		"cut":                   head + `,"curve":[1`,
+		"no sequence":           `{"host":"h","episode":"e","curve":[1]}`,
+		"sequence null":         `{"seq":null,"host":"h","episode":"e","curve":[1]}`,
+		"negative sequence":     `{"seq":-1,"host":"h","episode":"e","curve":[1]}`,
+		"no host":               `{"seq":1,"episode":"e","curve":[1]}`,
+		"no episode":            `{"seq":1,"host":"h","curve":[1]}`,
+		"curve of text":         head + `,"curve":["1"]}`,
+		"curve of lists":        head + `,"curve":[[1]]}`,
+		"curve no list":         head + `,"curve":1}`,
+		"curve null":            head + `,"curve":null}`,
+		"value too large":       head + `,"curve":[1e999]}`,
+		"value true":            head + `,"curve":[true]}`,
+		"empty reason":          head + `,"reason":""}`,
+		"reason no word":        head + `,"reason":"Too large"}`,
+		"reason too long":       head + `,"reason":"` + strings.Repeat("a", 33) + `"}`,
+		"detail of a curve":     head + `,"curve":[1],"detail":"x"}`,
+		"detail of a retracted": head + `,"retracted":true,"detail":"x"}`,
+		"curve and had_curve":   head + `,"curve":[1],"had_curve":true}`,
+		"had_curve no boolean":  head + `,"retracted":true,"had_curve":1}`,
+	}
+	for name, text := range tests {
+		if e, err := DecodeEntry([]byte(text)); err == nil {
+			t.Errorf("%s: %s gives %+v", name, text, e)
+		}
+	}
+}
+
+func TestEncodeEntryRefuses(t *testing.T) {
+	tests := map[string]Entry{
+		"zero":            {},
+		"no state":        {Host: "h", Episode: "e"},
+		"unknown state":   {Host: "h", Episode: "e", State: 9},
+		"infinite value":  {Host: "h", Episode: "e", State: StateCurve, Curve: Curve{1, math.Inf(-1)}},
+		"curve retracted": {Host: "h", Episode: "e", State: StateRetracted, Curve: Curve{1}},
+	}
+	for name, e := range tests {
+		if text, err := EncodeEntry(e); err == nil {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if text, err := json.Marshal(Curve{math.Inf(1)}); err == nil {
+		t.Errorf("infinite curve: %s", text)
+	}
+}
+
+func TestEntryValidate(t *testing.T) {
+	curve := func(values ...float64) Entry {
+		return Entry{Seq: 1, Host: "h", Episode: "e", State: StateCurve, Curve: values}
+	}
+	reason := Entry{Seq: 1, Host: "h", Episode: "e", State: StateReason, Reason: ReasonMissing}
+	tests := []struct {
+		name  string
+		entry Entry
+		want  string // in the error; empty for none
+	}{
+		{"fine", curve(1, nan), ""},
+		{"largest", curve(1e60, -1e60), ""},
+		{"reason", reason, ""},
+		{"short", curve(1), "1 points"},
+		{"no curve", curve(), "0 points"},
+		{"long", curve(1, 2, 3), "3 points"},
+		{"infinite", curve(1, math.Inf(-1)), "point 1"},
+		{"too large", curve(1.1e60, 1), "point 0"},
+		{"zero", Entry{}, "lacks"},
+	}
+	for _, test := range tests {
+		switch err := test.entry.Validate(2); {
+		case test.want == "" && err != nil:
+			t.Errorf("%s: %v", test.name, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: error %v, want one with %q", test.name, err, test.want)
+		}
+	}
+}
+
+func TestJoin(t *testing.T) {
+	at := func(seq uint64, state State) Entry {
+		e := Entry{Seq: seq, Host: "h", Episode: "e", State: state}
+		switch state {
+		case StateCurve:
+			e.Curve = Curve{1}
+		case StateReason:
+			e.Reason = ReasonCorrupt
+		}
+		return e
+	}
+	had := func(e Entry) Entry { e.HadCurve = true; return e }
+	tests := []struct {
+		name     string
+		old, new Entry
+		want     Entry
+		differs  bool
+	}{
+		{"first", Entry{}, at(1, StateReason), at(1, StateReason), true},
+		{"later curve", at(1, StateReason), at(2, StateCurve), at(2, StateCurve), true},
+		{"earlier curve", at(2, StateReason), at(1, StateCurve), had(at(2, StateReason)), true},
+		{"the same again", at(2, StateCurve), at(2, StateCurve), at(2, StateCurve), false},
+		{"raised sequence", at(2, StateCurve), at(3, StateCurve), at(3, StateCurve), true},
+		{"lower sequence", at(3, StateCurve), at(2, StateCurve), at(3, StateCurve), false},
+		{"curve beats reason", at(2, StateReason), at(2, StateCurve), at(2, StateCurve), true},
+		{"reason loses against curve", at(2, StateCurve), at(2, StateReason), at(2, StateCurve), false},
+		{"retracted beats curve", at(2, StateCurve), at(2, StateRetracted), had(at(2, StateRetracted)), true},
+		{"retraction", at(2, StateCurve), at(3, StateRetracted), had(at(3, StateRetracted)), true},
+		{"had a curve once", had(at(3, StateRetracted)), at(4, StateReason), had(at(4, StateReason)), true},
+		{"has a curve again", had(at(3, StateRetracted)), at(4, StateCurve), at(4, StateCurve), true},
+		{"only news that it had", at(3, StateRetracted), had(at(1, StateReason)), had(at(3, StateRetracted)), true},
+	}
+	for _, test := range tests {
+		got, differs := Join(test.old, test.new)
+		if !sameEntry(got, test.want) || differs != test.differs {
+			t.Errorf("%s: %+v, %t, want %+v, %t", test.name, got, differs, test.want, test.differs)
+		}
+		if swapped, _ := Join(test.new, test.old); !sameEntry(swapped, test.want) {
+			t.Errorf("%s, swapped: %+v, want %+v", test.name, swapped, test.want)
+		}
+	}
+}
+
+func TestJoinIsASemilattice(t *testing.T) {
+	join := func(a, b Entry) Entry {
+		joined, _ := Join(a, b)
+		return joined
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, c := drawEntry(t), drawEntry(t), drawEntry(t)
+		if x, y := join(a, b), join(b, a); !sameEntry(x, y) {
+			t.Fatalf("not commutative: %+v, %+v", x, y)
+		}
+		if x, y := join(join(a, b), c), join(a, join(b, c)); !sameEntry(x, y) {
+			t.Fatalf("not associative: %+v, %+v", x, y)
+		}
+		if x := join(a, a); !sameEntry(x, a) {
+			t.Fatalf("not idempotent: %+v", x)
+		}
+		joined, differs := Join(a, b)
+		if differs == sameEntry(joined, a) {
+			t.Fatalf("differs is %t of %+v to %+v", differs, a, joined)
+		}
+		if again, differs := Join(joined, b); differs || !sameEntry(again, joined) {
+			t.Fatalf("a second time: %+v, %t", again, differs)
+		}
+	})
+}
+
+func FuzzDecodeEntry(f *testing.F) {
+	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,-0.1,1e+300,0]}`))
+	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","reason":"corrupt","detail":"x","had_curve":true}`))
+	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","retracted":true}`))
+	f.Add([]byte(` {"SEQ":1,"host":"\u00e4","episode":"e","curve":[ ]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		e, err := DecodeEntry(text)
+		if err != nil {
+			return
+		}
+		again, err := EncodeEntry(e)
+		if err != nil {
+			t.Fatalf("decoded, but can't be encoded: %v", err)
+		}
+		back, err := DecodeEntry(again)
+		if err != nil || !sameEntry(back, e) {
+			t.Fatalf("%s gives %+v, %v, want %+v", again, back, err, e)
+		}
+		NewSample(1).Put(Rank{}, e)
+	})
+}
+
+func BenchmarkEntry(b *testing.B) {
+	e := Entry{Seq: 123456, Host: "lab-01", Episode: "ep-20260101-000123", State: StateCurve, Curve: make(Curve, 80)}
+	for i := range e.Curve {
+		e.Curve[i] = 100 / float64(3+i)
+	}
+	text, err := EncodeEntry(e)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			if _, err := EncodeEntry(e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			if _, err := DecodeEntry(text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

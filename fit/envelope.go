@@ -1,0 +1,86 @@
+package fit
+
+import "math"
+
+// Envelope is the canonical shape of a profile: the band over a sample's curves, with what it was made of. Its slices have one value
+// for each point, and belong to whoever has the envelope.
+type Envelope struct {
+	Median []float64 `json:"median"` // in the curves' own unit; 0 where no curve has a value
+	P25    []float64 `json:"p25"`
+	P75    []float64 `json:"p75"`
+	Min    float64   `json:"min"` // least and greatest of the medians; 0 where there are no points
+	Max    float64   `json:"max"`
+
+	Used      int    `json:"used"`      // curves that the band is over
+	Attempted int    `json:"attempted"` // Used, and the episodes that would be in the sample had they given a curve
+	Target    int    `json:"target"`    // Used of a full sample; 0 where the curves come from no sample
+	Complete  bool   `json:"complete"`  // Used is Target
+	Digest    Digest `json:"digest"`    // of the sample; empty where the curves come from no sample
+}
+
+// EnvelopeOf returns the envelope of curves that were chosen otherwise than by a [Sample]: Used and Attempted are their number, and
+// Target, Complete and Digest are left to the caller. The curves are neither changed nor kept.
+func EnvelopeOf(curves []Curve, points int) Envelope {
+	band := Reduce(curves, points)
+	for _, values := range [][]float64{band.Median, band.P25, band.P75} {
+		for i, v := range values {
+			if math.IsNaN(v) {
+				values[i] = 0
+			}
+		}
+	}
+	e := Envelope{
+		Median:    band.Median,
+		P25:       band.P25,
+		P75:       band.P75,
+		Used:      len(curves),
+		Attempted: len(curves),
+	}
+	for i, v := range e.Median {
+		if i == 0 || v < e.Min {
+			e.Min = v
+		}
+		if i == 0 || v > e.Max {
+			e.Max = v
+		}
+	}
+	return e
+}
+
+// Normalised is an envelope for display: the medians scaled to [0, 1], and the quartiles with the same scale, which may take them out
+// of it.
+type Normalised struct {
+	Median, P25, P75 []float32
+}
+
+// flat is the range of medians below which an envelope has no shape to show.
+const flat = 1e-9
+
+// Normalised returns the envelope scaled by x -> fl(fl(x-Min)/fl(Max-Min)), rounded to float32 at last. Where Max-Min is below 1e-9
+// all of it is 0.
+func (e Envelope) Normalised() Normalised {
+	scale := func(values []float64) []float32 {
+		scaled := make([]float32, len(values))
+		if e.Max-e.Min < flat {
+			return scaled
+		}
+		for i, v := range values {
+			scaled[i] = Float32((v - e.Min) / (e.Max - e.Min))
+		}
+		return scaled
+	}
+	return Normalised{Median: scale(e.Median), P25: scale(e.P25), P75: scale(e.P75)}
+}
+
+// Float32 rounds to the nearest float32, ties to even. A value too large for it, which only counts beyond anything a machine can do
+// give, becomes the largest float32 of its sign, so that no infinity gets into a file or an event.
+func Float32(v float64) float32 {
+	switch f := float32(v); {
+	case math.IsInf(float64(f), 1):
+		return math.MaxFloat32
+	case math.IsInf(float64(f), -1):
+		return -math.MaxFloat32
+	default:
+		return f
+	}
+}

@@ -1,0 +1,81 @@
+package fit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+)
+
+// Generation is the id of a fit spec: what it is equal for gives equal curves. It is ten characters of [a-z0-9], fit for names of
+// consumers and keys.
+type Generation string
+
+const generationLength = 10
+
+// Generation returns the id of the spec under the given episode limits and epoch: the first 50 bits, in lower-case base32, of
+// SHA-256 over the canonical JSON of all that curves depend on. That is this package's code version, the spec without its revision
+// and without its shapes, the limits, and the epoch. Canonical JSON has its keys sorted and no spaces, so neither the order of keys in
+// a YAML file nor that of fields in a Go struct matters.
+//
+// limits is any value that encoding/json can write, and the method panics on one that it can't: that is a mistake in the program, never
+// in its input. epoch is raised where a sample has lost too many to retractions and the episode log must be read again.
+func (s *Spec) Generation(limits any, epoch uint64) Generation {
+	sum := sha256.Sum256(s.canonical(limits, epoch))
+	return Generation(base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").EncodeToString(sum[:])[:generationLength])
+}
+
+// canonical returns the canonical JSON that the generation is a hash of.
+func (s *Spec) canonical(limits any, epoch uint64) []byte {
+	type profile struct {
+		Name    ProfileName `json:"name"`
+		Channel string      `json:"channel"`
+	}
+	profiles := make([]profile, len(s.Profiles))
+	for i, p := range s.Profiles {
+		profiles[i] = profile{p.Name, p.Channel}
+	}
+	return canonicalJSON(map[string]any{
+		"code":     codeVersion,
+		"target":   s.Target,
+		"seed":     s.Seed,
+		"resample": s.Resample,
+		"points":   s.Points,
+		"profiles": profiles,
+		"limits":   limits,
+		"epoch":    epoch,
+	})
+}
+
+// ParseGeneration accepts ten characters of [a-z0-9].
+func ParseGeneration(text string) (Generation, error) {
+	if len(text) != generationLength {
+		return "", fmt.Errorf("generation %s has not %d characters", quote(text), generationLength)
+	}
+	for i := range len(text) {
+		if c := text[i]; !('a' <= c && c <= 'z' || '0' <= c && c <= '9') {
+			return "", fmt.Errorf("generation %s has other characters than a-z and 0-9", quote(text))
+		}
+	}
+	return Generation(text), nil
+}
+
+// canonicalJSON writes v with the keys of all objects sorted. Numbers keep their digits.
+func canonicalJSON(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("fit: generation of limits that are no JSON: %v", err))
+	}
+	var tree any
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(&tree); err != nil {
+		panic(fmt.Sprintf("fit: read back own JSON: %v", err))
+	}
+	text, err = json.Marshal(tree) // maps are written with sorted keys
+	if err != nil {
+		panic(fmt.Sprintf("fit: write own JSON: %v", err))
+	}
+	return text
+}

@@ -1,0 +1,132 @@
+package fit
+
+import (
+	"encoding/json"
+	"regexp"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+type testLimits struct {
+	Bytes int64 `json:"bytes"`
+	Rows  int   `json:"rows"`
+}
+
+func TestGeneration(t *testing.T) {
+	limits := testLimits{Bytes: 1 << 30, Rows: 1_000_000}
+	base := DefaultSpec().Generation(limits, 0)
+	if _, err := ParseGeneration(string(base)); err != nil {
+		t.Error(err)
+	}
+	if !regexp.MustCompile(`^[a-z0-9]{10}$`).MatchString(string(base)) {
+		t.Errorf("%q is not ten of [a-z0-9]", base)
+	}
+
+	seen := map[Generation]string{base: "the default"}
+	differs := func(what string, g Generation) {
+		if other, ok := seen[g]; ok {
+			t.Errorf("%s and %s have the generation %s", what, other, g)
+		}
+		seen[g] = what
+	}
+	edited := func(edit func(*Spec)) Generation {
+		s := DefaultSpec()
+		edit(s)
+		return s.Generation(limits, 0)
+	}
+	differs("target", edited(func(s *Spec) { s.Target = 101 }))
+	differs("seed", edited(func(s *Spec) { s.Seed = 1 }))
+	differs("resample", edited(func(s *Spec) { s.Resample = Mean }))
+	differs("clean_lead", edited(func(s *Spec) { s.Points.CleanLead++ }))
+	differs("armed", edited(func(s *Spec) { s.Points.Armed++ }))
+	differs("infecting", edited(func(s *Spec) { s.Points.Infecting++ }))
+	differs("infected_running", edited(func(s *Spec) { s.Points.InfectedRunning++ }))
+	differs("clean_tail", edited(func(s *Spec) { s.Points.CleanTail++ }))
+	differs("a profile fewer", edited(func(s *Spec) { s.Profiles = s.Profiles[1:] }))
+	differs("a name", edited(func(s *Spec) { s.Profiles[0].Name = "other" }))
+	differs("a channel", edited(func(s *Spec) { s.Profiles[0].Channel = "proc.other" }))
+	differs("epoch", DefaultSpec().Generation(limits, 1))
+	differs("limits", DefaultSpec().Generation(testLimits{Bytes: 1 << 30, Rows: 5}, 0))
+	differs("no limits", DefaultSpec().Generation(nil, 0))
+
+	same := func(what string, g Generation) {
+		if g != base {
+			t.Errorf("%s changes the generation", what)
+		}
+	}
+	same("revision", edited(func(s *Spec) { s.Revision = 7 }))
+	same("shape", edited(func(s *Spec) { s.Profiles[0].Shape = "other" }))
+	same("order of limits", DefaultSpec().Generation(struct {
+		Rows  int   `json:"rows"`
+		Bytes int64 `json:"bytes"`
+	}{1_000_000, 1 << 30}, 0))
+	same("limits in a map", DefaultSpec().Generation(map[string]any{"rows": 1_000_000, "bytes": 1 << 30}, 0))
+}
+
+func TestGenerationOfYAML(t *testing.T) {
+	texts := []string{
+		"target: 7\nseed: 3\npoints: {armed: 6, clean_lead: 9}\nprofiles:\n- {name: a, channel: b.c, shape: x}\n",
+		"profiles: [{channel: b.c, name: a}]\npoints:\n  clean_lead: 9\n  armed: 6\nrevision: 12\nseed: 3\ntarget: 7\n",
+	}
+	var generations []Generation
+	for _, text := range texts {
+		s, err := ParseSpec([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		generations = append(generations, s.Generation(testLimits{}, 0))
+	}
+	if generations[0] != generations[1] {
+		t.Errorf("the order of keys makes %s and %s", generations[0], generations[1])
+	}
+}
+
+// These must not change unless codeVersion is raised: then they must.
+func TestGenerationIsStable(t *testing.T) {
+	if got, want := DefaultSpec().Generation(testLimits{Bytes: 1, Rows: 2}, 3), Generation("tbdwmy3t3a"); got != want {
+		t.Errorf("generation = %s, want %s", got, want)
+	}
+	const text = `{"code":1,"epoch":3,"limits":{"bytes":1,"rows":2},"points":{"armed":5,"clean_lead":10,"clean_tail":15,"infected_running":40,` +
+		`"infecting":10},"profiles":[{"channel":"b.c","name":"a"}],"resample":"linear","seed":18446744073709551615,"target":100}`
+	s := DefaultSpec()
+	s.Seed = 1<<64 - 1
+	s.Profiles = []Profile{{"a", "b.c", "shape"}}
+	if got := string(s.canonical(testLimits{Bytes: 1, Rows: 2}, 3)); got != text {
+		t.Errorf("canonical JSON\n%s\nwant\n%s", got, text)
+	}
+}
+
+func TestGenerationSurvivesJSON(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSpec(t)
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Spec
+		if err := back.UnmarshalJSON(text); err != nil {
+			t.Fatal(err)
+		}
+		if back.Generation(nil, 0) != s.Generation(nil, 0) {
+			t.Fatalf("%s has another generation", text)
+		}
+	})
+}
+
+func TestGenerationOfBadLimits(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("limits that are no JSON do not panic")
+		}
+	}()
+	DefaultSpec().Generation(func() {}, 0)
+}
+
+func TestParseGenerationRefuses(t *testing.T) {
+	for _, text := range []string{"", "abc", "abcdefghijk", "ABCDEFGHIJ", "abcde.ghij"} {
+		if g, err := ParseGeneration(text); err == nil {
+			t.Errorf("%q gives %s", text, g)
+		}
+	}
+}

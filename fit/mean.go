@@ -1,0 +1,60 @@
+package fit
+
+import "math"
+
+// The conservative resampling: each point of a curve stands for a bin, and holds the channel's mean over it. The len(out) bins of a
+// slice have the edges e[k], k = 0 to len(out), which are the grid of len(out)+1 points from lo to hi. A bin that reaches outside
+// the samples is a gap, and all are where the slice is shorter than 1e-9 s or there are fewer than two samples.
+
+// meanOfCounter fills out with the mean rate over each bin. t and u are the samples of the unwrapped count U, which grows only; with
+// C(x) its [interpolate]:
+//
+//	out[i] = fl(fl(C(e[i+1]) - C(e[i])) / fl(e[i+1]-e[i]))
+//
+// So the sum of rate times width over a slice is what was counted in it.
+func meanOfCounter(out []float64, lo, hi float64, t, u []float64) {
+	if empty(lo, hi) || len(t) < 2 {
+		fillGaps(out)
+		return
+	}
+	from := gridPoint(lo, hi, len(out)+1, 0)
+	countFrom := interpolate(t, u, from)
+	for i := range out {
+		to := gridPoint(lo, hi, len(out)+1, i+1)
+		countTo := interpolate(t, u, to)
+		out[i] = (countTo - countFrom) / (to - from)
+		from, countFrom = to, countTo
+	}
+}
+
+// meanOfGauge fills out with the time-weighted mean of the polyline through (t, v) over each bin. The samples strictly inside a bin
+// cut it into pieces from (t0, v0) to (t1, v1); the integral is their sum from left to right,
+//
+//	out[i] = fl((Σ fl(fl(fl(v0+v1)/2) * fl(t1-t0))) / fl(e[i+1]-e[i]))
+func meanOfGauge(out []float64, lo, hi float64, t, v []float64) {
+	if empty(lo, hi) || len(t) < 2 {
+		fillGaps(out)
+		return
+	}
+	from := gridPoint(lo, hi, len(out)+1, 0)
+	for i := range out {
+		to := gridPoint(lo, hi, len(out)+1, i+1)
+		out[i] = integrate(t, v, from, to) / (to - from)
+		from = to
+	}
+}
+
+// integrate returns the integral from lo to hi of the polyline through (t, v); NaN where that reaches outside the samples.
+func integrate(t, v []float64, lo, hi float64) float64 {
+	t0, v0 := lo, interpolate(t, v, lo)
+	end := interpolate(t, v, hi)
+	if math.IsNaN(v0) || math.IsNaN(end) {
+		return math.NaN()
+	}
+	sum := 0.0
+	for j := lastNotAfter(t, lo) + 1; t[j] < hi; j++ {
+		sum += float64((v0 + v[j]) / 2 * (t[j] - t0))
+		t0, v0 = t[j], v[j]
+	}
+	return sum + float64((v0+end)/2*(hi-t0))
+}

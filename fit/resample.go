@@ -1,0 +1,81 @@
+package fit
+
+import (
+	"math"
+	"sort"
+)
+
+// shortestSlice is the length in seconds below which a slice has no data.
+const shortestSlice = 1e-9
+
+// empty reports whether a slice from lo to hi is too short, turned round, or bounded by NaN.
+func empty(lo, hi float64) bool { return !(hi-lo >= shortestSlice) }
+
+// gridPoint returns x[i] of n evenly spaced points from lo to hi, both included, as numpy.linspace has them:
+//
+//	step = fl(fl(hi-lo)/(n-1))
+//	x[i] = fl(fl(i*step)+lo), x[n-1] = hi
+//
+// n = 1 gives lo. Where step is 0 (hi = lo, or their distance is too small to be divided) it is
+// x[i] = fl(fl(fl(i/(n-1))*fl(hi-lo))+lo).
+func gridPoint(lo, hi float64, n, i int) float64 {
+	if n == 1 {
+		return lo
+	}
+	if i == n-1 {
+		return hi
+	}
+	parts := float64(n - 1)
+	step := (hi - lo) / parts
+	if step == 0 {
+		return float64(float64(i)/parts*(hi-lo)) + lo
+	}
+	return float64(float64(i)*step) + lo
+}
+
+// interpolate returns the value at x of the polyline through (t[i], v[i]), as numpy.interp has it. t must ascend; all must be finite.
+// Before the first and after the last sample it is NaN. Else, with j the largest index such that t[j] <= x: v[j] if j is the last or
+// t[j] = x, and otherwise
+//
+//	s = fl(fl(v[j+1]-v[j]) / fl(t[j+1]-t[j]))
+//	r = fl(fl(s*fl(x-t[j])) + v[j])
+//
+// and where r is NaN, which only infinities could make it, fl(fl(s*fl(x-t[j+1])) + v[j+1]).
+func interpolate(t, v []float64, x float64) float64 {
+	j := lastNotAfter(t, x)
+	if j < 0 || x > t[len(t)-1] || math.IsNaN(x) {
+		return math.NaN()
+	}
+	if j == len(t)-1 || t[j] == x {
+		return v[j]
+	}
+	s := (v[j+1] - v[j]) / (t[j+1] - t[j])
+	r := float64(s*(x-t[j])) + v[j]
+	if math.IsNaN(r) {
+		r = float64(s*(x-t[j+1])) + v[j+1]
+	}
+	return r
+}
+
+// lastNotAfter returns the largest index j such that t[j] <= x, or -1.
+func lastNotAfter(t []float64, x float64) int {
+	return sort.Search(len(t), func(i int) bool { return t[i] > x }) - 1
+}
+
+// resampleLinear fills out with the polyline through (t, v) at len(out) points from lo to hi. Everything is a gap where the slice is
+// shorter than 1e-9 s or there are fewer than two samples; points outside the samples are gaps.
+func resampleLinear(out []float64, lo, hi float64, t, v []float64) {
+	if empty(lo, hi) || len(t) < 2 {
+		fillGaps(out)
+		return
+	}
+	for i := range out {
+		out[i] = interpolate(t, v, gridPoint(lo, hi, len(out), i))
+	}
+}
+
+func fillGaps(out []float64) {
+	for i := range out {
+		out[i] = math.NaN()
+	}
+}

@@ -1,0 +1,247 @@
+package fit
+
+import (
+	"container/heap"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"iter"
+	"math"
+	"slices"
+)
+
+// A Sample holds the entries of one profile, and says which of them its envelope is made of. Put entries in any order, any number of
+// times: what it says depends on the set of entries only.
+//
+// With N the target and R = max(1, N/4) a reserve, the threshold is the (N+R)-th lowest rank among the entries that have or had a curve.
+// As that set only grows, the threshold only falls, and an episode above it need not be read: it will never be among the N lowest,
+// unless more than R of those below were retracted or lost their curve. The members are the N curves of lowest rank at or below the
+// threshold, so they are the same whether or not anything above was read.
+//
+// A Sample is not safe for concurrent use, not even for reading: answers are kept until the next change.
+type Sample struct {
+	target, reserve int
+
+	slots  map[Rank]*slot
+	lowest lowestSlots // the N+R of lowest rank that have or had a curve
+	live   int         // how many of them have one
+
+	answer *counted // nil after a change of a state or value
+}
+
+// A slot is an entry in its place.
+type slot struct {
+	rank  Rank
+	entry Entry
+	value [8]byte // hash of the curve or reason
+	low   bool    // is among the lowest
+}
+
+// NewSample returns an empty sample of the target N; a target below 1 counts as 1.
+func NewSample(target int) *Sample {
+	target = max(target, 1)
+	return &Sample{target: target, reserve: max(target/4, 1), slots: make(map[Rank]*slot)}
+}
+
+// Put joins an entry with what the sample has at that rank ([Join]), and reports whether that changed. An entry without a valid state is
+// ignored. The sample keeps the entry's curve, which must not be changed afterwards.
+func (s *Sample) Put(rank Rank, e Entry) bool {
+	if e.State < StateReason || e.State > StateRetracted {
+		return false
+	}
+	at := s.slots[rank]
+	if at == nil {
+		at = &slot{rank: rank}
+		s.slots[rank] = at
+	}
+	before := at.entry
+	joined, changed := Join(before, e)
+	if !changed {
+		return false
+	}
+	value := hashValue(joined)
+	if joined.State != before.State || value != at.value {
+		s.answer = nil
+	}
+	at.entry, at.value = joined, value
+
+	switch {
+	case at.low:
+		s.live += alive(joined) - alive(before)
+	case joined.everCurve() && !before.everCurve():
+		s.enter(at)
+	}
+	return true
+}
+
+// enter takes a slot that has a first curve among the lowest if it belongs there, at the cost of the highest one there.
+func (s *Sample) enter(at *slot) {
+	if !s.Needed(at.rank) {
+		return
+	}
+	at.low = true
+	heap.Push(&s.lowest, at)
+	s.live += alive(at.entry)
+	if len(s.lowest) > s.target+s.reserve {
+		out := heap.Pop(&s.lowest).(*slot)
+		out.low = false
+		s.live -= alive(out.entry)
+	}
+}
+
+func alive(e Entry) int {
+	if e.State == StateCurve {
+		return 1
+	}
+	return 0
+}
+
+// Get returns the entry at a rank, and whether there is one.
+func (s *Sample) Get(rank Rank) (Entry, bool) {
+	at := s.slots[rank]
+	if at == nil {
+		return Entry{}, false
+	}
+	return at.entry, true
+}
+
+// Len returns the number of entries of any state.
+func (s *Sample) Len() int { return len(s.slots) }
+
+// Target returns N.
+func (s *Sample) Target() int { return s.target }
+
+// Threshold returns the rank above which episodes need not be read, and whether there is one: there is none while fewer than N+R
+// entries have or had a curve. It only falls.
+func (s *Sample) Threshold() (Rank, bool) {
+	if len(s.lowest) < s.target+s.reserve {
+		return Rank{}, false
+	}
+	return s.lowest[0].rank, true
+}
+
+// Needed reports whether an episode of that rank could matter: whether its rank is not above the threshold.
+func (s *Sample) Needed(rank Rank) bool {
+	threshold, ok := s.Threshold()
+	return !ok || rank.Compare(threshold) <= 0
+}
+
+// Short reports whether there is a threshold but fewer than N curves are left at or below it: then episodes that were skipped are
+// missing from the sample, and the log must be read again.
+func (s *Sample) Short() bool {
+	_, ok := s.Threshold()
+	return ok && s.live < s.target
+}
+
+// Members yields the entries whose curves make the sample, by rank. At most N.
+func (s *Sample) Members() iter.Seq2[Rank, Entry] {
+	return func(yield func(Rank, Entry) bool) {
+		for _, at := range s.count().members {
+			if !yield(at.rank, at.entry) {
+				return
+			}
+		}
+	}
+}
+
+// Used returns the number of members.
+func (s *Sample) Used() int { return len(s.count().members) }
+
+// Attempted returns the number of members and of entries with a reason that rank lower than the highest member, or of all entries with
+// a reason where the sample is not full.
+func (s *Sample) Attempted() int { return len(s.count().members) + s.count().reasons }
+
+// Digest tells two samples with different results apart: it is the first 16 hex digits of SHA-256 over rank, state and value hash of all
+// members and of the reasons that Attempted counts, by rank. The value is the curve, bit for bit, or the reason. Sequence, detail and
+// entries that do not count leave it as it is.
+type Digest string
+
+// Digest returns the digest of what counts now.
+func (s *Sample) Digest() Digest { return s.count().digest }
+
+// Envelope returns the envelope of the members over so many points.
+func (s *Sample) Envelope(points int) Envelope {
+	counted := s.count()
+	curves := make([]Curve, len(counted.members))
+	for i, at := range counted.members {
+		curves[i] = at.entry.Curve
+	}
+	e := EnvelopeOf(curves, points)
+	e.Attempted = s.Attempted()
+	e.Target = s.target
+	e.Complete = e.Used == s.target
+	e.Digest = counted.digest
+	return e
+}
+
+// counted is which entries count.
+type counted struct {
+	members []*slot // by rank
+	reasons int
+	digest  Digest
+}
+
+// count returns the answer for the present entries.
+func (s *Sample) count() *counted {
+	if s.answer != nil {
+		return s.answer
+	}
+	members := make([]*slot, 0, s.live)
+	for _, at := range s.lowest {
+		if at.entry.State == StateCurve {
+			members = append(members, at)
+		}
+	}
+	slices.SortFunc(members, byRank)
+	members = members[:min(len(members), s.target)]
+
+	all := slices.Clone(members)
+	full := len(members) == s.target
+	for _, at := range s.slots {
+		if at.entry.State == StateReason && (!full || byRank(at, members[len(members)-1]) < 0) {
+			all = append(all, at)
+		}
+	}
+	slices.SortFunc(all, byRank)
+	s.answer = &counted{members: members, reasons: len(all) - len(members), digest: digest(all)}
+	return s.answer
+}
+
+func byRank(a, b *slot) int { return a.rank.Compare(b.rank) }
+
+func digest(slots []*slot) Digest {
+	hash := sha256.New()
+	for _, at := range slots {
+		hash.Write(at.rank[:])
+		hash.Write([]byte{byte(at.entry.State)})
+		hash.Write(at.value[:])
+	}
+	return Digest(hex.EncodeToString(hash.Sum(nil)[:8]))
+}
+
+// hashValue returns the first 8 bytes of SHA-256 over what an entry contributes to an envelope. All gaps are alike.
+func hashValue(e Entry) [8]byte {
+	text := append(make([]byte, 0, 8*len(e.Curve)+maxReason), e.Reason...)
+	for _, v := range e.Curve {
+		if v != v {
+			v = math.NaN()
+		}
+		text = binary.BigEndian.AppendUint64(text, math.Float64bits(v))
+	}
+	sum := sha256.Sum256(text)
+	return [8]byte(sum[:8])
+}
+
+// lowestSlots is a heap with the slot of highest rank on top, for [container/heap].
+type lowestSlots []*slot
+
+func (h lowestSlots) Len() int           { return len(h) }
+func (h lowestSlots) Less(i, j int) bool { return byRank(h[i], h[j]) > 0 }
+func (h lowestSlots) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *lowestSlots) Push(x any)        { *h = append(*h, x.(*slot)) }
+func (h *lowestSlots) Pop() any {
+	last := len(*h) - 1
+	top := (*h)[last]
+	*h = (*h)[:last]
+	return top
+}

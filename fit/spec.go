@@ -1,0 +1,189 @@
+package fit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// ProfileName names a profile: [a-z0-9][a-z0-9-]{0,62}. The zero value names none.
+type ProfileName string
+
+// maxProfileName is the most bytes that a profile's name may have.
+const maxProfileName = 63
+
+// ParseProfileName accepts a name that matches [a-z0-9][a-z0-9-]{0,62}.
+func ParseProfileName(text string) (ProfileName, error) {
+	if text == "" {
+		return "", errors.New("profile name is empty")
+	}
+	if len(text) > maxProfileName {
+		return "", fmt.Errorf("profile name %s has more than %d bytes", quote(text), maxProfileName)
+	}
+	for i := range len(text) {
+		if c := text[i]; !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' && i > 0) {
+			return "", fmt.Errorf("profile name %s does not match [a-z0-9][a-z0-9-]*", quote(text))
+		}
+	}
+	return ProfileName(text), nil
+}
+
+// A Profile is one line of a spec: which channel makes the profile's curve.
+type Profile struct {
+	Name    ProfileName `json:"name"`
+	Channel string      `json:"channel"` // <source>.<field>
+	Shape   string      `json:"shape"`   // what the profile looks like, in words; for people only
+}
+
+// Spec says what is fitted and how. A Spec that [ParseSpec], [DefaultSpec] or JSON gave is valid; one made by hand should be checked
+// with [Spec.Validate].
+type Spec struct {
+	Revision int64     `json:"revision"` // which of several specs is wanted: the highest; from 0 up
+	Target   int       `json:"target"`   // N, the episodes in a full sample: 1 to 100,000
+	Seed     uint64    `json:"seed"`     // of the drawing; secret where an adversary could choose episode ids
+	Resample Resample  `json:"resample"` // linear or mean
+	Points   Points    `json:"points"`   // of the five slices of a curve
+	Profiles []Profile `json:"profiles"` // at least one, each name once; results come in this order
+}
+
+const (
+	maxTarget      = 100_000
+	maxChannelPart = 128
+)
+
+// DefaultSpec returns the spec that has everything as the Python program has it: six profiles, 100 episodes, 80 points. It belongs
+// to the caller.
+func DefaultSpec() *Spec {
+	const user, sys = "proc.cpu_user_jiffies", "proc.cpu_sys_jiffies"
+	return &Spec{
+		Revision: 1,
+		Target:   100,
+		Seed:     0,
+		Resample: Linear,
+		Points:   DefaultPoints(),
+		Profiles: []Profile{
+			{"cpu-saturate", user, "sustained 1-vCPU peg (XMRig)"},
+			{"io-walk", sys, "fs traversal + urandom writes"},
+			{"bursty-c2", user, "long idle + 3-packet egress bursts"},
+			{"low-and-slow", user, "minimal CPU + periodic memory churn"},
+			{"scan-and-dial", sys, "SYN-style probes + dial-home"},
+			{"shell-resident", sys, "persistent TCP socket + command ticks"},
+		},
+	}
+}
+
+// Profile returns the profile of that name, and whether the spec has it.
+func (s *Spec) Profile(name ProfileName) (Profile, bool) {
+	i := slices.IndexFunc(s.Profiles, func(p Profile) bool { return p.Name == name })
+	if i < 0 {
+		return Profile{}, false
+	}
+	return s.Profiles[i], true
+}
+
+// Validate returns an error that names the first field whose value can't be, and the value.
+func (s *Spec) Validate() error {
+	if s.Revision < 0 {
+		return &fieldError{"revision", fmt.Errorf("%d is below 0", s.Revision)}
+	}
+	if s.Target < 1 || s.Target > maxTarget {
+		return &fieldError{"target", fmt.Errorf("%d is not from 1 to %d", s.Target, maxTarget)}
+	}
+	if _, err := ParseResample(string(s.Resample)); err != nil {
+		return &fieldError{"resample", err}
+	}
+	if err := s.Points.check("points"); err != nil {
+		return err
+	}
+	if len(s.Profiles) == 0 {
+		return &fieldError{"profiles", errors.New("the list is empty")}
+	}
+	seen := make(map[ProfileName]bool, len(s.Profiles))
+	for i, p := range s.Profiles {
+		field := fmt.Sprintf("profiles[%d]", i)
+		if _, err := ParseProfileName(string(p.Name)); err != nil {
+			return &fieldError{field + ".name", err}
+		}
+		if seen[p.Name] {
+			return &fieldError{field + ".name", fmt.Errorf("profile %q is there twice", p.Name)}
+		}
+		seen[p.Name] = true
+		if err := checkChannel(p.Channel); err != nil {
+			return &fieldError{field + ".channel", err}
+		}
+	}
+	return nil
+}
+
+// checkChannel accepts <source>.<field>, where the source ends at the first dot: the source matches [A-Za-z0-9_-]+, the field
+// [A-Za-z0-9_.-]+, and neither has more than 128 bytes.
+func checkChannel(name string) error {
+	source, field, dotted := strings.Cut(name, ".")
+	switch {
+	case name == "":
+		return errors.New("channel is empty")
+	case !dotted || source == "" || field == "":
+		return fmt.Errorf("channel %s is not <source>.<field>", quote(name))
+	case len(source) > maxChannelPart || len(field) > maxChannelPart:
+		return fmt.Errorf("channel %s has more than %d bytes before or after its first dot", quote(name), maxChannelPart)
+	}
+	for i := range len(name) {
+		c := name[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '.') {
+			return fmt.Errorf("channel %s has other characters than A-Z a-z 0-9 _ - and dots", quote(name))
+		}
+	}
+	return nil
+}
+
+// fieldError says what is wrong with one field of a spec. The field is a path such as profiles[2].channel, by which the parser finds
+// the line.
+type fieldError struct {
+	field string
+	err   error
+}
+
+func (e *fieldError) Error() string { return e.field + ": " + e.err.Error() }
+
+// UnmarshalJSON reads what encoding/json writes of a Spec. As in YAML, a key that is left out has its default, and an unknown key or
+// a value that can't be is an error. On an error s is unchanged.
+func (s *Spec) UnmarshalJSON(data []byte) error {
+	type plain Spec // without this method
+	read := plain(*DefaultSpec())
+	defaults := read.Profiles
+	read.Profiles = nil
+
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&read); err != nil {
+		return fmt.Errorf("parse spec: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("parse spec: more follows after the object")
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return errors.New("parse spec: not an object") // null
+	}
+	if read.Profiles == nil {
+		read.Profiles = defaults
+	}
+	spec := Spec(read)
+	if err := spec.Validate(); err != nil {
+		return fmt.Errorf("parse spec: %w", err)
+	}
+	*s = spec
+	return nil
+}
+
+// quote returns text in quotes for an error message, cut to a length that a line of log can bear.
+func quote(text string) string {
+	const most = 64
+	if len(text) > most {
+		return fmt.Sprintf("%q...", text[:most])
+	}
+	return fmt.Sprintf("%q", text)
+}

@@ -1,0 +1,211 @@
+package fit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// ParseSpec reads a spec from YAML. A key that is left out has its default ([DefaultSpec]), also within points; an empty document is
+// the default spec. Everything that could be a slip is an error that names the line: an unknown key, a key or a profile twice, a value
+// of the wrong type or out of range, an alias, a second document.
+func ParseSpec(document []byte) (*Spec, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(document))
+	var first yaml.Node
+	switch err := dec.Decode(&first); {
+	case err == io.EOF:
+		return DefaultSpec(), nil
+	case err != nil:
+		return nil, fmt.Errorf("parse spec: %w", err)
+	}
+	var second yaml.Node
+	switch err := dec.Decode(&second); {
+	case err == nil:
+		return nil, fmt.Errorf("parse spec line %d: a second document", second.Line)
+	case err != io.EOF:
+		return nil, fmt.Errorf("parse spec: %w", err)
+	}
+
+	r := specReader{lines: map[string]int{"": first.Line}}
+	spec := DefaultSpec()
+	err := r.spec(first.Content[0], spec)
+	if err == nil {
+		err = spec.Validate()
+	}
+	if err != nil {
+		return nil, r.located(err)
+	}
+	return spec, nil
+}
+
+// specReader walks the YAML tree and remembers on which line each field stands, so that [Spec.Validate] need not know of lines.
+type specReader struct {
+	lines map[string]int // by field path; "" is the document
+}
+
+// located adds the line to an error about a field. A field that was left out is on the line of the one that lacks it.
+func (r specReader) located(err error) error {
+	var at *fieldError
+	if !errors.As(err, &at) {
+		return fmt.Errorf("parse spec: %w", err)
+	}
+	path := at.field
+	for path != "" && r.lines[path] == 0 {
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return fmt.Errorf("parse spec line %d: %w", r.lines[path], err)
+}
+
+func (r specReader) spec(node *yaml.Node, s *Spec) error {
+	if node.ShortTag() == "!!null" {
+		return nil // a document of nothing but comments
+	}
+	return r.mapping(node, "", func(key, path string, value *yaml.Node) error {
+		switch key {
+		case "revision":
+			return integer(value, path, &s.Revision)
+		case "target":
+			return count(value, path, &s.Target)
+		case "seed":
+			return unsigned(value, path, &s.Seed)
+		case "resample":
+			return text(value, path, &s.Resample)
+		case "points":
+			return r.points(value, path, &s.Points)
+		case "profiles":
+			return r.profiles(value, path, &s.Profiles)
+		}
+		return errUnknownKey
+	})
+}
+
+func (r specReader) points(node *yaml.Node, path string, p *Points) error {
+	return r.mapping(node, path, func(key, path string, value *yaml.Node) error {
+		switch key {
+		case SliceCleanLead:
+			return count(value, path, &p.CleanLead)
+		case SliceArmed:
+			return count(value, path, &p.Armed)
+		case SliceInfecting:
+			return count(value, path, &p.Infecting)
+		case SliceInfectedRunning:
+			return count(value, path, &p.InfectedRunning)
+		case SliceCleanTail:
+			return count(value, path, &p.CleanTail)
+		}
+		return errUnknownKey
+	})
+}
+
+func (r specReader) profiles(node *yaml.Node, path string, profiles *[]Profile) error {
+	if node.Kind != yaml.SequenceNode {
+		return mismatch(node, path, "a list")
+	}
+	*profiles = make([]Profile, len(node.Content))
+	for i, item := range node.Content {
+		path := fmt.Sprintf("%s[%d]", path, i)
+		r.lines[path] = item.Line
+		if err := r.profile(item, path, &(*profiles)[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r specReader) profile(node *yaml.Node, path string, p *Profile) error {
+	return r.mapping(node, path, func(key, path string, value *yaml.Node) error {
+		switch key {
+		case "name":
+			return text(value, path, &p.Name)
+		case "channel":
+			return text(value, path, &p.Channel)
+		case "shape":
+			return text(value, path, &p.Shape)
+		}
+		return errUnknownKey
+	})
+}
+
+var errUnknownKey = errors.New("unknown key")
+
+// mapping calls visit with each key of a mapping, the path of the field that it names, and its value.
+func (r specReader) mapping(node *yaml.Node, path string, visit func(key, path string, value *yaml.Node) error) error {
+	if node.Kind != yaml.MappingNode {
+		return mismatch(node, path, "keys and values")
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		field := strings.TrimPrefix(path+"."+key.Value, ".")
+		twice := r.lines[field] != 0
+		r.lines[field] = key.Line
+		if twice {
+			return &fieldError{field, errors.New("the key is there twice")}
+		}
+		switch err := visit(key.Value, field, value); {
+		case err == errUnknownKey:
+			return &fieldError{field, err}
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// The readers of scalars take what is written as that type only: "100" in quotes is no integer, and 1 no text. Integers are decimal
+// without sign +, underscores or leading zeros, since YAML versions differ in what those mean.
+
+func integer(node *yaml.Node, path string, to *int64) error {
+	n, err := strconv.ParseInt(node.Value, 10, 64)
+	if node.ShortTag() != "!!int" || err != nil || strconv.FormatInt(n, 10) != node.Value {
+		return mismatch(node, path, "a decimal integer")
+	}
+	*to = n
+	return nil
+}
+
+func unsigned(node *yaml.Node, path string, to *uint64) error {
+	n, err := strconv.ParseUint(node.Value, 10, 64)
+	if node.ShortTag() != "!!int" || err != nil || strconv.FormatUint(n, 10) != node.Value {
+		return mismatch(node, path, "a decimal integer from 0 to 18446744073709551615")
+	}
+	*to = n
+	return nil
+}
+
+func count(node *yaml.Node, path string, to *int) error {
+	var n int64
+	if err := integer(node, path, &n); err != nil {
+		return err
+	}
+	if int64(int(n)) != n {
+		return mismatch(node, path, "a smaller integer")
+	}
+	*to = int(n)
+	return nil
+}
+
+func text[T ~string](node *yaml.Node, path string, to *T) error {
+	if node.Kind != yaml.ScalarNode || node.ShortTag() != "!!str" {
+		return mismatch(node, path, "text")
+	}
+	*to = T(node.Value)
+	return nil
+}
+
+func mismatch(node *yaml.Node, path, want string) error {
+	have := quote(node.Value)
+	switch node.Kind {
+	case yaml.MappingNode:
+		have = "keys and values"
+	case yaml.SequenceNode:
+		have = "a list"
+	case yaml.AliasNode:
+		have = "an alias"
+	}
+	return &fieldError{path, fmt.Errorf("want %s, have %s", want, have)}
+}

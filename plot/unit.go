@@ -1,0 +1,35 @@
+package plot
+
+import "strings"
+
+// counters are the fields of the proc source that only grow; a channel of one is
+// drawn as a rate.
+var counters = map[string]bool{
+	"cpu_user_jiffies": true, "cpu_sys_jiffies": true,
+	"io_read_bytes": true, "io_write_bytes": true, "io_rchar": true, "io_wchar": true,
+	"minflt": true, "majflt": true, "ctxt_voluntary": true, "ctxt_involuntary": true,
+}
+
+// Unit is the unit of a channel's values: of a counter's rate jiffies/s, bytes/s
+// or 1/s (events), of a gauge bytes, kB, jiffies or, where its name tells none,
+// the empty string (a number of things).
+func Unit(channel string) string {
+	source, field, _ := strings.Cut(channel, ".")
+	unit := ""
+	switch {
+	case strings.HasSuffix(field, "_jiffies"):
+		unit = "jiffies"
+	case strings.HasSuffix(field, "_bytes"), field == "io_rchar", field == "io_wchar":
+		unit = "bytes"
+	case strings.HasSuffix(field, "_kb"):
+		unit = "kB"
+	}
+	switch rate := source == "proc" && counters[field]; {
+	case rate && unit == "":
+		return "1/s"
+	case rate:
+		return unit + "/s"
+	default:
+		return unit
+	}
+}

@@ -1,0 +1,128 @@
+// Package service holds what every daemon has besides its work: a log, a
+// version, and an HTTP endpoint for health and metrics.
+package service
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/kelseyhightower/envconfig"
+	"github.com/spf13/pflag"
+)
+
+// version is set by the build (-ldflags -X); empty means that of the module.
+var version string
+
+// Version tells which build this is.
+func Version() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// Log makes a daemon's logger. Levels: debug, info, warn, error.
+func Log(w io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log level %q: it must be debug, info, warn or error", level)
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+}
+
+// Exit codes of every program here.
+const (
+	ExitFailure  = 1
+	ExitUsage    = 2
+	ExitUnusable = 3 // an episode gives no curve
+	ExitCorrupt  = 4 // an archive is corrupt or too large
+)
+
+// Settings are a struct that envconfig fills, with the prefix of its keys.
+type Settings struct {
+	Prefix string
+	Into   any
+}
+
+// Main runs a daemon: it fills settings from the environment, takes the flags that
+// all daemons have and those that more adds, and calls run with a context that
+// SIGTERM and SIGINT end. It returns the exit code.
+func Main(name, about string, settings []Settings, args []string, stderr io.Writer, more func(*pflag.FlagSet), run func(context.Context, *slog.Logger) error) int {
+	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.SortFlags = false
+	level := flags.String("log-level", envOr("LOG_LEVEL", "info"), "debug, info, warn or error (LOG_LEVEL)")
+	show := flags.Bool("version", false, "print the version and exit")
+	flags.Usage = func() {
+		fmt.Fprintf(stderr, "%s\n\nUsage: %s [flags]\n\n%s\n", about, name, flags.FlagUsages())
+		fmt.Fprintln(stderr, "Environment:")
+		for _, s := range settings {
+			_ = envconfig.Usagef(s.Prefix, s.Into, stderr, environment)
+		}
+	}
+	if more != nil {
+		more(flags)
+	}
+	for _, s := range settings {
+		if err := envconfig.Process(s.Prefix, s.Into); err != nil {
+			fmt.Fprintf(stderr, "%s: read the environment: %v\n", name, err)
+			return ExitUsage
+		}
+	}
+	switch err := flags.Parse(args); {
+	case err == pflag.ErrHelp:
+		return 0
+	case err != nil:
+		return ExitUsage
+	case *show || flags.Arg(0) == "version":
+		fmt.Fprintln(os.Stdout, name, Version())
+		return 0
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "%s: it takes no argument %q\n", name, flags.Arg(0))
+		return ExitUsage
+	}
+	for _, s := range settings {
+		if v, ok := s.Into.(interface{ Validate() error }); ok {
+			if err := v.Validate(); err != nil {
+				fmt.Fprintf(stderr, "%s: %v\n", name, err)
+				return ExitUsage
+			}
+		}
+	}
+	log, err := Log(stderr, *level)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return ExitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log.Info("start", "service", name, "version", Version())
+	if err := run(ctx, log); err != nil && ctx.Err() == nil {
+		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return ExitFailure
+	}
+	log.Info("stop", "service", name)
+	return 0
+}
+
+// environment is how --help lists the settings.
+const environment = `{{range .}}  {{usage_key .}}{{if usage_default .}} (default {{usage_default .}}){{end}}{{if usage_description .}}
+        {{usage_description .}}{{end}}
+{{end}}`
+
+func envOr(key, otherwise string) string {
+	if v := strings.TrimSpace(os.Getenv(key)); v != "" {
+		return v
+	}
+	return otherwise
+}

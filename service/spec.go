@@ -1,0 +1,24 @@
+package service
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/cis490/profiles/fit"
+)
+
+// LoadSpec reads a fit spec from a YAML file; no path gives the built-in spec.
+func LoadSpec(path string) (*fit.Spec, error) {
+	if path == "" {
+		return fit.DefaultSpec(), nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the spec: %w", err)
+	}
+	spec, err := fit.ParseSpec(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return spec, nil
+}

@@ -1,0 +1,149 @@
+package streamer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// A Poster posts events to a URL, each as one JSON body. It never holds its
+// callers back: of a subject only the newest event waits.
+type Poster struct {
+	url, token string
+	log        *slog.Logger
+	client     http.Client
+	posts      *prometheus.CounterVec
+
+	mu      sync.Mutex
+	waiting map[string]any // newest event by subject
+	wake    chan struct{}
+}
+
+// NewPoster makes a poster; Run does its work. An empty token sends none.
+func NewPoster(url, token string, log *slog.Logger, r prometheus.Registerer) *Poster {
+	return &Poster{
+		url: url, token: token, log: log,
+		client: http.Client{Timeout: 5 * time.Second},
+		posts: promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: "profiles_posts_total",
+			Help: "Events posted over HTTP, by result: ok, refused (4xx, given up), retried."}, []string{"result"}),
+		waiting: map[string]any{},
+		wake:    make(chan struct{}, 1),
+	}
+}
+
+// Post leaves an event to be posted.
+func (p *Poster) Post(subject string, event any) {
+	p.mu.Lock()
+	p.waiting[subject] = event
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run posts until ctx ends.
+func (p *Poster) Run(ctx context.Context) error {
+	const least, most = 250 * time.Millisecond, 30 * time.Second
+	pause := least
+	for {
+		select {
+		case <-p.wake:
+		case <-ctx.Done():
+			return nil
+		}
+		for {
+			subject, event, ok := p.next()
+			if !ok {
+				break
+			}
+			again, err := p.post(ctx, event)
+			if err == nil {
+				p.posts.WithLabelValues("ok").Inc()
+				pause = least
+				continue
+			}
+			if !again {
+				p.posts.WithLabelValues("refused").Inc()
+				p.log.Warn("post an event", "url", p.url, "subject", subject, "err", err)
+				continue
+			}
+			p.posts.WithLabelValues("retried").Inc()
+			p.log.Debug("post an event, try again", "url", p.url, "subject", subject, "err", err)
+			p.putBack(subject, event)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return nil
+			}
+			pause = min(2*pause, most)
+		}
+	}
+}
+
+func (p *Poster) next() (string, any, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 {
+		return "", nil, false
+	}
+	subject := slices.Min(slices.Collect(maps.Keys(p.waiting)))
+	event := p.waiting[subject]
+	delete(p.waiting, subject)
+	return subject, event, true
+}
+
+// putBack keeps the event unless a newer one has come.
+func (p *Poster) putBack(subject string, event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, newer := p.waiting[subject]; !newer {
+		p.waiting[subject] = event
+	}
+}
+
+// post sends one event. again tells whether another try may help.
+func (p *Poster) post(ctx context.Context, event any) (again bool, err error) {
+	body, err := json.Marshal(event)
+	if err != nil {
+		return false, fmt.Errorf("encode the event: %w", err)
+	}
+	return Post(ctx, &p.client, p.url, p.token, body)
+}
+
+// Post sends one JSON body. again tells whether another try may help: not where
+// the receiver refused the body.
+func Post(ctx context.Context, client *http.Client, url, token string, body []byte) (again bool, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return false, fmt.Errorf("post to %s: %w", url, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return true, err
+	}
+	defer res.Body.Close()
+	said, _ := io.ReadAll(io.LimitReader(res.Body, 512))
+	switch {
+	case res.StatusCode < 300:
+		return false, nil
+	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
+		return true, fmt.Errorf("post to %s: %s: %s", url, res.Status, bytes.TrimSpace(said))
+	}
+	return false, fmt.Errorf("post to %s: %s: %s", url, res.Status, bytes.TrimSpace(said))
+}

@@ -1,0 +1,284 @@
+// Package streamer publishes each profile's envelope as the event that the
+// dashboard shows: at once when it changes, and again every cycle. Any number
+// of streamers agree, since the bus lets no event replace a later one.
+package streamer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/service"
+)
+
+// Deps are what a streamer works with; they stay the caller's.
+type Deps struct {
+	Bus      *bus.Bus
+	Log      *slog.Logger
+	Registry prometheus.Registerer
+}
+
+// A Streamer publishes events. Run it once.
+type Streamer struct {
+	cfg       Config
+	deps      Deps
+	poster    *Poster // nil: no second sink
+	sessions  service.Sessions
+	published *prometheus.CounterVec
+	age       prometheus.Histogram
+}
+
+// New makes a streamer and starts nothing.
+func New(cfg Config, deps Deps) (*Streamer, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	f := promauto.With(deps.Registry)
+	s := &Streamer{
+		cfg: cfg, deps: deps,
+		published: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_events_published_total",
+			Help: "Events published, by type."}, []string{"type"}),
+		age: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_envelope_to_event_seconds", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
+			Help: "Time from an envelope's updated_at to its event; by two machines' clocks."}),
+	}
+	if cfg.PublishURL != "" {
+		s.poster = NewPoster(cfg.PublishURL, cfg.PublishToken, deps.Log, deps.Registry)
+	}
+	return s, nil
+}
+
+// Ready returns nil while the streamer is connected and its views are whole;
+// else what it waits for.
+func (s *Streamer) Ready() error {
+	if err := s.sessions.Ready(); err != nil {
+		return err
+	}
+	if !s.deps.Bus.Connected() {
+		return errors.New("waiting for NATS")
+	}
+	return nil
+}
+
+// Run publishes until ctx ends.
+func (s *Streamer) Run(ctx context.Context) error {
+	var g errgroup.Group
+	if s.poster != nil {
+		g.Go(func() error { return s.poster.Run(ctx) })
+	}
+	g.Go(func() error { return s.sessions.Run(ctx, s.deps.Log, s.session) })
+	return g.Wait()
+}
+
+// A session is the work with views of one life of the buckets.
+type session struct {
+	*Streamer
+	specs     *bus.Specs
+	envelopes *bus.Envelopes
+	dashboard *bus.Dashboard
+	shown     map[fit.ProfileName]shown
+	pinned    bool // some profile is shown by a generation that is no longer wanted
+}
+
+// shown is what the last event of a profile shows, as far as we know.
+type shown struct {
+	generation fit.Generation
+	digest     fit.Digest
+}
+
+func (s *Streamer) session(ctx context.Context) error {
+	s.sessions.WaitFor("NATS")
+	if err := s.deps.Bus.Ready(ctx); err != nil {
+		return err
+	}
+	s.sessions.WaitFor("the topology")
+	if err := s.deps.Bus.EnsureTopology(ctx); err != nil {
+		return err
+	}
+	s.sessions.WaitFor("the views of specs and envelopes")
+	views, endViews := context.WithCancel(ctx)
+	var following errgroup.Group
+	defer func() {
+		endViews()
+		_ = following.Wait()
+	}()
+	specs, err := s.deps.Bus.OpenSpecs(ctx)
+	if err != nil {
+		return err
+	}
+	following.Go(func() error { return specs.Run(views) })
+	envelopes, err := s.deps.Bus.OpenEnvelopes(ctx)
+	if err != nil {
+		return err
+	}
+	following.Go(func() error { return envelopes.Run(views) })
+	s.sessions.SetReady()
+
+	run := &session{
+		Streamer: s, specs: specs, envelopes: envelopes,
+		dashboard: s.deps.Bus.Dashboard(), shown: map[fit.ProfileName]shown{},
+	}
+	return run.loop(ctx)
+}
+
+// lookAgain is how often a streamer that still shows an old generation asks
+// whether the wanted one has caught up.
+const lookAgain = 250 * time.Millisecond
+
+// loop publishes whatever changed, whenever something changed.
+func (s *session) loop(ctx context.Context) error {
+	reconnects, stop := s.deps.Bus.Reconnects()
+	defer stop()
+	cycle := time.NewTicker(s.cfg.CyclePause)
+	defer cycle.Stop()
+	check := time.NewTicker(s.cfg.CheckEvery)
+	defer check.Stop()
+	look := time.NewTicker(lookAgain)
+	defer look.Stop()
+	again := true
+	for {
+		specs, envelopes := s.specs.Moved(), s.envelopes.Moved()
+		if err := s.publish(ctx, again); err != nil {
+			return err
+		}
+		again = false
+		lookAgain := look.C
+		if !s.pinned {
+			lookAgain = nil
+		}
+		select {
+		case <-specs:
+		case <-envelopes:
+		case <-lookAgain:
+		case <-cycle.C:
+			again = true
+		case <-reconnects:
+			again = true
+			if err := s.check(ctx); err != nil {
+				return err
+			}
+		case <-check.C:
+			if err := s.check(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// check makes sure of the topology and that the views are of its life.
+func (s *session) check(ctx context.Context) error {
+	if err := s.deps.Bus.EnsureTopology(ctx); err != nil {
+		return err
+	}
+	if err := s.specs.Check(ctx); err != nil {
+		return err
+	}
+	return s.envelopes.Check(ctx)
+}
+
+// publish brings the events to what the views say. With again, those that
+// haven't changed get their turn, too.
+func (s *session) publish(ctx context.Context, again bool) error {
+	wanted, ok := s.specs.Wanted()
+	if !ok {
+		return nil
+	}
+	s.pinned = false
+	for _, p := range wanted.Spec.Profiles {
+		if err := s.publishProfile(ctx, wanted, p.Name, again); err != nil {
+			return err
+		}
+	}
+	if !again {
+		return nil
+	}
+	for subject, event := range s.cfg.Models.Events() {
+		if err := s.send(ctx, subject, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p fit.ProfileName, again bool) error {
+	gen, err := s.choose(ctx, wanted, p)
+	if err != nil {
+		return err
+	}
+	env, ok := s.envelopes.Get(gen.ID, p)
+	if !ok {
+		return nil
+	}
+	now := shown{gen.ID, env.Digest}
+	changed := s.shown[p] != now
+	if !changed && !again {
+		return nil
+	}
+	event, err := bus.NewAttackProfile(gen, env)
+	if err != nil {
+		return err
+	}
+	if err := s.send(ctx, bus.EventSubject(bus.TypeAttackProfile, string(p)), event); err != nil {
+		return err
+	}
+	if changed {
+		s.age.Observe(time.Since(env.UpdatedAt).Seconds())
+	}
+	s.shown[p] = now
+	return nil
+}
+
+// choose picks the generation to show of a profile: the wanted one where it is
+// complete or has caught up, or where nothing else is shown; until then the one
+// shown before.
+func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.ProfileName) (bus.Generation, error) {
+	before := s.shown[p].generation
+	if before == "" { // the first time in this session: the last event tells
+		event, err := s.dashboard.LastAttackProfile(ctx, p)
+		if err != nil {
+			return bus.Generation{}, err
+		}
+		before = event.Generation
+	}
+	if before == "" || before == wanted.ID {
+		return wanted, nil
+	}
+	old, known := s.specs.Get(before)
+	if _, has := s.envelopes.Get(before, p); !known || !has {
+		return wanted, nil // nothing could renew what is shown
+	}
+	if env, ok := s.envelopes.Get(wanted.ID, p); ok && env.Complete {
+		return wanted, nil
+	}
+	caught, err := s.deps.Bus.CaughtUp(ctx, wanted.ID)
+	if err != nil {
+		return bus.Generation{}, err
+	}
+	if caught {
+		return wanted, nil
+	}
+	s.pinned = true
+	return old, nil
+}
+
+// send publishes an event, and posts it where it was published.
+func (s *session) send(ctx context.Context, subject string, event any) error {
+	published, err := s.dashboard.Show(ctx, subject, event, s.cfg.CyclePause)
+	if err != nil || !published {
+		return err
+	}
+	s.published.WithLabelValues(bus.EventType(subject)).Inc()
+	s.deps.Log.Debug("published", "subject", subject)
+	if s.poster != nil {
+		s.poster.Post(subject, event)
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package synth
+
+// The canonical walk, in seconds. Each run has its own lengths, within spread
+// (relative).
+var walk = []struct {
+	phase          string
+	length, spread float64
+}{
+	{"clean", 10, 0.15},
+	{"armed", 2, 0.25},
+	{"infecting", 3, 0.25},
+	{"infected_running", 25, 0.10},
+	{"clean", 5, 0.20},
+}
+
+const (
+	clean = iota
+	armed
+	infecting
+	running
+	tail
+)
+
+// schedule is when the phases of one run start, in seconds since its first
+// label; starts[len(walk)] is the run's end.
+type schedule struct{ starts [6]float64 }
+
+func newSchedule(r *random) (s schedule) {
+	for i, step := range walk {
+		s.starts[i+1] = s.starts[i] + float64(step.length*r.between(1-step.spread, 1+step.spread))
+	}
+	return s
+}
+
+// at says which step of the walk t lies in, and how far through it (0 to 1).
+func (s *schedule) at(t float64) (step int, through float64) {
+	for step < tail && t >= s.starts[step+1] {
+		step++
+	}
+	through = (t - s.starts[step]) / (s.starts[step+1] - s.starts[step])
+	return step, min(max(through, 0), 1)
+}
+
+const interval = 0.1 // seconds between samples
+
+// instants are a source's sampling instants, rising, from about the first label
+// to the end: a grid of 10 Hz with jitter, and at times a sample left out.
+func (s *schedule) instants(r *random, jitter float64) []float64 {
+	end := s.starts[len(walk)]
+	times := make([]float64, 0, 460)
+	start := r.between(-0.05, 0.05)
+	for k := 0; ; k++ {
+		t := start + float64(interval*float64(k)) + float64(jitter*r.noise())
+		if t > end {
+			return times
+		}
+		if r.below(500) == 0 && k > 0 { // the recorder was held up
+			continue
+		}
+		if n := len(times); n == 0 || t > times[n-1] {
+			times = append(times, t)
+		}
+	}
+}

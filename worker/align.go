@@ -1,0 +1,199 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+)
+
+// aligner is the handler of the align loop.
+type aligner struct{ *session }
+
+// A place is where an episode's entry is.
+type place struct {
+	profile fit.ProfileName
+	rank    fit.Rank
+}
+
+// A candidate is a message that names a profile of the spec.
+type candidate struct {
+	place
+	ref episode.Ref
+}
+
+// errOtherProfile is a message for a profile that the spec does not name.
+var errOtherProfile = errors.New("the spec does not name the profile")
+
+func (w *Worker) candidate(n bus.Notice) (candidate, error) {
+	ref, err := episode.ParseRef(n.Host, n.Episode)
+	if err != nil {
+		return candidate{}, &bus.Rejection{Reason: "malformed", Detail: err.Error()}
+	}
+	profile, err := fit.ParseProfileName(n.Profile)
+	if err != nil {
+		return candidate{}, &bus.Rejection{Reason: "malformed", Detail: err.Error()}
+	}
+	if _, ok := w.channels[profile]; !ok {
+		return candidate{}, errOtherProfile
+	}
+	return candidate{place{profile, w.deps.Spec.Rank(n.Host, n.Episode)}, ref}, nil
+}
+
+// Glance settles what needs neither the store nor a write: look before you leap.
+func (a *aligner) Glance(n bus.Notice) (done bool, err error) {
+	if n.Deliveries > 1 && n.Again == nil {
+		a.metrics.redeliveries.Inc()
+	}
+	c, err := a.candidate(n)
+	switch {
+	case errors.Is(err, errOtherProfile):
+		a.count(outcomeOtherProfile)
+		return true, nil
+	case err != nil:
+		return true, err
+	case !a.curves.Needed(c.profile, c.rank):
+		a.count(outcomeSkipped)
+		return true, nil
+	case n.Seq < a.retractedAt[c.place]:
+		a.count(outcomeTakenBack)
+		return true, nil
+	}
+	return a.settled(n, a.curves.Seen(c.profile, c.rank))
+}
+
+func (a *aligner) count(outcome string) { a.metrics.episodes.WithLabelValues(outcome).Inc() }
+
+// settled tells whether an entry already holds what the message says, or more.
+// A reader may have died between the entry and the copy under REJECTED, so a
+// message that comes again is rejected again.
+func (a *aligner) settled(n bus.Notice, have bus.Entry) (bool, error) {
+	if !have.Found || have.Seq < n.Seq {
+		return false, nil
+	}
+	if have.Seq == n.Seq && n.Deliveries > 1 && have.State == fit.StateReason {
+		return true, rejection(have.Reason, have.Detail)
+	}
+	a.count(outcomeSeen)
+	return true, nil
+}
+
+// rejection is what follows from a reason: only an archive that could not be
+// read is a rejection. One that was read but gives no curve has its entry.
+func rejection(r fit.Reason, detail string) error {
+	switch r {
+	case fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal:
+		return &bus.Rejection{Reason: string(r), Detail: detail}
+	}
+	return nil
+}
+
+// Handle writes what the message says into the episode's entry, by
+// compare-and-set, never over a later one. The entry comes first, then what
+// ends the message.
+func (a *aligner) Handle(ctx context.Context, n bus.Notice) error {
+	c, err := a.candidate(n)
+	if err != nil {
+		return err
+	}
+	var read *fit.Entry // the archive is read once, however often the write is tried
+	have := a.curves.Seen(c.profile, c.rank)
+	for {
+		if done, err := a.settled(n, have); done {
+			return err
+		}
+		entry, outcome := have.Entry, outcomeRaised
+		switch {
+		case n.Retracted:
+			entry, outcome = fit.Entry{Host: n.Host, Episode: n.Episode, State: fit.StateRetracted}, outcomeRetracted
+		case have.State == fit.StateCurve: // a replaced archive needs a retraction first
+		default:
+			if read == nil {
+				e, err := a.read(ctx, n, c)
+				if err != nil {
+					return err
+				}
+				read = &e
+			}
+			entry, outcome = *read, outcomeCurve
+		}
+		entry.Seq = n.Seq
+		joined, changed := fit.Join(have.Entry, entry)
+		if !changed {
+			a.count(outcomeSeen)
+			return nil
+		}
+		err := a.curves.Put(ctx, c.profile, c.rank, joined, have.Rev, n.At)
+		if err == nil {
+			return a.ended(entry, outcome)
+		}
+		if !errors.Is(err, bus.ErrConflict) {
+			return err
+		}
+		if err := a.curves.Pause(ctx); err != nil {
+			return err
+		}
+		if have, err = a.curves.Read(ctx, c.profile, c.rank); err != nil {
+			return err
+		}
+	}
+}
+
+// ended counts an entry that was written and says what becomes of its message.
+func (a *aligner) ended(entry fit.Entry, outcome string) error {
+	if entry.State != fit.StateReason {
+		a.count(outcome)
+		return nil
+	}
+	err := rejection(entry.Reason, entry.Detail)
+	if err != nil {
+		a.count(outcomeRejected)
+	} else {
+		a.count(outcomeUnusable)
+	}
+	return err
+}
+
+// triesUntilFatal is how many readers may die of an episode.
+const triesUntilFatal = 5
+
+// read gets the entry from the archive, or asks for another try.
+func (a *aligner) read(ctx context.Context, n bus.Notice, c candidate) (fit.Entry, error) {
+	if n.Tries >= triesUntilFatal {
+		return align.Without(c.ref, fit.ReasonFatal, fmt.Sprintf("%d readers died of the archive", n.Tries)), nil
+	}
+	began := time.Now()
+	a.metrics.opened.Inc()
+	entry, err := a.fitter.Entry(ctx, a.deps.Store, c.ref, a.channels[c.profile])
+	if err == nil {
+		a.metrics.align.Observe(time.Since(began).Seconds())
+		return entry, nil
+	}
+	if ctx.Err() != nil {
+		return fit.Entry{}, err
+	}
+	if !errors.Is(err, episode.ErrNotFound) {
+		a.deps.Log.Warn("the store does not answer, keep trying", "episode", c.ref, "err", err)
+		return fit.Entry{}, patience(n.Again, err, time.Second, time.Minute)
+	}
+	// Four more tries, the last of them after 15/20 of the patience.
+	if later := patience(n.Again, err, a.cfg.Patience/20, a.cfg.Patience/20*8); later.Count <= 4 {
+		return fit.Entry{}, later
+	}
+	return align.Without(c.ref, fit.ReasonMissing, "the store has no archive of "+c.ref.String()), nil
+}
+
+// patience asks for another try after a time that doubles from first to most
+// while tries end for the same kind of reason.
+func patience(last *bus.Later, err error, first, most time.Duration) *bus.Later {
+	l := &bus.Later{After: first, Count: 1, Err: err}
+	if last != nil && errors.Is(last.Err, episode.ErrNotFound) == errors.Is(err, episode.ErrNotFound) {
+		l.After, l.Count = min(2*last.After, most), last.Count+1
+	}
+	return l
+}

@@ -1,0 +1,62 @@
+package worker
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// Outcomes of an episode's message, as label values.
+const (
+	outcomeCurve        = "curve"         // a curve was written
+	outcomeUnusable     = "unusable"      // the archive is fine but gives no curve
+	outcomeRejected     = "rejected"      // filed under REJECTED
+	outcomeSkipped      = "skipped"       // above the threshold: the archive was not opened
+	outcomeSeen         = "seen"          // its entry is as late as this message or later
+	outcomeTakenBack    = "taken_back"    // the log retracts it further on
+	outcomeRaised       = "raised"        // has its curve: only the sequence was raised
+	outcomeRetracted    = "retracted"     // a retraction was written
+	outcomeOtherProfile = "other_profile" // the spec does not name its profile
+)
+
+type metrics struct {
+	episodes     *prometheus.CounterVec
+	opened       prometheus.Counter
+	redeliveries prometheus.Counter
+	align        prometheus.Histogram
+	reduce       prometheus.Histogram
+	latency      prometheus.Histogram
+	used         *prometheus.GaugeVec
+	attempted    *prometheus.GaugeVec
+	kept         *prometheus.GaugeVec
+	mended       prometheus.Counter
+	sessions     prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	f := promauto.With(r)
+	fast := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
+	return &metrics{
+		episodes: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_episodes_total",
+			Help: "Messages of the episode log that were settled, by outcome."}, []string{"outcome"}),
+		opened: f.NewCounter(prometheus.CounterOpts{Name: "profiles_archives_opened_total",
+			Help: "Archives that were opened."}),
+		redeliveries: f.NewCounter(prometheus.CounterOpts{Name: "profiles_redeliveries_total",
+			Help: "Messages of the episode log that had been delivered before."}),
+		align: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_align_seconds", Buckets: fast,
+			Help: "Time to read an archive and align its curve."}),
+		reduce: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_reduce_seconds", Buckets: fast,
+			Help: "Time to compute and write one profile's envelope."}),
+		latency: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_accepted_to_envelope_seconds", Buckets: fast,
+			Help: "Time from accepted_at to the envelope that holds the episode; by two machines' clocks."}),
+		used: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_used",
+			Help: "Episodes in a profile's sample."}, []string{"profile"}),
+		attempted: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_attempted",
+			Help: "Episodes in a profile's sample and those that would be had they given a curve."}, []string{"profile"}),
+		kept: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_entries",
+			Help: "Entries kept of a profile."}, []string{"profile"}),
+		mended: f.NewCounter(prometheus.CounterOpts{Name: "profiles_envelopes_mended_total",
+			Help: "Envelopes that the regular comparison found to differ from the view."}),
+		sessions: f.NewCounter(prometheus.CounterOpts{Name: "profiles_worker_sessions_total",
+			Help: "Times that the worker took new views: at start, after a new epoch, after NATS was lost or restored."}),
+	}
+}

@@ -1,0 +1,124 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/fit"
+)
+
+// reducePuts brings the envelopes of the profiles that were put to what the view
+// says, once the view has seen every one of these puts.
+func (s *session) reducePuts(ctx context.Context, puts []bus.Put) error {
+	var last uint64
+	oldest := map[fit.ProfileName]time.Time{}
+	var profiles []fit.ProfileName // in order of their first put
+	for _, p := range puts {
+		last = max(last, p.Seq)
+		at, ok := oldest[p.Profile]
+		if !ok {
+			profiles = append(profiles, p.Profile)
+		}
+		if at.IsZero() || !p.AcceptedAt.IsZero() && p.AcceptedAt.Before(at) {
+			oldest[p.Profile] = p.AcceptedAt
+		}
+	}
+	if err := s.curves.Reached(ctx, last, s.cfg.ReduceWait/2); err != nil {
+		return err
+	}
+	for _, p := range profiles {
+		if _, ok := s.channels[p]; !ok {
+			continue // a key that somebody else wrote
+		}
+		err := s.reduce(ctx, p)
+		if endsSession(err) {
+			s.end(err)
+		}
+		if err != nil {
+			return err
+		}
+		if at := oldest[p]; !at.IsZero() {
+			s.metrics.latency.Observe(time.Since(at).Seconds())
+		}
+	}
+	return nil
+}
+
+// endsSession tells whether an error means that the session's views are void.
+func endsSession(err error) bool {
+	return errors.Is(err, bus.ErrNewLife) || errors.Is(err, errNewEpoch)
+}
+
+// reduce writes a profile's envelope as the view has it, or raises the epoch
+// where the view can't give it any more.
+func (s *session) reduce(ctx context.Context, p fit.ProfileName) error {
+	began := time.Now()
+	standing, err := s.curves.Standing(p)
+	if err != nil {
+		return err
+	}
+	if standing.Short {
+		return s.raiseEpoch(ctx, p)
+	}
+	if _, err := s.deps.Bus.WriteEnvelope(ctx, s.gen.ID, p, standing.Envelope, standing.AsOf, time.Now()); err != nil {
+		return err
+	}
+	s.metrics.reduce.Observe(time.Since(began).Seconds())
+	s.measure(p)
+	if s.deps.Reduced != nil {
+		s.deps.Reduced(p, standing.Envelope)
+	}
+	return nil
+}
+
+func (s *session) measure(p fit.ProfileName) {
+	used, attempted, kept := s.curves.Sizes(p)
+	s.metrics.used.WithLabelValues(string(p)).Set(float64(used))
+	s.metrics.attempted.WithLabelValues(string(p)).Set(float64(attempted))
+	s.metrics.kept.WithLabelValues(string(p)).Set(float64(kept))
+}
+
+// raiseEpoch registers the next epoch: new keys, new consumers, the log from its
+// start. Whoever raises first does; the session ends when it is seen.
+func (s *session) raiseEpoch(ctx context.Context, p fit.ProfileName) error {
+	next := s.gen
+	next.Epoch++
+	next.ID = s.fitter.Generation(next.Epoch)
+	s.deps.Log.Warn("more was retracted than the sample has in reserve: read the log again",
+		"profile", p, "epoch", next.Epoch, "generation", next.ID)
+	return s.deps.Bus.Register(ctx, next)
+}
+
+// compare makes sure of the streams and mends every envelope that does not say
+// what the view says.
+func (s *session) compare(ctx context.Context) error {
+	if err := s.deps.Bus.EnsureTopology(ctx); err != nil {
+		return err
+	}
+	if err := s.curves.Check(ctx); err != nil {
+		return err
+	}
+	for _, p := range s.deps.Spec.Profiles {
+		standing, err := s.curves.Standing(p.Name)
+		if err != nil {
+			return err
+		}
+		have, ok, err := s.deps.Bus.ReadEnvelope(ctx, s.gen.ID, p.Name)
+		if err != nil {
+			return err
+		}
+		s.measure(p.Name)
+		empty := !ok && standing.Envelope.Attempted == 0
+		same := ok && have.Digest == standing.Envelope.Digest && have.AsOf.Life == standing.AsOf.Life
+		if empty || same && !standing.Short {
+			continue
+		}
+		if err := s.reduce(ctx, p.Name); err != nil {
+			return err
+		}
+		s.metrics.mended.Inc()
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+// Package worker keeps the envelopes: the align loop turns accepted episodes
+// into entries of the curves bucket, the reduce loop turns puts into envelopes.
+// Any number of workers share both, and any may die at any instruction.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/service"
+)
+
+// Deps are what a worker works with; they stay the caller's.
+type Deps struct {
+	Bus      *bus.Bus
+	Store    episode.Store
+	Spec     *fit.Spec
+	Log      *slog.Logger
+	Registry prometheus.Registerer
+	// Reduced, where set, is called after each envelope that was written. It
+	// must be quick and safe for concurrent use.
+	Reduced func(fit.ProfileName, fit.Envelope)
+}
+
+// A Worker aligns and reduces. Run it once.
+type Worker struct {
+	cfg      Config
+	deps     Deps
+	fitter   *align.Fitter
+	channels map[fit.ProfileName]episode.ChannelName
+	metrics  *metrics
+	sessions service.Sessions
+}
+
+// New makes a worker and starts nothing.
+func New(cfg Config, deps Deps) (*Worker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	w := &Worker{
+		cfg: cfg, deps: deps,
+		fitter:   &align.Fitter{Spec: deps.Spec, Limits: cfg.Limits},
+		channels: map[fit.ProfileName]episode.ChannelName{},
+		metrics:  newMetrics(deps.Registry),
+	}
+	for _, p := range deps.Spec.Profiles {
+		channel, err := episode.ParseChannelName(p.Channel)
+		if err != nil {
+			return nil, fmt.Errorf("profile %s: %w", p.Name, err)
+		}
+		w.channels[p.Name] = channel
+	}
+	return w, nil
+}
+
+// Ready returns nil while the worker is connected, the topology is there and
+// its view of the sample is whole; else what it waits for.
+func (w *Worker) Ready() error {
+	if err := w.sessions.Ready(); err != nil {
+		return err
+	}
+	if !w.deps.Bus.Connected() {
+		return errors.New("waiting for NATS")
+	}
+	return nil
+}
+
+// errNewEpoch ends a session though nothing failed.
+var errNewEpoch = fmt.Errorf("the sample got a new epoch: %w", service.ErrRenew)
+
+// Run works until ctx ends. What is in hand then is finished or handed back
+// within DrainTime. It never gives up: whatever goes wrong with the bus ends a
+// session, and another begins with views of its own.
+func (w *Worker) Run(ctx context.Context) error {
+	return w.sessions.Run(ctx, w.deps.Log, w.session)
+}

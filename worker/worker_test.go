@@ -1,0 +1,366 @@
+package worker_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/worker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const recorded = "../examples/recorded"
+
+// A fleet is a server, a store and workers on them.
+type fleet struct {
+	t     *testing.T
+	srv   *bustest.Server
+	bus   *bus.Bus
+	store episode.Store
+	spec  *fit.Spec
+}
+
+func newFleet(t *testing.T, spec *fit.Spec, store episode.Store) *fleet {
+	srv := bustest.Start(t)
+	return &fleet{t: t, srv: srv, bus: srv.Topology(), store: store, spec: spec}
+}
+
+func recordedStore(t *testing.T) episode.Store {
+	store, err := episode.OpenDir(filepath.Join(recorded, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// A running worker.
+type running struct {
+	*worker.Worker
+	registry *prometheus.Registry
+	stop     func() // ends it and waits
+}
+
+func (f *fleet) start(change ...func(*worker.Config)) *running {
+	f.t.Helper()
+	cfg := worker.Config{
+		Concurrency: 2, AckWait: 2 * time.Second, ReduceWait: 2 * time.Second,
+		Patience: 200 * time.Millisecond, CheckEvery: time.Second, DrainTime: 5 * time.Second,
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	r := &running{registry: prometheus.NewRegistry()}
+	nc := f.srv.Connect()
+	w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: f.store, Spec: f.spec, Log: bustest.Log(f.t), Registry: r.registry})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r.Worker = w
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = w.Run(ctx)
+	}()
+	r.stop = func() { cancel(); <-ended }
+	f.t.Cleanup(r.stop)
+	return r
+}
+
+// count reads a counter of one worker; labels as "name=value".
+func (r *running) count(t *testing.T, name string, labels ...string) float64 {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+	metric:
+		for _, m := range f.GetMetric() {
+			have := map[string]bool{}
+			for _, l := range m.GetLabel() {
+				have[l.GetName()+"="+l.GetValue()] = true
+			}
+			for _, l := range labels {
+				if !have[l] {
+					continue metric
+				}
+			}
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return sum
+}
+
+// rows are the recorded validation rows that are accepted.
+func rows(t *testing.T) []bus.Notice {
+	t.Helper()
+	var out []bus.Notice
+	for row, err := range dataset.OpenValidation(filepath.Join(recorded, "validation.parquet")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.Status == "accepted" {
+			out = append(out, bus.Notice{Episode: row.EpisodeID, Host: row.HostID, Profile: row.Profile})
+		}
+	}
+	return out
+}
+
+var sendings int64
+
+// send publishes a notice as a deliberate sending of its own.
+func (f *fleet) send(n bus.Notice) {
+	f.t.Helper()
+	sendings++
+	n.At = time.Now().Add(time.Duration(sendings))
+	if _, err := f.bus.Publish(bustest.Context(f.t), n); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// batch computes the envelopes of what is accepted, straight from the store.
+func (f *fleet) batch(accepted []bus.Notice) map[fit.ProfileName]fit.Envelope {
+	f.t.Helper()
+	fitter := align.Fitter{Spec: f.spec, Limits: episode.DefaultLimits()}
+	out := map[fit.ProfileName]fit.Envelope{}
+	for _, p := range f.spec.Profiles {
+		channel, err := episode.ParseChannelName(p.Channel)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		sample := fit.NewSample(f.spec.Target)
+		for _, n := range accepted {
+			if n.Profile != string(p.Name) {
+				continue
+			}
+			ref, err := episode.ParseRef(n.Host, n.Episode)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			entry, err := fitter.Entry(f.t.Context(), f.store, ref, channel)
+			if reason, ok := align.ReasonOf(err); ok {
+				entry = align.Without(ref, reason, "")
+			} else if err != nil {
+				f.t.Fatal(err)
+			}
+			entry.Seq = 1
+			sample.Put(f.spec.Rank(n.Host, n.Episode), entry)
+		}
+		if sample.Attempted() > 0 {
+			out[p.Name] = sample.Envelope(f.spec.Points.Total())
+		}
+	}
+	return out
+}
+
+// settled waits until the wanted generation has nothing left to do and returns it.
+func (f *fleet) settled() bus.Generation {
+	f.t.Helper()
+	ctx := bustest.Context(f.t)
+	for {
+		if gen, ok := f.wanted(ctx); ok {
+			caught, err := f.bus.CaughtUp(ctx, gen.ID)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			if again, _ := f.wanted(ctx); caught && again.ID == gen.ID {
+				return gen
+			}
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			f.t.Fatal("it did not settle in time")
+		}
+	}
+}
+
+func (f *fleet) wanted(ctx context.Context) (bus.Generation, bool) {
+	f.t.Helper()
+	specs, err := f.bus.OpenSpecs(ctx)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	run, stop := context.WithCancel(ctx)
+	stop()
+	_ = specs.Run(run)
+	return specs.Wanted()
+}
+
+// equal holds the live envelopes against the batch's, value for value.
+func (f *fleet) equal(accepted []bus.Notice) {
+	f.t.Helper()
+	gen := f.settled()
+	for p, want := range f.batch(accepted) {
+		have, ok, err := f.bus.ReadEnvelope(bustest.Context(f.t), gen.ID, p)
+		if err != nil || !ok {
+			f.t.Fatalf("%s: no envelope: %v", p, err)
+		}
+		have.Digest, want.Digest = "", "" // sequences don't enter it, details do
+		if !reflect.DeepEqual(have.Envelope, want) {
+			f.t.Errorf("%s: live %d/%d complete %v, batch %d/%d complete %v, or values differ", p,
+				have.Used, have.Attempted, have.Complete, want.Used, want.Attempted, want.Complete)
+		}
+	}
+}
+
+func TestLiveEqualsBatch(t *testing.T) {
+	for _, workers := range []int{1, 2, 5} {
+		for _, target := range []int{100, 3} {
+			t.Run(fmt.Sprintf("%d workers, target %d", workers, target), func(t *testing.T) {
+				spec := fit.DefaultSpec()
+				spec.Target = target
+				f := newFleet(t, spec, recordedStore(t))
+				for range workers {
+					f.start()
+				}
+				accepted := rows(t)
+				sent := append(append([]bus.Notice{}, accepted...), accepted[:20]...)
+				rand.Shuffle(len(sent), func(i, j int) { sent[i], sent[j] = sent[j], sent[i] })
+				for _, n := range sent {
+					f.send(n)
+				}
+				f.equal(accepted)
+			})
+		}
+	}
+}
+
+// TestRetractions mixes accepting, retracting and accepting again, and more of
+// it than the sample has in reserve.
+func TestRetractions(t *testing.T) {
+	spec := fit.DefaultSpec()
+	spec.Target = 3
+	f := newFleet(t, spec, recordedStore(t))
+	f.start()
+	f.start()
+	accepted := rows(t)
+	for _, n := range accepted {
+		f.send(n)
+	}
+	f.equal(accepted)
+
+	rng := rand.New(rand.NewPCG(7, 7))
+	state := map[string]bool{}
+	for _, n := range accepted {
+		state[n.Key()] = true
+	}
+	for range 200 {
+		n := accepted[rng.IntN(len(accepted))]
+		n.Retracted = rng.IntN(2) == 0
+		state[n.Key()] = !n.Retracted
+		f.send(n)
+	}
+	var left []bus.Notice
+	for _, n := range accepted {
+		if state[n.Key()] {
+			left = append(left, n)
+		}
+	}
+	f.equal(left)
+}
+
+// TestKilledWorkers drops workers' connections in the middle of their work.
+func TestKilledWorkers(t *testing.T) {
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	accepted := rows(t)
+	doomed := &failingStore{Store: f.store, dead: make(chan struct{})}
+	doomed.after.Store(5)
+	f.store = doomed
+	w := f.start()
+	for _, n := range accepted {
+		f.send(n)
+	}
+	<-doomed.dead
+	w.stop()
+	f.store = doomed.Store
+	f.start()
+	f.equal(accepted)
+}
+
+// failingStore hangs from its nth archive on until the reader gives up.
+type failingStore struct {
+	episode.Store
+	after atomic.Int32 // archives that open
+	dead  chan struct{}
+}
+
+func (s *failingStore) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
+	left := s.after.Add(-1)
+	if left == 0 {
+		close(s.dead)
+	}
+	if left <= 0 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.Store.Open(ctx, ref)
+}
+
+func TestRejected(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "h"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "h", "broken.tar.zst"), []byte("no zstd"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	store, err := episode.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t, fit.DefaultSpec(), store)
+	f.start()
+	f.send(bus.Notice{Host: "h", Episode: "broken", Profile: "io-walk"})
+	f.send(bus.Notice{Host: "h", Episode: "absent", Profile: "io-walk"})
+	f.send(bus.Notice{Host: "../h", Episode: "x", Profile: "io-walk"})
+	f.send(bus.Notice{Host: "h", Episode: "x", Profile: "unknown-profile"})
+	js := f.srv.JetStream()
+	for _, bad := range []string{"", "x", "[]", `{"episode_id": 1}`, "{", `"text"`} {
+		if _, err := js.Publish(t.Context(), bus.SubjectAccepted, []byte(bad)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.settled()
+	var reasons []string
+	err = f.bus.Rejected(bustest.Context(t), func(r bus.Rejected) error {
+		reasons = append(reasons, r.Reason)
+		if r.Detail == "" {
+			t.Errorf("%s without a detail", r.Reason)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, r := range reasons {
+		got[r]++
+	}
+	if want := map[string]int{"corrupt": 1, "missing": 1, "malformed": 7}; !reflect.DeepEqual(got, want) {
+		t.Errorf("rejected %v, want %v (%s)", got, want, strings.Join(reasons, " "))
+	}
+}
