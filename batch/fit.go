@@ -9,7 +9,6 @@ import (
 	"runtime"
 
 	"github.com/cis490/profiles/align"
-	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/roster"
@@ -87,18 +86,6 @@ func concurrency(n int) int {
 		return runtime.GOMAXPROCS(0)
 	}
 	return n
-}
-
-// Table returns the rows of attack_profiles_v1.parquet: the profiles that had a
-// usable episode.
-func Table(fitted []Fitted) []dataset.AttackProfile {
-	var rows []dataset.AttackProfile
-	for _, f := range fitted {
-		if f.Envelope.Used > 0 {
-			rows = append(rows, dataset.NewAttackProfile(f.Profile, f.Envelope))
-		}
-	}
-	return rows
 }
 
 // A fitter reads for all profiles at once.

@@ -85,11 +85,14 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 		e.stopping.Store(true)
 		stop()
 	}
-	// What waits is handed back by the handlers, which see stopping; what is in
-	// work has DrainTime to end.
+	// What waits goes back at once, what is in work has DrainTime to end.
 	drain := time.AfterFunc(opt.DrainTime, endWork)
 	defer drain.Stop()
 	e.close()
+	for m := range e.queue {
+		e.release(m)
+		e.handBack(m, 0)
+	}
 	e.handlers.Wait()
 	endWork()
 	helpers.Wait()
@@ -183,6 +186,9 @@ func (e *episodes) receive(msg jetstream.Msg) {
 	e.enqueue(m) // filing under REJECTED needs the network, too, so not here
 }
 
+// errStopping keeps a handler from beginning with what is to be handed back.
+var errStopping = errors.New("stopping")
+
 // glance is the handler's, with panics as errors.
 func (e *episodes) glance(n Notice) (done bool, err error) {
 	defer func() {
@@ -241,11 +247,6 @@ func (e *episodes) close() {
 // handle is one of Concurrency handlers.
 func (e *episodes) handle() {
 	for m := range e.queue {
-		if e.stopping.Load() {
-			e.release(m)
-			e.handBack(m, 0)
-			continue
-		}
 		e.settle(m, e.try(m))
 	}
 }
@@ -257,6 +258,9 @@ func (e *episodes) try(m *episodeMsg) (err error) {
 			err = panicked(p)
 		}
 	}()
+	if e.stopping.Load() {
+		return errStopping
+	}
 	if m.malformed != nil {
 		return &Rejection{Reason: "malformed", Detail: m.malformed.Error()}
 	}

@@ -64,6 +64,7 @@ func newView[S any](ctx context.Context, b *Bus, bucket, filter string, fresh fu
 // A watch is one watcher and the state folded from it, up to where it took over.
 type watch[S any] struct {
 	keys  jetstream.KeyWatcher
+	end   context.CancelFunc
 	state S
 	seq   uint64
 }
@@ -74,15 +75,21 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", v.bucket, err)
 	}
-	keys, err := kv.Watch(ctx, v.filter)
+	// A watcher ends with the context that it was started with; this one ends
+	// with stop, so that a view outlives whatever opened it.
+	following, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer context.AfterFunc(ctx, end)()
+	keys, err := kv.Watch(following, v.filter)
 	if err != nil {
+		end()
 		return nil, fmt.Errorf("watch %s in bucket %s: %w", v.filter, v.bucket, err)
 	}
-	w := &watch[S]{keys: keys, state: v.fresh()}
+	w := &watch[S]{keys: keys, end: end, state: v.fresh()}
 	for {
 		select {
 		case e, ok := <-keys.Updates():
 			if !ok {
+				end()
 				return nil, fmt.Errorf("watch bucket %s: the watcher ended", v.bucket)
 			}
 			if e == nil {
@@ -104,6 +111,7 @@ func (v *view[S]) fold(w *watch[S], e jetstream.KeyValueEntry) {
 // stop ends the watcher; its last updates are read off, or it would never end.
 func (w *watch[S]) stop() {
 	_ = w.keys.Stop()
+	w.end()
 	go func() {
 		for range w.keys.Updates() {
 		}

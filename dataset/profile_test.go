@@ -100,16 +100,14 @@ func TestReadAttackProfilesSurvivesDamage(t *testing.T) {
 	files := map[string][]byte{"ours": good, "double": testdata(t, "profiles-double-reversed.parquet")}
 	for name, good := range files {
 		for i := range good {
-			for _, mask := range []byte{0xff, 0x01} {
-				b := bytes.Clone(good)
-				b[i] ^= mask
-				rows, _, err := readProfiles(b)
-				if err == nil && len(rows) != 2 {
-					t.Fatalf("%s, byte %d: %d rows and no error", name, i, len(rows))
-				}
-				if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrShape) {
-					t.Fatalf("%s, byte %d: error %v matches nothing", name, i, err)
-				}
+			b := bytes.Clone(good)
+			b[i] ^= []byte{0xff, 0x01}[i%2]
+			rows, _, err := readProfiles(b)
+			if err == nil && len(rows) != 2 {
+				t.Fatalf("%s, byte %d: %d rows and no error", name, i, len(rows))
+			}
+			if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrShape) {
+				t.Fatalf("%s, byte %d: error %v matches nothing", name, i, err)
 			}
 			if _, _, err := readProfiles(good[:i]); !errors.Is(err, ErrDamaged) {
 				t.Fatalf("%s, cut at %d: error %v, want ErrDamaged", name, i, err)

@@ -169,20 +169,18 @@ func TestValidationSurvivesDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			good := testdata(t, name+".parquet")
 			for i := range good {
-				for _, mask := range []byte{0xff, 0x01, 0x80} {
-					b := bytes.Clone(good)
-					b[i] ^= mask
-					if rows, err := readBytes(b); err == nil && len(rows) != 300 {
-						t.Fatalf("byte %d ^ %#x: %d rows and no error", i, mask, len(rows))
-					} else if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrShape) {
-						t.Fatalf("byte %d ^ %#x: error %v matches nothing", i, mask, err)
-					}
+				b := bytes.Clone(good)
+				b[i] ^= []byte{0xff, 0x01, 0x80}[i%3]
+				if rows, err := readBytes(b); err == nil && len(rows) != 300 {
+					t.Fatalf("byte %d: %d rows and no error", i, len(rows))
+				} else if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrShape) {
+					t.Fatalf("byte %d: error %v matches nothing", i, err)
 				}
 				if _, err := readBytes(good[:i]); !errors.Is(err, ErrDamaged) {
 					t.Fatalf("cut at %d: error %v, want ErrDamaged", i, err)
 				}
 				// A footer in place of a missing middle: offsets point elsewhere.
-				b := append(bytes.Clone(good[:4]), good[min(4+i, len(good)):]...)
+				b = append(bytes.Clone(good[:4]), good[min(4+i, len(good)):]...)
 				if rows, err := readBytes(b); err == nil && i > 0 && len(rows) != 300 {
 					t.Fatalf("without %d bytes: %d rows and no error", i, len(rows))
 				}

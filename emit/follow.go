@@ -20,10 +20,10 @@ const restFactor = 9
 // replaced, or a bus that is away, pass.
 func (e *Emitter) Follow(ctx context.Context, path string, pause time.Duration, each func(Summary, error) error) error {
 	var have look
-	rest := time.Duration(0)
-	for {
+	var rest time.Duration
+	for known := false; ; {
 		now := lookAt(path)
-		if now != have {
+		if !known || now != have {
 			began := time.Now()
 			s, err := e.Reconcile(ctx)
 			if ctx.Err() != nil {
@@ -32,7 +32,7 @@ func (e *Emitter) Follow(ctx context.Context, path string, pause time.Duration, 
 			if err := each(s, err); err != nil {
 				return err
 			}
-			if err == nil {
+			if known = err == nil; known {
 				have = now // as it was before it was read: a change since then shows
 			}
 			rest = restFactor * time.Since(began)
@@ -50,7 +50,6 @@ func (e *Emitter) Follow(ctx context.Context, path string, pause time.Duration, 
 type look struct {
 	size    int64
 	changed time.Time
-	there   bool
 }
 
 func lookAt(path string) look {
@@ -58,5 +57,5 @@ func lookAt(path string) look {
 	if err != nil {
 		return look{}
 	}
-	return look{size: info.Size(), changed: info.ModTime(), there: true}
+	return look{size: info.Size(), changed: info.ModTime()}
 }

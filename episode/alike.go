@@ -72,7 +72,7 @@ func (a *alike) loosen(v value) {
 
 // read reads a row into cells if it is alike.
 func (a *alike) read(row []byte, s *scanner, depth int, cells []number) bool {
-	s.values(row, depth)
+	s.within(row, depth)
 	v, renewed := 0, 0
 	for i := 0; ; {
 		if i += a.same(row, i); i == len(row) && i == len(a.row) {

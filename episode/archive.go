@@ -27,10 +27,10 @@ type archive struct {
 type kit struct {
 	src     *bufio.Reader
 	decoder *zstd.Decoder
-	line    []byte
+	line    []byte // the buffer of lines
 	scan    scanner
 	alike   alike
-	values  []value
+	values  []value // of the row that is being scanned
 }
 
 var kits = sync.Pool{New: func() any {
@@ -39,7 +39,7 @@ var kits = sync.Pool{New: func() any {
 	if err != nil {
 		panic(err) // the options are constants
 	}
-	return &kit{src: bufio.NewReaderSize(nil, 32<<10), decoder: decoder, line: make([]byte, 64<<10)}
+	return &kit{src: bufio.NewReaderSize(nil, 32<<10), decoder: decoder, line: make([]byte, usualLine)}
 }}
 
 // openArchive begins to read an archive. It must be closed.
@@ -52,8 +52,10 @@ func openArchive(r io.Reader, lim Limits) (*archive, error) {
 	return a, a.kit.decoder.ResetWithOptions(&a.frames, zstd.WithDecoderMaxWindow(uint64(lim.WindowBytes)))
 }
 
-// keptLine is the longest line buffer that is kept for the next archive.
-const keptLine = 2 << 20
+const (
+	usualLine = 16 << 10 // what decoding puts there is still in the processor's nearest cache when it is read
+	keptLine  = 64 << 10 // the longest buffer that is kept for the next archive
+)
 
 // close gives back what the archive held, except where it has grown much.
 func (a *archive) close() {

@@ -23,7 +23,7 @@ type frames struct {
 	need  int      // how many there must be
 	skip  int64    // bytes of content to pass before it
 	crc   bool     // the frame has a checksum
-	any   bool     // there was a frame
+	found bool     // there was a frame
 	owner bool     // holds bigWindow
 	err   error    // the first error, of src or of what was seen; not io.EOF
 }
@@ -90,14 +90,14 @@ func (f *frames) end() error {
 		return corruptf("truncated in %s", f.part)
 	case f.have > 0:
 		return f.noFrame()
-	case !f.any:
+	case !f.found:
 		return corruptf("empty")
 	}
 	return nil
 }
 
 func (f *frames) noFrame() error {
-	if f.any {
+	if f.found {
 		return corruptf("bytes after the last zstd frame")
 	}
 	return corruptf("not zstd")
@@ -141,7 +141,7 @@ func (f *frames) step() error {
 		default:
 			return f.noFrame()
 		}
-		f.any = true
+		f.found = true
 	case partSkippable:
 		f.skip = int64(binary.LittleEndian.Uint32(f.head[:]))
 		f.expect(partMagic, 4)

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math"
-	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -49,8 +47,9 @@ func (s *scanner) reset(line []byte, depth int, more func() ([]byte, bool)) {
 	s.load(line)
 }
 
-// values makes s ready for values of a line's object, each from where s.at is set to. Whether they are UTF-8 is not looked at.
-func (s *scanner) values(line []byte, depth int) {
+// within makes s ready for values within the object of a line, each from where s.at is set to. Whether they are UTF-8 is not
+// looked at.
+func (s *scanner) within(line []byte, depth int) {
 	s.line, s.plain, s.more, s.depth, s.err = line, false, nil, depth-1, nil
 }
 
@@ -273,20 +272,6 @@ func pastDigits(line []byte, i int) int {
 		return -1
 	}
 	return i
-}
-
-// parseNumber reads a number that is well-formed, of any kind and length.
-func parseNumber(text []byte, integer bool) number {
-	if integer {
-		if n, err := strconv.ParseUint(string(text), 10, 64); err == nil {
-			return number{n, whole}
-		}
-		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-			return number{-uint64(n), below}
-		}
-	}
-	f, _ := strconv.ParseFloat(string(text), 64) // infinite where it is out of range
-	return number{math.Float64bits(f), float}
 }
 
 // text reads a string and returns it with its escapes decoded. It is valid until the next call.

@@ -86,6 +86,22 @@ func TestScannerRefuses(t *testing.T) {
 	}
 }
 
+// TestScannerBytes puts each byte in each place of a string, alone and beside what makes the line go the slow way.
+func TestScannerBytes(t *testing.T) {
+	for c := range 256 {
+		for at := range 17 {
+			for _, tail := range []string{`}`, `, "é": 1}`, `, "\n": 1}`} {
+				text := []byte(`{"abcdefghijklmnopqr": 1` + tail)
+				text[2+at] = byte(c)
+				want := json.Valid(text) && utf8.Valid(text)
+				if _, err := scanObject(text, 9); (err == nil) != want {
+					t.Fatalf("%q: %v, want valid %v", text, err, want)
+				}
+			}
+		}
+	}
+}
+
 func TestScannerKeys(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"cpu\u005fuser": 1}`:               "cpu_user",

@@ -96,6 +96,7 @@ func TestReadLimits(t *testing.T) {
 		{"window", et.Raw(et.Window(20), content), Limits{WindowBytes: 1 << 20}, Limits{WindowBytes: 1<<20 - 1}, "zstd window of 1048576 bytes is over 1048575"},
 		{"window with mantissa", et.Raw(et.Header(0, 10<<3|7), content), Limits{WindowBytes: 1<<20 + 7<<17}, Limits{WindowBytes: 1 << 20}, "zstd window of 1966080 bytes is over 1048576"},
 		{"single segment", et.Raw(et.SingleSegment(uint64(len(content))), content), Limits{WindowBytes: int64(len(content))}, Limits{WindowBytes: int64(len(content)) - 1}, "zstd window of"},
+		{"single segment of two bytes", et.Raw(et.Header(0x60, byte((len(content)-256)&0xFF), byte((len(content)-256)>>8)), content), Limits{WindowBytes: int64(len(content))}, Limits{WindowBytes: int64(len(content)) - 1}, "zstd window of"},
 		{"window of a later frame", join(small().Bytes(), et.Raw(et.Window(21), nil)), Limits{WindowBytes: 2 << 20}, Limits{WindowBytes: 1 << 20}, "zstd window of 2097152"},
 	} {
 		if _, err := Read(bytes.NewReader(c.data), user, c.at); err != nil {
@@ -177,8 +178,9 @@ func TestReadBombs(t *testing.T) {
 		lim  Limits
 		want error
 	}{
-		"zeros in a skipped member":       {zeros(begin(header("x", 1<<40)), 2<<30), Limits{}, ErrTooLarge},
-		"zeros after the tar":             {zeros(begin(small().Tar()), 2<<30), Limits{}, ErrTooLarge},
+		"zeros in a skipped member":       {zeros(begin(header("x", 1<<40)), 40<<20), Limits{TotalBytes: 32 << 20}, ErrTooLarge},
+		"zeros after the tar":             {zeros(begin(small().Tar()), 40<<20), Limits{TotalBytes: 32 << 20}, ErrTooLarge},
+		"more than 1 GiB":                 {zeros(begin(header("x", 1<<40)), 1<<30), Limits{}, ErrTooLarge},
 		"zeros in a needed member":        {zeros(begin(header("meta.json", 100<<20)), 100<<20), Limits{}, ErrTooLarge},
 		"a needed member of a huge size":  {zeros(begin(header("meta.json", 1<<62)), 1<<20), Limits{}, ErrTooLarge},
 		"a skipped member of a huge size": {zeros(begin(header("x", 1<<62)), 1<<20), Limits{}, ErrCorrupt},

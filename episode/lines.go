@@ -8,19 +8,18 @@ import (
 // lines reads a member line by line.
 type lines struct {
 	archive  *archive
-	from, to int   // archive.kit.line[from:to] is read but not yet given
-	left     int64 // how much the member may still have
+	from, to int // archive.kit.line[from:to] is read but not yet given
 	eof      bool
 	line     int // number of the line given last, from 1
 	rows     int // how many of those were not blank
 	err      error
 }
 
-// lines begins to read the current member.
+// lines begins to read the current member, of which there is no more than what it says of its size.
 func (a *archive) lines() *lines {
-	l := &lines{archive: a, left: a.lim.MemberBytes}
+	l := &lines{archive: a}
 	if a.size > a.lim.MemberBytes {
-		l.err = l.tooLong()
+		l.err = tooLargef("%s is over %d bytes", a.member, a.lim.MemberBytes)
 	}
 	return l
 }
@@ -94,19 +93,11 @@ func (l *lines) fill() {
 	}
 	n, err := l.archive.Read(buf[l.to:])
 	l.to += n
-	l.left -= int64(n)
-	switch {
-	case l.left < 0:
-		l.err = l.tooLong()
-	case err == io.EOF:
+	if err == io.EOF {
 		l.eof = true
-	case err != nil:
+	} else {
 		l.err = err
 	}
-}
-
-func (l *lines) tooLong() error {
-	return tooLargef("%s is over %d bytes", l.archive.member, l.archive.lim.MemberBytes)
 }
 
 // fault returns an error about the line given last, on which err was met, or the error of reading it.

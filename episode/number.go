@@ -3,6 +3,7 @@ package episode
 import (
 	"math"
 	"math/bits"
+	"strconv"
 )
 
 // A number is a JSON number as it was written: exact where it is an integer of at most 64 bits (-2^63 to 2^64-1), else the
@@ -20,6 +21,20 @@ const (
 	below         // an integer below zero
 	float         // may be infinite, never NaN
 )
+
+// parseNumber reads a number that is well-formed, of any kind and length.
+func parseNumber(text []byte, integer bool) number {
+	if integer {
+		if n, err := strconv.ParseUint(string(text), 10, 64); err == nil {
+			return number{n, whole}
+		}
+		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			return number{-uint64(n), below}
+		}
+	}
+	f, _ := strconv.ParseFloat(string(text), 64) // infinite where it is out of range
+	return number{math.Float64bits(f), float}
+}
 
 func (n number) isInteger() bool { return n.kind == whole || n.kind == below }
 

@@ -62,6 +62,35 @@ func TestWide(t *testing.T) {
 	})
 }
 
+// TestWideTies holds what is rounded up only because of bits far below.
+func TestWideTies(t *testing.T) {
+	for n := 1; n < 63; n++ {
+		half := wide{1 << (n - 1), 1 << (n + 10)} // 2^(63+n) and half a unit in its last place
+		if n+10 > 63 {
+			half = wide{1<<(n-1) | 1<<(n+10-64), 0}
+		}
+		for _, w := range []wide{half, half.plus(wide{0, 1}), half.minus(wide{0, 1})} {
+			if got, want := w.float64(), bigFloat64(w.big()); got != want {
+				t.Errorf("%v is %v, want %v", w.big(), got, want)
+			}
+		}
+	}
+}
+
+// TestNumberLessExactly compares integers that are one float64.
+func TestNumberLessExactly(t *testing.T) {
+	for _, n := range []uint64{1<<53 + 1, 1 << 62, 1<<63 - 1, 1 << 63} {
+		a, b := number{n, whole}, number{n - 1, whole}
+		if !b.less(a) || a.less(b) || a.less(a) || a.minus(b) != 1 {
+			t.Errorf("%d", n)
+		}
+		a.kind, b.kind = below, below
+		if !a.less(b) || b.less(a) {
+			t.Errorf("-%d", n)
+		}
+	}
+}
+
 func TestNumber(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, oa := drawNumber(t, "a")

@@ -42,7 +42,6 @@ func (t *telemetry) read(l *lines, k *kit) error {
 		t.cells = append(t.cells, t.gaps...)
 		cells := t.cells[row:]
 		if !k.alike.read(line, &k.scan, l.archive.lim.Depth, cells) {
-			clear(cells)
 			k.scan.reset(line, l.archive.lim.Depth, nil)
 			k.values = t.readRow(&k.scan, cells, k.values[:0])
 			if k.scan.err != nil {
@@ -50,7 +49,7 @@ func (t *telemetry) read(l *lines, k *kit) error {
 			}
 			k.alike.learn(line, k.values)
 		}
-		if !cells[0].isFinite() {
+		if cells[0].kind == noNumber {
 			t.cells = t.cells[:row]
 			t.dropped++
 		}

@@ -95,6 +95,23 @@ func TestAlignWithoutData(t *testing.T) {
 	}
 }
 
+func TestAlignTakesCountsAsTheyAreForLinear(t *testing.T) {
+	s := Series{T: []float64{0, 50}, V: []float64{0, 50}}
+	want := Align(DefaultPoints(), Linear, canonicalWalk, s)
+	s.Counts = true
+	if got := Align(DefaultPoints(), Linear, canonicalWalk, s); !same(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestAlignLeavesOutTimesThatAreNone(t *testing.T) {
+	want := Align(DefaultPoints(), Linear, canonicalWalk, Series{T: []float64{0, 50}, V: []float64{0, 50}})
+	got := Align(DefaultPoints(), Linear, canonicalWalk, Series{T: []float64{0, nan, 50}, V: []float64{0, 7, 50}})
+	if !same(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestAlignOfSliceTurnedRound(t *testing.T) {
 	p := Points{1, 2, 1, 1, 1}
 	w := canonicalWalk

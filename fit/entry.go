@@ -18,6 +18,8 @@ const (
 	StateRetracted                  // nothing: the episode was withdrawn
 )
 
+func (s State) valid() bool { return StateReason <= s && s <= StateRetracted }
+
 func (s State) String() string {
 	switch s {
 	case StateReason:
@@ -56,8 +58,8 @@ type Entry struct {
 	Reason Reason // of StateReason
 	Detail string // of StateReason: the reason at length; for people only, may be empty
 
-	// HadCurve says that an earlier state was a curve where the present one is none; it never becomes false by later states other
-	// than a curve. Beside StateCurve it says nothing and is false in what Join and DecodeEntry return.
+	// HadCurve says that an earlier state was a curve and the present one is none. Join keeps it through all later states but a
+	// curve, beside which it says nothing: what Join and DecodeEntry return never has both.
 	HadCurve bool
 }
 
@@ -75,7 +77,7 @@ func Join(old, new Entry) (Entry, bool) {
 	return joined, order > 0 || joined.everCurve() != old.everCurve()
 }
 
-// everCurve reports whether the entry has or had a curve. Of joined entries, all that have been seen are in it.
+// everCurve reports whether the entry has or had a curve.
 func (e Entry) everCurve() bool { return e.State == StateCurve || e.HadCurve }
 
 // compareEntries orders entries by who wins, without regard to HadCurve.
@@ -113,8 +115,8 @@ func (e Entry) check() error {
 	switch {
 	case e.Host == "" || e.Episode == "":
 		return errors.New("entry lacks its host or episode")
-	case e.State < StateReason || e.State > StateRetracted:
-		return fmt.Errorf("entry is in %v", e.State)
+	case !e.State.valid():
+		return errors.New("entry has neither curve nor reason nor is it retracted")
 	case e.State != StateCurve && e.Curve != nil:
 		return fmt.Errorf("entry of state %v has a curve", e.State)
 	case e.State != StateReason && (e.Reason != "" || e.Detail != ""):

@@ -34,7 +34,7 @@ func drawEntry(t *rapid.T) Entry {
 		return e
 	case StateReason:
 		e.Reason = rapid.SampledFrom([]Reason{ReasonCorrupt, ReasonMissing}).Draw(t, "reason")
-		e.Detail = rapid.SampledFrom([]string{"", "wrong \"checksum\"", "ÿ\n<"}).Draw(t, "detail")
+		e.Detail = rapid.SampledFrom([]string{"", "wrong \"checksum\"", "ÿ\n<", `\`}).Draw(t, "detail")
 	}
 	e.HadCurve = rapid.Bool().Draw(t, "had curve")
 	return e

@@ -98,7 +98,7 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 		Curve     *Curve  `json:"curve"`
 		Reason    *Reason `json:"reason"`
 		Detail    string  `json:"detail"`
-		Retracted *bool   `json:"retracted"`
+		Retracted bool    `json:"retracted"`
 		HadCurve  bool    `json:"had_curve"`
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
@@ -113,23 +113,16 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 		return errors.New("read entry: no sequence")
 	}
 	read := Entry{Seq: *form.Seq, Host: form.Host, Episode: form.Episode, Detail: form.Detail, HadCurve: form.HadCurve}
-	states := 0
 	if form.Curve != nil {
 		read.State, read.Curve = StateCurve, *form.Curve
-		states++
 	}
 	if form.Reason != nil {
 		read.State, read.Reason = StateReason, *form.Reason
-		states++
 	}
-	if form.Retracted != nil && *form.Retracted {
+	if form.Retracted {
 		read.State = StateRetracted
-		states++
 	}
-	if states != 1 {
-		return fmt.Errorf("read entry: has %d of curve, reason and retracted, want one", states)
-	}
-	if err := read.check(); err != nil {
+	if err := read.check(); err != nil { // also where two of the three are there
 		return fmt.Errorf("read entry: %w", err)
 	}
 	*e = read

@@ -8,8 +8,8 @@ import (
 	"fmt"
 )
 
-// Generation is the id of a fit spec: what it is equal for gives equal curves. It is ten characters of [a-z0-9], fit for names of
-// consumers and keys.
+// Generation is the id of all that curves depend on: where it is equal, so are the curves of an episode. It is ten characters of
+// [a-z0-9], fit for names of consumers and keys.
 type Generation string
 
 const generationLength = 10

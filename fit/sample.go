@@ -26,14 +26,14 @@ type Sample struct {
 	lowest lowestSlots // the N+R of lowest rank that have or had a curve
 	live   int         // how many of them have one
 
-	answer *counted // nil after a change of a state or value
+	answer *counted // nil after a change that counts
 }
 
 // A slot is an entry in its place.
 type slot struct {
 	rank  Rank
 	entry Entry
-	value [8]byte // hash of the curve or reason
+	value [8]byte // hash of the state, and of the curve or reason
 	low   bool    // is among the lowest
 }
 
@@ -46,7 +46,7 @@ func NewSample(target int) *Sample {
 // Put joins an entry with what the sample has at that rank ([Join]), and reports whether that changed. An entry without a valid state is
 // ignored. The sample keeps the entry's curve, which must not be changed afterwards.
 func (s *Sample) Put(rank Rank, e Entry) bool {
-	if e.State < StateReason || e.State > StateRetracted {
+	if !e.State.valid() {
 		return false
 	}
 	at := s.slots[rank]
@@ -60,7 +60,7 @@ func (s *Sample) Put(rank Rank, e Entry) bool {
 		return false
 	}
 	value := hashValue(joined)
-	if joined.State != before.State || value != at.value {
+	if value != at.value {
 		s.answer = nil
 	}
 	at.entry, at.value = joined, value
@@ -74,11 +74,8 @@ func (s *Sample) Put(rank Rank, e Entry) bool {
 	return true
 }
 
-// enter takes a slot that has a first curve among the lowest if it belongs there, at the cost of the highest one there.
+// enter puts a slot that has its first curve among the lowest, and takes out the highest where they are too many.
 func (s *Sample) enter(at *slot) {
-	if !s.Needed(at.rank) {
-		return
-	}
 	at.low = true
 	heap.Push(&s.lowest, at)
 	s.live += alive(at.entry)
@@ -126,8 +123,8 @@ func (s *Sample) Needed(rank Rank) bool {
 	return !ok || rank.Compare(threshold) <= 0
 }
 
-// Short reports whether there is a threshold but fewer than N curves are left at or below it: then episodes that were skipped are
-// missing from the sample, and the log must be read again.
+// Short reports whether there is a threshold but fewer than N curves are left at or below it: then episodes that were skipped may
+// be missing from the sample, and the log must be read again under the next epoch.
 func (s *Sample) Short() bool {
 	_, ok := s.Threshold()
 	return ok && s.live < s.target
@@ -213,15 +210,16 @@ func digest(slots []*slot) Digest {
 	hash := sha256.New()
 	for _, at := range slots {
 		hash.Write(at.rank[:])
-		hash.Write([]byte{byte(at.entry.State)})
 		hash.Write(at.value[:])
 	}
 	return Digest(hex.EncodeToString(hash.Sum(nil)[:8]))
 }
 
-// hashValue returns the first 8 bytes of SHA-256 over what an entry contributes to an envelope. All gaps are alike.
+// hashValue returns the first 8 bytes of SHA-256 over an entry's state and curve or reason. All gaps are alike.
 func hashValue(e Entry) [8]byte {
-	text := append(make([]byte, 0, 8*len(e.Curve)+maxReason), e.Reason...)
+	text := make([]byte, 0, 1+maxReason+8*len(e.Curve))
+	text = append(text, byte(e.State))
+	text = append(text, e.Reason...)
 	for _, v := range e.Curve {
 		if v != v {
 			v = math.NaN()

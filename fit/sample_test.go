@@ -1,13 +1,10 @@
 package fit
 
 import (
-	"cmp"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -336,109 +333,5 @@ func TestPutReportsChange(t *testing.T) {
 	}
 	if NewSample(-1).Target() != 1 {
 		t.Error("a sample of less than one")
-	}
-}
-
-func TestDigest(t *testing.T) {
-	base := func() *Sample {
-		s := NewSample(2)
-		s.Put(rankOf(10), curveEntry(1, 1, nan))
-		s.Put(rankOf(20), Entry{Seq: 2, Host: "h", Episode: "e", State: StateReason, Reason: ReasonCorrupt, Detail: "x"})
-		s.Put(rankOf(30), curveEntry(3, 3, 0))
-		return s
-	}
-	digest := base().Digest()
-	if len(digest) != 16 || strings.Trim(string(digest), "0123456789abcdef") != "" {
-		t.Errorf("digest %q", digest)
-	}
-	reason := func(seq uint64, r Reason, detail string) Entry {
-		return Entry{Seq: seq, Host: "h", Episode: "e", State: StateReason, Reason: r, Detail: detail}
-	}
-	tests := []struct {
-		name  string
-		rank  byte
-		entry Entry
-		same  bool
-	}{
-		{"raised sequence", 10, curveEntry(9, 1, nan), true},
-		{"another gap", 10, curveEntry(9, 1, math.Float64frombits(0x7ff8000000000abc)), true},
-		{"another value", 10, curveEntry(9, 1.0000000000000002, nan), false},
-		{"another sign of zero", 30, curveEntry(9, 3, math.Copysign(0, -1)), false},
-		{"another detail", 20, reason(9, ReasonCorrupt, "y"), true},
-		{"another reason", 20, reason(9, ReasonMissing, "x"), false},
-		{"a curve at last", 20, curveEntry(9, 2, 2), false},
-		{"a reason above", 40, reason(9, ReasonCorrupt, ""), true},
-		{"a reason below", 5, reason(9, ReasonCorrupt, ""), false},
-		{"a curve above", 40, curveEntry(9, 4, 4), true},
-		{"a curve below", 5, curveEntry(9, 4, 4), false},
-		{"a retracted one", 5, Entry{Seq: 9, Host: "h", Episode: "e", State: StateRetracted}, true},
-		{"a retraction", 10, Entry{Seq: 9, Host: "h", Episode: "e", State: StateRetracted}, false},
-	}
-	for _, test := range tests {
-		s := base()
-		s.Digest() // an answer that is kept too long would show
-		s.Put(rankOf(test.rank), test.entry)
-		if got := s.Digest(); (got == digest) != test.same {
-			t.Errorf("%s: digest %s, was %s", test.name, got, digest)
-		}
-		if e := s.Envelope(2); e.Digest != s.Digest() {
-			t.Errorf("%s: the envelope's digest is %s", test.name, e.Digest)
-		}
-	}
-}
-
-// BenchmarkSamplePut puts a million episodes as a worker does that skips what is not needed.
-func BenchmarkSamplePut(b *testing.B) {
-	const episodes = 1_000_000
-	for _, target := range []int{100, 100_000} {
-		b.Run(fmt.Sprintf("target=%d", target), func(b *testing.B) {
-			random := rand.New(rand.NewPCG(1, 2))
-			ranks := make([]Rank, episodes)
-			for i := range ranks {
-				for k := range ranks[i] {
-					ranks[i][k] = byte(random.Uint32())
-				}
-			}
-			e := curveEntry(1, make([]float64, 80)...)
-			b.ReportAllocs()
-			puts := 0
-			for b.Loop() {
-				s := NewSample(target)
-				for _, rank := range ranks {
-					if s.Needed(rank) {
-						s.Put(rank, e)
-						puts++
-					}
-				}
-			}
-			b.ReportMetric(float64(puts)/float64(b.N), "puts/op")
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(puts), "ns/put")
-		})
-	}
-}
-
-func BenchmarkSampleEnvelope(b *testing.B) {
-	for _, target := range []int{100, 10_000} {
-		b.Run(fmt.Sprintf("target=%d", target), func(b *testing.B) {
-			s := NewSample(target)
-			random := rand.New(rand.NewPCG(1, 2))
-			for i := range target * 10 {
-				values := make([]float64, 80)
-				for k := range values {
-					values[k] = random.Float64()
-				}
-				s.Put(RankOf(0, "h", fmt.Sprint(i)), curveEntry(1, values...))
-			}
-			low := slices.MinFunc(members(s), Rank.Compare)
-			seq := uint64(1)
-			b.ReportAllocs()
-			for b.Loop() {
-				seq++
-				s.Put(low, curveEntry(seq, make([]float64, 80)...)) // else the digest would be kept
-				if e := s.Envelope(80); cmp.Compare(e.Used, target) != 0 {
-					b.Fatal(e.Used)
-				}
-			}
-		})
 	}
 }

@@ -152,6 +152,9 @@ func (e *fieldError) Error() string { return e.field + ": " + e.err.Error() }
 // UnmarshalJSON reads what encoding/json writes of a Spec. As in YAML, a key that is left out has its default, and an unknown key or
 // a value that can't be is an error. On an error s is unchanged.
 func (s *Spec) UnmarshalJSON(data []byte) error {
+	if string(bytes.TrimSpace(data)) == "null" {
+		return errors.New("parse spec: null is none") // encoding/json would take it for an object without keys
+	}
 	type plain Spec // without this method
 	read := plain(*DefaultSpec())
 	defaults := read.Profiles
@@ -164,9 +167,6 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return errors.New("parse spec: more follows after the object")
-	}
-	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		return errors.New("parse spec: not an object") // null
 	}
 	if read.Profiles == nil {
 		read.Profiles = defaults

@@ -140,6 +140,11 @@ func (r specReader) mapping(node *yaml.Node, path string, visit func(key, path s
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
+		if key.Kind != yaml.ScalarNode || key.Value == "" {
+			field := strings.TrimPrefix(path+".?", ".")
+			r.lines[field] = key.Line
+			return mismatch(key, field, "a word for a key")
+		}
 		field := strings.TrimPrefix(path+"."+key.Value, ".")
 		twice := r.lines[field] != 0
 		r.lines[field] = key.Line

@@ -167,7 +167,7 @@ type short struct{ limit float64 }
 
 // Ticks implements plot.Ticker.
 func (s short) Ticks(lo, _ float64) []plot.Tick {
-	step := niceStep((s.limit - lo) / 5)
+	step := niceStep((s.limit - lo) / 6)
 	var ticks []plot.Tick
 	for k := math.Ceil(lo / step); k*step <= s.limit+step/1e6; k++ {
 		ticks = append(ticks, plot.Tick{Value: k * step, Label: shorten(k * step)})
@@ -215,15 +215,11 @@ func drawHead(c draw.Canvas) {
 		c.FillText(small, vg.Point{X: x + vg.Points(26), Y: middle}, name)
 		x += vg.Points(26) + small.Width(name) + vg.Points(18)
 	}
-	box := func(fill color.Color) func(vg.Length) {
-		return func(x vg.Length) {
-			h := vg.Points(5)
-			c.FillPolygon(fill, []vg.Point{{X: x, Y: middle - h}, {X: x + vg.Points(20), Y: middle - h}, {X: x + vg.Points(20), Y: middle + h}, {X: x, Y: middle + h}})
-		}
-	}
 	key("median", func(x vg.Length) {
 		c.StrokeLine2(draw.LineStyle{Color: lineColor, Width: vg.Points(1.6)}, x, middle, x+vg.Points(20), middle)
 	})
-	key("p25 to p75", box(bandColor))
-	key("infected_running", box(attackColor))
+	key("p25 to p75", func(x vg.Length) {
+		w, h := vg.Points(20), vg.Points(5)
+		c.FillPolygon(bandColor, []vg.Point{{X: x, Y: middle - h}, {X: x + w, Y: middle - h}, {X: x + w, Y: middle + h}, {X: x, Y: middle + h}})
+	})
 }

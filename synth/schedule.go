@@ -44,9 +44,10 @@ func (s *schedule) at(t float64) (step int, through float64) {
 const interval = 0.1 // seconds between samples
 
 // instants are a source's sampling instants, rising, from about the first label
-// to the end: a grid of 10 Hz with jitter, and at times a sample left out.
+// to just behind the end: a grid of 10 Hz with jitter, and at times a sample
+// left out.
 func (s *schedule) instants(r *random, jitter float64) []float64 {
-	end := s.starts[len(walk)]
+	end := s.starts[len(walk)] + 1.5*interval
 	times := make([]float64, 0, 460)
 	start := r.between(-0.05, 0.05)
 	for k := 0; ; k++ {

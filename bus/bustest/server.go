@@ -110,7 +110,7 @@ func (s *Server) JetStream() jetstream.JetStream {
 // for what never comes says where.
 func Context(t testing.TB) context.Context {
 	t.Helper()
-	limit := time.Minute
+	limit := 30 * time.Second
 	if tt, ok := t.(*testing.T); ok {
 		if end, ok := tt.Deadline(); ok {
 			limit = min(limit, time.Until(end)-5*time.Second)

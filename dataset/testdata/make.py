@@ -64,6 +64,7 @@ def validation():
                    data_page_version="2.0", **plain)
     pq.write_table(t, path("validation-row-groups"), row_group_size=37, data_page_size=64, write_batch_size=8,
                    write_page_index=True, write_page_checksum=True, compression="gzip")
+    pq.write_table(t, path("validation-checksum"), write_page_checksum=True, use_dictionary=False, compression="none")
     large = pa.table({k: pa.array(v, pa.large_string()) for k, v in COLUMNS.items()})
     pq.write_table(large, path("validation-large-string"))
     view = pa.table({k: pa.array(v, pa.string_view()) for k, v in COLUMNS.items()})
@@ -116,8 +117,11 @@ def profiles():
                         else f.with_type(pa.large_string()) if pa.types.is_string(f.type) else f for f in SCHEMA])
     pq.write_table(pa.Table.from_pylist(PROFILES, double).select(list(reversed(SCHEMA.names))), path("profiles-double-reversed"),
                    compression="none", data_page_version="2.0", use_compliant_nested_type=False)
-    pq.write_table(t, path("profiles-row-groups-split"), row_group_size=1, use_dictionary=False, use_byte_stream_split=[
-        "median.list.element", "median_raw.list.element", "p25_raw.list.element", "p75_raw.list.element"], compression="gzip")
+    encodings = {n + ".list.element": "BYTE_STREAM_SPLIT" for n in ("median", "median_raw", "p25_raw", "p75_raw")}
+    encodings.update({"n_episodes_used": "DELTA_BINARY_PACKED", "n_episodes_attempted": "DELTA_BINARY_PACKED",
+                      "median_max_raw": "BYTE_STREAM_SPLIT", "channel": "DELTA_BYTE_ARRAY"})
+    pq.write_table(t, path("profiles-row-groups-split"), row_group_size=1, use_dictionary=False, column_encoding=encodings,
+                   compression="gzip")
     pd.DataFrame(PROFILES).to_parquet(path("profiles-pandas"))
     con = duckdb.connect()
     con.register("t", t)

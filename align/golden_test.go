@@ -1,0 +1,213 @@
+package align_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+)
+
+// The goldens are what an independent implementation gives; see the README
+// beside them.
+const oracle = "../fit/testdata/oracle"
+
+// A result is what reading and aligning one archive gives.
+type result struct {
+	Outcome string `json:"outcome"`
+	Reason  string `json:"reason"`
+	Curve   string `json:"curve"` // id of the curve
+}
+
+func (r result) String() string { return strings.TrimSpace(r.Outcome + " " + r.Reason + " " + r.Curve) }
+
+// goldens is a file of cases, with curves by id.
+type goldens[T any] struct {
+	Cases  []T                  `json:"cases"`
+	Curves map[string][]*string `json:"curves"`
+}
+
+func load[T any](t *testing.T, name string) goldens[T] {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(oracle, "goldens", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g goldens[T]
+	if err := json.Unmarshal(text, &g); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.Cases) == 0 {
+		t.Fatal("no cases")
+	}
+	return g
+}
+
+// curveID is the oracle's id: over the float64 values, a gap as one kind of NaN.
+func curveID(c fit.Curve) string {
+	h := sha256.New()
+	for _, v := range c {
+		bits := math.Float64bits(v)
+		if math.IsNaN(v) {
+			bits = 0x7ff8000000000000
+		}
+		var b [8]byte
+		binary.LittleEndian.PutUint64(b[:], bits)
+		h.Write(b[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// read gives the result of an archive, as the oracle tells it.
+func read(t *testing.T, archive []byte, channel string, resample fit.Resample) (result, fit.Curve) {
+	t.Helper()
+	name, err := episode.ParseChannelName(channel)
+	if err != nil { // no such field can be in a spec
+		return result{Outcome: "unusable", Reason: "no channel"}, nil
+	}
+	spec := fit.DefaultSpec()
+	spec.Resample = resample
+	f := align.Fitter{Spec: spec, Limits: episode.DefaultLimits()}
+	a, err := f.Read(bytes.NewReader(archive), name)
+	var unusable *episode.UnusableError
+	switch {
+	case err == nil:
+		return result{Outcome: "ok", Curve: curveID(a.Curve)}, a.Curve
+	case errors.As(err, &unusable):
+		reason := strings.ReplaceAll(string(unusable.Reason), "_", " ")
+		return result{Outcome: "unusable", Reason: strings.Replace(reason, "infected running", "infected_running", 1)}, nil
+	case errors.Is(err, episode.ErrCorrupt):
+		return result{Outcome: "corrupt"}, nil
+	case errors.Is(err, episode.ErrTooLarge):
+		return result{Outcome: "too_large"}, nil
+	}
+	t.Fatalf("read: an error of no kind: %v", err)
+	return result{}, nil
+}
+
+// check compares a result with the golden, and on a difference names the first
+// point that differs.
+func check(t *testing.T, what string, have result, curve fit.Curve, want result, curves map[string][]*string) {
+	t.Helper()
+	if have == want {
+		return
+	}
+	for i, v := range curves[want.Curve] {
+		if i >= len(curve) {
+			break
+		}
+		w := math.NaN()
+		if v != nil {
+			w, _ = strconv.ParseFloat(*v, 64)
+		}
+		if math.Float64bits(w) != math.Float64bits(curve[i]) && !(math.IsNaN(w) && math.IsNaN(curve[i])) {
+			t.Errorf("%s: point %d is %v, the oracle has %v", what, i, curve[i], w)
+			return
+		}
+	}
+	t.Errorf("%s: %s, the oracle has %s", what, have, want)
+}
+
+// open are cases whose outcome the format leaves open and where this reader
+// takes the other side, with the reason.
+var open = map[string]string{}
+
+func TestEdgeCases(t *testing.T) {
+	type edge struct {
+		File, Channel, Note, Open string
+		Linear, Mean              result
+	}
+	g := load[edge](t, "edge.json")
+	for _, c := range g.Cases {
+		t.Run(strings.TrimSuffix(c.File, ".tar.zst")+" "+c.Channel, func(t *testing.T) {
+			if why, ok := open[c.File]; ok && c.Open != "" {
+				t.Logf("left open by the format: %s; here: %s", c.Open, why)
+				return
+			}
+			archive, err := os.ReadFile(filepath.Join(oracle, "edge", c.File))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for resample, want := range map[fit.Resample]result{fit.Linear: c.Linear, fit.Mean: c.Mean} {
+				have, curve := read(t, archive, c.Channel, resample)
+				check(t, fmt.Sprintf("%s (%s)", resample, c.Note), have, curve, want, g.Curves)
+			}
+		})
+	}
+}
+
+func TestRecordedEpisodes(t *testing.T) {
+	type recorded struct {
+		File, Channel string
+		Linear, Mean  result
+	}
+	g := load[recorded](t, "recorded.json")
+	for _, c := range g.Cases {
+		t.Run(c.File+" "+c.Channel, func(t *testing.T) {
+			archive, err := os.ReadFile(filepath.Join("../examples/recorded/store", c.File))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for resample, want := range map[fit.Resample]result{fit.Linear: c.Linear, fit.Mean: c.Mean} {
+				have, curve := read(t, archive, c.Channel, resample)
+				check(t, string(resample), have, curve, want, g.Curves)
+			}
+		})
+	}
+}
+
+// TestDamage cuts archives at every byte and flips bits.
+func TestDamage(t *testing.T) {
+	type cut struct {
+		result
+		First, Last int
+	}
+	type flip struct {
+		result
+		Bits []int
+	}
+	type damage struct {
+		File, Channel, Resample string
+		Size                    int
+		Cuts                    []cut
+		Flips                   []flip
+	}
+	g := load[damage](t, "damage.json")
+	for _, c := range g.Cases {
+		t.Run(c.File+" "+c.Resample, func(t *testing.T) {
+			archive, err := os.ReadFile(filepath.Join(oracle, "damage", c.File))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(archive) != c.Size {
+				t.Fatalf("%d bytes, the oracle had %d", len(archive), c.Size)
+			}
+			for _, cut := range c.Cuts {
+				for n := cut.First; n <= cut.Last; n++ {
+					have, curve := read(t, archive[:n], c.Channel, fit.Resample(c.Resample))
+					check(t, fmt.Sprintf("cut at %d", n), have, curve, cut.result, g.Curves)
+				}
+			}
+			for _, flip := range c.Flips {
+				for _, bit := range flip.Bits {
+					damaged := bytes.Clone(archive)
+					damaged[bit/8] ^= 1 << (bit % 8)
+					have, curve := read(t, damaged, c.Channel, fit.Resample(c.Resample))
+					check(t, fmt.Sprintf("bit %d flipped", bit), have, curve, flip.result, g.Curves)
+				}
+			}
+		})
+	}
+}

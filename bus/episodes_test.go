@@ -1,0 +1,316 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+)
+
+// A handler made of two functions; a nil one does nothing.
+type handler struct {
+	glance func(bus.Notice) (bool, error)
+	handle func(context.Context, bus.Notice) error
+}
+
+func (h handler) Glance(n bus.Notice) (bool, error) {
+	if h.glance == nil {
+		return false, nil
+	}
+	return h.glance(n)
+}
+
+func (h handler) Handle(ctx context.Context, n bus.Notice) error { return h.handle(ctx, n) }
+
+// consume runs ConsumeEpisodes; the returned function ends it and returns its error.
+func consume(t *testing.T, b *bus.Bus, opt bus.EpisodeOptions, h bus.EpisodeHandler) func() error {
+	t.Helper()
+	if opt.DrainTime == 0 {
+		opt.DrainTime = 5 * time.Second
+	}
+	if err := b.EnsureConsumers(bustest.Context(t), gen, opt.AckWait, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.ConsumeEpisodes(ctx, gen, opt, h) }()
+	stop := sync.OnceValue(func() error { cancel(); return <-ended })
+	t.Cleanup(func() { _ = stop() })
+	return stop
+}
+
+func publish(t *testing.T, b *bus.Bus, n int) {
+	t.Helper()
+	for i := range n {
+		if _, err := b.Publish(bustest.Context(t), bus.Notice{Host: "h", Episode: fmt.Sprint("e", i), Profile: "p", At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// wait ends with the channel, or with ctx.
+func wait(ctx context.Context, ch <-chan struct{}) error {
+	select {
+	case <-ch:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// until waits for a condition that a server's answer decides.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	ctx := bustest.Context(t)
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited in vain: %s", what)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func caughtUp(t *testing.T, b *bus.Bus) func() bool {
+	return func() bool {
+		ok, err := b.CaughtUp(bustest.Context(t), gen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+}
+
+// TestSlowWorkIsNotRedelivered: AckWait runs from delivery, also for what waits
+// in a queue; signs of life keep all of it.
+func TestSlowWorkIsNotRedelivered(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	publish(t, b, 20)
+	var handled, again atomic.Int32
+	consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: 300 * time.Millisecond}, handler{handle: func(_ context.Context, n bus.Notice) error {
+		if n.Deliveries > 1 {
+			again.Add(1)
+		}
+		<-time.After(60 * time.Millisecond) // 20 of them take four times AckWait
+		handled.Add(1)
+		return nil
+	}})
+	until(t, "20 handled", func() bool { return handled.Load() >= 20 })
+	until(t, "all acknowledged", caughtUp(t, b))
+	if again.Load() != 0 || handled.Load() != 20 {
+		t.Errorf("%d handled, %d of them delivered before", handled.Load(), again.Load())
+	}
+}
+
+// TestGlanceSettles: what a glance settles never waits for a handler, however
+// long those take.
+func TestGlanceSettles(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	publish(t, b, 300)
+	release := make(chan struct{})
+	var glanced atomic.Int32
+	stop := consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Second}, handler{
+		glance: func(n bus.Notice) (bool, error) {
+			glanced.Add(1)
+			return n.Seq%100 != 1, nil
+		},
+		handle: func(ctx context.Context, _ bus.Notice) error { return wait(ctx, release) },
+	})
+	until(t, "297 acknowledged while 3 are in hand", func() bool {
+		align, _, err := b.Lags(bustest.Context(t), gen)
+		return err == nil && align.Pending == 0 && align.Unacked == 3
+	})
+	close(release)
+	until(t, "all acknowledged", caughtUp(t, b))
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	publish(t, b, 5)
+	var mu sync.Mutex
+	tries := map[string]int{}
+	consume(t, b, bus.EpisodeOptions{Concurrency: 2, AckWait: time.Second}, handler{handle: func(_ context.Context, n bus.Notice) error {
+		mu.Lock()
+		tries[n.Episode]++
+		try := tries[n.Episode]
+		mu.Unlock()
+		switch {
+		case n.Episode == "e1":
+			return &bus.Rejection{Reason: "corrupt", Detail: "bad\nbytes"}
+		case n.Episode == "e2" && try < 3:
+			if (n.Again == nil) != (try == 1) {
+				t.Errorf("try %d comes with %v", try, n.Again)
+			}
+			return &bus.Later{After: 10 * time.Millisecond, Err: errors.New("not yet"), Count: try}
+		case n.Episode == "e3" && try == 1:
+			panic("out of luck")
+		case n.Episode == "e4" && try == 1:
+			return errors.New("the network")
+		}
+		return nil
+	}})
+	until(t, "all settled", caughtUp(t, b))
+	mu.Lock()
+	defer mu.Unlock()
+	for e, want := range map[string]int{"e0": 1, "e1": 1, "e2": 3, "e3": 2, "e4": 2} {
+		if tries[e] != want {
+			t.Errorf("%s was tried %d times, want %d", e, tries[e], want)
+		}
+	}
+	var filed []bus.Rejected
+	if err := b.Rejected(bustest.Context(t), func(r bus.Rejected) error { filed = append(filed, r); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(filed) != 1 || filed[0].Episode != "e1" || filed[0].Reason != "corrupt" || filed[0].Detail != "bad bytes" {
+		t.Errorf("REJECTED holds %+v", filed)
+	}
+}
+
+// TestDrainHandsBack: what is queued goes to others at once, what is in work is
+// finished.
+func TestDrainHandsBack(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	publish(t, b, 30)
+	started, release := make(chan struct{}, 30), make(chan struct{})
+	var finished atomic.Int32
+	first := consume(t, b, bus.EpisodeOptions{Concurrency: 2, AckWait: time.Minute}, handler{handle: func(ctx context.Context, _ bus.Notice) error {
+		started <- struct{}{}
+		if err := wait(ctx, release); err != nil {
+			return err
+		}
+		finished.Add(1)
+		return nil
+	}})
+	<-started
+	<-started
+	ended := make(chan error, 1)
+	go func() { ended <- first() }()
+	var others atomic.Int32
+	consume(t, srv.Connect(), bus.EpisodeOptions{Concurrency: 2, AckWait: time.Minute}, handler{handle: func(_ context.Context, n bus.Notice) error {
+		if n.Tries != 0 {
+			t.Errorf("a message that was handed back comes with %d marks", n.Tries)
+		}
+		others.Add(1)
+		return nil
+	}})
+	// AckWait is a minute, so only what was handed back can come now.
+	until(t, "28 handled by the other", func() bool { return others.Load() == 28 })
+	close(release)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	until(t, "all acknowledged", caughtUp(t, b))
+	if finished.Load() != 2 || others.Load() != 28 {
+		t.Errorf("%d finished by the first, %d by the other", finished.Load(), others.Load())
+	}
+}
+
+// TestDrainEnds: work that does not end in time is told so and handed back.
+func TestDrainEnds(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	publish(t, b, 1)
+	started := make(chan struct{})
+	stop := consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Minute, DrainTime: 50 * time.Millisecond}, handler{
+		handle: func(ctx context.Context, _ bus.Notice) error {
+			close(started)
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	})
+	<-started
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	again := make(chan struct{})
+	consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Minute}, handler{handle: func(context.Context, bus.Notice) error {
+		close(again)
+		return nil
+	}})
+	if err := wait(bustest.Context(t), again); err != nil { // AckWait is a minute
+		t.Error("the message did not come back")
+	}
+}
+
+// TestReadersThatDie: marks count the readers that did not live to see the end
+// of a try. Handing back and patience, which raise the delivery count, too, do
+// not count.
+func TestReadersThatDie(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	publish(t, srv.Connect(), 1)
+	for want := range 6 {
+		mortal := srv.Connect()
+		tries := make(chan int, 1)
+		dead := make(chan struct{})
+		stop := consume(t, mortal, bus.EpisodeOptions{Concurrency: 1, AckWait: 200 * time.Millisecond, DrainTime: time.Millisecond}, handler{
+			handle: func(_ context.Context, n bus.Notice) error {
+				tries <- n.Tries
+				<-dead
+				return nil
+			},
+		})
+		got := <-tries
+		mortal.Close() // dies: neither an ack nor a cleared mark gets out
+		close(dead)
+		_ = stop()
+		if want = max(0, want-1); got != want { // the first reader leaves no mark
+			t.Fatalf("%d readers died, the next is told of %d", want, got)
+		}
+	}
+	tries := make(chan int, 1)
+	b := srv.Connect()
+	consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: 200 * time.Millisecond}, handler{handle: func(_ context.Context, n bus.Notice) error {
+		tries <- n.Tries
+		return nil
+	}})
+	if got := <-tries; got != 5 {
+		t.Errorf("told of %d, want 5", got)
+	}
+	until(t, "acknowledged", caughtUp(t, b))
+	kv, err := srv.JetStream().KeyValue(t.Context(), bus.AttemptsBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the marks to be cleared", func() bool {
+		keys, _ := kv.Keys(t.Context())
+		return len(keys) == 0
+	})
+}
+
+// TestConsumerDeleted: the loop ends, so that a new session makes it again.
+func TestConsumerDeleted(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	ended := make(chan error, 1)
+	if err := b.EnsureConsumers(bustest.Context(t), gen, time.Second, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan struct{})
+	go func() {
+		ended <- b.ConsumeEpisodes(t.Context(), gen, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Second, DrainTime: time.Second},
+			handler{handle: func(context.Context, bus.Notice) error { close(started); return nil }})
+	}()
+	publish(t, b, 1)
+	<-started
+	if err := srv.JetStream().DeleteConsumer(t.Context(), bus.EpisodesStream, bus.AlignConsumer(gen)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("it ended without a reason")
+		}
+	case <-bustest.Context(t).Done():
+		t.Fatal("it goes on though its consumer is gone")
+	}
+}

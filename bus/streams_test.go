@@ -1,0 +1,60 @@
+package bus_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+)
+
+func TestStreams(t *testing.T) {
+	ctx, server := bustest.Context(t), bustest.Start(t)
+	b := server.Connect()
+	if sizes, err := b.Streams(ctx); err != nil || len(sizes) > 0 {
+		t.Errorf("before there is a topology: %v, %v", sizes, err)
+	}
+	_, err := b.SpecsNow(ctx)
+	if !bus.IsAbsent(err) {
+		t.Errorf("not told to be absent: %v", err)
+	}
+	if bus.IsAbsent(nil) || bus.IsAbsent(errors.New("other")) {
+		t.Error("absent for no reason")
+	}
+	b = server.Topology()
+	if _, err := b.Publish(ctx, bus.Notice{Host: "h", Episode: "1", Profile: "a", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	sizes, err := b.Streams(ctx)
+	if err != nil || len(sizes) != 7 {
+		t.Fatalf("%v, %v", sizes, err)
+	}
+	if s := sizes[0]; s.Name != bus.EpisodesStream || s.Messages != 1 || s.LastSeq != 1 || s.Bytes == 0 || s.Life == "" {
+		t.Errorf("%+v", s)
+	}
+	if err := b.Answers(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// The server counts a message for its consumers a moment after it acknowledged
+// the storing. Who waits for a log to be worked off must not be told in that
+// moment that there is nothing to do.
+func TestLagKnowsWhatWasJustPublished(t *testing.T) {
+	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
+	const gen = "aaaaaaaaaa"
+	if err := b.EnsureConsumers(ctx, gen, time.Minute, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(500) {
+		if _, err := b.Publish(ctx, bus.Notice{Host: "h", Episode: fmt.Sprint(n), Profile: "a", At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		align, reduce, err := b.Lags(ctx, gen)
+		if err != nil || align.Pending != n+1 || !reduce.None() {
+			t.Fatalf("after %d: align %+v, reduce %+v, %v", n+1, align, reduce, err)
+		}
+	}
+}

@@ -1,0 +1,256 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus/embedded"
+)
+
+// server starts a server and a Bus with its topology. The tests of the views'
+// inside can't use bustest, which imports this package.
+func server(t *testing.T) *Bus {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0", Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Shutdown)
+	b, err := Connect(Config{URL: srv.URL()}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	if err := b.EnsureTopology(limited(t)); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func limited(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// keys is a view whose state is the values by key.
+type keys map[string]string
+
+func keysView(t *testing.T, b *Bus) (*view[keys], *watch[keys]) {
+	t.Helper()
+	v, w, err := newView(limited(t), b, EnvelopesBucket, ">", func() keys { return keys{} }, func(m keys, e jetstream.KeyValueEntry) {
+		m[e.Key()] = string(e.Value())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, w
+}
+
+func (v *view[S]) with(f func(S)) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	f(v.state)
+}
+
+func runView(t *testing.T, v *view[keys], w *watch[keys]) {
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = v.run(ctx, w) })
+	t.Cleanup(func() { stop(); running.Wait() })
+}
+
+func put(t *testing.T, b *Bus, key, val string) uint64 {
+	t.Helper()
+	kv, err := b.js.KeyValue(limited(t), EnvelopesBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq, err := kv.Put(limited(t), key, []byte(val))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seq
+}
+
+func TestViewIsWholeFromTheStart(t *testing.T) {
+	b := server(t)
+	for i := range 1000 {
+		put(t, b, fmt.Sprint("k", i%500), fmt.Sprint(i))
+	}
+	v, w := keysView(t, b)
+	runView(t, v, w)
+	v.with(func(m keys) {
+		if len(m) != 500 || m["k499"] != "999" {
+			t.Errorf("%d keys, k499 is %q", len(m), m["k499"])
+		}
+	})
+}
+
+// TestViewReached: only a sequence that one was handed tells what a view has seen.
+func TestViewReached(t *testing.T) {
+	b := server(t)
+	v, w := keysView(t, b)
+	if err := v.reached(t.Context(), 0, 0); err != nil {
+		t.Error(err)
+	}
+	if err := v.reached(t.Context(), 1, 10*time.Millisecond); !errors.Is(err, ErrLagging) {
+		t.Errorf("a view that saw nothing: %v", err)
+	}
+	seq := put(t, b, "a", "1")
+	runView(t, v, w)
+	if err := v.reached(t.Context(), seq, 10*time.Second); err != nil {
+		t.Error(err)
+	}
+	v.with(func(m keys) {
+		if m["a"] != "1" {
+			t.Errorf("the view has %v", m)
+		}
+	})
+}
+
+// TestViewSwaps: a new watch takes over and what comes after is in it.
+func TestViewSwaps(t *testing.T) {
+	b := server(t)
+	v, w := keysView(t, b)
+	v.again = 20 * time.Millisecond
+	runView(t, v, w)
+	want := keys{}
+	for i := range 300 {
+		key := fmt.Sprint("k", i%7)
+		want[key] = fmt.Sprint(i)
+		seq := put(t, b, key, want[key])
+		if err := v.reached(t.Context(), seq, 10*time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.with(func(m keys) {
+		if !maps.Equal(m, want) {
+			t.Errorf("the view has %v, want %v", m, want)
+		}
+	})
+}
+
+// TestViewWatchesAgain: a watch that ends is followed by another.
+func TestViewWatchesAgain(t *testing.T) {
+	b := server(t)
+	v, w := keysView(t, b)
+	runView(t, v, w)
+	if err := w.keys.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	seq := put(t, b, "a", "1")
+	if err := v.reached(t.Context(), seq, 10*time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWatcherMissesAnotherLife shows why views have lives: the client's watcher
+// survives its stream and then shows nothing of the new one up to its old
+// sequence. The view's check tells.
+func TestWatcherMissesAnotherLife(t *testing.T) {
+	b := server(t)
+	for i := range 10 {
+		put(t, b, "a", fmt.Sprint(i))
+	}
+	v, w := keysView(t, b)
+	runView(t, v, w)
+	if err := v.check(t.Context()); err != nil {
+		t.Fatalf("the same life: %v", err)
+	}
+	stream := bucketStream(EnvelopesBucket)
+	if err := b.js.DeleteStream(t.Context(), stream); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.check(t.Context()); !errors.Is(err, ErrNewLife) {
+		t.Errorf("the stream is gone: %v", err)
+	}
+	if err := b.EnsureTopology(limited(t)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, b, "a", "new")
+	if err := v.check(t.Context()); !errors.Is(err, ErrNewLife) {
+		t.Errorf("the stream was made again: %v", err)
+	}
+}
+
+// TestOldBackup: a stream of the same creation time that ends before what the
+// view has seen was restored from a backup.
+func TestOldBackup(t *testing.T) {
+	b := server(t)
+	put(t, b, "a", "1")
+	v, w := keysView(t, b)
+	runView(t, v, w)
+	v.mu.Lock()
+	v.seq = 7
+	v.mu.Unlock()
+	if err := v.check(t.Context()); !errors.Is(err, ErrNewLife) {
+		t.Errorf("the stream ends before the view: %v", err)
+	}
+}
+
+// TestPurgeSkipsPending shows why no key of a live generation is ever purged: a
+// durable consumer can be moved past messages that it never delivered. Should
+// this fail, the server has become kinder than we assume.
+func TestPurgeSkipsPending(t *testing.T) {
+	b := server(t)
+	ctx := limited(t)
+	stream := bucketStream(EnvelopesBucket)
+	cons, err := b.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{Durable: "d", AckPolicy: jetstream.AckExplicitPolicy, AckWait: 200 * time.Millisecond, MaxDeliver: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []string{"a", "b", "c"} {
+		put(t, b, k, "x")
+	}
+	// All are delivered and none acknowledged: they are to come again.
+	batch, err := cons.Fetch(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for range batch.Messages() {
+		n++
+	}
+	if n != 3 {
+		t.Fatalf("%d delivered", n)
+	}
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+EnvelopesBucket+".c")); err != nil {
+		t.Fatal(err)
+	}
+	batch, err = cons.Fetch(3, jetstream.FetchMaxWait(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again []string
+	for msg := range batch.Messages() {
+		again = append(again, msg.Subject())
+	}
+	slices.Sort(again)
+	t.Logf("after the purge of c, redelivered: %v", again)
+	if slices.Contains(again, "$KV."+EnvelopesBucket+".c") {
+		t.Error("a purged message was delivered")
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	if got := oneLine("a\r\nb\tc", 100); got != "a  b c" {
+		t.Errorf("%q", got)
+	}
+	if got := oneLine("äöü", 2); got != "ä…" {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/emit"
+)
+
+type emitOptions struct {
+	source   sourceFlags
+	bus      busFlags
+	rejected bool
+	follow   bool
+	dryRun   bool
+	json     bool
+}
+
+func emitCommand(t *terminal) *cobra.Command {
+	var o emitOptions
+	cmd := &cobra.Command{
+		Use:   "emit (--store DIR | --validation FILE | --rejected) [flags]",
+		Short: "publish what a validation file accepts, take back what it doesn't",
+		Long: `emit brings the log of accepted episodes to what a validation file says. It
+reads the log, then the file, and publishes an episode.accepted for every
+episode that the file accepts and the log does not, and an episode.retracted
+for every one that the log accepts and the file does not (or accepts under
+another profile). Of several rows about one episode the last one counts.
+
+It is safe to repeat: a second run finds nothing to do. --follow keeps watching
+the file. --rejected looks at no file: it sends again what was rejected (say,
+because the archive came late) and has no curve yet.`,
+		Example: `  profiles emit --store examples/recorded/store --dry-run
+  profiles emit --validation /data/validation.parquet --follow
+  profiles emit --rejected`,
+		Args: cobra.NoArgs,
+	}
+	f := cmd.Flags()
+	o.source.add(f)
+	f.BoolVar(&o.rejected, "rejected", false, "send again what REJECTED holds and has no curve yet, each once")
+	f.BoolVar(&o.follow, "follow", false, "watch the file and reconcile after each change, until interrupted")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only count what would be published")
+	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
+	o.bus.add(f)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runEmit(cmd.Context(), t, o) }
+	return cmd
+}
+
+func runEmit(ctx context.Context, t *terminal, o emitOptions) error {
+	switch {
+	case o.rejected && o.follow:
+		return usage(errors.New("--rejected and --follow don't go together"))
+	case o.rejected && (o.source.store != "" || o.source.validation != ""):
+		return usage(errors.New("--rejected looks at no file: leave --store and --validation out"))
+	case o.dryRun && o.follow:
+		return usage(errors.New("--dry-run and --follow don't go together"))
+	}
+	file := ""
+	if !o.rejected {
+		var err error
+		if file, err = o.source.validationFile(); err != nil {
+			return usage(errors.New("one of --store DIR, --validation FILE and --rejected is missing"))
+		}
+	}
+	b, err := o.bus.connect(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if err := topology(ctx, b); err != nil {
+		return err
+	}
+	sending := t.startBar("publishing", 1)
+	defer sending.end()
+	e := &emit.Emitter{Bus: b, DryRun: o.dryRun, Progress: sending.set}
+	if o.rejected {
+		s, err := e.Again(ctx)
+		sending.end()
+		if err != nil {
+			return err
+		}
+		return o.printAgain(t, s)
+	}
+	e.Rows = dataset.OpenValidation(file)
+	if !o.follow {
+		s, err := e.Reconcile(ctx)
+		sending.end()
+		if err != nil {
+			return err
+		}
+		return o.print(t, s)
+	}
+	trouble := ""
+	return e.Follow(ctx, file, emit.FollowPause, func(s emit.Summary, err error) error {
+		sending.end()
+		if err != nil {
+			if text := oneLine(err); text != trouble { // once, however long it lasts
+				trouble = text
+				fmt.Fprintf(t.err, "profiles emit: %s; trying again\n", text)
+			}
+			return nil
+		}
+		trouble = ""
+		return o.print(t, s)
+	})
+}
+
+func (o *emitOptions) print(t *terminal, s emit.Summary) error {
+	warnMalformed(t.err, s.FirstMalformed, s.Malformed)
+	if o.json {
+		return json.NewEncoder(t.out).Encode(s)
+	}
+	verb := ""
+	if o.dryRun {
+		verb = "would be "
+	}
+	_, err := fmt.Fprintf(t.out, "%d rows accept %d episodes: %s in the log already, %d %spublished, %d %sretracted\n",
+		s.Rows, s.Accepted, count(s.Already), s.Published, verb, s.Retracted, verb)
+	return err
+}
+
+func (o *emitOptions) printAgain(t *terminal, s emit.AgainSummary) error {
+	if o.json {
+		return json.NewEncoder(t.out).Encode(s)
+	}
+	verb := ""
+	if o.dryRun {
+		verb = "would be "
+	}
+	_, err := fmt.Fprintf(t.out, "%d rejected messages name %d episodes: %d not accepted any more, %d with a curve by now, %d %spublished again; %d malformed\n",
+		s.Rejected, s.Episodes, s.Withdrawn, s.HaveCurve, s.Published, verb, s.Malformed)
+	return err
+}
+
+func count(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprint(n)
+}

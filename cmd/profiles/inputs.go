@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"strings"
+
+	"github.com/kelseyhightower/envconfig"
+	"github.com/spf13/pflag"
+
+	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/roster"
+	"github.com/cis490/profiles/service"
+)
+
+// sourceFlags say where episodes come from.
+type sourceFlags struct{ store, validation string }
+
+func (f *sourceFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.store, "store", "", "folder with the archives: <store>/<host>/<episode>.tar.zst")
+	flags.StringVar(&f.validation, "validation", "", "file that lists the episodes (default: validation.parquet beside the store)")
+}
+
+// beside is where the validation file is by default; empty where that can't be
+// told.
+func (f *sourceFlags) beside() string {
+	if f.store == "" || strings.Contains(f.store, "://") {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(filepath.Clean(f.store)), "validation.parquet")
+}
+
+// validationFile is the file to read, given or beside the store.
+func (f *sourceFlags) validationFile() (string, error) {
+	switch {
+	case f.validation != "":
+		return f.validation, nil
+	case f.beside() != "":
+		return f.beside(), nil
+	}
+	return "", usage(errors.New("--validation FILE is missing"))
+}
+
+// loadSpec reads a spec; a bad one is a mistake in usage.
+func loadSpec(path string) (*fit.Spec, error) {
+	spec, err := service.LoadSpec(path)
+	return spec, usage(err)
+}
+
+func addSpecFlag(flags *pflag.FlagSet, to *string) {
+	flags.StringVar(to, "spec", "", "fit spec, a YAML file (default: the six profiles)")
+}
+
+// limits are those of the environment (EPISODE_MAX_...), as the workers take
+// them: they are part of a generation.
+func limits() (episode.Limits, error) {
+	var l episode.Limits
+	if err := envconfig.Process("EPISODE_MAX", &l); err != nil {
+		return l, usagef("read the environment: %w", err)
+	}
+	return l, usage(l.Validate())
+}
+
+// counted passes rows on and tells after each.
+func counted(rows iter.Seq2[dataset.ValidationRow, error], each func()) iter.Seq2[dataset.ValidationRow, error] {
+	return func(yield func(dataset.ValidationRow, error) bool) {
+		for row, err := range rows {
+			each()
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// warnMalformed tells of accepted rows that name no episode: they are left out,
+// but not silently.
+func warnMalformed(w io.Writer, first []roster.Malformed, all int) {
+	for _, m := range first {
+		fmt.Fprintf(w, "warning: row %d is left out: %v\n", m.Row, m.Err)
+	}
+	if more := all - len(first); more > 0 {
+		fmt.Fprintf(w, "warning: %d more rows like these are left out\n", more)
+	}
+}

@@ -1,0 +1,358 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/episode/episodetest"
+)
+
+func TestMain(m *testing.M) {
+	// What the machine is set to is no part of a test.
+	for _, key := range []string{"NATS_URL", "LOG_LEVEL", "TOPOLOGY", "PUBLISH_TOKEN", "PUBLISH_URL", "LISTEN", "FIT_SPEC"} {
+		_ = os.Unsetenv(key)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+const recordedStore = "../../examples/recorded/store"
+
+// call runs one command line.
+func call(t testing.TB, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = run(bustest.Context(t), args, strings.NewReader(stdin), &out, &err)
+	return code, out.String(), err.String()
+}
+
+// must runs a command line that has to succeed, and returns its stdout.
+func must(t testing.TB, args ...string) string {
+	t.Helper()
+	code, stdout, stderr := call(t, "", args...)
+	if code != 0 {
+		t.Fatalf("profiles %s: exit %d\n%s%s", strings.Join(args, " "), code, stdout, stderr)
+	}
+	return stdout
+}
+
+func write(t testing.TB, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Bad input of every kind gives its exit code and exactly one line that says
+// what is wrong, and nothing on stdout.
+func TestMistakes(t *testing.T) {
+	whole := string(episodetest.Episode(450).Bytes())
+	unusable := string(episodetest.Episode(450).With("labels.jsonl", episodetest.Labels("clean", "infecting", "infected_running", "clean", "clean")).Bytes())
+	const nobody = "nats://127.0.0.1:1"
+	cases := []struct {
+		args  string
+		stdin string
+		code  int
+		says  string
+	}{
+		{"fti", "", 2, `unknown command "fti"`},
+		{"--no-such", "", 2, "unknown flag: --no-such"},
+		{"version extra", "", 2, "extra"},
+		{"--log-level loud version", "", 2, `log level "loud"`},
+
+		{"fit", "", 2, "--store DIR is missing"},
+		{"fit extra", "", 2, "extra"},
+		{"fit --no-such", "", 2, "unknown flag"},
+		{"fit --store", "", 2, "needs an argument"},
+		{"fit --store STORE --seed -1", "", 2, "--seed"},
+		{"fit --store STORE --seed x", "", 2, "--seed"},
+		{"fit --store STORE --n-points 4", "", 2, "--n-points"},
+		{"fit --store STORE --n-episodes-per-profile 0", "", 2, "target: 0"},
+		{"fit --store STORE --sampler best", "", 2, `sampler "best"`},
+		{"fit --store STORE --resample cubic", "", 2, "--resample"},
+		{"fit --store STORE --concurrency -1", "", 2, "--concurrency"},
+		{"fit --store STORE --spec nowhere.yaml", "", 2, "nowhere.yaml"},
+		{"fit --store STORE --spec SPEC", "", 2, "line 2"},
+		{"fit --store nowhere --validation FILE", "", 1, "nowhere"},
+		{"fit --store s3://bucket --validation FILE", "", 1, "scheme"},
+		{"fit --store s3://bucket", "", 2, "--validation FILE is missing"},
+		{"fit --store STORE --validation nowhere.parquet --fit-out OUT", "", 1, "nowhere.parquet"},
+		{"fit --store STORE --validation FILE --fit-out OUT", "", 1, "no readable parquet file"},
+		{"fit --store STORE --fit-out FILE/below", "", 1, "FILE"},
+
+		{"curve", "", 2, "FILE.tar.zst is missing"},
+		{"curve a b", "", 2, "one argument too many"},
+		{"curve -", "", 2, "--channel SOURCE.FIELD is missing"},
+		{"curve - -c cpu", "", 2, "<source>.<field>"},
+		{"curve - -c proc.x --n-points 3", "", 2, "--n-points"},
+		{"curve - -c proc.x --resample cubic", "", 2, "--resample"},
+		{"curve nowhere.tar.zst -c proc.x", "", 1, "nowhere.tar.zst"},
+		{"curve - -c proc.cpu_user_jiffies", unusable, 3, "armed"},
+		{"curve - -c proc.nothing", whole, 3, "nothing"},
+		{"curve - -c nobody.nothing", whole, 3, "nobody"},
+		{"curve - -c proc.cpu_user_jiffies", "no archive", 4, "corrupt archive"},
+		{"curve - -c proc.cpu_user_jiffies", whole[:len(whole)/2], 4, "corrupt archive"},
+		{"curve - -c proc.cpu_user_jiffies", "", 4, "corrupt archive"},
+
+		{"plot", "", 2, "FILE.parquet is missing"},
+		{"plot x.parquet", "", 2, "--out"},
+		{"plot x.parquet --out x.jpg", "", 2, ".png or .svg"},
+		{"plot nowhere.parquet --out OUT.png", "", 1, "nowhere.parquet"},
+		{"plot FILE --out OUT.png", "", 1, "no readable parquet file"},
+
+		{"synth", "", 2, "--out DIR is missing"},
+		{"synth --out OUT --episodes-per-profile 0", "", 2, "--episodes-per-profile"},
+		{"synth --out OUT --profiles nobody", "", 2, "nobody"},
+		{"synth --out FILE/below", "", 1, "FILE"},
+
+		{"emit", "", 2, "--validation"},
+		{"emit --rejected --follow", "", 2, "--follow"},
+		{"emit --rejected --store STORE", "", 2, "--rejected"},
+		{"emit --store STORE --dry-run --follow", "", 2, "--dry-run"},
+		{"emit --store STORE --nats " + nobody, "", 1, "connect to NATS"},
+		{"emit --rejected --nats " + nobody, "", 1, "connect to NATS"},
+
+		{"status --timeout 1s", "", 2, "--wait"},
+		{"status --wait --timeout -1s", "", 2, "--timeout"},
+		{"status --wait --timeout soon", "", 2, "--timeout"},
+		{"status --nats " + nobody, "", 1, "connect to NATS"},
+		{"status --nats http://127.0.0.1:1", "", 1, "connect to NATS"},
+		{"status --wait --nats " + nobody, "", 1, "connect to NATS"},
+		{"export --nats " + nobody, "", 1, "connect to NATS"},
+		{"export --spec SPEC", "", 2, "line 2"},
+		{"topology --nats " + nobody, "", 1, "connect to NATS"},
+		{"topology --spec SPEC", "", 2, "line 2"},
+
+		{"stream --also-perf-latency-us 3", "", 2, "--also-metric"},
+		{"stream --also-metric x", "", 2, "--also-metric"},
+		{"stream --cycle-pause-s 0", "", 2, "--cycle-pause-s"},
+		{"stream --cycle-pause-s NaN", "", 2, "--cycle-pause-s"},
+		{"stream --publish-url here", "", 2, "--publish-url"},
+		{"stream --dry-run --loop", "", 2, "--dry-run"},
+		{"stream --load-fit nowhere.parquet", "", 1, "nowhere.parquet"},
+		{"stream --load-fit FILE", "", 1, "no readable parquet file"},
+		{"stream --load-fit TABLE --nats " + nobody, "", 1, "connect to NATS"},
+
+		{"up", "", 1, "examples/recorded is not in this folder"},
+		{"up --validation FILE", "", 2, "--store"},
+		{"up --store nowhere", "", 1, "nowhere"},
+		{"up --store STORE --validation nowhere.parquet", "", 1, "nowhere.parquet"},
+		{"up --store STORE --spec SPEC", "", 2, "line 2"},
+		{"up --also-perf-latency-us 3", "", 2, "--also-metric"},
+		{"up --store STORE --nats here --listen 127.0.0.1:0", "", 1, "--nats"},
+		{"up --store STORE --nats 127.0.0.1:TAKEN --listen 127.0.0.1:0", "", 1, "--nats"},
+		{"up --store STORE --nats 127.0.0.1:0 --listen 127.0.0.1:TAKEN", "", 1, "--listen"},
+		{"up --store STORE --nats 127.0.0.1:0 --listen 127.0.0.1:0 --data FILE", "", 1, "--data"},
+	}
+	taken := strings.TrimPrefix(bustest.Start(t).URL(), "nats://127.0.0.1:")
+	for _, c := range cases {
+		t.Run(c.args, func(t *testing.T) {
+			stands := strings.NewReplacer(
+				"STORE", recordedStore,
+				"SPEC", write(t, "spec.yaml", "target: 5\nno_such_key: 1\n"),
+				"FILE", write(t, "FILE", "text"),
+				"OUT", filepath.Join(t.TempDir(), "OUT"),
+				"TABLE", "../../dataset/testdata/profiles-pyarrow.parquet",
+				"TAKEN", taken,
+			)
+			var args []string
+			for _, arg := range strings.Fields(c.args) {
+				args = append(args, stands.Replace(arg))
+			}
+			code, stdout, stderr := call(t, c.stdin, args...)
+			if code != c.code {
+				t.Errorf("exit %d, want %d", code, c.code)
+			}
+			if !strings.Contains(stderr, c.says) {
+				t.Errorf("stderr %q does not say %q", stderr, c.says)
+			}
+			if !strings.HasPrefix(stderr, "profiles") || strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, "\n") {
+				t.Errorf("stderr is not one line: %q", stderr)
+			}
+			if usage := strings.Contains(stderr, "--help)"); usage != (code == 2) {
+				t.Errorf("exit %d and points to --help: %t", code, usage)
+			}
+			if stdout != "" {
+				t.Errorf("stdout: %q", stdout)
+			}
+		})
+	}
+}
+
+func TestSettingsOfTheEnvironment(t *testing.T) {
+	for key, value := range map[string]string{
+		"NATS_REPLICAS": "many", "TOPOLOGY": "perhaps", "NATS_CERT": "alone.pem", "LOG_LEVEL": "loud",
+	} {
+		t.Run(key, func(t *testing.T) {
+			t.Setenv(key, value)
+			if code, _, stderr := call(t, "", "status"); code != 2 || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("exit %d: %s", code, stderr)
+			}
+		})
+	}
+	t.Setenv("EPISODE_MAX_ROWS", "-1")
+	for _, args := range []string{"fit --store " + recordedStore, "curve - -c proc.x", "up --store " + recordedStore} {
+		if code, _, stderr := call(t, "", strings.Fields(args)...); code != 2 || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: exit %d: %s", args, code, stderr)
+		}
+	}
+}
+
+// Every command explains itself, with an example.
+func TestHelp(t *testing.T) {
+	for _, name := range []string{"up", "fit", "stream", "curve", "emit", "status", "export", "synth", "plot", "topology", "version"} {
+		code, stdout, stderr := call(t, "", name, "--help")
+		if code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
+			t.Errorf("%s: exit %d, stderr %q\n%s", name, code, stderr, stdout)
+		}
+		if name != "version" && !strings.Contains(stdout, "Examples:") {
+			t.Errorf("%s has no example", name)
+		}
+		if root := must(t); !strings.Contains(root, name) {
+			t.Errorf("the list of commands lacks %s", name)
+		}
+	}
+	for _, args := range [][]string{{"version"}, {"--version"}} {
+		if out := must(t, args...); !strings.HasPrefix(out, "profiles ") || strings.Count(out, "\n") != 1 {
+			t.Errorf("%v: %q", args, out)
+		}
+	}
+}
+
+func TestCurve(t *testing.T) {
+	archive := string(episodetest.Episode(450).Bytes())
+	code, stdout, stderr := call(t, archive, "curve", "-", "-c", "proc.cpu_user_jiffies", "--json")
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	var r curveReport
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Curve) != 80 || len(r.Slices) != 5 || len(r.Phases) < 4 || r.Duration != 45 || r.Rows != 450 || r.Unit != "jiffies/s" {
+		t.Errorf("%+v", r)
+	}
+	points := 0
+	for _, s := range r.Slices {
+		points += s.Points
+	}
+	if points != 80 {
+		t.Errorf("the slices have %d points", points)
+	}
+
+	path := write(t, "e.tar.zst", archive)
+	text := must(t, "curve", path, "-c", "proc.cpu_user_jiffies", "--resample", "mean", "--n-points", "40")
+	for _, want := range []string{"infected_running", "PHASE", "SLICE", "▁", "450 rows (0 dropped)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	// What has no data at all is shown as that.
+	short := string(episodetest.Episode(450).With("telemetry-late.jsonl", `{"t_wall_ns": 1, "x": 1}`+"\n"+`{"t_wall_ns": 2, "x": 1}`+"\n").Bytes())
+	code, stdout, _ = call(t, short, "curve", "-", "-c", "late.x")
+	if code != 0 || !strings.Contains(stdout, "nothing but gaps") {
+		t.Errorf("exit %d\n%s", code, stdout)
+	}
+	_, stdout, _ = call(t, short, "curve", "-", "-c", "late.x", "--json")
+	if !strings.Contains(stdout, `"curve":[null,null`) {
+		t.Error(stdout)
+	}
+}
+
+func TestSparkline(t *testing.T) {
+	nan := func() float64 { var zero float64; return zero / zero }()
+	for _, c := range []struct {
+		values []float64
+		width  int
+		want   string
+	}{
+		{nil, 5, ""},
+		{[]float64{1, 1}, 5, "▁▁"},
+		{[]float64{0, 7}, 2, "▁█"},
+		{[]float64{0, nan, 1}, 3, "▁ █"},
+		{[]float64{nan, nan}, 2, "  "},
+		{[]float64{0, 0, 4, 4, 8, 8, nan, 8}, 4, "▁▅██"},
+	} {
+		if got := sparkline(c.values, c.width); got != c.want {
+			t.Errorf("%v: %q, want %q", c.values, got, c.want)
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", -0.04: "0", 1.25: "1.2", 9999: "9999", 12345: "12.3k", 3e6: "3M", 2.5e9: "2.5G", -4e12: "-4T",
+	} {
+		if got := short(v); got != want {
+			t.Errorf("%g: %q, want %q", v, got, want)
+		}
+	}
+}
+
+// start runs a command in the background until the function that it returns is
+// called, which gives the exit code and stderr.
+func start(t *testing.T, stdout io.Writer, args ...string) (stop func() (int, string)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(bustest.Context(t))
+	var stderr bytes.Buffer
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, args, strings.NewReader(""), stdout, &stderr) }()
+	stopped := false
+	code := 0
+	stop = func() (int, string) {
+		if !stopped {
+			stopped = true
+			cancel()
+			code = <-ended
+		}
+		return code, stderr.String()
+	}
+	t.Cleanup(func() { stop() })
+	return stop
+}
+
+// A prompter hands on the lines that a command writes.
+type prompter struct {
+	lines chan string
+	rest  []byte
+}
+
+func newPrompter() *prompter { return &prompter{lines: make(chan string, 10_000)} }
+
+func (p *prompter) Write(text []byte) (int, error) {
+	p.rest = append(p.rest, text...)
+	for {
+		line, rest, ok := bytes.Cut(p.rest, []byte("\n"))
+		if !ok {
+			return len(text), nil
+		}
+		p.lines <- string(line)
+		p.rest = rest
+	}
+}
+
+// until waits for a line that holds a text.
+func (p *prompter) until(t *testing.T, text string) string {
+	t.Helper()
+	for {
+		select {
+		case line := <-p.lines:
+			if strings.Contains(line, text) {
+				return line
+			}
+		case <-bustest.Context(t).Done():
+			t.Fatalf("no line with %q came", text)
+		}
+	}
+}
+

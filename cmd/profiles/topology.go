@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/bus"
+)
+
+type topologyOptions struct {
+	bus  busFlags
+	spec string
+	json bool
+}
+
+func topologyCommand(t *terminal) *cobra.Command {
+	var o topologyOptions
+	cmd := &cobra.Command{
+		Use:   "topology [--spec FILE] [flags]",
+		Short: "make the streams and buckets that the services use",
+		Long: `topology makes every stream and bucket where absent and mends settings that
+differ. Services do that by themselves, unless TOPOLOGY=expect tells them to wait
+for it: then this command, with more rights than theirs, does it for them.
+
+With --spec it also registers the spec and makes its two consumers. NATS_REPLICAS
+says how many replicas new streams get. It is safe to repeat.`,
+		Example: `  profiles topology
+  NATS_REPLICAS=3 profiles topology --spec spec.yaml --nats nats://nats:4222`,
+		Args: cobra.NoArgs,
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.spec, "spec", "", "also register this fit spec and make its consumers; \"default\" is the built-in one")
+	f.BoolVar(&o.json, "json", false, "print what is there as JSON")
+	o.bus.add(f)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runTopology(cmd.Context(), t, o) }
+	return cmd
+}
+
+// topologyMade is what the command prints.
+type topologyMade struct {
+	Streams    []bus.StreamSize `json:"streams"`
+	Generation string           `json:"generation,omitempty"`
+}
+
+func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
+	generation, err := o.generation()
+	if err != nil {
+		return err
+	}
+	// Whatever the environment tells the services: this is who makes it.
+	b, err := o.bus.connect(ctx, t, func(cfg *bus.Config) { cfg.Topology = bus.TopologyCreate })
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if err := topology(ctx, b); err != nil {
+		return err
+	}
+	made := topologyMade{}
+	if generation != nil {
+		if err := b.Register(ctx, *generation); err != nil {
+			return err
+		}
+		if err := b.EnsureConsumers(ctx, generation.ID, bus.AlignAckWait, bus.ReduceAckWait); err != nil {
+			return err
+		}
+		made.Generation = string(generation.ID)
+	}
+	if made.Streams, err = b.Streams(ctx); err != nil {
+		return err
+	}
+	if o.json {
+		return json.NewEncoder(t.out).Encode(made)
+	}
+	fmt.Fprintf(t.out, "%d streams and buckets are there\n", len(made.Streams))
+	if generation != nil {
+		fmt.Fprintf(t.out, "generation %s is registered and has its consumers\n", generation.ID)
+	}
+	return nil
+}
+
+// generation is that of the spec at its first epoch; nil where no spec is given.
+func (o *topologyOptions) generation() (*bus.Generation, error) {
+	if o.spec == "" {
+		return nil, nil
+	}
+	path := o.spec
+	if path == "default" {
+		path = ""
+	}
+	spec, err := loadSpec(path)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := limits()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(limits)
+	if err != nil {
+		return nil, fmt.Errorf("encode the limits: %w", err)
+	}
+	id := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
+	return &bus.Generation{Spec: *spec, Limits: text, Base: id, ID: id}, nil
+}

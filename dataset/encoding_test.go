@@ -1,0 +1,86 @@
+package dataset
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
+	"github.com/parquet-go/parquet-go/encoding"
+	"pgregory.net/rapid"
+)
+
+// What parquet-go writes in any encoding, packing and page size is read, so this
+// package's decoders are held against another's encoders.
+func TestValidationReadsEveryEncoding(t *testing.T) {
+	encodings := map[string]encoding.Encoding{
+		"plain": &parquet.Plain, "dictionary": &parquet.RLEDictionary,
+		"delta": &parquet.DeltaByteArray, "delta length": &parquet.DeltaLengthByteArray,
+	}
+	codecs := map[string]compress.Codec{
+		"none": &parquet.Uncompressed, "snappy": &parquet.Snappy, "gzip": &parquet.Gzip,
+		"zstd": &parquet.Zstd, "lz4": &parquet.Lz4Raw, "brotli": &parquet.Brotli,
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		group := parquet.Group{}
+		optional := map[string]bool{} // parquet-go writes an empty string of a map as null there
+		for _, name := range append([]string{"another"}, validationColumns[:]...) {
+			node := parquet.Encoded(parquet.String(), encodings[rapid.SampledFrom([]string{"plain", "dictionary", "delta", "delta length"}).Draw(t, "encoding")])
+			node = parquet.Compressed(node, codecs[rapid.SampledFrom([]string{"none", "snappy", "gzip", "zstd", "lz4", "brotli"}).Draw(t, "codec")])
+			if rapid.Bool().Draw(t, "optional") {
+				optional[name] = true
+				node = parquet.Optional(node)
+			}
+			group[name] = node
+		}
+		number := rapid.SampledFrom([]int{0, 1, 2, 7, 8, 9, 127, 128, 129, 130, 1000, 3000}).Draw(t, "rows")
+		distinct := rapid.SampledFrom([]int{1, 2, 3, 255, 257, 5000}).Draw(t, "distinct")
+		stem := rapid.StringN(0, 30, -1).Draw(t, "stem")
+		var b bytes.Buffer
+		schema := parquet.NewSchema("validation", group)
+		w := parquet.NewWriter(&b, schema, parquet.DataPageVersion(rapid.IntRange(1, 2).Draw(t, "version")),
+			parquet.PageBufferSize(rapid.SampledFrom([]int{64, 1000, 1 << 20}).Draw(t, "page")),
+			parquet.MaxRowsPerRowGroup(rapid.SampledFrom([]int64{5, 300, 1 << 20}).Draw(t, "group")))
+		want := []ValidationRow(nil)
+		for i := range number {
+			cell := func(column int) string {
+				k := (i*7919 + column*31) % distinct
+				if k%5 == 4 && !optional[validationColumns[column]] {
+					return ""
+				}
+				return stem[:len(stem)*(k%2)] + fmt.Sprint(k)
+			}
+			row := ValidationRow{cell(0), cell(1), cell(2), cell(3)}
+			want = append(want, row)
+			values := map[string]string{"episode_id": row.EpisodeID, "host_id": row.HostID, "profile": row.Profile, "status": row.Status, "another": "x"}
+			if err := w.Write(values); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readBytes(b.Bytes())
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%v\nread %d rows, wrote %d; %s", err, len(got), len(want), schema)
+		}
+	})
+}
+
+func TestUnpackBits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		width := uint(rapid.IntRange(0, 64).Draw(t, "width"))
+		b := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "bytes")
+		bit := uint64(rapid.IntRange(0, 64).Draw(t, "bit"))
+		want := uint64(0) // bit by bit
+		for i := range uint64(width) {
+			at := bit + i
+			want |= uint64(b[at/8]>>(at%8)&1) << i
+		}
+		if got := unpackBits(b, bit, width); got != want {
+			t.Fatalf("got %#x, want %#x", got, want)
+		}
+	})
+}

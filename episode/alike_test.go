@@ -1,0 +1,160 @@
+package episode
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// scanRows reads rows with every one compared with the one before, or with every one scanned.
+func scanRows(columns []string, rows [][]byte, compare bool) (cells []number, failed, compared int) {
+	table := telemetry{columns: columns, gaps: make([]number, len(columns))}
+	var k kit
+	for i, row := range rows {
+		table.cells = append(table.cells, table.gaps...)
+		last := table.cells[len(table.cells)-len(columns):]
+		if compare && k.alike.read(row, &k.scan, 10, last) {
+			compared++
+			continue
+		}
+		k.scan.reset(row, 10, nil)
+		k.values = table.readRow(&k.scan, last, k.values[:0])
+		if k.scan.err != nil {
+			return table.cells, i, compared
+		}
+		k.alike.learn(row, k.values)
+	}
+	return table.cells, -1, compared
+}
+
+// checkAlike holds that comparing gives what scanning gives.
+func checkAlike(t fataler, rows [][]byte) int {
+	columns := []string{"t_wall_ns", "a", "b"}
+	want, wantFailed, _ := scanRows(columns, rows, false)
+	got, gotFailed, compared := scanRows(columns, rows, true)
+	if gotFailed != wantFailed {
+		t.Fatalf("%q: row %d fails, want %d", rows, gotFailed, wantFailed)
+	}
+	if wantFailed < 0 && !slices.Equal(got, want) {
+		t.Fatalf("%q: got %v, want %v", rows, got, want)
+	}
+	return compared
+}
+
+func TestAlike(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows     string
+		compared int
+	}{
+		"digits":                {`{"t_wall_ns": 100, "a": 5}|{"t_wall_ns": 104, "a": 7}|{"t_wall_ns": 109, "a": 0}`, 2},
+		"a longer number":       {`{"a": 9, "b": 1}|{"a": 10, "b": 1}|{"a": 11, "b": 2}`, 2},
+		"a shorter number":      {`{"a": 10, "b": 1}|{"a": 9, "b": 1}|{"a": 100, "b": 22}`, 2},
+		"the last number":       {`{"a": 9}|{"a": 10}|{"a": 999}`, 2},
+		"a sign":                {`{"a": 9}|{"a": -9}|{"a": -0}|{"a": 0}`, 3},
+		"kinds of numbers":      {`{"a": 9}|{"a": 9.5}|{"a": 9.75e1}|{"a": 1e-3}|{"a": 1}`, 4},
+		"a first digit":         {`{"a": 99}|{"a": 19}|{"a": 90}`, 2},
+		"texts":                 {`{"s": "R", "a": 1}|{"s": "S", "a": 2}|{"s": "\n\"é", "a": 3}|{"s": "", "a": 4}`, 3},
+		"values of all kinds":   {`{"s": null, "a": 1}|{"s": [1, {"a": 2}], "a": 2}|{"s": {"a": 3}, "a": 3}|{"s": true, "a": true}|{"s": 1, "a": "1"}`, 4},
+		"space before a value":  {`{"a":1}|{"a": 2}|{"a":  3}|{"a":4}`, 2},
+		"a key twice":           {`{"a": 1, "a": 2}|{"a": 3, "a": null}|{"a": null, "a": 4}`, 2},
+		"many at once":          {`{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1}|{"1":22,"2":22,"3":22,"4":22,"5":22,"6":22,"7":22,"8":22}`, 1},
+		"too many at once":      {`{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1,"9":1}|{"1":22,"2":22,"3":22,"4":22,"5":22,"6":22,"7":22,"8":22,"9":22}`, 0},
+		"another key":           {`{"a1": 1}|{"a2": 1}|{"b": 1}`, 0},
+		"a key more":            {`{"a": 1}|{"a": 1, "b": 2}|{"a": 1}`, 0},
+		"a digit in a text":     {`{"a": "1"}|{"a": "2"}`, 1},
+		"spaces at the end":     {`{"a": 1}|{"a": 1} |{"a": 1}`, 0},
+		"empty objects":         {`{}|{}|{ }|{}`, 1},
+		"a leading zero":        {`{"a": 10}|{"a": 00}`, 0},
+		"a leading zero, grown": {`{"a": 1}|{"a": 01}`, 0},
+		"a leading zero, minus": {`{"a": -10}|{"a": -05}`, 0},
+		"no digit":              {`{"a": 123}|{"a": 1:3}`, 0},
+		"still no digit":        {`{"a": 123}|{"a": 1?3}`, 0},
+		"two points":            {`{"a": 1.5}|{"a": 1.5.5}`, 0},
+		"not UTF-8":             {`{"a": "x"}|{"a": "` + "\xff" + `"}`, 0},
+		"a control byte":        {`{"a": "x"}|{"a": "` + "\t" + `"}`, 0},
+		"more after it":         {`{"a": 1}|{"a": 1}{"a": 1}`, 0},
+		"less":                  {`{"a": 1}|{"a": 1`, 0},
+		"too deep":              {`{"a": [1]}|{"a": [[[[[[[[[1]]]]]]]]]}|{"a": [[[[[[[[[[1]]]]]]]]]]}`, 1},
+		"two values":            {`{"a": 1}|{"a": 1 1}`, 0},
+		"a value too few":       {`{"a": 1}|{"a": }`, 0},
+	} {
+		var rows [][]byte
+		for row := range strings.SplitSeq(c.rows, "|") {
+			rows = append(rows, []byte(row))
+		}
+		if compared := checkAlike(t, rows); compared != c.compared {
+			t.Errorf("%s: %d rows were only compared, want %d", name, compared, c.compared)
+		}
+	}
+}
+
+// TestAlikeLong holds that rows that would be slow to compare are scanned.
+func TestAlikeLong(t *testing.T) {
+	long := []byte(`{"a": "` + strings.Repeat("x", mostAlikeBytes) + `"}`)
+	many := []byte(`{` + strings.Repeat(`"x": 1, `, mostAlikeValues) + `"a": 1}`)
+	for _, row := range [][]byte{long, many} {
+		if n := checkAlike(t, [][]byte{row, row}); n != 0 {
+			t.Errorf("%d rows of %d bytes compared", n, len(row))
+		}
+	}
+}
+
+// TestAlikeMutated changes rows in every way and compares with scanning.
+func TestAlikeMutated(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		row := []byte(rapid.SampledFrom([]string{
+			`{"t_wall_ns": 1767225600050000000, "pid": 28526, "s": "R", "a": 12, "b": 0.25}`,
+			`{"a":-1.5e+10,"n":null,"t_wall_ns":7,"o":{"a":[1,"é"]},"b":99,"b":100} `,
+		}).Draw(t, "row"))
+		rows := [][]byte{row}
+		for range rapid.IntRange(1, 5).Draw(t, "rows") {
+			row = bytes.Clone(row)
+			for range rapid.IntRange(1, 4).Draw(t, "changes") {
+				from := rapid.IntRange(0, len(row)).Draw(t, "from")
+				to := min(from+rapid.IntRange(0, 2).Draw(t, "length"), len(row))
+				with := rapid.SampledFrom([]string{"", "0", "1", "9", "12", "-", ".", "e", `"`, ",", ":", "]", "{", " ", "x", "\xc3", "\\", "é", "null"}).Draw(t, "with")
+				row = slices.Replace(row, from, to, []byte(with)...)
+			}
+			rows = append(rows, row)
+			if rapid.Bool().Draw(t, "back") {
+				row = rows[0]
+			}
+		}
+		checkAlike(t, rows)
+	})
+	// Each byte, replaced by each other.
+	row := []byte(`{"t_wall_ns": 17, "a": -12.5e3, "s": "R2", "b": 0}`)
+	for i := range row {
+		for c := range 256 {
+			changed := bytes.Clone(row)
+			changed[i] = byte(c)
+			checkAlike(t, [][]byte{row, changed, row})
+		}
+	}
+}
+
+func TestAlikeDoesNotAllocate(t *testing.T) {
+	var a alike
+	var s scanner
+	rows := make([][]byte, 100)
+	for i := range rows {
+		rows[i] = fmt.Appendf(nil, `{"t_wall_ns": %d, "a": %d, "s": "%c"}`, 1767225600050000000+i, i*i, 'R'+i%2)
+	}
+	table := telemetry{columns: []string{"t_wall_ns", "a"}}
+	cells := make([]number, 2)
+	if n := testing.AllocsPerRun(10, func() {
+		s.reset(rows[0], 10, nil)
+		a.learn(rows[0], table.readRow(&s, cells, make([]value, 0, 8)))
+		for _, row := range rows {
+			if !a.read(row, &s, 10, cells) {
+				t.Fatalf("%s is not alike", row)
+			}
+		}
+	}); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,221 @@
+package episode
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/klauspost/compress/zstd"
+
+	et "github.com/cis490/profiles/episode/episodetest"
+)
+
+func TestReadCorrupt(t *testing.T) {
+	content := small().Tar()
+	good := small().Bytes()
+	flipped := func(data []byte, at int) []byte {
+		data = bytes.Clone(data)
+		data[(at+len(data))%len(data)] ^= 1
+		return data
+	}
+	line := func(member, line string) []byte {
+		for _, m := range small().Members {
+			if m.Name == member {
+				lines := strings.SplitAfter(m.Body, "\n")
+				return small().With(member, lines[0]+line+"\n"+strings.Join(lines[1:], "")).Bytes()
+			}
+		}
+		t.Fatal(member)
+		return nil
+	}
+	meta := func(body string) []byte { return small().With("meta.json", body).Bytes() }
+	const at = `{"t_wall_ns": 1767225600060000000, `
+	for name, c := range map[string]struct {
+		data []byte
+		says string
+	}{
+		"nothing":                        {nil, "corrupt archive: empty"},
+		"not zstd":                       {content, "not zstd"},
+		"gzip":                           {[]byte("\x1f\x8b\x08\x00\x00\x00"), "not zstd"},
+		"three bytes":                    {good[:3], "not zstd"},
+		"only a magic number":            {good[:4], "truncated in a frame header"},
+		"only skippable":                 {et.Skippable([]byte("x")), "no meta.json"},
+		"truncated":                      {good[:len(good)-100], "truncated in a zstd frame"},
+		"truncated checksum":             {good[:len(good)-1], "truncated"},
+		"truncated skippable":            {join(good, et.Skippable([]byte("hello"))[:10]), "truncated"},
+		"truncated skippable header":     {join(good, et.Skippable([]byte("hello"))[:6]), "truncated in a skippable frame"},
+		"wrong checksum":                 {flipped(good, -1), "zstd: "},
+		"bytes after":                    {join(good, []byte("x")), "bytes after the last zstd frame"},
+		"more bytes after":               {join(good, make([]byte, 100)), "bytes after the last zstd frame"},
+		"a newline after":                {join(good, []byte("\n")), "bytes after the last zstd frame"},
+		"another frame is damaged":       {join(good, flipped(good, -1)), "zstd: "},
+		"another frame is not whole":     {join(good, good[:20]), "truncated"},
+		"reserved bit":                   {et.Raw(et.Header(0x08, 7<<3), content), "reserved bit"},
+		"reserved block":                 {join(et.Window(17), et.Block(true, et.BlockReserved, 0)), "reserved type"},
+		"dictionary":                     {et.Raw(et.Header(1, 7<<3, 9), content), "dictionary 9"},
+		"block over its window":          {join(et.Window(10), et.Block(true, et.BlockRaw, len(content), content...)), "zstd: "},
+		"more than the content size":     {et.Raw(et.SingleSegment(uint64(len(content)-1)), content), "zstd: "},
+		"less than the content size":     {et.Raw(et.SingleSegment(uint64(len(content)+1)), content), "zstd: "},
+		"damaged tar header":             {et.Compress(flipped(content, 0)), "damaged tar"},
+		"a later tar header":             {et.Compress(flipped(content, 1024)), "damaged tar"},
+		"not tar":                        {et.Compress(bytes.Repeat([]byte("x"), 5000)), "damaged tar"},
+		"half a tar header":              {et.Compress(content[:100]), "ends early"},
+		"a member ends early":            {et.Compress(content[:600]), "meta.json: ends early"},
+		"an unneeded member ends early":  {et.Compress(et.Archive{Members: []et.Member{{Name: "x", Body: "hello"}}}.Tar()[:514]), "damaged tar: ends early"},
+		"an empty tar":                   {et.Archive{}.Bytes(), "no meta.json"},
+		"no meta":                        {small().Without("meta.json").Bytes(), "no meta.json"},
+		"no labels":                      {small().Without("labels.jsonl").Bytes(), "no labels.jsonl"},
+		"only a link to meta":            {et.Archive{Members: append([]et.Member{{Name: "meta.json", Type: tar.TypeSymlink, Link: "x"}}, small().Members[1:]...)}.Bytes(), "no meta.json"},
+		"empty meta":                     {meta(""), "meta.json line 0: ends early"},
+		"blank meta":                     {meta("\n \n"), "meta.json line 2: ends early"},
+		"two metas":                      {meta("{}\n{}"), "meta.json line 2: unexpected '{' at byte 1"},
+		"meta is a list":                 {meta("[]"), "meta.json line 1: unexpected '['"},
+		"meta has a byte order mark":     {meta("\ufeff{}"), "meta.json line 1: byte order mark"},
+		"meta is not UTF-8":              {meta("{\n\"\xff\": 1}"), "meta.json line 2: not UTF-8"},
+		"meta is broken":                 {meta("{\n\"a\":\n}"), "meta.json line 3: unexpected '}'"},
+		"meta has a string over lines":   {meta("{\"a\n\": 1}"), "meta.json line 1: ends early"},
+		"result is a list":               {meta(`{"result": []}`), `meta.json: "result" is not an object`},
+		"result is a number":             {meta(`{"result": 7}`), `"result" is not an object`},
+		"result is a string":             {meta(`{"result": {}, "result": "x"}`), `"result" is not an object`},
+		"result is nothing":              {meta(`{"result": nul}`), `unexpected`},
+		"duration is a string":           {meta(et.Meta(`"45"`)), `meta.json: "duration_observed_s" is not a finite number`},
+		"duration is a bool":             {meta(et.Meta(`true`)), `"duration_observed_s" is not a finite number`},
+		"duration is infinite":           {meta(et.Meta(`-1e999`)), `"duration_observed_s" is not a finite number`},
+		"duration is NaN":                {meta(et.Meta(`NaN`)), `meta.json line 1: unexpected 'N'`},
+		"duration is null?":              {meta(et.Meta(`nil`)), `meta.json line 1: unexpected 'n'`},
+		"meta too deep":                  {meta(`{"a":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + "}"), "nested too deep"},
+		"label without a time":           {line("labels.jsonl", `{"phase": "armed"}`), `corrupt archive: labels.jsonl line 2: "t_wall_ns" is missing or not a number`},
+		"label with a null time":         {line("labels.jsonl", `{"t_wall_ns": null}`), `labels.jsonl line 2: "t_wall_ns"`},
+		"label with a text for a time":   {line("labels.jsonl", `{"t_wall_ns": "7"}`), `labels.jsonl line 2: "t_wall_ns"`},
+		"label with an infinite time":    {line("labels.jsonl", `{"t_wall_ns": 1e999}`), `labels.jsonl line 2: "t_wall_ns" is not finite`},
+		"first label with infinite time": {small().With("labels.jsonl", `{"t_wall_ns": 1e999}`).Bytes(), `labels.jsonl line 1: "t_wall_ns" is not finite`},
+		"label that is no object":        {line("labels.jsonl", `7`), `labels.jsonl line 2: unexpected '7' at byte 1, want an object`},
+		"label with more after it":       {line("labels.jsonl", at+`"phase": "x"} 7`), `labels.jsonl line 2: unexpected '7'`},
+		"two labels in a line":           {line("labels.jsonl", at+`"phase": "x"}`+at+`"phase": "x"}`), `labels.jsonl line 2: unexpected '{'`},
+		"label over two lines":           {line("labels.jsonl", at+"\n"+`"phase": "x"}`), `labels.jsonl line 2: ends early`},
+		"label with a broken phase":      {line("labels.jsonl", at+`"phase": [}`), `labels.jsonl line 2: unexpected '}'`},
+		"row that is no object":          {line("telemetry-proc.jsonl", `[]`), `telemetry-proc.jsonl line 2: unexpected '['`},
+		"row that is broken":             {line("telemetry-proc.jsonl", at+`"x": 01}`), `telemetry-proc.jsonl line 2: unexpected '0'`},
+		"row not UTF-8":                  {line("telemetry-proc.jsonl", at+"\"\xc3\": 1}"), `telemetry-proc.jsonl line 2: not UTF-8`},
+		"row with a byte order mark":     {line("telemetry-proc.jsonl", "\ufeff"+at+`"x": 1}`), `telemetry-proc.jsonl line 2: byte order mark`},
+		"rows behind the needed":         {line("telemetry-proc.jsonl", `{"a": 1,}`), `telemetry-proc.jsonl line 2`},
+		"row too deep":                   {line("telemetry-proc.jsonl", `{"a":`+strings.Repeat(`{"a":`, 1000)+"1"+strings.Repeat("}", 1001)), `line 2: nested too deep`},
+		"no-break space":                 {line("telemetry-proc.jsonl", "\u00a0"), `line 2: unexpected '\u00a0'`},
+		"form feed":                      {line("telemetry-proc.jsonl", "\f"), `line 2: unexpected '\f'`},
+	} {
+		e, err := read(c.data)
+		if !errors.Is(err, ErrCorrupt) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrUnusable) || e != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %q doesn't say %q", name, err, c.says)
+		}
+	}
+}
+
+// TestReadTruncated cuts an archive at every byte.
+func TestReadTruncated(t *testing.T) {
+	content := small().Tar()
+	for name, data := range map[string][]byte{
+		"one frame":      small().Bytes(),
+		"several frames": join(et.Skippable([]byte("note")), et.Frames(content, 3000), et.Skippable([]byte("note"))),
+		"no checksum":    et.Compress(content, zstd.WithEncoderCRC(false), zstd.WithEncoderLevel(zstd.SpeedFastest)),
+	} {
+		whole := map[int]bool{}
+		if name == "several frames" {
+			whole[len(data)-12] = true // without the last skippable frame
+		}
+		for n := range data {
+			_, err := read(data[:n])
+			// An archive of whole frames is whole zstd, but then a tar that ends early.
+			if whole[n] != (err == nil) || !whole[n] && !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("%s, %d of %d bytes: %v", name, n, len(data), err)
+			}
+		}
+	}
+	// The tar, cut inside its frame: between members, that only means that members are missing.
+	between := func(n int) bool {
+		end := 0
+		for _, m := range small().Members {
+			body := end + 512 + len(m.Body)
+			padded := (body + 511) / 512 * 512
+			if n == end || body <= n && n <= padded {
+				return true
+			}
+			end = padded
+		}
+		return n == end || n == end+512 || n == len(content) // one end block, or both
+	}
+	for n := range content {
+		if n%512 > 8 && n%512 < 504 && n%16 != 0 {
+			continue // enough
+		}
+		_, err := read(et.Compress(content[:n], zstd.WithEncoderLevel(zstd.SpeedFastest)))
+		if damaged := err != nil && strings.Contains(err.Error(), "ends early"); between(n) == damaged || damaged && !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("%d of %d bytes of tar: %v", n, len(content), err)
+		}
+	}
+}
+
+// TestReadFlipped flips bits and looks for panics, and for errors of no kind.
+func TestReadFlipped(t *testing.T) {
+	each := func(data []byte, try func(i int, bit byte)) {
+		for i := range data {
+			for bit := byte(1); bit != 0; bit <<= 3 {
+				data[i] ^= bit
+				try(i, bit)
+				data[i] ^= bit
+			}
+		}
+	}
+	known := func(err error) bool {
+		return err == nil || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrUnusable)
+	}
+	data := small().Bytes()
+	want := mustRead(t, data)
+	each(data, func(i int, bit byte) {
+		e, err := read(data)
+		if err == nil && reflect.DeepEqual(e, want) {
+			return // a bit that means nothing, or a larger window
+		}
+		if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTooLarge) {
+			t.Fatalf("byte %d, bit %d: %v", i, bit, err)
+		}
+	})
+	content := small().Tar()
+	each(content, func(i int, bit byte) {
+		if _, err := read(et.Raw(et.Window(17), content)); !known(err) {
+			t.Fatalf("byte %d of the tar, bit %d: %v", i, bit, err)
+		}
+	})
+}
+
+// TestReadSourceError holds that an error of the source comes back as it is, wherever it happens.
+func TestReadSourceError(t *testing.T) {
+	broken := errors.New("connection reset")
+	for name, data := range map[string][]byte{
+		"one frame": small().Bytes(),
+		"skippable": join(et.Skippable(make([]byte, 300)), small().Bytes()),
+	} {
+		for n := range len(data) + 1 {
+			for kind, r := range map[string]io.Reader{
+				"after": io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(broken)),
+				"with":  iotest.DataErrReader(io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(broken))),
+				"EOF":   io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(io.ErrUnexpectedEOF)),
+			} {
+				_, err := Read(r, user, Limits{})
+				want := broken
+				if kind == "EOF" {
+					want = io.ErrUnexpectedEOF
+				}
+				if !errors.Is(err, want) || errors.Is(err, ErrCorrupt) {
+					t.Fatalf("%s, %s %d bytes: %v", name, kind, n, err)
+				}
+			}
+		}
+	}
+}

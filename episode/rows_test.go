@@ -1,0 +1,164 @@
+package episode
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	et "github.com/cis490/profiles/episode/episodetest"
+)
+
+// TestReadRows holds the rules for rows.
+func TestReadRows(t *testing.T) {
+	const zero = 1_767_225_600_000_000_000
+	nan := math.NaN()
+	a, b := 0.1, 0.3 // not constants, which would be subtracted exactly
+	grown := b - a
+	for name, c := range map[string]struct {
+		rows    string // "time value;...", the time in nanoseconds since zero where it starts with +
+		times   []float64
+		values  []float64
+		counts  []float64
+		resets  int
+		dropped int
+	}{
+		"a counter":           {"+1e9 5;+2e9 7;+4e9 13", []float64{2, 4}, []float64{2, 3}, []float64{0, 2, 8}, 0, 0},
+		"a reset":             {"+1e9 5;+2e9 7;+3e9 4;+4e9 5", []float64{2, 3, 4}, []float64{2, 4, 1}, []float64{0, 2, 6, 7}, 1, 0},
+		"a reset to zero":     {"+1e9 5;+2e9 0;+3e9 0", []float64{2, 3}, []float64{0, 0}, []float64{0, 0, 0}, 1, 0},
+		"negative":            {"+1e9 -5;+2e9 -3;+3e9 -7", []float64{2, 3}, []float64{2, -7}, []float64{0, 2, -5}, 1, 0},
+		"a gap":               {"+1e9 5;+2e9 null;+3e9 9", []float64{2, 3}, []float64{nan, 2}, []float64{0, 4}, 0, 0},
+		"gaps first":          {"+1e9 \"5\";+2e9 true;+3e9 9;+4e9 10", []float64{2, 3, 4}, []float64{nan, nan, 1}, []float64{0, 1}, 0, 0},
+		"kinds of gaps":       {"+1e9 0;+2e9 [1];+3e9 {};+4e9 1e999;+5e9 -1e31;+6e9 10", []float64{2, 3, 4, 5, 6}, []float64{nan, nan, nan, nan, 2}, []float64{0, 10}, 0, 0},
+		"not advancing":       {"+1e9 5;+1e9 99;+0.5e9 99;+2e9 7;+2e9 1;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, 0, 3},
+		"without a time":      {"null 9;\"x\" 9;+1e9 5;1e999 6;[] 6;+2e9 7;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, 0, 4},
+		"before the label":    {"+-2e9 5;+-1e9 6;+0 8", []float64{-1, 0}, []float64{1, 2}, []float64{0, 1, 3}, 0, 0},
+		"one ulp is none":     {"+1e9 5;+2e9 6;+2000000000 9;+3e9 7", []float64{2, 3}, []float64{1, 1}, []float64{0, 1, 2}, 0, 1},
+		"beyond 2^53":         {"+1e9 9007199254740993;+2e9 9007199254740994;+3e9 18446744073709551615", []float64{2, 3}, []float64{1, 18437736874454810624}, []float64{0, 1, 18437736874454810622}, 0, 0},
+		"65 bits":             {"+1e9 -9223372036854775808;+2e9 18446744073709551615;+3e9 18446744073709551615", []float64{2, 3}, []float64{27670116110564327424, 0}, []float64{0, 27670116110564327423, 27670116110564327423}, 0, 0},
+		"a fall beyond 2^53":  {"+1e9 9007199254740993;+2e9 9007199254740992;+3e9 9007199254740993", []float64{2, 3}, []float64{9007199254740992, 1}, []float64{0, 9007199254740992, 9007199254740992}, 1, 0},
+		"decimals":            {"+1e9 0.1;+2e9 0.3;+3e9 0.2", []float64{2, 3}, []float64{grown, 0.2}, []float64{0, grown, grown + 0.2}, 1, 0},
+		"huge rate":           {"+1 0;+2 1e29;+3 1e29", []float64{2e-9, 3e-9}, []float64{nan, 0}, []float64{0, 1e29, 1e29}, 0, 0},
+		"integers and others": {"+1e9 9007199254740993;+2e9 9007199254740994.0;+3e9 9007199254740996", []float64{2, 3}, []float64{2, 2}, []float64{0, 2, 4}, 0, 0},
+	} {
+		var body strings.Builder
+		for row := range strings.SplitSeq(c.rows, ";") {
+			at, value, _ := strings.Cut(row, " ")
+			if since, ok := strings.CutPrefix(at, "+"); ok {
+				var ns float64
+				fmt.Sscan(since, &ns)
+				at = fmt.Sprint(int64(ns) + zero)
+			}
+			fmt.Fprintf(&body, `{"t_wall_ns": %s, "minflt": %s}`+"\n", at, value)
+		}
+		e, err := Read(bytes.NewReader(small().With("telemetry-proc.jsonl", body.String()).Bytes()), []ChannelName{{"proc", "minflt"}}, Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := e.Channels[0]
+		if !sameFloats(got.Times, c.times) || !sameFloats(got.Values, c.values) || !sameFloats(got.Counts, c.counts) {
+			t.Errorf("%s: times %v values %v counts %v, want %v %v %v", name, got.Times, got.Values, got.Counts, c.times, c.values, c.counts)
+		}
+		if got.Resets != c.resets || e.RowsDropped != c.dropped {
+			t.Errorf("%s: %d resets, %d dropped", name, got.Resets, e.RowsDropped)
+		}
+	}
+}
+
+// TestReadFarRows holds that a row whose seconds overflow is left out.
+func TestReadFarRows(t *testing.T) {
+	labels := et.Labels("clean", "armed", "infecting", "infected_running", "clean")
+	for i := range 5 {
+		labels = strings.Replace(labels, fmt.Sprint(et.Start+int64(i)*1_000_000_000), fmt.Sprintf("-1.7%de308", 5-i), 1)
+	}
+	rows := `{"t_wall_ns": -1.7e308, "x": 1}` + "\n" + `{"t_wall_ns": -1e307, "x": 2}` + "\n" + `{"t_wall_ns": 1.7e308, "x": 3}` + "\n"
+	a := small().With("labels.jsonl", labels).With("telemetry-far.jsonl", rows)
+	e, err := Read(bytes.NewReader(a.Bytes()), []ChannelName{{"far", "x"}}, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !sameFloats(e.Channels[0].Values, []float64{1, 2}) || e.RowsDropped != 1 {
+		t.Errorf("got %v, %d dropped", e.Channels[0].Values, e.RowsDropped)
+	}
+}
+
+// TestReadGauge holds that gauges are used as they are.
+func TestReadGauge(t *testing.T) {
+	rows := et.Rows(4, func(i int) string {
+		return []string{`"load": 0.5`, `"x": 1`, `"load": -3`, `"load": 18446744073709551616`}[i]
+	})
+	a := small().With("telemetry-host.jsonl", rows)
+	e, err := Read(bytes.NewReader(a.Bytes()), []ChannelName{{"host", "load"}, {"host", "t_wall_ns"}, {"proc", "minflt"}, {"host", "load"}}, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load, clock := e.Channels[0], e.Channels[1]
+	if !sameFloats(load.Values, []float64{0.5, math.NaN(), -3, 1 << 64}) || load.Gaps != 1 || load.Counter || load.Counts != nil {
+		t.Errorf("load %v", load)
+	}
+	if clock.Values[0] != float64(et.Start+50_000_000) || len(clock.Times) != 4 || e.Rows != 4 {
+		t.Errorf("clock %v of %d rows", clock, e.Rows)
+	}
+	if !e.Channels[2].Counter || !sameChannel(e.Channels[3], load) {
+		t.Errorf("minflt %v, load again %v", e.Channels[2], e.Channels[3])
+	}
+}
+
+func TestReadMeta(t *testing.T) {
+	for body, want := range map[string]float64{
+		`{}`:                                0,
+		`{"result": null}`:                  0,
+		`{"result": {}}`:                    0,
+		et.Meta("null"):                     0,
+		et.Meta("45.02"):                    45.02,
+		et.Meta("-1"):                       -1,
+		et.Meta("-0"):                       0,
+		et.Meta("1e300"):                    1e300,
+		et.Meta("18446744073709551616"):     1 << 64,
+		`{"duration_observed_s": 7}`:        0,
+		`{"a": {"duration_observed_s": 7}}`: 0,
+		`{"result": {"x": {"duration_observed_s": 7}}}`:                                      0,
+		`{"result": {"duration_observed_s": 7}, "result": {"status": "x"}}`:                  0,
+		`{"result": {"duration_observed_s": 7, "duration_observed_s": null}}`:                0,
+		`{"result": {"duration_observed_s": "x"}, "result": {"duration_observed_s": 5}}`:     5,
+		`{"result": {"duration_observed_s": true, "d": 1, "duration_observ\u0065d_s": 5e0}}`: 5,
+		`{"result": [], "r\u0065sult": null}`:                                                0,
+	} {
+		e, err := read(small().With("meta.json", body).Bytes())
+		if err != nil || e.Duration != want {
+			t.Errorf("%s: %v, %v, want %v", body, e, err, want)
+		}
+	}
+}
+
+func TestReadLabels(t *testing.T) {
+	long := strings.Repeat("é", 100)
+	body := strings.Join([]string{
+		`{"t_wall_ns": 1000000000, "phase": "armed"}`,
+		`{"phase": "infected_running", "t_wall_ns": 2000000000.5}`,
+		`{"t_wall_ns": 3000000000}`,
+		`{"t_wall_ns": 4e9, "phase": null}`,
+		`{"t_wall_ns": 500000000, "phase": 7}`,
+		`{"t_wall_ns": 18446744073709551615, "phase": {"a":[1,"x"]} }`,
+		`{"t_wall_ns": -9223372036854775808, "phase": ""}`,
+		`{"t_wall_ns": 1e300, "phase": "` + long + `"}`,
+		`{"t_wall_ns": 1, "phase": "` + long + `", "phase": false, "t_wall_ns": 6e9}`,
+		`{"t_wall_ns": 7e9, "phase": "x", "phase": null}`,
+	}, "\n")
+	e, err := read(small().With("labels.jsonl", body).With("telemetry-proc.jsonl", et.Rows(9, func(int) string { return `"cpu_user_jiffies": 1` })).Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := 1e9
+	want := []Label{
+		{0, "armed", true}, {(2000000000.5 - first) / 1e9, PhaseRunning, true}, {2, "", false}, {3, "", false}, {-0.5, "7", true},
+		{float64(uint64(math.MaxUint64-1000000000)) / 1e9, `{"a":[1,"x"]}`, true}, {-float64(uint64(1<<63+1000000000)) / 1e9, "", true},
+		{(1e300 - first) / 1e9, Phase(strings.Repeat("é", 32)), true}, {5, "false", true}, {6, "", false},
+	}
+	if !reflect.DeepEqual(e.Labels, want) {
+		t.Errorf("labels\n%v, want\n%v", e.Labels, want)
+	}
+}

@@ -1,0 +1,110 @@
+// Package standalone runs the whole system in one process: an embedded NATS
+// server, a worker and a streamer, each with an in-process connection of its own
+// as in a cluster, and one HTTP endpoint for the health of all.
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/embedded"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/streamer"
+	"github.com/cis490/profiles/worker"
+)
+
+// Config of a standalone system.
+type Config struct {
+	// NATS is the host:port of the embedded server; port 0 takes a free one.
+	NATS string
+	// Dir keeps the server's files. Nobody else may use it meanwhile.
+	Dir string
+	// Worker and Streamer are the services' settings. What they say of NATS and of
+	// where to listen is not looked at.
+	Worker   worker.Config
+	Streamer streamer.Config
+}
+
+// Deps are what the system works with; they stay the caller's.
+type Deps struct {
+	Store episode.Store
+	Spec  *fit.Spec
+	Log   *slog.Logger
+	// Health is where /healthz, /readyz and /metrics are served; Run closes it.
+	Health net.Listener
+}
+
+// A System is what works beside the services, while they run.
+type System struct {
+	Bus *bus.Bus
+	URL string // where clients reach the embedded server
+
+	worker   *worker.Worker
+	streamer *streamer.Streamer
+}
+
+// Ready returns nil while both services do their work, else what they wait for.
+func (s *System) Ready() error { return errors.Join(s.worker.Ready(), s.streamer.Ready()) }
+
+// ErrServer matches an error of starting the embedded server.
+var ErrServer = errors.New("start the embedded NATS server")
+
+// Run starts everything, calls work, and ends everything in order when work has
+// returned: the services, their connections, the server. The topology is there
+// when work is called; the services may still be starting. Its error is that of
+// work, or of what failed before or meanwhile.
+func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, *System) error) error {
+	defer deps.Health.Close()
+	server, err := embedded.Start(embedded.Config{Addr: cfg.NATS, Dir: cfg.Dir})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrServer, err)
+	}
+	defer server.Shutdown()
+
+	var buses [3]*bus.Bus
+	for i, name := range []string{"profiles", "profile-worker", "profile-streamer"} {
+		// The zero settings: what the environment says of NATS is of another server.
+		if buses[i], err = bus.Connect(bus.Config{Name: name}, deps.Log, server.InProcess()); err != nil {
+			return err
+		}
+		defer buses[i].Close()
+	}
+	if err := buses[0].EnsureTopology(ctx); err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	cfg.Worker.Bus, cfg.Streamer.Bus = bus.Config{}, bus.Config{}
+	s := &System{Bus: buses[0], URL: server.URL()}
+	s.worker, err = worker.New(cfg.Worker, worker.Deps{
+		Bus: buses[1], Store: deps.Store, Spec: deps.Spec, Log: deps.Log, Registry: registry,
+	})
+	if err != nil {
+		return err
+	}
+	s.streamer, err = streamer.New(cfg.Streamer, streamer.Deps{Bus: buses[2], Log: deps.Log, Registry: registry})
+	if err != nil {
+		return err
+	}
+
+	health := service.Health{Ready: s.Ready, Registry: registry}
+	g, ctx := errgroup.WithContext(ctx)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	g.Go(func() error { return service.ServeListener(ctx, deps.Health, health.Handler()) })
+	g.Go(func() error { return s.worker.Run(ctx) })
+	g.Go(func() error { return s.streamer.Run(ctx) })
+	g.Go(func() error {
+		defer end()
+		return work(ctx, s)
+	})
+	return g.Wait()
+}
