@@ -122,7 +122,9 @@ func check(t *testing.T, what string, have result, curve fit.Curve, want result,
 
 // open are cases whose outcome the format leaves open and where this reader
 // takes the other side, with the reason.
-var open = map[string]string{}
+var open = map[string]string{
+	"channel-empty-part.tar.zst": "a spec refuses a channel without source or field",
+}
 
 func TestEdgeCases(t *testing.T) {
 	type edge struct {
@@ -140,10 +142,12 @@ func TestEdgeCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for resample, want := range map[fit.Resample]result{fit.Linear: c.Linear, fit.Mean: c.Mean} {
-				have, curve := read(t, archive, c.Channel, resample)
-				check(t, fmt.Sprintf("%s (%s)", resample, c.Note), have, curve, want, g.Curves)
+			have, curve := read(t, archive, c.Channel, fit.Linear)
+			check(t, "linear ("+c.Note+")", have, curve, c.Linear, g.Curves)
+			if have.Outcome == "ok" { // else the spec plays no part
+				have, curve = read(t, archive, c.Channel, fit.Mean)
 			}
+			check(t, "mean ("+c.Note+")", have, curve, c.Mean, g.Curves)
 		})
 	}
 }

@@ -39,9 +39,8 @@ type Progress struct {
 type Fitted struct {
 	Profile  fit.Profile
 	Envelope fit.Envelope
-	// Read is how many archives were asked for. It is at least
-	// Envelope.Attempted, and as little as the sample needs.
-	Read int
+	// Without says why the attempted episodes that are not used gave no curve.
+	Without map[fit.Reason]int
 }
 
 // Fit fits the profiles of the spec from what the roster accepts, and returns
@@ -61,6 +60,7 @@ func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster)
 			return nil, fmt.Errorf("profile %s: %w", p.Name, err)
 		}
 		f.channels = append(f.channels, channel)
+		f.without = append(f.without, map[fit.Reason]int{})
 		switch cfg.Sampler {
 		case BottomK, "":
 			f.draws = append(f.draws, newBottomK(cfg.Spec, r, p.Name))
@@ -75,8 +75,7 @@ func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster)
 	}
 	fitted := make([]Fitted, len(f.draws))
 	for i, d := range f.draws {
-		read, _, _ := d.standing()
-		fitted[i] = Fitted{Profile: cfg.Spec.Profiles[i], Envelope: d.envelope(), Read: read}
+		fitted[i] = Fitted{Profile: cfg.Spec.Profiles[i], Envelope: d.envelope(), Without: f.without[i]}
 	}
 	return fitted, nil
 }
@@ -95,6 +94,7 @@ type fitter struct {
 	roster   *roster.Roster
 	channels []episode.ChannelName // by profile
 	draws    []draw                // by profile
+	without  []map[fit.Reason]int  // by profile
 	progress func(Progress)
 }
 
@@ -132,6 +132,9 @@ func (f *fitter) run(ctx context.Context, atOnce int) error {
 			continue
 		}
 		f.draws[o.profile].put(o.row, o.entry)
+		if o.entry.State == fit.StateReason {
+			f.without[o.profile][o.entry.Reason]++
+		}
 		f.report()
 	}
 }

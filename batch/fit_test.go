@@ -86,9 +86,9 @@ func TestBottomKIsOneFunctionOfTheSet(t *testing.T) {
 	var all [][4]string
 	for i := range 40 {
 		id := fmt.Sprintf("e%d", i)
-		switch {
-		case i%7 == 3: // missing
-		case i%7 == 5:
+		switch i % 7 {
+		case 3: // missing
+		case 5:
 			store.archives["h/"+id] = []byte("no archive")
 		default:
 			store.archives["h/"+id] = archive(i + 1)
@@ -199,8 +199,8 @@ func TestReadsNoMoreThanNeeded(t *testing.T) {
 	for _, atOnce := range []int{1, 3, 16} {
 		store.asked = nil
 		fitted := mustFit(t, Config{Spec: spec, Concurrency: atOnce}, store, rows)
-		if len(store.asked) != needed || fitted[0].Read != needed {
-			t.Errorf("%d at once: asked for %d, says %d, want %d", atOnce, len(store.asked), fitted[0].Read, needed)
+		if len(store.asked) != needed || fitted[0].Without[fit.ReasonMissing] != needed-target {
+			t.Errorf("%d at once: asked for %d, want %d, without a curve %v", atOnce, len(store.asked), needed, fitted[0].Without)
 		}
 		if e := fitted[0].Envelope; e.Attempted != needed || !e.Complete {
 			t.Errorf("%d at once: attempted %d, complete %t", atOnce, e.Attempted, e.Complete)

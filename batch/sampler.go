@@ -40,9 +40,10 @@ type draw interface {
 	envelope() fit.Envelope
 }
 
-// bottomK hands out a profile's candidates by rank. It never hands out one that
-// could turn out not to be needed: even if everything in hand gives a curve, the
-// sample is not full. So what is read doesn't depend on how much is read at once.
+// bottomK hands out a profile's candidates by rank. It hands out none that could
+// turn out not to be needed: even if everything in hand gives a curve, the sample
+// is not full. So what is read doesn't depend on how much is read at once, and
+// all of it is attempted.
 type bottomK struct {
 	roster *roster.Roster
 	rows   []roster.Row // by rank

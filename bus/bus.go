@@ -43,15 +43,13 @@ func Connect(cfg Config, log *slog.Logger, more ...nats.Option) (*Bus, error) {
 		return nil, err
 	}
 	b := &Bus{cfg: cfg, log: log, handles: map[string]jetstream.Stream{}}
-	opts, err := cfg.options(log)
-	if err != nil {
-		return nil, err
-	}
-	b.nc, err = nats.Connect(cfg.URL, append(opts, more...)...)
+	var err error
+	b.nc, err = nats.Connect(cfg.URL, append(cfg.options(log), more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", cfg.redactedURL(), err)
 	}
-	b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(requestTimeout))
+	// A message that was lost with its stream's leader is never answered.
+	b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(requestTimeout), jetstream.WithPublishAsyncTimeout(requestTimeout))
 	if err != nil {
 		b.nc.Close()
 		return nil, fmt.Errorf("open JetStream: %w", err)

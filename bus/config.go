@@ -71,7 +71,7 @@ func (c *Config) Validate() error {
 }
 
 // options turns c into the client's options.
-func (c *Config) options(log *slog.Logger) ([]nats.Option, error) {
+func (c *Config) options(log *slog.Logger) []nats.Option {
 	opts := []nats.Option{
 		nats.Name(c.Name),
 		nats.CustomInboxPrefix(c.InboxPrefix),
@@ -98,7 +98,7 @@ func (c *Config) options(log *slog.Logger) ([]nats.Option, error) {
 	if c.Cert != "" {
 		opts = append(opts, nats.ClientCert(c.Cert, c.Key))
 	}
-	return opts, nil
+	return opts
 }
 
 // redactedURL is URL without passwords, for messages.

@@ -74,13 +74,15 @@ func (d *Dashboard) stays(ctx context.Context, subject string, last value, event
 	switch {
 	case mine.Life == "" && have.Life != "":
 		return true, nil // what has no order is before what has
-	case mine.Life != have.Life && have.Life != "":
+	case mine.Life != "" && have.Life == "":
+		return false, nil // whatever numbers stand in it: without a life they are no order
+	case mine.Life != have.Life:
 		life, _, err := d.bus.life(ctx, bucketStream(EnvelopesBucket))
 		if err == nil && life != mine.Life {
 			err = fmt.Errorf("publish %s: %w", subject, ErrNewLife)
 		}
 		return false, err
-	case mine.Compare(have.Order) < 0:
+	case mine.Life != "" && mine.Compare(have.Order) < 0:
 		return true, nil
 	}
 	same := bytes.Equal(event, last.data) || mine.Digest != "" && mine.Digest == have.Digest && mine.Generation == have.Generation

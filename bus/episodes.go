@@ -69,21 +69,24 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 		bus: b, gen: gen, opt: opt, handler: h, work: work,
 		queue:  make(chan *episodeMsg, alignPending),
 		inHand: map[*episodeMsg]struct{}{},
-		failed: make(chan error, 1),
 	}
 	var helpers sync.WaitGroup
 	helpers.Go(e.heartbeat)
 	for range max(1, opt.Concurrency) {
 		e.handlers.Go(e.handle)
 	}
-	stop, err := consume(cons, alignPull, e.receive, e.fail)
+	c, err := consume(cons, alignPull, e.receive)
 	if err == nil {
-		select {
-		case <-ctx.Done():
-		case err = <-e.failed:
+		for err == nil && ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case err = <-c.failed:
+			case <-c.doubt:
+				err = c.gone(ctx)
+			}
 		}
 		e.stopping.Store(true)
-		stop()
+		c.stop()
 	}
 	// What waits goes back at once, what is in work has DrainTime to end.
 	drain := time.AfterFunc(opt.DrainTime, endWork)
@@ -94,37 +97,10 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 		e.handBack(m, 0)
 	}
 	e.handlers.Wait()
+	e.returns.Wait()
 	endWork()
 	helpers.Wait()
 	return err
-}
-
-// consume starts a pull consumer's callbacks and returns what ends them, having
-// run the callback for everything that was delivered.
-func consume(cons jetstream.Consumer, prefetch int, each func(jetstream.Msg), fail func(error)) (func(), error) {
-	cc, err := cons.Consume(each,
-		jetstream.PullMaxMessages(prefetch),
-		jetstream.PullExpiry(10*time.Second),
-		jetstream.PullHeartbeat(2*time.Second),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			switch {
-			case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound),
-				errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrConnectionClosed):
-				fail(err)
-			}
-		}))
-	if err != nil {
-		return nil, fmt.Errorf("consume: %w", err)
-	}
-	return func() {
-		closed := cc.Closed()
-		cc.Drain()
-		select {
-		case <-closed:
-		case <-time.After(requestTimeout): // no connection to drain: nothing more will come
-			cc.Stop()
-		}
-	}, nil
 }
 
 // An episodeMsg is a message in hand that a glance did not settle.
@@ -145,21 +121,14 @@ type episodes struct {
 	work    context.Context
 
 	queue    chan *episodeMsg
-	failed   chan error
 	stopping atomic.Bool
 	alone    sync.RWMutex // held for writing by an episode that is read alone
 	handlers sync.WaitGroup
+	returns  sync.WaitGroup // messages whose wait is over and that are not queued yet
 
 	mu     sync.Mutex
 	closed bool
 	inHand map[*episodeMsg]struct{}
-}
-
-func (e *episodes) fail(err error) {
-	select {
-	case e.failed <- err:
-	default:
-	}
 }
 
 // receive is the client's callback: it settles what needs no work and queues
@@ -234,6 +203,7 @@ func (e *episodes) close() {
 	close(e.queue)
 	for m := range e.inHand {
 		if m.again != nil && m.again.Stop() {
+			e.returns.Done()
 			delete(e.inHand, m)
 			waiting = append(waiting, m)
 		}
@@ -321,7 +291,11 @@ func (e *episodes) keep(m *episodeMsg, after time.Duration) bool {
 	if e.closed || e.stopping.Load() {
 		return false
 	}
-	m.again = time.AfterFunc(after, func() { e.enqueue(m) })
+	e.returns.Add(1)
+	m.again = time.AfterFunc(after, func() {
+		defer e.returns.Done()
+		e.enqueue(m)
+	})
 	return true
 }
 

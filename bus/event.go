@@ -63,11 +63,18 @@ func (o Order) Compare(p Order) int {
 	return cmp.Or(cmp.Compare(o.Revision[0], p.Revision[0]), cmp.Compare(o.Epoch, p.Epoch), cmp.Compare(o.Revision[1], p.Revision[1]))
 }
 
-// NewAttackProfile makes the event of a stored envelope.
+// NewAttackProfile makes the event of a stored envelope. It is an error where
+// that is not one of the generation: a profile that its spec does not name, or
+// another number of points.
 func NewAttackProfile(gen Generation, env Envelope) (AttackProfile, error) {
 	p, ok := gen.Spec.Profile(env.Profile)
 	if !ok {
 		return AttackProfile{}, fmt.Errorf("generation %s has no profile %q", gen.ID, env.Profile)
+	}
+	points := gen.Spec.Points.Total()
+	if len(env.Median) != points || len(env.P25) != points || len(env.P75) != points {
+		return AttackProfile{}, fmt.Errorf("the envelope of %s has %d/%d/%d points, generation %s has %d",
+			env.Profile, len(env.Median), len(env.P25), len(env.P75), gen.ID, points)
 	}
 	n, spans := env.Normalised(), gen.Spec.Points.Spans()
 	return AttackProfile{
@@ -75,29 +82,11 @@ func NewAttackProfile(gen Generation, env Envelope) (AttackProfile, error) {
 		Curve: widen(n.Median), P25: widen(n.P25), P75: widen(n.P75),
 		MedianRaw: narrow(env.Median), P25Raw: narrow(env.P25), P75Raw: narrow(env.P75),
 		Used: env.Used, Attempted: env.Attempted, Target: env.Target, Complete: env.Complete,
-		Phases: spans[:], Channel: p.Channel, Unit: Unit(p.Channel),
+		Phases: spans[:], Channel: p.Channel, Unit: fit.Unit(p.Channel),
 		Generation: gen.ID, Digest: env.Digest,
 		Order:     Order{Revision: [2]uint64{uint64(gen.Spec.Revision), env.Revision}, Epoch: gen.Epoch, Life: env.Life},
 		UpdatedAt: env.UpdatedAt,
 	}, nil
-}
-
-// Unit names what a channel's raw values are in: counters become rates.
-func Unit(channel string) string {
-	_, field, _ := strings.Cut(channel, ".")
-	switch {
-	case strings.HasSuffix(field, "_jiffies"):
-		return "jiffies/s"
-	case field == "rss_bytes" || field == "vsize_bytes":
-		return "bytes"
-	case strings.HasPrefix(field, "io_"):
-		return "bytes/s"
-	case strings.HasPrefix(field, "ctxt_"):
-		return "switches/s"
-	case field == "minflt" || field == "majflt":
-		return "faults/s"
-	}
-	return ""
 }
 
 // widen returns the double values of float32s.
@@ -113,7 +102,7 @@ func widen(in []float32) []float64 {
 func narrow(in []float64) []float64 {
 	out := make([]float64, len(in))
 	for i, x := range in {
-		out[i] = float64(float32(x))
+		out[i] = float64(fit.Float32(x)) // JSON has no infinity
 	}
 	return out
 }

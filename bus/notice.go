@@ -133,7 +133,8 @@ func (b *Bus) PublishAll(ctx context.Context, notices iter.Seq[Notice], done fun
 		window = window[1:]
 		select {
 		case <-s.ack.Ok():
-		case <-s.ack.Err():
+		case err := <-s.ack.Err():
+			b.log.Debug("publish again", "episode", s.n.Key(), "err", err)
 			// The same id again: where the first was stored, this is swallowed.
 			if _, err := b.publish(ctx, s.msg); err != nil {
 				return fmt.Errorf("publish %s of %s: %w", s.msg.Subject, s.n.Key(), err)

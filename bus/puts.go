@@ -33,17 +33,11 @@ func (b *Bus) ConsumePuts(ctx context.Context, gen fit.Generation, drain time.Du
 		return fmt.Errorf("open consumer %s: %w", ReduceConsumer(gen), err)
 	}
 	msgs := make(chan jetstream.Msg, reducePending)
-	failed := make(chan error, 1)
-	stop, err := consume(cons, reduceBatch, func(msg jetstream.Msg) {
+	c, err := consume(cons, reduceBatch, func(msg jetstream.Msg) {
 		select {
 		case msgs <- msg:
 		default: // more than the consumer may hand out: it was changed by somebody
 			_ = msg.Nak()
-		}
-	}, func(err error) {
-		select {
-		case failed <- err:
-		default:
 		}
 	})
 	if err != nil {
@@ -56,16 +50,21 @@ func (b *Bus) ConsumePuts(ctx context.Context, gen fit.Generation, drain time.Du
 		select {
 		case first := <-msgs:
 			b.reduceBatch(work, first, msgs, reduce)
-		case err = <-failed:
+		case err = <-c.failed:
+		case <-c.doubt:
+			err = c.gone(ctx)
 		case <-ctx.Done():
 		}
 	}
-	stop()
-	close(msgs)
-	for msg := range msgs {
-		_ = msg.Nak()
+	c.stop()
+	for { // the channel stays open: where stop had no connection a callback may still run
+		select {
+		case msg := <-msgs:
+			_ = msg.Nak()
+		default:
+			return err
+		}
 	}
-	return err
 }
 
 // reduceBatch takes first and whatever else is there now, but never waits for more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,10 +37,9 @@ func (b *Bus) reject(ctx context.Context, msg jetstream.Msg, seq uint64, r *Reje
 	out := nats.NewMsg(subjectRejected + r.Reason)
 	out.Data = msg.Data()
 	maps.Copy(out.Header, msg.Headers())
-	for _, own := range []string{jetstream.MsgIDHeader, jetstream.ExpectedStreamHeader, jetstream.ExpectedLastSeqHeader,
-		jetstream.ExpectedLastSubjSeqHeader, jetstream.ExpectedLastMsgIDHeader} {
-		out.Header.Del(own)
-	}
+	// What told the server how to store the message must not decide about its
+	// copy, which would be refused for ever.
+	maps.DeleteFunc(out.Header, func(key string, _ []string) bool { return strings.HasPrefix(key, "Nats-") })
 	out.Header.Set(HeaderReason, r.Reason)
 	out.Header.Set(HeaderDetail, oneLine(r.Detail, maxDetail))
 	out.Header.Set(HeaderSubject, msg.Subject())

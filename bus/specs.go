@@ -39,9 +39,10 @@ func (b *Bus) Register(ctx context.Context, s Generation) error {
 		if err != nil {
 			return err
 		}
-		var have Generation
-		if v.live && json.Unmarshal(v.data, &have) == nil && have.Spec.Revision >= s.Spec.Revision {
-			return nil
+		if v.live {
+			if have, err := parseSpec(string(s.ID), v.data); err == nil && have.Spec.Revision >= s.Spec.Revision {
+				return nil
+			}
 		}
 		_, err = b.swap(ctx, subject, data, v.rev, nil)
 		if err == nil {
@@ -69,21 +70,34 @@ func (b *Bus) OpenSpecs(ctx context.Context) (*Specs, error) {
 	fresh := func() map[fit.Generation]Generation { return map[fit.Generation]Generation{} }
 	s.view, s.from, err = newView(ctx, b, SpecsBucket, ">", fresh, func(m map[fit.Generation]Generation, kv jetstream.KeyValueEntry) {
 		gen := fit.Generation(kv.Key())
-		spec := Generation{ID: gen, Registered: kv.Revision()}
+		delete(m, gen)
 		if kv.Operation() != jetstream.KeyValuePut {
-			delete(m, gen)
 			return
 		}
-		if err := json.Unmarshal(kv.Value(), &spec); err != nil {
+		spec, err := parseSpec(kv.Key(), kv.Value())
+		if err != nil { // somebody else wrote it, or a version that knows more than this one
 			b.log.Warn("ignore an entry in bucket specs", "key", kv.Key(), "err", err)
 			return
 		}
+		spec.Registered = kv.Revision()
 		m[gen] = spec
 	})
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+func parseSpec(key string, value []byte) (Generation, error) {
+	id, err := fit.ParseGeneration(key)
+	if err != nil {
+		return Generation{}, err
+	}
+	g := Generation{ID: id}
+	if err := json.Unmarshal(value, &g); err != nil {
+		return Generation{}, err
+	}
+	return g, g.Spec.Validate()
 }
 
 // Run keeps the view up to date until ctx ends.

@@ -181,7 +181,10 @@ func (b *Bus) EnsureConsumers(ctx context.Context, gen fit.Generation, alignWait
 func (b *Bus) ensure(ctx context.Context, what string, try func(context.Context) error) error {
 	wait := 50 * time.Millisecond
 	for said := false; ; {
-		err := try(ctx)
+		// Without a leader nobody answers; that must not use up the caller's time.
+		once, end := context.WithTimeout(ctx, requestTimeout)
+		err := try(once)
+		end()
 		switch {
 		case err == nil:
 			return nil
@@ -241,6 +244,12 @@ func sameStream(have, want jetstream.StreamConfig) bool {
 
 func (b *Bus) ensureConsumer(ctx context.Context, stream string, want jetstream.ConsumerConfig) error {
 	have, err := b.js.Consumer(ctx, stream, want.Durable)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && b.cfg.Topology == TopologyCreate {
+		if err := b.EnsureTopology(ctx); err != nil { // it was lost since we made it
+			return err
+		}
+		return err
+	}
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		if b.cfg.Topology == TopologyExpect {
 			return err

@@ -48,7 +48,7 @@ func openArchive(r io.Reader, lim Limits) (*archive, error) {
 	a.kit.src.Reset(r)
 	a.frames.reset(a.kit.src, lim)
 	a.content = content{decoder: a.kit.decoder, frames: &a.frames, left: lim.TotalBytes, limit: lim.TotalBytes}
-	a.tar = tar.NewReader(&a.content)
+	a.tar = tar.NewReader(&ending{content: &a.content})
 	return a, a.kit.decoder.ResetWithOptions(&a.frames, zstd.WithDecoderMaxWindow(uint64(lim.WindowBytes)))
 }
 
@@ -117,6 +117,41 @@ func (a *archive) fault(where string, err error) error {
 		return corruptf("%s: ends early", where)
 	}
 	return corruptf("%s: %v", where, err)
+}
+
+// ending ends a tar at its first zero block, or part of one, as the reference does: archive/tar wants two whole ones, or none. It
+// knows a header from content by where it goes: tar.Reader reads every header, and nothing else of that length, into one buffer of its
+// own, the first that it ever reads into.
+type ending struct {
+	content *content
+	header  *byte
+	ended   bool
+}
+
+func (e *ending) Read(p []byte) (int, error) {
+	switch {
+	case e.ended:
+		return 0, io.EOF
+	case len(p) == 0:
+		return 0, nil
+	case e.header == nil:
+		e.header = &p[0]
+	}
+	const block = 512
+	if &p[0] != e.header || len(p) != block {
+		return e.content.Read(p)
+	}
+	n, err := io.ReadFull(e.content, p)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return n, err
+	}
+	for _, b := range p[:n] {
+		if b != 0 {
+			return n, nil // archive/tar sees by itself that part of a block is missing
+		}
+	}
+	e.ended = true
+	return 0, io.EOF
 }
 
 // content is the decompressed archive, counted.

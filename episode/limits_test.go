@@ -128,7 +128,9 @@ func sparse(name string, size int64) []byte {
 	if _, err := w.Write([]byte(data)); err != nil {
 		panic(err)
 	}
-	w.Close()
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
 	// The writer refuses sparse records, so they are put where VENDOR.x is.
 	record := func(key, value string) string {
 		for n := len(key) + len(value) + 3; ; n++ {

@@ -48,7 +48,9 @@ func TestReadRows(t *testing.T) {
 			at, value, _ := strings.Cut(row, " ")
 			if since, ok := strings.CutPrefix(at, "+"); ok {
 				var ns float64
-				fmt.Sscan(since, &ns)
+				if _, err := fmt.Sscan(since, &ns); err != nil {
+					t.Fatal(err)
+				}
 				at = fmt.Sprint(int64(ns) + zero)
 			}
 			fmt.Fprintf(&body, `{"t_wall_ns": %s, "minflt": %s}`+"\n", at, value)

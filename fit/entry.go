@@ -12,6 +12,7 @@ import (
 // log ([Join]).
 type State uint8
 
+// The states, in the order in which they lose to each other at the same place in the log.
 const (
 	StateReason    State = iota + 1 // a reason why the episode has no curve
 	StateCurve                      // a curve
@@ -36,6 +37,7 @@ func (s State) String() string {
 // archive that is whole but unusable.
 type Reason string
 
+// The reasons that are not the episode reader's.
 const (
 	ReasonCorrupt  Reason = "corrupt"   // the archive can't be read
 	ReasonTooLarge Reason = "too_large" // the archive is beyond a limit

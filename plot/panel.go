@@ -34,7 +34,7 @@ func panel(row *dataset.AttackProfile, points fit.Points) (*plot.Plot, error) {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	p.X.Label.Text = "point"
-	p.Y.Label.Text = Unit(row.Channel)
+	p.Y.Label.Text = fit.Unit(row.Channel)
 	p.X.Padding, p.Y.Padding = 0, 0
 	setFont(&p.X.Label.TextStyle, 9)
 	setFont(&p.Y.Label.TextStyle, 9)

@@ -37,7 +37,7 @@ func (s *Sessions) Ready() error {
 	return errors.New("not started")
 }
 
-// ErrRenew, in a session's error, says that the session ended because its work
+// ErrRenew in a session's error says that the session ended because its work
 // goes on in another, not because something failed.
 var ErrRenew = errors.New("the work goes on in a new session")
 

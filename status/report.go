@@ -133,7 +133,7 @@ func profiles(ctx context.Context, b *bus.Bus, gen bus.Generation) ([]Profile, e
 }
 
 func profile(ctx context.Context, b *bus.Bus, gen bus.Generation, curves *bus.Curves, p fit.Profile) (Profile, error) {
-	x := Profile{Name: p.Name, Channel: p.Channel, Unit: bus.Unit(p.Channel), Target: gen.Spec.Target}
+	x := Profile{Name: p.Name, Channel: p.Channel, Unit: fit.Unit(p.Channel), Target: gen.Spec.Target}
 	standing, err := curves.Standing(p.Name)
 	if err != nil {
 		return x, err

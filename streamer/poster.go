@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +25,7 @@ type Poster struct {
 
 	mu      sync.Mutex
 	waiting map[string]any // newest event by subject
+	order   []string       // whose turn it is: the subjects of waiting
 	wake    chan struct{}
 }
 
@@ -34,7 +33,9 @@ type Poster struct {
 func NewPoster(url, token string, log *slog.Logger, r prometheus.Registerer) *Poster {
 	return &Poster{
 		url: url, token: token, log: log,
-		client: http.Client{Timeout: 5 * time.Second},
+		client: http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // following one could turn a post into a GET of nothing
+		}},
 		posts: promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: "profiles_posts_total",
 			Help: "Events posted over HTTP, by result: ok, refused (4xx, given up), retried."}, []string{"result"}),
 		waiting: map[string]any{},
@@ -45,7 +46,7 @@ func NewPoster(url, token string, log *slog.Logger, r prometheus.Registerer) *Po
 // Post leaves an event to be posted.
 func (p *Poster) Post(subject string, event any) {
 	p.mu.Lock()
-	p.waiting[subject] = event
+	p.queue(subject, event)
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -57,6 +58,7 @@ func (p *Poster) Post(subject string, event any) {
 func (p *Poster) Run(ctx context.Context) error {
 	const least, most = 250 * time.Millisecond, 30 * time.Second
 	pause := least
+	defer p.client.CloseIdleConnections()
 	for {
 		select {
 		case <-p.wake:
@@ -98,18 +100,28 @@ func (p *Poster) next() (string, any, bool) {
 	if len(p.waiting) == 0 {
 		return "", nil, false
 	}
-	subject := slices.Min(slices.Collect(maps.Keys(p.waiting)))
+	subject := p.order[0]
+	p.order = p.order[1:]
 	event := p.waiting[subject]
 	delete(p.waiting, subject)
 	return subject, event, true
 }
 
-// putBack keeps the event unless a newer one has come.
+// queue keeps the event in its subject's place, or last. mu is held.
+func (p *Poster) queue(subject string, event any) {
+	if _, has := p.waiting[subject]; !has {
+		p.order = append(p.order, subject)
+	}
+	p.waiting[subject] = event
+}
+
+// putBack keeps the event unless a newer one has come. It goes last: one event
+// that the receiver chokes on must not hold back those of other subjects.
 func (p *Poster) putBack(subject string, event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, newer := p.waiting[subject]; !newer {
-		p.waiting[subject] = event
+		p.queue(subject, event)
 	}
 }
 

@@ -135,7 +135,9 @@ const lookAgain = 250 * time.Millisecond
 func (s *session) loop(ctx context.Context) error {
 	reconnects, stop := s.deps.Bus.Reconnects()
 	defer stop()
-	cycle := time.NewTicker(s.cfg.CyclePause)
+	// Finer than the cycle: an event that a tick finds a moment too young would
+	// wait for the next one.
+	cycle := time.NewTicker(max(s.cfg.CyclePause/10, time.Millisecond))
 	defer cycle.Stop()
 	check := time.NewTicker(s.cfg.CheckEvery)
 	defer check.Stop()
@@ -223,8 +225,9 @@ func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p f
 		return nil
 	}
 	event, err := bus.NewAttackProfile(gen, env)
-	if err != nil {
-		return err
+	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
+		s.deps.Log.Warn("ignore an envelope", "profile", p, "generation", gen.ID, "err", err)
+		return nil
 	}
 	if err := s.send(ctx, bus.EventSubject(bus.TypeAttackProfile, string(p)), event); err != nil {
 		return err

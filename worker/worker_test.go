@@ -58,14 +58,11 @@ type running struct {
 	stop     func() // ends it and waits
 }
 
-func (f *fleet) start(change ...func(*worker.Config)) *running {
+func (f *fleet) start() *running {
 	f.t.Helper()
 	cfg := worker.Config{
 		Concurrency: 2, AckWait: 2 * time.Second, ReduceWait: 2 * time.Second,
 		Patience: 200 * time.Millisecond, CheckEvery: time.Second, DrainTime: 5 * time.Second,
-	}
-	for _, c := range change {
-		c(&cfg)
 	}
 	r := &running{registry: prometheus.NewRegistry()}
 	nc := f.srv.Connect()
@@ -83,35 +80,6 @@ func (f *fleet) start(change ...func(*worker.Config)) *running {
 	r.stop = func() { cancel(); <-ended }
 	f.t.Cleanup(r.stop)
 	return r
-}
-
-// count reads a counter of one worker; labels as "name=value".
-func (r *running) count(t *testing.T, name string, labels ...string) float64 {
-	t.Helper()
-	families, err := r.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := 0.0
-	for _, f := range families {
-		if f.GetName() != name {
-			continue
-		}
-	metric:
-		for _, m := range f.GetMetric() {
-			have := map[string]bool{}
-			for _, l := range m.GetLabel() {
-				have[l.GetName()+"="+l.GetValue()] = true
-			}
-			for _, l := range labels {
-				if !have[l] {
-					continue metric
-				}
-			}
-			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
-		}
-	}
-	return sum
 }
 
 // rows are the recorded validation rows that are accepted.

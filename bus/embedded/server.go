@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -20,6 +21,15 @@ type Config struct {
 	Addr string
 	// Dir holds JetStream's files; it must not be shared with another server.
 	Dir string
+	// Cluster makes the server one of several. Nil: it is alone.
+	Cluster *Cluster
+}
+
+// Cluster is one server's place in a cluster.
+type Cluster struct {
+	Server string   // its name, unlike those of the others
+	Addr   string   // host:port that the others reach it at
+	Routes []string // addresses of all, its own may be among them
 }
 
 // A Server is a running server. Shutdown ends it.
@@ -58,6 +68,11 @@ func Start(cfg Config) (*Server, error) {
 		}
 		_ = probe.Close()
 	}
+	if cfg.Cluster != nil {
+		if err := cfg.Cluster.apply(opts); err != nil {
+			return nil, err
+		}
+	}
 	srv, err := server.NewServer(opts)
 	if err != nil {
 		return nil, fmt.Errorf("make the embedded NATS server: %w", err)
@@ -72,6 +87,23 @@ func Start(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("the embedded NATS server has no JetStream: is %s writable and not in use by another?", cfg.Dir)
 	}
 	return &Server{srv: srv}, nil
+}
+
+// apply adds the routes to the server's options. A server of a cluster has its
+// JetStream ready once it found enough of the others.
+func (c *Cluster) apply(opts *server.Options) error {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return fmt.Errorf("listen for routes at %q: %w", c.Addr, err)
+	}
+	opts.ServerName, opts.Cluster.Name, opts.Cluster.Host = c.Server, "profiles", host
+	if opts.Cluster.Port, err = strconv.Atoi(port); err != nil {
+		return fmt.Errorf("listen for routes at %q: the port is no number", c.Addr)
+	}
+	for _, addr := range c.Routes {
+		opts.Routes = append(opts.Routes, &url.URL{Scheme: "nats-route", Host: addr})
+	}
+	return nil
 }
 
 // InProcess is the client option that connects without a socket.

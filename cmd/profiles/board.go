@@ -25,11 +25,13 @@ type board struct {
 	out   io.Writer
 	table bool
 	order []fit.ProfileName
+	unit  map[fit.ProfileName]string
 
 	mu     sync.Mutex
 	last   map[fit.ProfileName]bus.AttackProfile
 	seen   map[fit.ProfileName]time.Time // when the last event came, by our clock
 	events int
+	curve  int           // characters of a curve
 	drawn  int           // lines of the table on the screen
 	stale  bool          // the screen is not what it should be
 	moved  chan struct{} // closed and replaced at each event
@@ -37,11 +39,12 @@ type board struct {
 
 func newBoard(out io.Writer, profiles []fit.Profile) *board {
 	b := &board{
-		out: out, table: isTerminal(out), moved: make(chan struct{}),
-		last: map[fit.ProfileName]bus.AttackProfile{}, seen: map[fit.ProfileName]time.Time{},
+		out: out, table: isTerminal(out), curve: mostCurve, moved: make(chan struct{}),
+		unit: map[fit.ProfileName]string{}, last: map[fit.ProfileName]bus.AttackProfile{}, seen: map[fit.ProfileName]time.Time{},
 	}
 	for _, p := range profiles {
 		b.order = append(b.order, p.Name)
+		b.unit[p.Name] = fit.Unit(p.Channel)
 	}
 	return b
 }
@@ -62,6 +65,9 @@ func (b *board) take(subject string, data []byte, _ uint64) {
 		return
 	}
 	name := fit.ProfileName(event.Name)
+	if _, ours := b.unit[name]; !ours {
+		return // anybody may publish; text of theirs is kept off the screen
+	}
 	b.last[name], b.seen[name] = event, time.Now()
 	if !b.table {
 		fmt.Fprintln(b.out, b.line(name))
@@ -129,6 +135,7 @@ func (b *board) draw() {
 			width = w
 		}
 	}
+	b.curve = min(max(width-1-aroundCurve, leastCurve), mostCurve)
 	lines := b.lines()
 	for _, line := range lines {
 		fmt.Fprintln(b.out, clip(line, width-1))
@@ -136,16 +143,19 @@ func (b *board) draw() {
 	b.drawn, b.stale = len(lines), false
 }
 
+// Widths of the columns. The curve takes what the others leave.
 const (
-	nameWidth  = 14
-	usedWidth  = 8
-	curveWidth = 28
-	rangeWidth = 21
+	nameWidth   = 14
+	usedWidth   = 8
+	rangeWidth  = 21
+	aroundCurve = nameWidth + 1 + usedWidth + 1 + 5 + 2 + 2 + rangeWidth + 1 + len("15:04:05.000")
+	leastCurve  = 10
+	mostCurve   = 40
 )
 
 // lines is the table. mu is held.
 func (b *board) lines() []string {
-	lines := []string{fmt.Sprintf("%-*s %*s %5s  %-*s  %-*s updated", nameWidth, "profile", usedWidth, "used/of", "tried", curveWidth, "median", rangeWidth, "range")}
+	lines := []string{fmt.Sprintf("%-*s %*s %5s  %-*s  %-*s updated", nameWidth, "profile", usedWidth, "used/of", "tried", b.curve, "median", rangeWidth, "range")}
 	for _, p := range b.order {
 		lines = append(lines, b.line(p))
 	}
@@ -159,11 +169,11 @@ func (b *board) line(p fit.ProfileName) string {
 		return fmt.Sprintf("%-*s %*s", nameWidth, p, usedWidth, "-")
 	}
 	used := fmt.Sprintf("%d/%d", event.Used, event.Target)
-	curve := sparkline(event.Curve, curveWidth)
-	curve += strings.Repeat(" ", max(0, curveWidth-utf8.RuneCountInString(curve)))
+	curve := sparkline(event.Curve, b.curve)
+	curve += strings.Repeat(" ", max(0, b.curve-utf8.RuneCountInString(curve)))
 	low, high := extremes(event.MedianRaw)
 	return fmt.Sprintf("%-*s %*s %5d  %s  %-*s %s", nameWidth, p, usedWidth, used, event.Attempted,
-		curve, rangeWidth, span(low, high, event.Unit), b.seen[p].Format("15:04:05.000"))
+		curve, rangeWidth, span(low, high, b.unit[p]), b.seen[p].Format("15:04:05.000"))
 }
 
 func extremes(values []float64) (low, high float64) {

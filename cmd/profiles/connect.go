@@ -17,7 +17,7 @@ import (
 type busFlags struct{ url string }
 
 func (f *busFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.url, "nats", "", "NATS servers, separated by commas (NATS_URL, default nats://127.0.0.1:4222)")
+	flags.StringVar(&f.url, "nats", "", "`URL` of the NATS servers, separated by commas (NATS_URL, default nats://127.0.0.1:4222)")
 }
 
 // config is the connection's settings.

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/align"
-	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 )
@@ -39,9 +38,9 @@ phase, no such channel, ...), with exit 4 where it is corrupt or too large.`,
 		Args: exactly(1, "FILE.tar.zst"),
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.channel, "channel", "c", "", "channel, such as proc.cpu_user_jiffies")
-	f.StringVar(&o.resample, "resample", string(fit.Linear), "linear or mean")
-	f.IntVar(&o.points, "n-points", 80, "points of the curve")
+	f.StringVarP(&o.channel, "channel", "c", "", "channel `SOURCE.FIELD`, such as proc.cpu_user_jiffies")
+	f.StringVar(&o.resample, "resample", string(fit.Linear), "resampling's `NAME`: linear or mean")
+	f.IntVar(&o.points, "n-points", 80, "`N` points make the curve")
 	f.BoolVar(&o.json, "json", false, "print everything as JSON; a gap is null")
 	cmd.RunE = func(_ *cobra.Command, args []string) error { return runCurve(t, args[0], o) }
 	return cmd
@@ -123,7 +122,7 @@ type sliceReport struct {
 func reportCurve(channel string, a *align.Alignment) curveReport {
 	c := a.Episode.Channels[0]
 	r := curveReport{
-		Channel: channel, Unit: bus.Unit(channel), Duration: a.Episode.Duration, Curve: a.Curve,
+		Channel: channel, Unit: fit.Unit(channel), Duration: a.Episode.Duration, Curve: a.Curve,
 		Phases: []phaseReport{}, Rows: a.Episode.Rows, RowsDropped: a.Episode.RowsDropped,
 		Points: len(c.Values), Gaps: c.Gaps, Resets: c.Resets,
 	}

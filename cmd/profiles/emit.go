@@ -24,7 +24,7 @@ type emitOptions struct {
 func emitCommand(t *terminal) *cobra.Command {
 	var o emitOptions
 	cmd := &cobra.Command{
-		Use:   "emit (--store DIR | --validation FILE | --rejected) [flags]",
+		Use:   "emit [--store DIR] [--validation FILE] [--rejected] [--follow] [flags]",
 		Short: "publish what a validation file accepts, take back what it doesn't",
 		Long: `emit brings the log of accepted episodes to what a validation file says. It
 reads the log, then the file, and publishes an episode.accepted for every
@@ -33,8 +33,8 @@ for every one that the log accepts and the file does not (or accepts under
 another profile). Of several rows about one episode the last one counts.
 
 It is safe to repeat: a second run finds nothing to do. --follow keeps watching
-the file. --rejected looks at no file: it sends again what was rejected (say,
-because the archive came late) and has no curve yet.`,
+the file. --rejected sends again what was rejected (say, because the archive came
+late), has no curve yet and is still accepted; alone, it needs no file.`,
 		Example: `  profiles emit --store examples/recorded/store --dry-run
   profiles emit --validation /data/validation.parquet --follow
   profiles emit --rejected`,
@@ -55,13 +55,11 @@ func runEmit(ctx context.Context, t *terminal, o emitOptions) error {
 	switch {
 	case o.rejected && o.follow:
 		return usage(errors.New("--rejected and --follow don't go together"))
-	case o.rejected && (o.source.store != "" || o.source.validation != ""):
-		return usage(errors.New("--rejected looks at no file: leave --store and --validation out"))
 	case o.dryRun && o.follow:
 		return usage(errors.New("--dry-run and --follow don't go together"))
 	}
 	file := ""
-	if !o.rejected {
+	if !o.rejected || o.source != (sourceFlags{}) {
 		var err error
 		if file, err = o.source.validationFile(); err != nil {
 			return usage(errors.New("one of --store DIR, --validation FILE and --rejected is missing"))
@@ -75,31 +73,42 @@ func runEmit(ctx context.Context, t *terminal, o emitOptions) error {
 	if err := topology(ctx, b); err != nil {
 		return err
 	}
-	sending := t.startBar("publishing", 1)
+	sending := t.bar("publishing")
 	defer sending.end()
 	e := &emit.Emitter{Bus: b, DryRun: o.dryRun, Progress: sending.set}
-	if o.rejected {
-		s, err := e.Again(ctx)
-		sending.end()
-		if err != nil {
-			return err
-		}
-		return o.printAgain(t, s)
-	}
 	e.Rows = dataset.OpenValidation(file)
-	if !o.follow {
+	if o.follow {
+		return o.keepFollowing(ctx, t, e, file, sending)
+	}
+	if file != "" {
 		s, err := e.Reconcile(ctx)
 		sending.end()
 		if err != nil {
 			return err
 		}
-		return o.print(t, s)
+		if err := o.print(t, s); err != nil {
+			return err
+		}
 	}
+	if !o.rejected {
+		return nil
+	}
+	s, err := e.Again(ctx)
+	sending.end()
+	if err != nil {
+		return err
+	}
+	return o.printAgain(t, s)
+}
+
+// keepFollowing reconciles until it is interrupted. Trouble is told once,
+// however long it lasts.
+func (o *emitOptions) keepFollowing(ctx context.Context, t *terminal, e *emit.Emitter, file string, sending *bar) error {
 	trouble := ""
 	return e.Follow(ctx, file, emit.FollowPause, func(s emit.Summary, err error) error {
 		sending.end()
 		if err != nil {
-			if text := oneLine(err); text != trouble { // once, however long it lasts
+			if text := oneLine(err); text != trouble {
 				trouble = text
 				fmt.Fprintf(t.err, "profiles emit: %s; trying again\n", text)
 			}

@@ -34,8 +34,8 @@ same episodes, in every value.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.out, "fit-out", defaultTable, "parquet file to write")
-	f.StringVar(&o.spec, "spec", "", "take the envelopes of this spec (default: of the wanted one)")
+	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	f.StringVar(&o.spec, "spec", "", "take the envelopes of the spec in this `FILE` (default: of the wanted one)")
 	o.bus.add(f)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runExport(cmd.Context(), t, o) }
 	return cmd
@@ -68,7 +68,7 @@ func runExport(ctx context.Context, t *terminal, o exportOptions) error {
 		if err != nil {
 			return err
 		}
-		results = append(results, result{p, envelope.Envelope})
+		results = append(results, result{profile: p, envelope: envelope.Envelope})
 	}
 	return save(t, o.out, results, generation.ID, batch.BottomK)
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/batch"
-	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
@@ -52,14 +54,14 @@ count as attempted.`,
 	}
 	f := cmd.Flags()
 	o.source.add(f)
-	f.StringVar(&o.out, "fit-out", defaultTable, "parquet file to write")
-	f.IntVar(&o.target, "n-episodes-per-profile", 100, "usable episodes in a full sample; goes over the spec's target")
-	f.IntVar(&o.points, "n-points", 80, "points of a curve; goes over the spec's points")
-	f.Uint64Var(&o.seed, "seed", 0, "of the drawing; goes over the spec's seed")
-	f.StringVar(&o.sampler, "sampler", string(batch.BottomK), "bottomk (as the running system) or numpy (as the Python program)")
-	f.StringVar(&o.resample, "resample", string(fit.Linear), "linear (as the Python program) or mean (keeps totals); goes over the spec's")
+	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	f.IntVar(&o.target, "n-episodes-per-profile", 100, "`N` usable episodes make a full sample; goes over the spec's target")
+	f.IntVar(&o.points, "n-points", 80, "`N` points make a curve; goes over the spec's points")
+	f.Uint64Var(&o.seed, "seed", 0, "draw with seed `N`; goes over the spec's seed (default 0)")
+	f.StringVar(&o.sampler, "sampler", string(batch.BottomK), "sampler's `NAME`: bottomk (as the running system) or numpy (as the Python program)")
+	f.StringVar(&o.resample, "resample", string(fit.Linear), "resampling's `NAME`: linear (as the Python program) or mean (keeps totals); goes over the spec's")
 	addSpecFlag(f, &o.spec)
-	f.IntVar(&o.concurrency, "concurrency", 0, "archives read at once (default: the cores)")
+	f.IntVar(&o.concurrency, "concurrency", 0, "read `N` archives at once (default: the cores)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runFit(cmd, t, o) }
 	return cmd
 }
@@ -92,7 +94,7 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 		return err
 	}
 
-	reading := t.startBar("reading rows", -1)
+	reading := t.bar("reading rows")
 	rows, err := roster.Read(counted(dataset.OpenValidation(file), reading.step), spec.Seed)
 	reading.end()
 	if err != nil {
@@ -101,7 +103,7 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 	first, all := rows.Malformed()
 	warnMalformed(t.err, first, all)
 
-	fitting := t.startBar("fitting", 1)
+	fitting := t.bar("fitting")
 	cfg := batch.Config{
 		Spec: spec, Limits: limits, Sampler: sampler, Concurrency: o.concurrency,
 		Progress: func(p batch.Progress) { fitting.set(p.Read, p.Read+p.Open) },
@@ -113,7 +115,7 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 	}
 	var results []result
 	for _, f := range fitted {
-		results = append(results, result{f.Profile, f.Envelope})
+		results = append(results, result{f.Profile, f.Envelope, f.Without})
 	}
 	generation := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
 	return save(t, o.out, results, generation, sampler)
@@ -152,6 +154,7 @@ func (o *fitOptions) specification(cmd *cobra.Command) (*fit.Spec, error) {
 type result struct {
 	profile  fit.Profile
 	envelope fit.Envelope
+	without  map[fit.Reason]int // why the others gave no curve; nil: not known
 }
 
 // saved is what fit and export print.
@@ -166,28 +169,39 @@ func save(t *terminal, path string, results []result, generation fit.Generation,
 	s := saved{To: path, Profiles: []string{}}
 	var rows []dataset.AttackProfile
 	for _, r := range results {
-		describe(t.err, r)
 		if r.envelope.Used > 0 {
 			rows = append(rows, dataset.NewAttackProfile(r.profile, r.envelope))
 			s.Profiles = append(s.Profiles, string(r.profile.Name))
 		}
 	}
+	if len(rows) > 0 {
+		meta := map[string]string{"generation": string(generation), "sampler": string(sampler)}
+		if err := dataset.WriteAttackProfilesFile(path, rows, meta); err != nil {
+			return err
+		}
+	}
+	for _, r := range results {
+		describe(t.err, r)
+	}
 	if len(rows) == 0 {
 		return errors.New("no profile has a usable episode, so nothing was written")
 	}
 	s.N = len(rows)
-	meta := map[string]string{"generation": string(generation), "sampler": string(sampler)}
-	if err := dataset.WriteAttackProfilesFile(path, rows, meta); err != nil {
-		return err
-	}
 	return json.NewEncoder(t.out).Encode(s)
 }
 
 func describe(w io.Writer, r result) {
 	e := r.envelope
 	fmt.Fprintf(w, "%-16s used %d of %d attempted", r.profile.Name, e.Used, e.Attempted)
+	var why []string
+	for _, reason := range slices.Sorted(maps.Keys(r.without)) {
+		why = append(why, fmt.Sprintf("%d %s", r.without[reason], reason))
+	}
+	if why != nil {
+		fmt.Fprintf(w, " (%s)", strings.Join(why, ", "))
+	}
 	if e.Used > 0 {
-		fmt.Fprintf(w, ", %s", span(e.Min, e.Max, bus.Unit(r.profile.Channel)))
+		fmt.Fprintf(w, ", %s", span(e.Min, e.Max, fit.Unit(r.profile.Channel)))
 	}
 	fmt.Fprintln(w)
 }

@@ -22,8 +22,8 @@ import (
 type sourceFlags struct{ store, validation string }
 
 func (f *sourceFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.store, "store", "", "folder with the archives: <store>/<host>/<episode>.tar.zst")
-	flags.StringVar(&f.validation, "validation", "", "file that lists the episodes (default: validation.parquet beside the store)")
+	flags.StringVar(&f.store, "store", "", "`DIR` with the archives, DIR/<host>/<episode>.tar.zst")
+	flags.StringVar(&f.validation, "validation", "", "`FILE` that lists the episodes (default: validation.parquet beside the store)")
 }
 
 // beside is where the validation file is by default; empty where that can't be
@@ -53,7 +53,7 @@ func loadSpec(path string) (*fit.Spec, error) {
 }
 
 func addSpecFlag(flags *pflag.FlagSet, to *string) {
-	flags.StringVar(to, "spec", "", "fit spec, a YAML file (default: the six profiles)")
+	flags.StringVar(to, "spec", "", "fit spec, a YAML `FILE` (default: the six profiles)")
 }
 
 // limits are those of the environment (EPISODE_MAX_...), as the workers take

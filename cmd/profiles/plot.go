@@ -24,8 +24,8 @@ median, the band between the quartiles, and where the phases begin.`,
 		Args:    exactly(1, "FILE.parquet"),
 	}
 	f := cmd.Flags()
-	f.StringVar(&out, "out", "", "picture to write; its ending says the format")
-	f.StringVar(&spec, "spec", "", "fit spec that tells the points of each phase (default: as fit divides them)")
+	f.StringVar(&out, "out", "", "picture to write, a `FILE` whose name ends in .png or .svg")
+	f.StringVar(&spec, "spec", "", "fit spec, a YAML `FILE`, that tells the points of each phase (default: as fit divides them)")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if out == "" {
 			return usage(errors.New("--out FILE.png or FILE.svg is missing"))

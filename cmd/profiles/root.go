@@ -62,20 +62,28 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("profiles {{.Version}}\n")
 	root.PersistentFlags().StringVar(&t.level, "log-level", envOr("LOG_LEVEL", "warn"), "debug, info, warn or error (LOG_LEVEL)")
-	for _, c := range []*cobra.Command{
-		upCommand(t), fitCommand(t), curveCommand(t), plotCommand(t),
-		emitCommand(t), statusCommand(t), exportCommand(t), streamCommand(t), topologyCommand(t),
-		synthCommand(t), versionCommand(t),
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"On one machine:", []*cobra.Command{upCommand(t), fitCommand(t), curveCommand(t), plotCommand(t), synthCommand(t)}},
+		{"With a running system:", []*cobra.Command{emitCommand(t), statusCommand(t), exportCommand(t), streamCommand(t), topologyCommand(t)}},
+		{"Also:", []*cobra.Command{versionCommand(t)}},
 	} {
-		begin := c.RunE
-		c.RunE = func(cmd *cobra.Command, args []string) error {
-			started = true
-			return begin(cmd, args)
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, c := range group.commands {
+			begin := c.RunE
+			c.RunE = func(cmd *cobra.Command, args []string) error {
+				started = true
+				return begin(cmd, args)
+			}
+			c.GroupID = group.title
+			c.Flags().SortFlags = false
+			c.DisableFlagsInUseLine = true
+			root.AddCommand(c)
 		}
-		c.Flags().SortFlags = false
-		c.DisableFlagsInUseLine = true
-		root.AddCommand(c)
 	}
+	root.SetHelpCommandGroupID("Also:")
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0

@@ -42,7 +42,7 @@ message is pending or in work, and every envelope says what its sample says.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.wait, "wait", false, "return when all is settled")
-	f.DurationVar(&o.timeout, "timeout", 0, "how long to wait at most, such as 90s (default: for ever)")
+	f.DurationVar(&o.timeout, "timeout", 0, "how long to wait at most, a `TIME` such as 90s (default: for ever)")
 	f.BoolVar(&o.json, "json", false, "print the report as JSON")
 	o.bus.add(f)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), t, o) }
@@ -119,6 +119,9 @@ func printStatus(out io.Writer, r *status.Report) error {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\n", p.Name, p.Used, p.Attempted, p.Target, p.Kept, envelopeState(p), clock(p.UpdatedAt))
 	}
 	fmt.Fprintln(w, "\nREJECTED\tMESSAGES")
+	if len(r.Rejected) == 0 {
+		fmt.Fprintln(w, "none\t")
+	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Rejected)) {
 		fmt.Fprintf(w, "%s\t%d\n", reason, r.Rejected[reason])
 	}

@@ -45,12 +45,12 @@ a live one.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.table, "load-fit", defaultTable, "parquet file to read")
-	f.StringVar(&o.url, "publish-url", "", "post the events here instead, such as http://127.0.0.1:8447/publish (PUBLISH_TOKEN: bearer token)")
+	f.StringVar(&o.table, "load-fit", defaultTable, "parquet `FILE` to read")
+	f.StringVar(&o.url, "publish-url", "", "post the events to this `URL` instead, such as http://127.0.0.1:8447/publish (PUBLISH_TOKEN: bearer token)")
 	f.BoolVar(&o.loop, "loop", false, "publish again and again, until interrupted")
-	f.Float64Var(&o.pause, "cycle-pause-s", 20, "seconds between two cycles of --loop")
+	f.Float64Var(&o.pause, "cycle-pause-s", 20, "`SECONDS` between two cycles of --loop")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the events, one JSON object a line, and publish nothing")
-	f.StringVar(&o.spec, "spec", "", "fit spec whose shape texts go into the events (default: the six profiles)")
+	f.StringVar(&o.spec, "spec", "", "fit spec, a YAML `FILE`, whose shape texts go into the events (default: the six profiles)")
 	streamer.ModelFlags(f, &o.models)
 	o.bus.add(f)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runStream(cmd.Context(), t, o) }
@@ -158,7 +158,7 @@ func savedEvents(rows []dataset.AttackProfile, spec *fit.Spec) []savedEvent {
 			Curve: doubles(row.Median), P25: scaled(row, row.P25Raw), P75: scaled(row, row.P75Raw),
 			MedianRaw: doubles(row.MedianRaw), P25Raw: doubles(row.P25Raw), P75Raw: doubles(row.P75Raw),
 			Used: int(row.Used), Attempted: int(row.Attempted),
-			Channel: row.Channel, Unit: bus.Unit(row.Channel),
+			Channel: row.Channel, Unit: fit.Unit(row.Channel),
 		}
 		if points.Total() > 0 {
 			spans := points.Spans()

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,10 +34,10 @@ same archives. One archive has some 62 KB.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.out, "out", "", "folder to write into; it is made")
-	f.IntVar(&o.episodes, "episodes-per-profile", 100, "archives of each profile")
-	f.Uint64Var(&o.seed, "seed", 0, "what everything is drawn from")
-	f.StringSliceVar(&o.profiles, "profiles", nil, "profiles to make, separated by commas (default: all six)")
+	f.StringVar(&o.out, "out", "", "`DIR` to write into; it is made")
+	f.IntVar(&o.episodes, "episodes-per-profile", 100, "make `N` archives of each profile")
+	f.Uint64Var(&o.seed, "seed", 0, "draw everything with seed `N` (default 0)")
+	f.StringSliceVar(&o.profiles, "profiles", nil, "`NAMES` of the profiles to make, separated by commas (default: all six)")
 	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
@@ -43,7 +46,12 @@ same archives. One archive has some 62 KB.`,
 		case o.episodes < 1 || o.episodes > synth.MaxIndex+1:
 			return usagef("--episodes-per-profile is %d: it must be from 1 to %d", o.episodes, synth.MaxIndex+1)
 		}
-		making := t.startBar("making archives", 1)
+		for _, p := range o.profiles {
+			if !slices.Contains(synth.Profiles(), p) {
+				return usagef("--profiles: no profile %q, know %s", p, strings.Join(synth.Profiles(), ", "))
+			}
+		}
+		making := t.bar("making archives")
 		made := 0
 		err := synth.New(o.seed).Write(cmd.Context(), o.out, o.episodes, o.profiles, func(done, total int) {
 			made = done
@@ -53,7 +61,7 @@ same archives. One archive has some 62 KB.`,
 		if err != nil {
 			return err
 		}
-		store, validation := o.out+"/store", o.out+"/validation.parquet"
+		store, validation := filepath.Join(o.out, "store"), filepath.Join(o.out, "validation.parquet")
 		if o.json {
 			return json.NewEncoder(t.out).Encode(map[string]any{"store": store, "validation": validation, "episodes": made})
 		}

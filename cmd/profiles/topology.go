@@ -33,7 +33,7 @@ says how many replicas new streams get. It is safe to repeat.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.spec, "spec", "", "also register this fit spec and make its consumers; \"default\" is the built-in one")
+	f.StringVar(&o.spec, "spec", "", "also register the fit spec in this `FILE` and make its consumers; \"default\" is the built-in one")
 	f.BoolVar(&o.json, "json", false, "print what is there as JSON")
 	o.bus.add(f)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runTopology(cmd.Context(), t, o) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -59,9 +60,9 @@ Without --store it takes the recorded episodes of examples/recorded.`,
 	f := cmd.Flags()
 	o.source.add(f)
 	addSpecFlag(f, &o.spec)
-	f.StringVar(&o.data, "data", "", "folder for the NATS server's files, kept (default: a temporary one, removed at the end)")
-	f.StringVar(&o.nats, "nats", "127.0.0.1:4222", "host:port of the NATS server; port 0 takes a free one")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8447", "host:port of /healthz, /readyz and /metrics; port 0 takes a free one")
+	f.StringVar(&o.data, "data", "", "`DIR` for the NATS server's files, kept (default: a temporary one, removed at the end)")
+	f.StringVar(&o.nats, "nats", "127.0.0.1:4222", "`HOST:PORT` of the NATS server; port 0 takes a free one")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8447", "`HOST:PORT` of /healthz, /readyz and /metrics; port 0 takes a free one")
 	f.BoolVar(&o.settled, "exit-when-settled", false, "end when every accepted episode has arrived in an envelope")
 	streamer.ModelFlags(f, &o.models)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -105,7 +106,7 @@ func runUp(ctx context.Context, t *terminal, o upOptions) error {
 	}
 	defer remove()
 
-	u := &up{t: t, o: o, spec: spec, file: file, board: newBoard(t.out, spec.Profiles), health: listener.Addr().String()}
+	u := &up{t: t, o: o, spec: spec, file: file, store: store, board: newBoard(t.out, spec.Profiles), health: listener.Addr().String()}
 	if u.board.table && isTerminal(t.err) { // a line of the log in the middle of the table would spoil it
 		if t.log, err = service.Log(u.board, t.level); err != nil {
 			return usage(err)
@@ -194,6 +195,7 @@ type up struct {
 	o      upOptions
 	spec   *fit.Spec
 	file   string // validation file; empty: none
+	store  episode.Store
 	board  *board
 	health string
 }
@@ -225,7 +227,7 @@ func (u *up) work(ctx context.Context, s *standalone.System) error {
 		return err
 	}
 	if !u.o.settled {
-		fmt.Fprint(u.board, u.hints(s))
+		fmt.Fprint(u.board, u.hints(ctx, s))
 	}
 	settled := make(chan error, 1)
 	followers.Go(func() error {
@@ -313,32 +315,58 @@ func settledLine(r *status.Report) string {
 }
 
 // hints are what a newcomer can do next.
-func (u *up) hints(s *standalone.System) string {
+func (u *up) hints(ctx context.Context, s *standalone.System) string {
 	ours, theirs := "", ""
 	if u.o.nats != "127.0.0.1:4222" {
 		ours, theirs = " --nats "+s.URL, " -s "+s.URL
 	}
 	return fmt.Sprintf(`Try this in another terminal, and Ctrl-C here to end:
-  profiles status%[1]s
-  profiles export%[1]s --fit-out live.parquet
+  %[4]s status%[1]s
+  %[4]s export%[1]s --fit-out live.parquet
   nats%[2]s sub 'dashboard.>'
+  nats%[2]s pub episode.retracted '%[3]s'
   nats%[2]s pub episode.accepted '%[3]s'
 (nats is the NATS command line: go install github.com/nats-io/natscli/nats@latest)
 
-`, ours, theirs, u.example())
+`, ours, theirs, u.example(ctx), self())
 }
 
-// example is a message that can be sent: of an episode that is there, if one is
-// known.
-func (u *up) example() string {
-	host, id, profile := "host-1", "episode-1", u.spec.Profiles[0].Name
+// self is how this command was called, as a person would type it.
+func self() string {
+	called := os.Args[0]
+	switch {
+	case strings.Contains(called, "go-build"):
+		return "go run ./cmd/profiles"
+	case filepath.Base(called) != "profiles":
+		return "profiles"
+	}
+	return called
+}
+
+// example is a message that makes a difference: it names the episode of a
+// profile that is most likely in the sample, if one is there.
+func (u *up) example(ctx context.Context) string {
+	profile := u.spec.Profiles[0].Name
+	ref := episode.Ref{Host: "host-1", ID: "episode-1"}
 	if u.file != "" {
-		if r, err := roster.Read(dataset.OpenValidation(u.file), 0); err == nil {
-			for ref, p := range r.Standing() {
-				host, id, profile = string(ref.Host), string(ref.ID), p
-				break
-			}
+		if r, err := roster.Read(dataset.OpenValidation(u.file), u.spec.Seed); err == nil {
+			ref = u.firstThere(ctx, r, profile, ref)
 		}
 	}
-	return fmt.Sprintf(`{"host_id":%q,"episode_id":%q,"profile":%q}`, host, id, profile)
+	return fmt.Sprintf(`{"host_id":%q,"episode_id":%q,"profile":%q}`, ref.Host, ref.ID, profile)
+}
+
+// firstThere is the episode of lowest rank that has an archive; otherwise where
+// none of the first few has.
+func (u *up) firstThere(ctx context.Context, r *roster.Roster, profile fit.ProfileName, otherwise episode.Ref) episode.Ref {
+	const few = 20
+	rows := r.ByRank(profile)
+	for _, row := range rows[:min(len(rows), few)] {
+		ref, _ := r.Ref(row)
+		if archive, err := u.store.Open(ctx, ref); err == nil {
+			_ = archive.Close()
+			return ref
+		}
+	}
+	return otherwise
 }

@@ -98,8 +98,9 @@ func Compress(content []byte, options ...zstd.EOption) []byte {
 	options = append([]zstd.EOption{zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true)}, options...)
 	w, err := zstd.NewWriter(nil, options...)
 	must(err)
-	defer w.Close()
-	return w.EncodeAll(content, nil)
+	out := w.EncodeAll(content, nil)
+	must(w.Close())
+	return out
 }
 
 // Frames returns content as several zstd frames of at most size bytes.

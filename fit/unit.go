@@ -1,9 +1,9 @@
-package plot
+package fit
 
 import "strings"
 
-// counters are the fields of the proc source that only grow; a channel of one is
-// drawn as a rate.
+// counters are the fields of the proc source that only grow; the curve of one is
+// a rate.
 var counters = map[string]bool{
 	"cpu_user_jiffies": true, "cpu_sys_jiffies": true,
 	"io_read_bytes": true, "io_write_bytes": true, "io_rchar": true, "io_wchar": true,

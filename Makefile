@@ -1,0 +1,67 @@
+# Everything that people and CI do with this project. `make` lists it.
+
+# The race detector needs a C compiler; without one the tests run without it.
+RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
+LINT := go tool -modfile=tools/go.mod golangci-lint
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/cis490/profiles/service.version=$(VERSION)
+FUZZTIME ?= 10s
+# A Python that has numpy, zstandard, pyarrow and duckdb.
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test e2e ci clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## run it all in one process on the recorded episodes; Ctrl-C ends it
+	go run ./cmd/profiles up
+
+test: ## the tests, with the race detector where there is a C compiler
+	go test $(RACE) -timeout 20m ./...
+
+lint: ## golangci-lint, pinned in tools/go.mod
+	$(LINT) run ./...
+
+vet: ## go vet, and go.mod as go mod tidy would leave it
+	go vet ./...
+	go mod tidy -diff
+
+fmt: ## format the code
+	$(LINT) fmt ./...
+
+tidy: ## bring go.mod and go.sum up to date
+	go mod tidy
+
+build: ## static binaries in bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+bench: ## each benchmark once
+	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@set -e; for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "fuzz $$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg; \
+		done; \
+	done
+
+fma-test: ## the numbers, compiled so that Go may fuse multiply and add
+	@if grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; then \
+		GOAMD64=v3 go test ./fit ./align; \
+	else echo "this processor can't run GOAMD64=v3: not tested"; fi
+
+oracle-test: ## goldens and parquet against numpy, pyarrow and DuckDB (PYTHON=...)
+	$(PYTHON) fit/testdata/oracle/oracle.py selftest
+	$(PYTHON) fit/testdata/oracle/oracle.py check
+	PROFILES_PYTHON=$(PYTHON) go test -count 1 -run Python ./...
+
+e2e: build ## the binaries themselves, from accepted episodes to the saved fit
+	test/e2e.sh bin examples/recorded
+
+ci: lint vet test fma-test oracle-test bench fuzz e2e ## all that CI checks
+
+clean: ## remove what was built
+	rm -rf bin

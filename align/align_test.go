@@ -1,0 +1,27 @@
+package align
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+)
+
+// TestUnitsAgree: fit names a rate's unit by the same counters whose rates
+// episode computes, though neither may import the other.
+func TestUnitsAgree(t *testing.T) {
+	for _, name := range []string{
+		"proc.cpu_user_jiffies", "proc.cpu_sys_jiffies", "proc.io_read_bytes", "proc.io_write_bytes", "proc.io_rchar",
+		"proc.io_wchar", "proc.minflt", "proc.majflt", "proc.ctxt_voluntary", "proc.ctxt_involuntary",
+		"proc.rss_bytes", "proc.num_fds", "proc.vsize_bytes", "proc.num_threads", "host.cpu_user_jiffies", "net.rx_bytes",
+	} {
+		channel, err := episode.ParseChannelName(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rate := strings.HasSuffix(fit.Unit(name), "/s"); rate != channel.IsCounter() {
+			t.Errorf("%s: unit %q, counter %v", name, fit.Unit(name), channel.IsCounter())
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package bustest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/embedded"
+)
+
+// A Cluster is three NATS servers in this process, for one test.
+type Cluster struct {
+	t       testing.TB
+	configs []embedded.Config
+	servers map[string]*embedded.Server // those that run, by name
+}
+
+// StartCluster starts three servers that end with the test, and returns when
+// they have a leader.
+func StartCluster(t testing.TB) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, servers: map[string]*embedded.Server{}}
+	const nodes = 3
+	ports := freePorts(t, 2*nodes)
+	for i := range nodes {
+		c.configs = append(c.configs, embedded.Config{Addr: ports[i], Dir: t.TempDir(),
+			Cluster: &embedded.Cluster{Server: fmt.Sprint("n", i+1), Addr: ports[nodes+i], Routes: ports[nodes:]}})
+	}
+	t.Cleanup(func() {
+		for _, cfg := range c.configs {
+			c.Stop(cfg.Cluster.Server)
+		}
+	})
+	var starting sync.WaitGroup // side by side, or the first waits long to look for the others again
+	started := make([]*embedded.Server, nodes)
+	for i, cfg := range c.configs {
+		starting.Go(func() { started[i] = c.start(cfg) })
+	}
+	starting.Wait()
+	for i, srv := range started {
+		if srv == nil {
+			t.FailNow()
+		}
+		c.servers[c.configs[i].Cluster.Server] = srv
+	}
+	js := c.JetStream()
+	c.ask("a leader of the cluster", func(ctx context.Context) error {
+		_, err := js.AccountInfo(ctx)
+		return err
+	})
+	return c
+}
+
+// ask asks until there is an answer. Without a leader nobody answers.
+func (c *Cluster) ask(what string, question func(context.Context) error) {
+	c.t.Helper()
+	for ctx := Context(c.t); ; {
+		try, cancel := context.WithTimeout(ctx, time.Second)
+		err := question(try)
+		cancel()
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			c.t.Fatalf("waited in vain for %s: %v", what, err)
+		}
+	}
+}
+
+func (c *Cluster) start(cfg embedded.Config) *embedded.Server {
+	srv, err := embedded.Start(cfg)
+	if err != nil {
+		c.t.Errorf("start NATS %s: %v", cfg.Cluster.Server, err)
+	}
+	return srv
+}
+
+// freePorts finds addresses that nobody listens at.
+func freePorts(t testing.TB, n int) []string {
+	t.Helper()
+	var ports []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		ports = append(ports, l.Addr().String())
+	}
+	return ports
+}
+
+// Start starts one server, again on its files and addresses.
+func (c *Cluster) Start(name string) {
+	c.t.Helper()
+	for _, cfg := range c.configs {
+		if cfg.Cluster.Server == name && c.servers[name] == nil {
+			if c.servers[name] = c.start(cfg); c.servers[name] == nil {
+				c.t.FailNow()
+			}
+		}
+	}
+}
+
+// Stop ends one server.
+func (c *Cluster) Stop(name string) {
+	if srv := c.servers[name]; srv != nil {
+		srv.Shutdown()
+		delete(c.servers, name)
+	}
+}
+
+// URL is where clients reach all of them.
+func (c *Cluster) URL() string {
+	var urls []string
+	for _, cfg := range c.configs {
+		urls = append(urls, "nats://"+cfg.Addr)
+	}
+	return strings.Join(urls, ",")
+}
+
+// Topology makes a Bus of its own connection and the topology with three replicas.
+func (c *Cluster) Topology() *bus.Bus {
+	c.t.Helper()
+	b, err := bus.Connect(bus.Config{URL: c.URL(), Name: c.t.Name(), Replicas: len(c.configs)}, Log(c.t))
+	if err != nil {
+		c.t.Fatalf("connect: %v", err)
+	}
+	c.t.Cleanup(b.Close)
+	if err := errors.Join(b.Ready(Context(c.t)), b.EnsureTopology(Context(c.t))); err != nil {
+		c.t.Fatalf("make the topology: %v", err)
+	}
+	return b
+}
+
+// JetStream is a plain client beside the project's own.
+func (c *Cluster) JetStream() jetstream.JetStream {
+	c.t.Helper()
+	nc, err := nats.Connect(c.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	if err != nil {
+		c.t.Fatalf("connect: %v", err)
+	}
+	c.t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		c.t.Fatalf("open JetStream: %v", err)
+	}
+	return js
+}
+
+// Leader names the server that leads a stream, waiting for an election.
+func (c *Cluster) Leader(stream string) (name string) {
+	c.t.Helper()
+	js := c.JetStream()
+	c.ask("a leader of "+stream, func(ctx context.Context) error {
+		s, err := js.Stream(ctx, stream)
+		if err == nil && s.CachedInfo().Cluster != nil {
+			name = s.CachedInfo().Cluster.Leader
+		}
+		if err == nil && name == "" {
+			err = errors.New("none yet")
+		}
+		return err
+	})
+	return name
+}

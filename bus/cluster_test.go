@@ -1,0 +1,86 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
+)
+
+// TestCluster: three servers, everything with three replicas. A conflict has
+// another code there, and a leader's end loses nothing that was acknowledged.
+func TestCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts three servers and waits for elections")
+	}
+	cluster := bustest.StartCluster(t)
+	b := cluster.Topology()
+	ctx := bustest.Context(t)
+	spec := smallSpec()
+
+	curves, err := b.OpenCurves(ctx, gen, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	following, end := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- curves.Run(following) }()
+	defer func() { end(); <-ended }()
+
+	t.Run("conflict", func(t *testing.T) {
+		entry, rank := curveEntry(1, 1)
+		if err := curves.Put(ctx, "a", rank, entry, 0, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := curves.Put(ctx, "a", rank, entry, 0, time.Time{}); !errors.Is(err, bus.ErrConflict) {
+			t.Errorf("a put against an old revision: %v", err)
+		}
+		_, err := cluster.JetStream().Publish(ctx, curveSubject("a", rank), nil, jetstream.WithExpectLastSequencePerSubject(0))
+		var api *jetstream.APIError
+		if !errors.As(err, &api) || api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequenceConstant && api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
+			t.Errorf("a conflict is told as %v", err)
+		}
+		t.Logf("a conflict with three replicas: %v", err)
+	})
+
+	t.Run("leader stops", func(t *testing.T) {
+		acknowledged := uint64(0)
+		publish := func(n int) {
+			t.Helper()
+			for range n {
+				seq, err := b.Publish(ctx, bus.Notice{Host: "h", Episode: fmt.Sprint("e", acknowledged), Profile: "a", At: time.Now()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				acknowledged = max(acknowledged+1, seq)
+			}
+		}
+		publish(20)
+		leader := cluster.Leader(bus.EpisodesStream)
+		cluster.Stop(leader)
+		publish(20) // waits for the election
+		// The view sees what is put after it, whoever leads its bucket now.
+		entry, rank := curveEntry(2, 2)
+		if err := curves.Put(ctx, "a", rank, entry, 0, time.Time{}); err != nil && !errors.Is(err, bus.ErrConflict) {
+			t.Fatal(err)
+		}
+		until(t, "the view to see the put", func() bool { return curves.Seen("a", rank).Found })
+		if err := curves.Check(ctx); err != nil {
+			t.Errorf("an election is no new life: %v", err)
+		}
+		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, bus.AsOf{Life: "x", Seq: 1}, time.Now()); err != nil || !wrote {
+			t.Errorf("write an envelope: %t, %v", wrote, err)
+		}
+		cluster.Start(leader)
+		if got := uint64(len(readLog(t, b))); got != acknowledged {
+			t.Errorf("%d messages are in the log, %d were acknowledged", got, acknowledged)
+		}
+	})
+}

@@ -1,0 +1,227 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
+)
+
+// smallSpec has profiles a and b, a target of 4 and a reserve of 1, and curves
+// of 5 points.
+func smallSpec() *fit.Spec {
+	s := fit.DefaultSpec()
+	s.Target = 4
+	s.Points = fit.Points{CleanLead: 1, Armed: 1, Infecting: 1, InfectedRunning: 1, CleanTail: 1}
+	s.Profiles = []fit.Profile{
+		{Name: "a", Channel: "proc.cpu_user_jiffies", Shape: "shape of a"},
+		{Name: "b", Channel: "proc.rss_bytes", Shape: "shape of b"},
+	}
+	return s
+}
+
+// curveEntry is the entry of message seq with a curve of value x; its rank
+// rises with x.
+func curveEntry(seq uint64, x byte) (fit.Entry, fit.Rank) {
+	v := float64(x)
+	return fit.Entry{Seq: seq, Host: "h", Episode: fmt.Sprint("e", x), State: fit.StateCurve, Curve: fit.Curve{v, v, v, v, v}}, rankOf(x)
+}
+
+func rankOf(x byte) (r fit.Rank) { r[0] = x; return r }
+
+func curveKey(p fit.ProfileName, r fit.Rank) string { return fmt.Sprintf("%s.%s.%s", gen, p, r) }
+
+func curveSubject(p fit.ProfileName, r fit.Rank) string {
+	return "$KV." + bus.CurvesBucket + "." + curveKey(p, r)
+}
+
+// followCurves opens a view of gen's curves that runs until the test ends.
+func followCurves(t *testing.T, b *bus.Bus) *bus.Curves {
+	t.Helper()
+	c, err := b.OpenCurves(bustest.Context(t), gen, smallSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	follow(t, c.Run)
+	return c
+}
+
+// follow runs a view until the test ends.
+func follow(t *testing.T, run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+}
+
+func bucketOf(t *testing.T, srv *bustest.Server, name string) jetstream.KeyValue {
+	t.Helper()
+	kv, err := srv.JetStream().KeyValue(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kv
+}
+
+func TestCurvesCompareAndSet(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	ctx, c := bustest.Context(t), followCurves(t, b)
+	entry, rank := curveEntry(7, 1)
+	if have := c.Seen("a", rank); have.Found || have.Rev != 0 {
+		t.Errorf("before any put: %+v", have)
+	}
+	if err := c.Put(ctx, "a", rank, entry, 0, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	have, err := c.Read(ctx, "a", rank)
+	if err != nil || !have.Found || have.Rev != 1 || have.Seq != 7 || have.Curve[0] != 1 {
+		t.Fatalf("read %+v, %v", have, err)
+	}
+	if err := c.Reached(ctx, 1, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if seen := c.Seen("a", rank); !seen.Found || seen.Rev != 1 || seen.Seq != 7 {
+		t.Errorf("seen %+v", seen)
+	}
+	entry.Seq = 9
+	for _, rev := range []uint64{0, 2, 99} {
+		if err := c.Put(ctx, "a", rank, entry, rev, time.Now()); !errors.Is(err, bus.ErrConflict) {
+			t.Errorf("a put against revision %d: %v", rev, err)
+		}
+	}
+	if err := c.Put(ctx, "a", rank, entry, have.Rev, time.Time{}); err != nil {
+		t.Error(err)
+	}
+	if have, err = c.Read(ctx, "a", rank); err != nil || have.Rev != 2 || have.Seq != 9 {
+		t.Errorf("read %+v, %v", have, err)
+	}
+	// A reading of what was never there.
+	if have, err = c.Read(ctx, "b", rank); err != nil || have.Found || have.Rev != 0 {
+		t.Errorf("read %+v, %v", have, err)
+	}
+}
+
+// TestCurvesOfOthers: whatever stands under a key that is no entry counts as
+// nothing, but the next put must beat its revision.
+func TestCurvesOfOthers(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	ctx := bustest.Context(t)
+	kv := bucketOf(t, srv, bus.CurvesBucket)
+	entry, _ := curveEntry(1, 1)
+	longer := entry
+	longer.Curve = append(fit.Curve{0}, entry.Curve...)
+	other, err := fit.EncodeEntry(longer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, err := fit.EncodeEntry(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(key string, value []byte) uint64 {
+		t.Helper()
+		rev, err := kv.Put(ctx, key, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rev
+	}
+	for i, value := range [][]byte{[]byte("garbage"), {}, []byte("null"), []byte(`{"state":"curve"}`), other} {
+		write(curveKey("a", rankOf(byte(10+i))), value)
+	}
+	write(string(gen)+".a", good)
+	write(string(gen)+".a.xyz", good)
+	write(string(gen)+".nobody."+rankOf(1).String(), good)
+	write(curveKey("a", rankOf(1))+".more", good)
+	write("klmnopqrst.a."+rankOf(1).String(), good) // another generation
+	deleted := rankOf(20)
+	write(curveKey("a", deleted), []byte("x"))
+	if err := kv.Delete(ctx, curveKey("a", deleted)); err != nil {
+		t.Fatal(err)
+	}
+	purged := rankOf(21)
+	write(curveKey("a", purged), []byte("x"))
+	if err := kv.Purge(ctx, curveKey("a", purged)); err != nil {
+		t.Fatal(err)
+	}
+
+	c := followCurves(t, b)
+	if _, _, kept := c.Sizes("a"); kept != 0 {
+		t.Errorf("%d entries were kept of garbage", kept)
+	}
+	for _, rank := range []fit.Rank{rankOf(10), rankOf(11), rankOf(12), rankOf(13), rankOf(14), deleted, purged} {
+		seen := c.Seen("a", rank)
+		read, err := c.Read(ctx, "a", rank)
+		if err != nil || seen.Found || read.Found || seen.Rev == 0 || seen.Rev != read.Rev {
+			t.Errorf("rank %s: seen %+v, read %+v, %v", rank, seen, read, err)
+		}
+		if err := c.Put(ctx, "a", rank, entry, seen.Rev, time.Time{}); err != nil {
+			t.Errorf("rank %s, over what somebody else wrote: %v", rank, err)
+		}
+	}
+	until(t, "seven entries", func() bool { _, _, kept := c.Sizes("a"); return kept == 7 })
+}
+
+// TestCurvesThreshold: with a target of 4 and a reserve of 1 the fifth lowest
+// rank that has or had a curve is the threshold.
+func TestCurvesThreshold(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	ctx, c := bustest.Context(t), followCurves(t, b)
+	put := func(x byte, retracted bool) {
+		t.Helper()
+		entry, rank := curveEntry(uint64(x), x)
+		have, err := c.Read(ctx, "a", rank)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if retracted {
+			entry = fit.Entry{Seq: 1000 + uint64(x), Host: "h", Episode: entry.Episode, State: fit.StateRetracted}
+		}
+		entry, _ = fit.Join(have.Entry, entry)
+		if err := c.Put(ctx, "a", rank, entry, have.Rev, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if have, err = c.Read(ctx, "a", rank); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Reached(ctx, have.Rev, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for x := byte(10); x <= 40; x += 10 {
+		put(x, false)
+	}
+	if !c.Needed("a", rankOf(255)) || !c.Needed("b", rankOf(255)) || !c.Needed("nobody", rankOf(255)) {
+		t.Error("an episode is not needed though there is no threshold")
+	}
+	put(50, false)
+	if !c.Needed("a", rankOf(50)) || c.Needed("a", rankOf(51)) || !c.Needed("b", rankOf(255)) {
+		t.Error("the threshold is not the fifth rank")
+	}
+	st, err := c.Standing("a")
+	if err != nil || !st.Envelope.Complete || st.Envelope.Used != 4 || st.Short || st.Envelope.Median[0] != 25 {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	if c.Digest("a") != st.Envelope.Digest || st.AsOf.Seq != 5 || st.AsOf.Life == "" {
+		t.Errorf("digest %s, as of %+v", c.Digest("a"), st.AsOf)
+	}
+	put(10, true) // within the reserve
+	if st, _ = c.Standing("a"); st.Short || st.Envelope.Used != 4 || st.Envelope.Median[0] != 35 || c.Needed("a", rankOf(51)) {
+		t.Errorf("after one retraction: %+v", st)
+	}
+	put(20, true)
+	if st, _ = c.Standing("a"); !st.Short || st.AsOf.Seq != 7 {
+		t.Errorf("after two retractions: %+v", st)
+	}
+	if _, err := c.Standing("nobody"); err == nil {
+		t.Error("a standing of no profile")
+	}
+}

@@ -1,0 +1,411 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/emit"
+	"github.com/cis490/profiles/status"
+)
+
+var six = []string{"cpu-saturate", "io-walk", "bursty-c2", "low-and-slow", "scan-and-dial", "shell-resident"}
+
+func table(t *testing.T, path string) ([]dataset.AttackProfile, map[string]string) {
+	t.Helper()
+	rows, meta, err := dataset.ReadAttackProfilesFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows, meta
+}
+
+func decode[T any](t *testing.T, text string) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	return v
+}
+
+func TestFit(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "new", "fit.parquet")
+	code, stdout, stderr := call(t, "", "fit", "--store", recordedStore, "--fit-out", out)
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if got, want := decode[saved](t, stdout), (saved{out, 6, six}); !reflect.DeepEqual(got, want) {
+		t.Errorf("stdout says %+v, want %+v", got, want)
+	}
+	if strings.Count(stderr, "\n") != 6 || !strings.Contains(stderr, "used 7 of 8 attempted (1 missing), 0 to 100 jiffies/s") {
+		t.Errorf("stderr: %s", stderr)
+	}
+	rows, meta := table(t, out)
+	var names []string
+	for _, r := range rows {
+		names = append(names, r.Profile)
+	}
+	if !slices.Equal(names, six) || meta["sampler"] != "bottomk" || len(meta["generation"]) != 10 {
+		t.Errorf("%v, %v", names, meta)
+	}
+
+	// Flags go over the spec, and what is not given leaves it alone.
+	spec := write(t, "spec.yaml", "target: 3\nresample: mean\nseed: 9\nprofiles: [{name: io-walk, channel: proc.cpu_sys_jiffies}]\n")
+	fitWith := func(more ...string) []dataset.AttackProfile {
+		out := filepath.Join(t.TempDir(), "fit.parquet")
+		must(t, append([]string{"fit", "--store", recordedStore, "--fit-out", out, "--spec", spec}, more...)...)
+		rows, _ := table(t, out)
+		return rows
+	}
+	plain := fitWith()
+	if len(plain) != 1 || plain[0].Used != 3 || len(plain[0].Median) != 80 {
+		t.Errorf("%+v", plain)
+	}
+	if same := fitWith("--seed", "9", "--resample", "mean"); !reflect.DeepEqual(same, plain) {
+		t.Error("the same flags as the spec change the result")
+	}
+	for _, flags := range [][]string{{"--seed", "10"}, {"--resample", "linear"}, {"--n-points", "40"}, {"--n-episodes-per-profile", "4"}} {
+		if other := fitWith(flags...); reflect.DeepEqual(other, plain) {
+			t.Errorf("%v changes nothing", flags)
+		}
+	}
+	// numpy's drawing is attempted in full, whatever comes of it.
+	for _, r := range fitWith("--sampler", "numpy") {
+		if r.Attempted != 3 {
+			t.Errorf("numpy: %+v", r)
+		}
+	}
+}
+
+func TestFitOfNothingUsable(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "fit.parquet")
+	code, stdout, stderr := call(t, "", "fit", "--store", t.TempDir(), "--validation", "../../examples/recorded/validation.parquet", "--fit-out", out)
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	if code != 1 || stdout != "" || len(lines) != 7 || !strings.Contains(lines[6], "no profile has a usable episode") {
+		t.Errorf("exit %d, %q, %s", code, stdout, stderr)
+	}
+	if _, err := os.Stat(out); !os.IsNotExist(err) {
+		t.Errorf("there is a file: %v", err)
+	}
+}
+
+// The whole system in one process, used from outside as an operator would:
+// what it exports equals what the batch fit gives, to the last bit.
+func TestUp(t *testing.T) {
+	t.Setenv("MISSING_PATIENCE", "20ms")
+	screen := newPrompter()
+	stop := start(t, screen, "up", "--store", recordedStore, "--nats", "127.0.0.1:0", "--listen", "127.0.0.1:0")
+	line := screen.until(t, "NATS at ")
+	fields := strings.Fields(strings.ReplaceAll(line, ",", " "))
+	url, health := fields[2], fields[len(fields)-1]
+	screen.until(t, "accepts 48 episodes: 48 published, 0 were known")
+	screen.until(t, "nats -s "+url+" sub 'dashboard.>'")
+	screen.until(t, "settled: 47 episodes tried, 42 of them in the envelopes; in REJECTED: 5 missing")
+
+	report := decode[status.Report](t, must(t, "status", "--nats", url, "--wait", "--timeout", "1m", "--json"))
+	if report.Unsettled() != "" || len(report.Profiles) != 6 || report.Rejected["missing"] != 5 {
+		t.Errorf("%+v", report)
+	}
+	if text := must(t, "status", "--nats", url); !strings.HasSuffix(text, "\nsettled\n") || !strings.Contains(text, "wanted") {
+		t.Error(text)
+	}
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": "profiles_archives_opened_total"} {
+		if body := get(t, health+path); !strings.Contains(body, want) {
+			t.Errorf("%s: %q", path, body)
+		}
+	}
+
+	live, batch := filepath.Join(t.TempDir(), "live.parquet"), filepath.Join(t.TempDir(), "batch.parquet")
+	exported := decode[saved](t, must(t, "export", "--nats", url, "--fit-out", live))
+	if !reflect.DeepEqual(exported, saved{live, 6, six}) {
+		t.Errorf("%+v", exported)
+	}
+	must(t, "fit", "--store", recordedStore, "--fit-out", batch)
+	sameTables(t, live, batch)
+
+	again := decode[emit.Summary](t, must(t, "emit", "--nats", url, "--store", recordedStore, "--json"))
+	if again.Already != 48 || again.Changed() {
+		t.Errorf("emit again: %+v", again)
+	}
+	if out := must(t, "emit", "--nats", url, "--rejected", "--dry-run"); !strings.Contains(out, "5 would be published again") {
+		t.Error(out)
+	}
+	// A saved table never replaces what is live.
+	code, _, stderr := call(t, "", "stream", "--nats", url, "--load-fit", batch)
+	if code != 0 || !strings.Contains(stderr, "published 0 of 6 events; 6 stay") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	// A spec that no worker runs.
+	other := write(t, "spec.yaml", "target: 7\n")
+	if code, _, stderr := call(t, "", "export", "--nats", url, "--spec", other, "--fit-out", live); code != 1 || !strings.Contains(stderr, "no worker has run with it") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if code, stderr := stop(); code != 0 || stderr != "" {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func sameTables(t *testing.T, a, b string) {
+	t.Helper()
+	rowsA, metaA := table(t, a)
+	rowsB, metaB := table(t, b)
+	if !reflect.DeepEqual(rowsA, rowsB) || len(rowsA) == 0 {
+		t.Errorf("%s and %s differ:\n%+v\n%+v", a, b, rowsA, rowsB)
+	}
+	if !reflect.DeepEqual(metaA, metaB) {
+		t.Errorf("%v and %v", metaA, metaB)
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// With --data what was published outlives the process.
+func TestUpExitWhenSettled(t *testing.T) {
+	t.Setenv("MISSING_PATIENCE", "20ms")
+	dir := t.TempDir()
+	for _, want := range []string{"48 published, 0 were known", "0 published, 48 were known"} {
+		out := must(t, "up", "--store", recordedStore, "--data", dir, "--nats", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--exit-when-settled")
+		if !strings.Contains(out, want) || !strings.Contains(out, "settled: 47 episodes tried") {
+			t.Error(out)
+		}
+		last := out[strings.LastIndex(out, "profile "):]
+		for _, p := range six {
+			if !strings.Contains(last, p) || !strings.Contains(last, "7/100") {
+				t.Errorf("the table at the end lacks %s:\n%s", p, last)
+			}
+		}
+	}
+}
+
+func TestUpWithoutValidation(t *testing.T) {
+	store := t.TempDir()
+	out := must(t, "up", "--store", filepath.Join(store), "--nats", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--exit-when-settled")
+	if !strings.Contains(out, "waiting for episodes on episode.accepted") || !strings.Contains(out, "settled: 0 episodes") {
+		t.Error(out)
+	}
+}
+
+func TestEmitFollows(t *testing.T) {
+	server := bustest.Start(t)
+	dir := t.TempDir()
+	synth := func(n string) { must(t, "synth", "--out", dir, "--episodes-per-profile", n, "--profiles", "io-walk") }
+	synth("2")
+	screen := newPrompter()
+	stop := start(t, screen, "emit", "--validation", filepath.Join(dir, "validation.parquet"), "--follow", "--json", "--nats", server.URL())
+	next := func() emit.Summary { return decode[emit.Summary](t, screen.until(t, "{")) }
+	if s := next(); s.Published != 2 || s.Retracted != 0 {
+		t.Errorf("%+v", s)
+	}
+	synth("3")
+	if s := next(); s.Published != 1 || s.Already != 2 {
+		t.Errorf("%+v", s)
+	}
+	if code, stderr := stop(); code != 0 || stderr != "" {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestEmitOfAMissingFile(t *testing.T) {
+	code, stdout, stderr := call(t, "", "emit", "--validation", "nowhere.parquet", "--nats", bustest.Start(t).URL())
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "nowhere.parquet") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+}
+
+// With a file --rejected comes after it.
+func TestEmitBoth(t *testing.T) {
+	out := must(t, "emit", "--store", recordedStore, "--rejected", "--json", "--nats", bustest.Start(t).URL())
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 2 {
+		t.Fatal(out)
+	}
+	if s := decode[emit.Summary](t, lines[0]); s.Published != 48 {
+		t.Errorf("%+v", s)
+	}
+	if s := decode[emit.AgainSummary](t, lines[1]); s != (emit.AgainSummary{}) {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestTopology(t *testing.T) {
+	server := bustest.Start(t)
+	t.Setenv("NATS_URL", server.URL())
+	if out := must(t, "status"); !strings.Contains(out, "no service has run") {
+		t.Error(out)
+	}
+	if code, _, stderr := call(t, "", "export"); code != 1 || !strings.Contains(stderr, "no generation yet") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	// Whatever the services are told, this command is the one that makes it.
+	t.Setenv("TOPOLOGY", "expect")
+	for range 2 {
+		made := decode[topologyMade](t, must(t, "topology", "--spec", "default", "--json"))
+		if len(made.Streams) != 7 || len(made.Generation) != 10 {
+			t.Errorf("%+v", made)
+		}
+	}
+	// Nothing was accepted, so all is settled; but there is nothing to export.
+	report := decode[status.Report](t, must(t, "status", "--wait", "--json"))
+	if report.Lag == nil || report.Unsettled() != "" {
+		t.Errorf("%+v", report)
+	}
+	if code, _, stderr := call(t, "", "export", "--fit-out", filepath.Join(t.TempDir(), "x.parquet")); code != 1 || !strings.Contains(stderr, "no profile has a usable episode") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestStatusTimesOut(t *testing.T) {
+	server := bustest.Start(t)
+	code, stdout, stderr := call(t, "", "status", "--wait", "--timeout", "50ms", "--nats", server.URL())
+	if code != 1 || stdout != "" || !strings.Contains(stderr, "not settled within 50ms: still waiting for a generation") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+}
+
+// Tables that other programs wrote are events like our own.
+func TestStream(t *testing.T) {
+	for _, name := range []string{"profiles-pyarrow", "profiles-fixed-size", "profiles-duckdb", "profiles-pandas"} {
+		t.Run(name, func(t *testing.T) {
+			path := "../../dataset/testdata/" + name + ".parquet"
+			rows, _ := table(t, path)
+			out := must(t, "stream", "--load-fit", path, "--dry-run", "--also-metric", "0.762", "--also-perf-latency-us", "3410")
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			if len(lines) != len(rows)+2 {
+				t.Fatalf("%d events of %d rows", len(lines), len(rows))
+			}
+			for i, row := range rows {
+				e := decode[bus.AttackProfile](t, lines[i])
+				if e.Type != "attack_profile" || e.Name != row.Profile || e.Used != int(row.Used) || !slices.Equal(e.Curve, doubles(row.Median)) {
+					t.Errorf("%+v", e)
+				}
+				if len(e.P25) != len(row.Median) || len(e.MedianRaw) != len(row.Median) {
+					t.Errorf("the bands of %s have another length", row.Profile)
+				}
+			}
+			metric := decode[bus.ModelMetric](t, lines[len(rows)])
+			perf := decode[bus.ModelPerf](t, lines[len(rows)+1])
+			if metric.Metric != 0.762 || perf.Accuracy != 0.762 || perf.Latency != 3410 || perf.Model != "knn" {
+				t.Errorf("%+v, %+v", metric, perf)
+			}
+		})
+	}
+}
+
+func TestStreamToNATS(t *testing.T) {
+	server := bustest.Start(t)
+	const path = "../../dataset/testdata/profiles-pyarrow.parquet"
+	rows, _ := table(t, path)
+	for range 2 { // nothing live is there, so each time all go out
+		code, _, stderr := call(t, "", "stream", "--load-fit", path, "--nats", server.URL())
+		if code != 0 || strings.Contains(stderr, "stay as they are") {
+			t.Errorf("exit %d: %s", code, stderr)
+		}
+	}
+	b := server.Connect()
+	for _, row := range rows {
+		last, ok, err := b.Dashboard().Last(bustest.Context(t), bus.EventSubject(bus.TypeAttackProfile, row.Profile))
+		if err != nil || !ok || !bytes.Contains(last, []byte(`"type":"attack_profile"`)) {
+			t.Errorf("%s: %s, %t, %v", row.Profile, last, ok, err)
+		}
+	}
+}
+
+func TestStreamToURL(t *testing.T) {
+	const path = "../../dataset/testdata/profiles-pyarrow.parquet"
+	rows, _ := table(t, path)
+	var mu sync.Mutex
+	var bodies []string
+	answer := http.StatusServiceUnavailable // first it is not ready
+	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		body, _ := io.ReadAll(r.Body)
+		if answer != http.StatusServiceUnavailable && r.Header.Get("Authorization") == "Bearer secret" {
+			bodies = append(bodies, string(body))
+		}
+		w.WriteHeader(answer)
+		answer = http.StatusAccepted
+	}))
+	defer sink.Close()
+	t.Setenv("PUBLISH_TOKEN", "secret")
+	must(t, "stream", "--load-fit", path, "--publish-url", sink.URL+"/publish")
+	if len(bodies) != len(rows) {
+		t.Fatalf("%d posts of %d rows", len(bodies), len(rows))
+	}
+	for i, row := range rows {
+		if e := decode[bus.AttackProfile](t, bodies[i]); e.Name != row.Profile {
+			t.Errorf("%s, want %s", e.Name, row.Profile)
+		}
+	}
+
+	// What the receiver refuses is not tried again.
+	refuses := httptest.NewServer(http.NotFoundHandler())
+	defer refuses.Close()
+	if code, _, stderr := call(t, "", "stream", "--load-fit", path, "--publish-url", refuses.URL); code != 1 || !strings.Contains(stderr, "404") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestStreamLoops(t *testing.T) {
+	const path = "../../dataset/testdata/profiles-pyarrow.parquet"
+	rows, _ := table(t, path)
+	posted := make(chan struct{}, 10_000)
+	sink := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { posted <- struct{}{} }))
+	defer sink.Close()
+	stop := start(t, io.Discard, "stream", "--load-fit", path, "--publish-url", sink.URL, "--loop", "--cycle-pause-s", "0.001")
+	for range 3 * len(rows) {
+		<-posted
+	}
+	if code, stderr := stop(); code != 0 {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+func TestPlot(t *testing.T) {
+	for _, ending := range []string{"png", "svg"} {
+		out := filepath.Join(t.TempDir(), "profiles."+ending)
+		must(t, "plot", "../../dataset/testdata/profiles-pyarrow.parquet", "--out", out)
+		if info, err := os.Stat(out); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", ending, err)
+		}
+	}
+}
+
+func TestSynth(t *testing.T) {
+	dir := t.TempDir()
+	made := decode[map[string]any](t, must(t, "synth", "--out", dir, "--episodes-per-profile", "2", "--seed", "3", "--json"))
+	if made["episodes"] != float64(12) {
+		t.Errorf("%v", made)
+	}
+	out := filepath.Join(dir, "fit.parquet")
+	must(t, "fit", "--store", made["store"].(string), "--fit-out", out)
+	if rows, _ := table(t, out); len(rows) != 6 || rows[0].Used != 2 {
+		t.Errorf("%+v", rows)
+	}
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Tell the episode log that an episode was accepted, or that this is taken back.
+
+    pip install nats-py
+    python receiver.py accept  HOST EPISODE PROFILE
+    python receiver.py retract HOST EPISODE PROFILE
+
+A receiver calls publish() last: after the archive lies in the store under its
+name and the row in validation.parquet is written. docs/MESSAGES.md is the
+contract. NATS_URL says where NATS is (default nats://127.0.0.1:4222).
+"""
+
+import asyncio
+import datetime
+import json
+import os
+import re
+import sys
+import time
+
+import nats
+from nats.errors import NoRespondersError, TimeoutError
+from nats.js.errors import APIError, NoStreamResponseError
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+PROFILE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+PATIENCE = 20.0  # seconds; the election of a stream's leader takes 4 to 9
+
+
+async def publish(js, what, host, episode, profile):
+    """Store one notice in the log and return its sequence there.
+
+    The message id is made once, so a try that was stored though its answer was
+    lost is not stored again; call publish anew to say it again on purpose.
+    """
+    if not (ID.fullmatch(host) and ID.fullmatch(episode) and PROFILE.fullmatch(profile)):
+        raise ValueError(f"not well-formed: {host!r} {episode!r} {profile!r}")
+    now = time.time_ns()
+    text = datetime.datetime.fromtimestamp(now / 1e9, datetime.timezone.utc).isoformat()
+    notice = {"host_id": host, "episode_id": episode, "profile": profile, f"{what}_at": text}
+    headers = {"Nats-Msg-Id": f"{what[0]}/{host}/{episode}/{now}"}
+    deadline = time.monotonic() + PATIENCE
+    pause = 0.1
+    while True:
+        try:
+            ack = await js.publish(f"episode.{what}", json.dumps(notice).encode(), timeout=5, headers=headers)
+            return ack.seq
+        except (TimeoutError, NoRespondersError, NoStreamResponseError, APIError) as err:
+            refused = isinstance(err, APIError) and (err.code or 500) < 500
+            if refused or time.monotonic() + pause > deadline:
+                raise  # after a time-out it may be stored all the same
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 1.0)
+
+
+async def trouble(err):
+    print("NATS:", err, file=sys.stderr)
+
+
+async def main(verb, host, episode, profile):
+    what = {"accept": "accepted", "retract": "retracted"}[verb]
+    url = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
+    nc = await nats.connect(url, error_cb=trouble, max_reconnect_attempts=-1)
+    try:
+        print("stored as message", await publish(nc.jetstream(), what, host, episode, profile))
+    finally:
+        await nc.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 5 or sys.argv[1] not in ("accept", "retract"):
+        sys.exit(__doc__)
+    asyncio.run(main(*sys.argv[1:]))

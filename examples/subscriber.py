@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Print each profile's envelope: the last event of each at once, then live.
+
+    pip install nats-py
+    python subscriber.py
+
+docs/MESSAGES.md is the contract. NATS_URL says where NATS is (default
+nats://127.0.0.1:4222).
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+import nats
+
+SUBJECTS = "dashboard.attack_profile.*"
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def show(event):
+    curve = "".join(BARS[round(x * (len(BARS) - 1))] for x in event["curve"][::2])
+    state = "complete" if event.get("complete") else "partial"
+    print(f"{event['name']:16} {event['n_used']:3}/{event.get('target', '?')} {state:8} {curve} {event.get('unit', '')}", flush=True)
+
+
+async def trouble(err):
+    print("NATS:", err, file=sys.stderr)
+
+
+async def main():
+    url = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
+    nc = await nats.connect(url, error_cb=trouble, max_reconnect_attempts=-1)
+    live = await nc.subscribe(SUBJECTS)  # first, so that nothing falls between
+    # The stream DASHBOARD keeps the last event of each subject.
+    js = nc.jetstream()
+    info = await js.stream_info("DASHBOARD", subjects_filter=SUBJECTS)
+    for subject in info.state.subjects or {}:
+        show(json.loads((await js.get_last_msg("DASHBOARD", subject)).data))
+    async for msg in live.messages:
+        show(json.loads(msg.data))
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        pass

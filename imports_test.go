@@ -1,0 +1,86 @@
+// Package profiles holds the rules of the house: which package may import which.
+package profiles
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/cis490/profiles/"
+
+// layers are the packages from the bottom up. A package imports only packages
+// of layers below its own; those of one layer don't know each other.
+var layers = [][]string{
+	{"episode", "fit"},
+	{"align", "dataset", "bus/embedded"},
+	{"bus", "plot", "synth", "roster"},
+	{"batch", "service"},
+	{"worker", "streamer", "dashboard", "emit", "status"},
+	{"standalone"},
+	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles"},
+}
+
+// testOnly are packages that only tests import.
+var testOnly = []string{"episode/episodetest", "bus/bustest"}
+
+func list(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v", strings.Join(args, " "), err)
+	}
+	return strings.Fields(string(out))
+}
+
+func layerOf(pkg string) int {
+	return slices.IndexFunc(layers, func(l []string) bool { return slices.Contains(l, pkg) })
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, line := range list(t, "-f", `{{.ImportPath}}{{range .Imports}},{{.}}{{end}}`, "./...") {
+		parts := strings.Split(line, ",")
+		pkg, ours := strings.CutPrefix(parts[0], module)
+		if !ours || slices.Contains(testOnly, pkg) {
+			continue
+		}
+		own := layerOf(pkg)
+		if own < 0 {
+			t.Errorf("package %s stands in no layer: say where it belongs", pkg)
+			continue
+		}
+		for _, imported := range parts[1:] {
+			name, ours := strings.CutPrefix(imported, module)
+			switch {
+			case imported == "testing", ours && slices.Contains(testOnly, name):
+				t.Errorf("%s imports %s, which is for tests only", pkg, name)
+			case strings.HasPrefix(imported, "github.com/nats-io/nats-server/") && pkg != "bus/embedded":
+				t.Errorf("%s imports %s: only bus/embedded may", pkg, imported)
+			case ours && layerOf(name) >= own:
+				t.Errorf("%s imports %s, which does not lie below it", pkg, name)
+			}
+		}
+	}
+}
+
+// TestWhatPackagesDoNotKnow holds the rules that layers alone don't tell.
+func TestWhatPackagesDoNotKnow(t *testing.T) {
+	for pkg, forbidden := range map[string][]string{
+		"fit":                  {"os", "time", "log/slog", "context", "sync", module + "episode"},
+		"bus":                  {module + "episode", module + "align", module + "dataset"},
+		"dataset":              {module + "episode", module + "bus"},
+		"cmd/profile-worker":   {"testing", "github.com/nats-io/nats-server/v2/server"},
+		"cmd/profile-streamer": {"testing", "github.com/nats-io/nats-server/v2/server"},
+	} {
+		known := list(t, "-f", `{{join .Imports "\n"}}`, "./"+pkg)
+		if strings.HasPrefix(pkg, "cmd/") {
+			known = list(t, "-deps", "./"+pkg)
+		}
+		for _, f := range forbidden {
+			if slices.Contains(known, f) {
+				t.Errorf("%s knows %s", pkg, f)
+			}
+		}
+	}
+}
