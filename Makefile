@@ -54,8 +54,6 @@ fma-test: ## the numbers, compiled so that Go may fuse multiply and add
 	else echo "this processor can't run GOAMD64=v3: not tested"; fi
 
 oracle-test: ## goldens and parquet against numpy, pyarrow and DuckDB (PYTHON=...)
-	$(PYTHON) fit/testdata/oracle/oracle.py selftest
-	$(PYTHON) fit/testdata/oracle/oracle.py check
 	PROFILES_PYTHON=$(PYTHON) go test -count 1 -run Python ./...
 
 e2e: build ## the binaries themselves, from accepted episodes to the saved fit

@@ -61,11 +61,8 @@ func Connect(cfg Config, log *slog.Logger, more ...nats.Option) (*Bus, error) {
 // of its own.
 const requestTimeout = 5 * time.Second
 
-// Close sends what is buffered and ends the connection.
-func (b *Bus) Close() {
-	_ = b.nc.FlushTimeout(requestTimeout)
-	b.nc.Close()
-}
+// Close writes what is buffered and ends the connection.
+func (b *Bus) Close() { b.nc.Close() }
 
 // Connected tells whether the connection stands at this moment.
 func (b *Bus) Connected() bool { return b.nc.IsConnected() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,12 +43,37 @@ func TestCluster(t *testing.T) {
 		if err := curves.Put(ctx, "a", rank, entry, 0, time.Time{}); !errors.Is(err, bus.ErrConflict) {
 			t.Errorf("a put against an old revision: %v", err)
 		}
-		_, err := cluster.JetStream().Publish(ctx, curveSubject("a", rank), nil, jetstream.WithExpectLastSequencePerSubject(0))
-		var api *jetstream.APIError
-		if !errors.As(err, &api) || api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequenceConstant && api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
-			t.Errorf("a conflict is told as %v", err)
+		// Writers at the same moment are told with a code of their own (10164), the
+		// late ones with the usual (10071).
+		js := cluster.JetStream()
+		codes := make(chan jetstream.ErrorCode, 200)
+		var writers sync.WaitGroup
+		for i := range cap(codes) {
+			writers.Go(func() {
+				_, rank := curveEntry(1, byte(100+i/20))
+				_, err := js.Publish(ctx, curveSubject("b", rank), []byte("x"), jetstream.WithExpectLastSequencePerSubject(0))
+				var api *jetstream.APIError
+				if errors.As(err, &api) {
+					codes <- api.ErrorCode
+				}
+			})
+			writers.Go(func() {
+				entry, rank := curveEntry(1, byte(100+i/20))
+				if err := curves.Put(ctx, "b", rank, entry, 0, time.Time{}); err != nil && !errors.Is(err, bus.ErrConflict) {
+					t.Errorf("one of many puts: %v", err)
+				}
+			})
 		}
-		t.Logf("a conflict with three replicas: %v", err)
+		writers.Wait()
+		close(codes)
+		seen := map[jetstream.ErrorCode]int{}
+		for code := range codes {
+			seen[code]++
+		}
+		t.Logf("conflicts by code: %v", seen)
+		if seen[jetstream.JSErrCodeStreamWrongLastSequenceConstant] == 0 {
+			t.Error("no conflict had the code of replicated streams")
+		}
 	})
 
 	t.Run("leader stops", func(t *testing.T) {

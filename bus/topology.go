@@ -190,7 +190,7 @@ func (b *Bus) ensure(ctx context.Context, what string, try func(context.Context)
 			return nil
 		case ctx.Err() != nil:
 			return fmt.Errorf("ensure %s: %w", what, context.Cause(ctx))
-		case refused(err) && !absent(err) && !inUse(err):
+		case refused(err) && !absent(err) && !inUse(err) && !noPeers(err):
 			return fmt.Errorf("ensure %s: %w", what, err)
 		}
 		if !said && wait > 500*time.Millisecond {
@@ -278,4 +278,12 @@ func absent(err error) bool {
 // inUse tells whether err says that somebody else has just created it.
 func inUse(err error) bool {
 	return errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) || errors.Is(err, jetstream.ErrConsumerExists)
+}
+
+// noPeers tells whether err says that too few servers of the cluster are there:
+// the others may still be starting.
+func noPeers(err error) bool {
+	const code = 10005 // the client has no name for it
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == code
 }

@@ -63,7 +63,7 @@ var ErrServer = errors.New("start the embedded NATS server")
 // when work is called; the services may still be starting. Its error is that of
 // work, or of what failed before or meanwhile.
 func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, *System) error) error {
-	defer deps.Health.Close()
+	defer func() { _ = deps.Health.Close() }() // again, where it was served
 	server, err := embedded.Start(embedded.Config{Addr: cfg.NATS, Dir: cfg.Dir})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrServer, err)

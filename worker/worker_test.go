@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/synth"
 	"github.com/cis490/profiles/worker"
 )
 
@@ -53,15 +55,15 @@ func recordedStore(t *testing.T) episode.Store {
 
 // A running worker.
 type running struct {
-	*worker.Worker
 	registry *prometheus.Registry
-	stop     func() // ends it and waits
+	stop     func() // ends it in order and waits
+	kill     func() // cuts it off: nothing that it still does gets out
 }
 
 func (f *fleet) start() *running {
 	f.t.Helper()
 	cfg := worker.Config{
-		Concurrency: 2, AckWait: 2 * time.Second, ReduceWait: 2 * time.Second,
+		Concurrency: 2, AckWait: time.Second, ReduceWait: time.Second,
 		Patience: 200 * time.Millisecond, CheckEvery: time.Second, DrainTime: 5 * time.Second,
 	}
 	r := &running{registry: prometheus.NewRegistry()}
@@ -70,7 +72,6 @@ func (f *fleet) start() *running {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	r.Worker = w
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -78,8 +79,31 @@ func (f *fleet) start() *running {
 		_ = w.Run(ctx)
 	}()
 	r.stop = func() { cancel(); <-ended }
+	r.kill = func() { nc.Close(); r.stop() }
 	f.t.Cleanup(r.stop)
 	return r
+}
+
+// count adds up a counter of one worker; labels as "name=value".
+func (r *running) count(t *testing.T, name string, labels ...string) int {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			var have []string
+			for _, l := range m.GetLabel() {
+				have = append(have, l.GetName()+"="+l.GetValue())
+			}
+			if f.GetName() == name && (len(labels) == 0 || slices.Equal(have, labels)) {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return int(sum)
 }
 
 // rows are the recorded validation rows that are accepted.
@@ -251,8 +275,92 @@ func TestRetractions(t *testing.T) {
 	f.equal(left)
 }
 
-// TestKilledWorkers drops workers' connections in the middle of their work.
-func TestKilledWorkers(t *testing.T) {
+// TestWorkersDieAtRandom kills workers in the middle of their work, again and
+// again, and others take over.
+func TestWorkersDieAtRandom(t *testing.T) {
+	spec := fit.DefaultSpec()
+	spec.Target = 4
+	f := newFleet(t, spec, recordedStore(t))
+	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
+	fleet := []*running{f.start(), f.start(), f.start()}
+	accepted := rows(t)
+	for round := range 6 {
+		rng.Shuffle(len(accepted), func(i, j int) { accepted[i], accepted[j] = accepted[j], accepted[i] })
+		for _, n := range accepted {
+			f.send(n)
+			if rng.IntN(20) == 0 {
+				i := rng.IntN(len(fleet))
+				fleet[i].kill()
+				fleet[i] = f.start()
+			}
+		}
+		t.Logf("round %d", round)
+	}
+	f.equal(accepted)
+}
+
+// TestLookBeforeYouLeap: envelopes come incrementally up to N and are complete
+// from then on, and then only episodes below the threshold cost an archive.
+func TestLookBeforeYouLeap(t *testing.T) {
+	const episodes, target = 300, 8
+	spec := fit.DefaultSpec()
+	spec.Target = target
+	profile := spec.Profiles[0].Name
+	g := synth.New(3)
+	store, err := synth.NewStore(g, episodes, string(profile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t, spec, store)
+	w := f.start()
+
+	naive := fit.NewSample(target) // what a reader that opens one after the other keeps
+	opened := 0
+	for i := range episodes {
+		host, id := g.Ref(string(profile), i)
+		n := bus.Notice{Host: host, Episode: id, Profile: string(profile)}
+		rank := spec.Rank(host, id)
+		if naive.Needed(rank) {
+			opened++
+			naive.Put(rank, fit.Entry{Seq: 1, Host: host, Episode: id, State: fit.StateCurve, Curve: fit.Curve{1}})
+		}
+		f.send(n)
+		until(t, func() bool { return w.count(t, "profiles_episodes_total") == i+1 })
+		if i > 2*target && i%50 != 0 {
+			continue
+		}
+		gen := f.settled()
+		env, ok, err := f.bus.ReadEnvelope(bustest.Context(t), gen.ID, profile)
+		if err != nil || !ok {
+			t.Fatalf("after %d episodes: no envelope: %v", i+1, err)
+		}
+		if used := min(i+1, target); env.Used != used || env.Complete != (used == target) {
+			t.Fatalf("after %d episodes: used %d, complete %v", i+1, env.Used, env.Complete)
+		}
+	}
+	if got := w.count(t, "profiles_archives_opened_total"); got != opened {
+		t.Errorf("%d archives were opened, want %d", got, opened)
+	}
+	skipped := w.count(t, "profiles_episodes_total", "outcome=skipped")
+	if skipped != episodes-opened || skipped < episodes/2 {
+		t.Errorf("%d of %d were skipped, %d opened", skipped, episodes, opened)
+	}
+}
+
+func until(t *testing.T, ok func() bool) {
+	t.Helper()
+	ctx := bustest.Context(t)
+	for !ok() {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			t.Fatal("waited in vain")
+		}
+	}
+}
+
+// TestStoppedWorker: a worker that stops in the middle hands back what it has.
+func TestStoppedWorker(t *testing.T) {
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
 	accepted := rows(t)
 	doomed := &failingStore{Store: f.store, dead: make(chan struct{})}

@@ -70,7 +70,7 @@ func runCurve(t *terminal, path string, o curveOptions) error {
 	if err != nil {
 		return err
 	}
-	archive, name := io.Reader(t.in), "standard input"
+	archive, name := t.in, "standard input"
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {

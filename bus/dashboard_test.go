@@ -1,0 +1,216 @@
+package bus_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
+)
+
+const long = time.Hour
+
+// ordered is an event of a place in the order.
+func ordered(life bus.Life, revision, epoch, envelope uint64, digest string) bus.AttackProfile {
+	return bus.AttackProfile{Type: bus.TypeAttackProfile, Name: "a", Generation: gen, Digest: fit.Digest(digest),
+		Order: bus.Order{Revision: [2]uint64{revision, envelope}, Epoch: epoch, Life: life}}
+}
+
+var profileA = bus.EventSubject(bus.TypeAttackProfile, "a")
+
+func TestShow(t *testing.T) {
+	const other = bus.Life("2001-02-03T04:05:06Z")
+	python := map[string]any{"type": "attack_profile", "name": "a", "curve": []float64{1}}
+	for name, c := range map[string]struct {
+		first, second func(bus.Life) any
+		repeat        time.Duration
+		published     bool
+		err           error
+	}{
+		"a higher envelope":                {at(1, 0, 5, "x"), at(1, 0, 6, "y"), long, true, nil},
+		"a lower envelope":                 {at(1, 0, 5, "x"), at(1, 0, 4, "y"), 0, false, nil},
+		"a higher spec":                    {at(1, 0, 5, "x"), at(2, 0, 1, "y"), long, true, nil},
+		"a lower spec":                     {at(2, 0, 1, "x"), at(1, 9, 9, "y"), 0, false, nil},
+		"a higher epoch":                   {at(1, 0, 9, "x"), at(1, 1, 1, "y"), long, true, nil},
+		"a lower epoch":                    {at(1, 1, 1, "x"), at(1, 0, 9, "y"), 0, false, nil},
+		"the same, young":                  {at(1, 0, 5, "x"), at(1, 0, 5, "x"), long, false, nil},
+		"the same, old":                    {at(1, 0, 5, "x"), at(1, 0, 5, "x"), 0, true, nil},
+		"the same digest, young":           {at(1, 0, 5, "x"), at(1, 0, 6, "x"), long, false, nil},
+		"the same digest, old":             {at(1, 0, 5, "x"), at(1, 0, 6, "x"), 0, true, nil},
+		"ordered over unordered":           {is(python), at(0, 0, 1, "x"), long, true, nil},
+		"unordered over ordered":           {at(0, 0, 1, "x"), is(python), 0, false, nil},
+		"unordered over unordered":         {is(python), is(map[string]any{"type": "t"}), long, true, nil},
+		"the same unordered, young":        {is(python), is(python), long, false, nil},
+		"the same unordered, old":          {is(python), is(python), 0, true, nil},
+		"over numbers without a life":      {is(map[string]any{"revision": []int{99, 99}, "epoch": 9}), at(1, 0, 1, "x"), long, true, nil},
+		"over an order that is none":       {is(map[string]any{"revision": "newest", "life": 7}), at(1, 0, 1, "x"), long, true, nil},
+		"numbers without a life over such": {is(map[string]any{"revision": []int{9, 9}}), is(map[string]any{"revision": []int{1, 1}}), long, true, nil},
+		"over another life":                {is(ordered(other, 9, 9, 9, "x")), at(1, 0, 1, "x"), long, true, nil},
+		"of another life":                  {at(1, 0, 1, "x"), is(ordered(other, 9, 9, 9, "x")), 0, false, bus.ErrNewLife},
+		"other over another life":          {is(ordered("x", 1, 1, 1, "x")), is(ordered(other, 9, 9, 9, "x")), 0, false, bus.ErrNewLife},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := bustest.Start(t)
+			b, ctx := srv.Topology(), bustest.Context(t)
+			life := lifeOf(t, srv, "KV_"+bus.EnvelopesBucket)
+			first, second := c.first(life), c.second(life)
+			d := b.Dashboard()
+			if published, err := d.Show(ctx, profileA, first, long); err != nil || !published {
+				t.Fatalf("the first: %t, %v", published, err)
+			}
+			published, err := d.Show(ctx, profileA, second, c.repeat)
+			if published != c.published || !errors.Is(err, c.err) {
+				t.Errorf("published %t, %v", published, err)
+			}
+			want := first
+			if c.published {
+				want = second
+			}
+			text, _ := json.Marshal(want)
+			if have, ok, err := d.Last(ctx, profileA); err != nil || !ok || string(have) != string(text) {
+				t.Errorf("the last is %s, want %s, %v", have, text, err)
+			}
+		})
+	}
+}
+
+// at and is make an event once the life of the bucket is known.
+func at(revision, epoch, envelope uint64, digest string) func(bus.Life) any {
+	return func(life bus.Life) any { return ordered(life, revision, epoch, envelope, digest) }
+}
+
+func is(event any) func(bus.Life) any { return func(bus.Life) any { return event } }
+
+// TestShowOverOthers: what a plain client published, even no JSON, is replaced.
+func TestShowOverOthers(t *testing.T) {
+	srv := bustest.Start(t)
+	b, ctx := srv.Topology(), bustest.Context(t)
+	life := lifeOf(t, srv, "KV_"+bus.EnvelopesBucket)
+	for i, data := range []string{"", "null", "no JSON", "[1]", `{"life":"`} {
+		if _, err := srv.JetStream().Publish(ctx, profileA, []byte(data)); err != nil {
+			t.Fatal(err)
+		}
+		if published, err := b.Dashboard().Show(ctx, profileA, ordered(life, 1, 0, uint64(i), "x"), long); err != nil || !published {
+			t.Errorf("over %q: %t, %v", data, published, err)
+		}
+	}
+}
+
+// TestShowByMany: five publishers of mixed orders end with the highest, and the
+// subject's messages never go back.
+func TestShowByMany(t *testing.T) {
+	srv := bustest.Start(t)
+	b, ctx := srv.Topology(), bustest.Context(t)
+	life := lifeOf(t, srv, "KV_"+bus.EnvelopesBucket)
+	events := record(t, srv)
+	const publishers, each = 5, 40
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	published := 0
+	for p := range publishers {
+		own := srv.Connect().Dashboard()
+		all.Go(func() {
+			for i := range each {
+				n := uint64(i * publishers)
+				switch {
+				case p == 1:
+					n = each*publishers - n // from the highest down
+				case p > 1:
+					n = (n * 37 * uint64(p)) % (each * publishers)
+				}
+				ok, err := own.Show(ctx, profileA, ordered(life, n/100, n/10%10, n%10, fmt.Sprint(n)), long)
+				if err != nil {
+					t.Error(err)
+				}
+				if ok {
+					mu.Lock()
+					published++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	all.Wait()
+	last, err := b.Dashboard().LastAttackProfile(ctx, "a")
+	if err != nil || last.Revision[0] != 2 {
+		t.Errorf("the last is %+v, %v", last.Order, err)
+	}
+	seen := events(published)
+	for i := 1; i < len(seen); i++ {
+		before, now := decode[bus.AttackProfile](t, seen[i-1].Data), decode[bus.AttackProfile](t, seen[i].Data)
+		if now.Compare(before.Order) < 0 {
+			t.Errorf("event %d: %+v after %+v", i, now.Order, before.Order)
+		}
+	}
+	if got := decode[bus.AttackProfile](t, seen[len(seen)-1].Data); got.Order != last.Order {
+		t.Errorf("the last that was sent is %+v, the last that is kept %+v", got.Order, last.Order)
+	}
+}
+
+// record subscribes plainly to all events; the returned function waits for n of
+// them and fails where more have come by then.
+func record(t *testing.T, srv *bustest.Server) func(n int) []*nats.Msg {
+	t.Helper()
+	nc := srv.JetStream().Conn()
+	sub, err := nc.SubscribeSync("dashboard.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return func(n int) []*nats.Msg {
+		t.Helper()
+		var got []*nats.Msg
+		for len(got) < n {
+			msg, err := sub.NextMsgWithContext(bustest.Context(t))
+			if err != nil {
+				t.Fatalf("%d of %d events: %v", len(got), n, err)
+			}
+			got = append(got, msg)
+		}
+		if err := nc.Flush(); err != nil { // what was sent before is here now
+			t.Fatal(err)
+		}
+		if more, _, _ := sub.Pending(); more > 0 {
+			t.Errorf("%d events more than the %d expected", more, n)
+		}
+		return got
+	}
+}
+
+// TestShowLongNames: a subject is part of one protocol line of 4 KiB, so a name
+// has its limit; it must be an error in good time, not a broken connection.
+func TestEventSubject(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	seen := map[string]string{}
+	names := []string{"", "_", "a", "A", "a.b", "a b", "a%20b", "%", "%%", "*", ">", "a.*", "ä", "日本", "a/b", "\x00", "\n", "..", "a-b_c", "%C3%A4", strings.Repeat("x", 200)}
+	for _, name := range names {
+		subject := bus.EventSubject("model_metric", name)
+		if before, has := seen[subject]; has && !(name == "_" && before == "") {
+			t.Errorf("%q and %q are both %s", name, before, subject)
+		}
+		seen[subject] = name
+		if strings.Count(subject, ".") != 2 || strings.ContainsAny(subject, " *>\x00\n\t") {
+			t.Errorf("%q becomes %q", name, subject)
+		}
+		if bus.EventType(subject) != "model_metric" {
+			t.Errorf("the type of %q is %q", subject, bus.EventType(subject))
+		}
+		if _, err := b.Dashboard().Show(bustest.Context(t), subject, map[string]string{"name": name}, 0); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+		data, ok, err := b.Dashboard().Last(bustest.Context(t), subject)
+		if err != nil || !ok || decode[map[string]string](t, data)["name"] != name {
+			t.Errorf("%q: the last is %s, %t, %v", name, data, ok, err)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package bus_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
+)
+
+// curvesLife puts n keys into the curves bucket and returns its life.
+func curvesLife(t *testing.T, srv *bustest.Server, n int) bus.Life {
+	t.Helper()
+	kv := bucketOf(t, srv, bus.CurvesBucket)
+	for i := range n {
+		if _, err := kv.Put(t.Context(), fmt.Sprint("x.", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return lifeOf(t, srv, "KV_"+bus.CurvesBucket)
+}
+
+func lifeOf(t *testing.T, srv *bustest.Server, stream string) bus.Life {
+	t.Helper()
+	s, err := srv.JetStream().Stream(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bus.Life(s.CachedInfo().Created.UTC().Format(time.RFC3339Nano))
+}
+
+// flat is an envelope of smallSpec that is x everywhere.
+func flat(x float64) fit.Envelope {
+	v := []float64{x, x, x, x, x}
+	return fit.Envelope{Median: v, P25: v, P75: v, Min: x, Max: x, Used: 1, Attempted: 2, Target: 4, Digest: fit.Digest(fmt.Sprint("digest", x))}
+}
+
+func TestWriteEnvelope(t *testing.T) {
+	const other = bus.Life("2001-02-03T04:05:06Z")
+	for name, c := range map[string]struct {
+		stored any // bus.AsOf, or the bytes that somebody else wrote; nil: nothing
+		ours   bus.AsOf
+		wrote  bool
+		err    error
+	}{
+		"nothing there":               {nil, bus.AsOf{Seq: 5}, true, nil},
+		"nothing there, of any life":  {nil, bus.AsOf{Life: other, Seq: 5}, true, nil},
+		"earlier there":               {bus.AsOf{Seq: 5}, bus.AsOf{Seq: 6}, true, nil},
+		"the same there":              {bus.AsOf{Seq: 5}, bus.AsOf{Seq: 5}, true, nil},
+		"later there":                 {bus.AsOf{Seq: 6}, bus.AsOf{Seq: 5}, false, nil},
+		"the stream's last there":     {bus.AsOf{Seq: 10}, bus.AsOf{Seq: 5}, false, nil},
+		"beyond the stream's last":    {bus.AsOf{Seq: 11}, bus.AsOf{Seq: 5}, true, nil},
+		"another life, ours is it":    {bus.AsOf{Life: other, Seq: 99}, bus.AsOf{Seq: 5}, true, nil},
+		"another life, ours is not":   {bus.AsOf{Seq: 5}, bus.AsOf{Life: other, Seq: 99}, false, bus.ErrNewLife},
+		"two other lives":             {bus.AsOf{Life: "x", Seq: 5}, bus.AsOf{Life: other, Seq: 9}, false, bus.ErrNewLife},
+		"later there, ours is beyond": {bus.AsOf{Seq: 99}, bus.AsOf{Seq: 11}, false, bus.ErrNewLife},
+		"garbage there":               {[]byte("garbage"), bus.AsOf{Seq: 1}, true, nil},
+		"an empty object there":       {[]byte("{}"), bus.AsOf{Seq: 1}, true, nil},
+		"nothing at all there":        {[]byte{}, bus.AsOf{Seq: 1}, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := bustest.Start(t)
+			b := srv.Topology()
+			ctx := bustest.Context(t)
+			present := curvesLife(t, srv, 10)
+			fill := func(a bus.AsOf) bus.AsOf {
+				if a.Life == "" {
+					a.Life = present
+				}
+				return a
+			}
+			revision := uint64(0)
+			switch stored := c.stored.(type) {
+			case bus.AsOf:
+				if _, err := b.WriteEnvelope(ctx, gen, "a", flat(1), fill(stored), time.Now()); err != nil {
+					t.Fatal(err)
+				}
+				revision = 1
+			case []byte:
+				if _, err := bucketOf(t, srv, bus.EnvelopesBucket).Put(ctx, string(gen)+".a", stored); err != nil {
+					t.Fatal(err)
+				}
+				revision = 1
+			}
+			wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(2), fill(c.ours), time.Now())
+			if wrote != c.wrote || !errors.Is(err, c.err) {
+				t.Fatalf("wrote %t, %v", wrote, err)
+			}
+			have, ok, err := b.ReadEnvelope(ctx, gen, "a")
+			if err != nil || !ok {
+				t.Fatalf("read: %t, %v", ok, err)
+			}
+			if c.wrote != (have.Median[0] == 2) || c.wrote != (have.Revision == revision+1) {
+				t.Errorf("the bucket has %+v", have)
+			}
+			if c.wrote && have.AsOf != fill(c.ours) {
+				t.Errorf("as of %+v", have.AsOf)
+			}
+		})
+	}
+}
+
+// TestWriteEnvelopeOverDeleted: a delete marker is nothing, but its revision counts.
+func TestWriteEnvelopeOverDeleted(t *testing.T) {
+	srv := bustest.Start(t)
+	b, ctx := srv.Topology(), bustest.Context(t)
+	life := curvesLife(t, srv, 3)
+	if err := bucketOf(t, srv, bus.EnvelopesBucket).Delete(ctx, string(gen)+".a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := b.ReadEnvelope(ctx, gen, "a"); ok || err != nil {
+		t.Errorf("a deleted envelope: %t, %v", ok, err)
+	}
+	if wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(1), bus.AsOf{Life: life, Seq: 1}, time.Now()); !wrote || err != nil {
+		t.Errorf("wrote %t, %v", wrote, err)
+	}
+}
+
+// TestWriteEnvelopeByMany: whoever writes when, the one that has seen most stays.
+func TestWriteEnvelopeByMany(t *testing.T) {
+	srv := bustest.Start(t)
+	b, ctx := srv.Topology(), bustest.Context(t)
+	const last = 40
+	life := curvesLife(t, srv, last)
+	var writers sync.WaitGroup
+	for w := range 4 {
+		own := srv.Connect()
+		writers.Go(func() {
+			for i := range last / 4 {
+				seq := uint64(i*4 + w + 1)
+				if w%2 == 1 { // from the last to the first
+					seq = uint64(last - i*4 - w + 1)
+				}
+				if _, err := own.WriteEnvelope(ctx, gen, "a", flat(float64(seq)), bus.AsOf{Life: life, Seq: seq}, time.Now()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	have, _, err := b.ReadEnvelope(ctx, gen, "a")
+	if err != nil || have.AsOf.Seq != last || have.Median[0] != last {
+		t.Errorf("the last of %d is as of %d, %v", last, have.AsOf.Seq, err)
+	}
+	// What was stored on the way never went back.
+	history, err := bucketOf(t, srv, bus.EnvelopesBucket).History(ctx, string(gen)+".a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := uint64(0)
+	for _, e := range history {
+		env := decode[bus.Envelope](t, e.Value())
+		if env.AsOf.Seq < before {
+			t.Errorf("as of %d was stored over as of %d", env.AsOf.Seq, before)
+		}
+		before = env.AsOf.Seq
+	}
+}
+
+func TestEnvelopesView(t *testing.T) {
+	srv := bustest.Start(t)
+	b, ctx := srv.Topology(), bustest.Context(t)
+	life := curvesLife(t, srv, 9)
+	view, err := b.OpenEnvelopes(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	follow(t, view.Run)
+	moved := view.Moved()
+	if _, err := b.WriteEnvelope(ctx, gen, "a", flat(3), bus.AsOf{Life: life, Seq: 3}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := wait(ctx, moved); err != nil {
+		t.Fatal(err)
+	}
+	env, ok := view.Get(gen, "a")
+	if !ok || env.Median[0] != 3 || env.Revision != 1 || env.Profile != "a" || env.Generation != gen || env.Life != lifeOf(t, srv, "KV_"+bus.EnvelopesBucket) {
+		t.Errorf("%t, %+v", ok, env)
+	}
+	kv := bucketOf(t, srv, bus.EnvelopesBucket)
+	for _, key := range []string{string(gen) + ".b", "nodot"} {
+		if _, err := kv.Put(ctx, key, []byte("garbage")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := kv.Put(ctx, string(gen)+".a", []byte("garbage")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "garbage to count as nothing", func() bool { return len(view.All()) == 0 })
+	if err := view.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,164 @@
+package bus_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
+)
+
+func decode[T any](t *testing.T, data []byte) (x T) {
+	t.Helper()
+	if err := json.Unmarshal(data, &x); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// generation is one of smallSpec with a revision.
+func generation(id, base fit.Generation, epoch uint64, revision int64) bus.Generation {
+	spec := smallSpec()
+	spec.Revision = revision
+	return bus.Generation{Spec: *spec, Limits: json.RawMessage("{}"), ID: id, Base: base, Epoch: epoch}
+}
+
+func register(t *testing.T, b *bus.Bus, generations ...bus.Generation) {
+	t.Helper()
+	for _, g := range generations {
+		if err := b.Register(bustest.Context(t), g); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func specsNow(t *testing.T, b *bus.Bus) *bus.Specs {
+	t.Helper()
+	s, err := b.SpecsNow(bustest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestRegister(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	one := generation(gen, gen, 0, 5)
+	register(t, b, one, one)
+	if g, _ := specsNow(t, b).Get(gen); g.Registered != 1 || g.Spec.Revision != 5 || g.ID != gen {
+		t.Errorf("registered twice: %+v", g)
+	}
+	lower := generation(gen, gen, 0, 4)
+	register(t, b, lower)
+	if g, _ := specsNow(t, b).Get(gen); g.Registered != 1 || g.Spec.Revision != 5 {
+		t.Errorf("a lower revision replaced a higher one: %+v", g)
+	}
+	higher := generation(gen, gen, 0, 6)
+	higher.Spec.Profiles[0].Shape = "in other words"
+	register(t, b, higher)
+	if g, _ := specsNow(t, b).Get(gen); g.Registered != 2 || g.Spec.Revision != 6 || g.Spec.Profiles[0].Shape != "in other words" {
+		t.Errorf("a higher revision did not replace: %+v", g)
+	}
+	// What somebody else wrote, or deleted, does not keep a spec from its place.
+	kv := bucketOf(t, srv, bus.SpecsBucket)
+	for _, value := range []string{"garbage", "{}", "null", `{"spec": {"revision": 99, "of_a_later_version": 1}}`} {
+		if _, err := kv.Put(t.Context(), string(gen), []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := specsNow(t, b).Get(gen); ok {
+			t.Errorf("%q is a generation", value)
+		}
+		register(t, b, one)
+		if g, ok := specsNow(t, b).Get(gen); !ok || g.Spec.Revision != 5 {
+			t.Errorf("over %q: %+v", value, g)
+		}
+	}
+	if err := kv.Delete(t.Context(), string(gen)); err != nil {
+		t.Fatal(err)
+	}
+	register(t, b, one)
+	if g, ok := specsNow(t, b).Get(gen); !ok || g.Spec.Revision != 5 {
+		t.Errorf("over a delete marker: %+v", g)
+	}
+}
+
+// TestSpecsOfOthers: no key that somebody else wrote is ever the wanted one.
+func TestSpecsOfOthers(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	register(t, b, generation(gen, gen, 0, 0))
+	valid, err := json.Marshal(generation("", "", 0, 9))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv := bucketOf(t, srv, bus.SpecsBucket)
+	for key, value := range map[string]string{"klmnopqrst": "{}", "uvwxyz0123": "garbage", "no-generation": string(valid)} {
+		if _, err := kv.Put(t.Context(), key, []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := specsNow(t, b)
+	if g, ok := s.Wanted(); !ok || g.ID != gen || len(s.All()) != 1 {
+		t.Errorf("wanted is %+v of %d", g, len(s.All()))
+	}
+}
+
+// TestWanted: the highest revision; of two with one revision the one whose epoch
+// 0 came later; then the latest epoch.
+func TestWanted(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	if _, ok := specsNow(t, b).Wanted(); ok {
+		t.Error("wanted though nothing is known")
+	}
+	steps := []struct {
+		register bus.Generation
+		wanted   fit.Generation
+	}{
+		{generation("aaaaaaaaaa", "aaaaaaaaaa", 0, 2), "aaaaaaaaaa"},
+		{generation("bbbbbbbbbb", "bbbbbbbbbb", 0, 1), "aaaaaaaaaa"},
+		{generation("bbbbbbbbb1", "bbbbbbbbbb", 1, 1), "aaaaaaaaaa"},
+		{generation("aaaaaaaaa1", "aaaaaaaaaa", 1, 2), "aaaaaaaaa1"},
+		{generation("cccccccccc", "cccccccccc", 0, 2), "cccccccccc"},
+		{generation("aaaaaaaaa2", "aaaaaaaaaa", 2, 2), "cccccccccc"}, // its base is older
+		{generation("ccccccccc1", "cccccccccc", 1, 2), "ccccccccc1"},
+		{generation("dddddddddd", "dddddddddd", 0, 3), "dddddddddd"},
+		{generation("eeeeeeeee7", "eeeeeeeeee", 7, 3), "eeeeeeeee7"}, // its base was never seen
+	}
+	for _, step := range steps {
+		register(t, b, step.register)
+		s := specsNow(t, b)
+		if g, ok := s.Wanted(); !ok || g.ID != step.wanted {
+			t.Errorf("after %s: wanted is %s, want %s", step.register.ID, g.ID, step.wanted)
+		}
+		if all := s.All(); all[len(all)-1].ID != step.wanted {
+			t.Errorf("after %s: the last of all is %s", step.register.ID, all[len(all)-1].ID)
+		}
+	}
+	s := specsNow(t, b)
+	if g, ok := s.Latest("aaaaaaaaaa"); !ok || g.ID != "aaaaaaaaa2" || g.Epoch != 2 {
+		t.Errorf("the latest of a is %+v", g)
+	}
+	if _, ok := s.Latest("zzzzzzzzzz"); ok {
+		t.Error("a latest of nothing")
+	}
+}
+
+// TestSpecsMove: who follows the view is told of each change.
+func TestSpecsMove(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	s, err := b.OpenSpecs(bustest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	follow(t, s.Run)
+	moved := s.Moved()
+	register(t, b, generation(gen, gen, 0, 1))
+	if err := wait(bustest.Context(t), moved); err != nil {
+		t.Fatal(err)
+	}
+	if g, ok := s.Wanted(); !ok || g.ID != gen {
+		t.Errorf("wanted is %+v", g)
+	}
+}
