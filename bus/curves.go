@@ -31,6 +31,7 @@ type Curves struct {
 type samples struct {
 	byProfile map[fit.ProfileName]*fit.Sample
 	revisions map[curveID]uint64
+	last      uint64 // highest sequence of the log that an entry stems from
 }
 
 type curveID struct {
@@ -80,6 +81,7 @@ func (c *Curves) fold(s *samples, e jetstream.KeyValueEntry) {
 		return
 	}
 	sample.Put(id.rank, entry)
+	s.last = max(s.last, entry.Seq)
 }
 
 func (c *Curves) decode(data []byte) (fit.Entry, error) {
@@ -213,6 +215,13 @@ func (c *Curves) Digest(p fit.ProfileName) fit.Digest {
 	c.view.mu.Lock() // a sample keeps its answers, so asking writes
 	defer c.view.mu.Unlock()
 	return c.view.state.byProfile[p].Digest()
+}
+
+// LastSeq returns the highest sequence of the log that an entry stems from.
+func (c *Curves) LastSeq() uint64 {
+	c.view.mu.RLock()
+	defer c.view.mu.RUnlock()
+	return c.view.state.last
 }
 
 // Sizes returns how many episodes of a profile are used, attempted and kept.

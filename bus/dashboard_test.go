@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
@@ -155,16 +156,26 @@ func TestShowByMany(t *testing.T) {
 	}
 }
 
-// record subscribes plainly to all events; the returned function waits for n of
-// them and fails where more have come by then.
+// record follows what is stored as events; the returned function waits for n of
+// them and fails where more have come by then. A plain subscriber would not do:
+// it also gets what the stream refused (TestSubscribersSeeWhatIsRefused).
 func record(t *testing.T, srv *bustest.Server) func(n int) []*nats.Msg {
 	t.Helper()
-	nc := srv.JetStream().Conn()
-	sub, err := nc.SubscribeSync("dashboard.>")
+	js := srv.JetStream()
+	s, err := js.Stream(t.Context(), bus.DashboardStream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nc.Flush(); err != nil {
+	cfg := s.CachedInfo().Config
+	cfg.RePublish = &jetstream.RePublish{Source: "dashboard.>", Destination: "stored.>"}
+	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	sub, err := js.Conn().SubscribeSync("stored.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.Conn().Flush(); err != nil {
 		t.Fatal(err)
 	}
 	return func(n int) []*nats.Msg {
@@ -177,7 +188,7 @@ func record(t *testing.T, srv *bustest.Server) func(n int) []*nats.Msg {
 			}
 			got = append(got, msg)
 		}
-		if err := nc.Flush(); err != nil { // what was sent before is here now
+		if err := js.Conn().Flush(); err != nil { // what was sent before is here now
 			t.Fatal(err)
 		}
 		if more, _, _ := sub.Pending(); more > 0 {
@@ -187,8 +198,7 @@ func record(t *testing.T, srv *bustest.Server) func(n int) []*nats.Msg {
 	}
 }
 
-// TestShowLongNames: a subject is part of one protocol line of 4 KiB, so a name
-// has its limit; it must be an error in good time, not a broken connection.
+// TestEventSubject: a name is one token of its own, and up to 200 bytes pass.
 func TestEventSubject(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	seen := map[string]string{}

@@ -21,9 +21,28 @@ type Generation struct {
 	// Base is the generation of the same spec and limits at epoch 0.
 	Base  fit.Generation `json:"base"`
 	Epoch uint64         `json:"epoch"`
+	// Lives are those of the log that its entries stem from and of the bucket
+	// that holds them. In others its entries mean nothing.
+	Lives Lives `json:"lives"`
 
 	ID         fit.Generation `json:"-"` // its key
 	Registered uint64         `json:"-"` // its sequence in the bucket's stream
+}
+
+// Lives are what the entries of a generation hang on: their sequences are those
+// of one life of the log, and they are kept in one life of the curves bucket.
+type Lives struct {
+	Log    Life `json:"log"`
+	Curves Life `json:"curves"`
+}
+
+// Lives asks for the present lives, and for the last sequence of the log.
+func (b *Bus) Lives(ctx context.Context) (lives Lives, last uint64, err error) {
+	if lives.Log, last, err = b.life(ctx, EpisodesStream); err != nil {
+		return
+	}
+	lives.Curves, _, err = b.life(ctx, bucketStream(CurvesBucket))
+	return
 }
 
 // Register makes a generation known. One that is known stays as it is, unless

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cis490/profiles/bus"
@@ -60,7 +61,8 @@ func (s *session) reduce(ctx context.Context, p fit.ProfileName) error {
 		return err
 	}
 	if standing.Short {
-		return s.raiseEpoch(ctx, p)
+		s.deps.Log.Warn("more was retracted than the sample has in reserve", "profile", p)
+		return s.raiseEpoch(ctx)
 	}
 	if _, err := s.deps.Bus.WriteEnvelope(ctx, s.gen.ID, p, standing.Envelope, standing.AsOf, time.Now()); err != nil {
 		return err
@@ -82,12 +84,11 @@ func (s *session) measure(p fit.ProfileName) {
 
 // raiseEpoch registers the next epoch: new keys, new consumers, the log from its
 // start. Whoever raises first does; the session ends when it is seen.
-func (s *session) raiseEpoch(ctx context.Context, p fit.ProfileName) error {
+func (s *session) raiseEpoch(ctx context.Context) error {
 	next := s.gen
 	next.Epoch++
 	next.ID = s.fitter.Generation(next.Epoch)
-	s.deps.Log.Warn("more was retracted than the sample has in reserve: read the log again",
-		"profile", p, "epoch", next.Epoch, "generation", next.ID)
+	s.deps.Log.Warn("read the log again", "epoch", next.Epoch, "generation", next.ID)
 	return s.deps.Bus.Register(ctx, next)
 }
 
@@ -97,8 +98,21 @@ func (s *session) compare(ctx context.Context) error {
 	if err := s.deps.Bus.EnsureTopology(ctx); err != nil {
 		return err
 	}
+	if err := s.specs.Check(ctx); err != nil {
+		return err
+	}
 	if err := s.curves.Check(ctx); err != nil {
 		return err
+	}
+	switch lives, last, err := s.deps.Bus.Lives(ctx); {
+	case err != nil:
+		return err
+	case lives != s.gen.Lives:
+		return fmt.Errorf("the log was made again: %w", bus.ErrNewLife)
+	case last < s.curves.LastSeq():
+		// Restored from an older backup: what comes next would count as old news.
+		s.deps.Log.Warn("the log ends before what entries stem from", "log", last, "entries", s.curves.LastSeq())
+		return s.raiseEpoch(ctx)
 	}
 	for _, p := range s.deps.Spec.Profiles {
 		standing, err := s.curves.Standing(p.Name)

@@ -16,6 +16,7 @@ import (
 type session struct {
 	*Worker
 	gen         bus.Generation
+	specs       *bus.Specs
 	curves      *bus.Curves
 	retractedAt map[place]uint64        // where in the log an episode was last retracted, as of the session's start
 	end         context.CancelCauseFunc // ends the session, with the reason
@@ -45,7 +46,7 @@ func (w *Worker) session(ctx context.Context) error {
 		return err
 	}
 	following.Go(func() error { return specs.Run(views) })
-	gen, err := w.generation(specs)
+	gen, err := w.generation(ctx, specs)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (w *Worker) session(ctx context.Context) error {
 
 	loops, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &session{Worker: w, gen: gen, curves: curves, retractedAt: retractedAt, end: end}
+	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, end: end}
 	w.metrics.sessions.Inc()
 	w.sessions.SetReady()
 	w.deps.Log.Info("work on generation", "generation", gen.ID, "epoch", gen.Epoch, "revision", gen.Spec.Revision)
@@ -88,20 +89,29 @@ func (w *Worker) session(ctx context.Context) error {
 	run(s.alignLoop)
 	run(s.reduceLoop)
 	run(s.compareLoop)
-	run(func(ctx context.Context) error { return s.epochLoop(ctx, specs) })
+	run(s.epochLoop)
 	_ = g.Wait()
 	return context.Cause(loops)
 }
 
-// generation is the latest epoch of this worker's spec, or its first.
-func (w *Worker) generation(specs *bus.Specs) (bus.Generation, error) {
+// generation is the latest epoch of this worker's spec, or its first. Where the
+// log or the curves bucket is not the one that the latest is of, its entries
+// are void, and the next epoch begins.
+func (w *Worker) generation(ctx context.Context, specs *bus.Specs) (bus.Generation, error) {
 	limits, err := json.Marshal(w.cfg.Limits)
 	if err != nil {
 		return bus.Generation{}, fmt.Errorf("encode the limits: %w", err)
 	}
-	gen := bus.Generation{Spec: *w.deps.Spec, Limits: limits, Base: w.fitter.Generation(0)}
+	lives, _, err := w.deps.Bus.Lives(ctx)
+	if err != nil {
+		return bus.Generation{}, err
+	}
+	gen := bus.Generation{Spec: *w.deps.Spec, Limits: limits, Base: w.fitter.Generation(0), Lives: lives}
 	if latest, ok := specs.Latest(gen.Base); ok {
 		gen.Epoch = latest.Epoch
+		if latest.Lives != lives {
+			gen.Epoch++
+		}
 	}
 	gen.ID = w.fitter.Generation(gen.Epoch)
 	return gen, nil
@@ -132,10 +142,10 @@ func (s *session) reduceLoop(ctx context.Context) error {
 }
 
 // epochLoop ends the session when the spec has got a later epoch.
-func (s *session) epochLoop(ctx context.Context, specs *bus.Specs) error {
+func (s *session) epochLoop(ctx context.Context) error {
 	for {
-		moved := specs.Moved()
-		if latest, ok := specs.Latest(s.gen.Base); ok && latest.Epoch > s.gen.Epoch {
+		moved := s.specs.Moved()
+		if latest, ok := s.specs.Latest(s.gen.Base); ok && latest.Epoch > s.gen.Epoch {
 			return errNewEpoch
 		}
 		select {
@@ -146,8 +156,8 @@ func (s *session) epochLoop(ctx context.Context, specs *bus.Specs) error {
 	}
 }
 
-// compareLoop is the net under the reduce loop: after each reconnect and every
-// CheckEvery it makes sure that the streams are those that the view is of, and
+// compareLoop is the net under the reduce loop: at the start, after each
+// reconnect and every CheckEvery it makes sure that the streams are those that the view is of, and
 // that each envelope says what the view says.
 func (s *session) compareLoop(ctx context.Context) error {
 	reconnects, stop := s.deps.Bus.Reconnects()
@@ -155,17 +165,17 @@ func (s *session) compareLoop(ctx context.Context) error {
 	tick := time.NewTicker(s.cfg.CheckEvery)
 	defer tick.Stop()
 	for {
-		select {
-		case <-reconnects:
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
 		if err := s.compare(ctx); err != nil && ctx.Err() == nil {
 			if endsSession(err) {
 				return err
 			}
 			s.deps.Log.Warn("compare the envelopes with the view", "err", err)
+		}
+		select {
+		case <-reconnects:
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }

@@ -1,0 +1,240 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+)
+
+// consumePuts runs ConsumePuts; the returned function ends it and returns its error.
+func consumePuts(t *testing.T, b *bus.Bus, reduceWait, drain time.Duration, reduce func(context.Context, []bus.Put) error) func() error {
+	t.Helper()
+	if err := b.EnsureConsumers(bustest.Context(t), gen, time.Second, reduceWait); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.ConsumePuts(ctx, gen, drain, reduce) }()
+	stop := sync.OnceValue(func() error { cancel(); return <-ended })
+	t.Cleanup(func() { _ = stop() })
+	return stop
+}
+
+// putCurves puts the entries of ranks from to to-1 of profile a.
+func putCurves(t *testing.T, b *bus.Bus, from, to int) {
+	t.Helper()
+	c, err := b.CurvesNow(bustest.Context(t), generation(gen, gen, 0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := from; i < to; i++ {
+		entry, rank := curveEntry(uint64(i), 1)
+		rank[1], rank[2] = byte(i>>8), byte(i)
+		if err := c.Put(bustest.Context(t), "a", rank, entry, 0, time.Unix(int64(i), 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPutsTakeWhatIsThere: a reduce takes all that came during the one before,
+// at most 256, and the first does not wait for more.
+func TestPutsTakeWhatIsThere(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	batches, release := make(chan []bus.Put, 100), make(chan struct{})
+	consumePuts(t, b, time.Minute, time.Second, func(ctx context.Context, puts []bus.Put) error {
+		batches <- puts
+		return wait(ctx, release)
+	})
+	began := time.Now()
+	putCurves(t, b, 1, 2)
+	first := <-batches
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("one put waited %s", took)
+	}
+	if len(first) != 1 || first[0].Profile != "a" || first[0].Seq != 1 || first[0].Deliveries != 1 || !first[0].AcceptedAt.Equal(time.Unix(1, 0)) {
+		t.Errorf("the first batch is %+v", first)
+	}
+	const more = 600
+	putCurves(t, b, 2, 2+more)
+	close(release)
+	var sizes []int
+	last := uint64(1)
+	for sum := 0; sum < more; {
+		batch := <-batches
+		sizes = append(sizes, len(batch))
+		sum += len(batch)
+		for _, p := range batch {
+			if p.Seq != last+1 {
+				t.Errorf("put %d comes after %d", p.Seq, last)
+			}
+			last = p.Seq
+		}
+		if len(batch) > 256 {
+			t.Errorf("a batch of %d", len(batch))
+		}
+	}
+	if len(sizes) > 20 || sizes[0] < 100 {
+		t.Errorf("%d puts were taken in batches of %v", more, sizes)
+	}
+	until(t, "all acknowledged", caughtUp(t, b))
+}
+
+// TestPutsAgain: a reduce that fails or panics gets its puts again.
+func TestPutsAgain(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	var tries atomic.Int32
+	deliveries := make(chan uint64, 10)
+	consumePuts(t, b, time.Minute, time.Second, func(_ context.Context, puts []bus.Put) error {
+		for _, p := range puts {
+			deliveries <- p.Deliveries
+		}
+		switch tries.Add(1) {
+		case 1:
+			return errors.New("not today")
+		case 2:
+			panic("out of luck")
+		}
+		return nil
+	})
+	putCurves(t, b, 1, 2)
+	for want := uint64(1); want <= 3; want++ {
+		if got := <-deliveries; got != want {
+			t.Errorf("delivery %d counts as %d", want, got)
+		}
+	}
+	until(t, "acknowledged", caughtUp(t, b))
+}
+
+// TestPutsDrain: what is not begun goes to others at once; what is, may end.
+func TestPutsDrain(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	started, release := make(chan struct{}, 1), make(chan struct{})
+	first := consumePuts(t, b, time.Minute, 20*time.Second, func(ctx context.Context, _ []bus.Put) error {
+		started <- struct{}{}
+		return wait(ctx, release)
+	})
+	putCurves(t, b, 1, 2)
+	<-started
+	putCurves(t, b, 2, 12)
+	ended := make(chan error, 1)
+	go func() { ended <- first() }()
+	close(release)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	var others atomic.Int32
+	consumePuts(t, srv.Connect(), time.Minute, time.Second, func(_ context.Context, puts []bus.Put) error {
+		others.Add(int32(len(puts)))
+		return nil
+	})
+	until(t, "all acknowledged", caughtUp(t, b)) // AckWait is a minute: they were handed back
+	if others.Load() == 0 {
+		t.Error("nothing was handed back")
+	}
+}
+
+// TestPutsDrainEnds: a reduce that does not end in time is told so.
+func TestPutsDrainEnds(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	started := make(chan struct{})
+	stop := consumePuts(t, b, time.Minute, 20*time.Millisecond, func(ctx context.Context, _ []bus.Put) error {
+		close(started)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	putCurves(t, b, 1, 2)
+	<-started
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPutsOfOthers: a key that is nobody's request is acknowledged and no more;
+// one without a time, or with a bad one, is a request.
+func TestPutsOfOthers(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	got := make(chan bus.Put, 10)
+	consumePuts(t, b, time.Minute, time.Second, func(_ context.Context, puts []bus.Put) error {
+		for _, p := range puts {
+			got <- p
+		}
+		return nil
+	})
+	kv := bucketOf(t, srv, bus.CurvesBucket)
+	for _, key := range []string{"a", "a.b.c.d", "nobody.x"} {
+		if _, err := kv.Put(t.Context(), string(gen)+"."+key, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p := <-got; p.Profile != "nobody" || !p.AcceptedAt.IsZero() || p.Seq != 3 {
+		t.Errorf("%+v", p)
+	}
+	until(t, "all acknowledged", caughtUp(t, b))
+	if len(got) > 0 {
+		t.Errorf("also %+v", <-got)
+	}
+}
+
+// TestConsumerLostUnseen: a consumer that went while nobody was connected ends
+// the loops, so that a new session makes it again.
+func TestConsumerLostUnseen(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	if err := b.EnsureConsumers(bustest.Context(t), gen, time.Second, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	go func() {
+		ended <- b.ConsumePuts(t.Context(), gen, time.Second, func(context.Context, []bus.Put) error { return nil })
+	}()
+	go func() {
+		ended <- b.ConsumeEpisodes(t.Context(), gen, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Second, DrainTime: time.Second},
+			handler{handle: func(context.Context, bus.Notice) error { return nil }})
+	}()
+	js := srv.JetStream()
+	for stream, consumer := range map[string]string{bus.EpisodesStream: bus.AlignConsumer(gen), "KV_" + bus.CurvesBucket: bus.ReduceConsumer(gen)} {
+		until(t, "pulls of "+consumer, func() bool {
+			c, err := js.Consumer(t.Context(), stream, consumer)
+			return err == nil && c.CachedInfo().NumWaiting > 0
+		})
+	}
+	srv.Wipe()
+	srv.Topology() // somebody makes the streams, but nobody the consumers
+	for range 2 {
+		select {
+		case err := <-ended:
+			if !bus.IsAbsent(err) {
+				t.Errorf("it ended with %v", err)
+			}
+		case <-bustest.Context(t).Done():
+			t.Fatal("it goes on though its consumer is gone")
+		}
+	}
+}
+
+// TestConsumersOfLostStreams: where the streams went since they were made, they
+// are made again rather than waited for.
+func TestConsumersOfLostStreams(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	if err := srv.JetStream().DeleteStream(t.Context(), bus.EpisodesStream); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.EnsureConsumers(bustest.Context(t), gen, time.Second, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	c, err := srv.JetStream().Consumer(t.Context(), bus.EpisodesStream, bus.AlignConsumer(gen))
+	if err != nil || c.CachedInfo().Config.AckPolicy != jetstream.AckExplicitPolicy {
+		t.Errorf("the consumer: %v", err)
+	}
+}

@@ -1,0 +1,46 @@
+// Elements. Text goes in as text nodes only, and no attribute carries script or style.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) set(node, name, value);
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** h makes an HTML element; children are nodes and strings. */
+export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
+
+/** s makes an SVG element. */
+export const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+
+/** set gives an attribute a value; null and false take it away, true leaves it empty. */
+export function set(node, name, value) {
+  if (value === null || value === undefined || value === false) node.removeAttribute(name);
+  else node.setAttribute(name, value === true ? '' : value);
+}
+
+/** text writes a node's text where that differs, so that nothing is read out twice. */
+export function text(node, value) {
+  if (node.textContent !== value) node.textContent = value;
+}
+
+let made = 0;
+
+/** unique returns an id that no other element has. */
+export const unique = (stem) => `${stem}-${++made}`;
+
+const canvas = document.createElement('canvas').getContext('2d');
+
+/** widthOf returns the width in px of a text in a node's font. */
+export function widthOf(value, node) {
+  const { fontStyle, fontWeight, fontSize, fontFamily } = getComputedStyle(node);
+  canvas.font = `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`;
+  return canvas.measureText(value).width;
+}
+
+/** fontSize returns a node's em in px. */
+export const fontSize = (node) => parseFloat(getComputedStyle(node).fontSize);
+
+/** still tells whether nothing should move: by the reader's wish, or since nobody looks. */
+export const still = () => document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches;
