@@ -19,7 +19,29 @@ SUBJECTS = "dashboard.attack_profile.*"
 BARS = "▁▂▃▄▅▆▇█"
 
 
+shown = {}  # the last event by profile
+
+
+def order(event):
+    spec, envelope = event.get("revision", (0, 0))
+    return spec, event.get("epoch", 0), envelope
+
+
+def overtaken(event):
+    """Tell whether a later event was shown. Plain subscribers also get what
+    DASHBOARD refuses to keep because another streamer was first."""
+    last = shown.get(event["name"])
+    if last is None:
+        return False
+    if last.get("life") != event.get("life"):
+        return not event.get("life")
+    return order(event) < order(last)
+
+
 def show(event):
+    if overtaken(event):
+        return
+    shown[event["name"]] = event
     curve = "".join(BARS[round(x * (len(BARS) - 1))] for x in event["curve"][::2])
     state = "complete" if event.get("complete") else "partial"
     print(f"{event['name']:16} {event['n_used']:3}/{event.get('target', '?')} {state:8} {curve} {event.get('unit', '')}", flush=True)

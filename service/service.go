@@ -4,6 +4,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -80,9 +81,10 @@ func Main(name, about string, settings []Settings, args []string, stderr io.Writ
 		}
 	}
 	switch err := flags.Parse(args); {
-	case err == pflag.ErrHelp:
+	case errors.Is(err, pflag.ErrHelp):
 		return 0
 	case err != nil:
+		fmt.Fprintf(stderr, "%s: %v (see %s --help)\n", name, err, name)
 		return ExitUsage
 	case *show || flags.Arg(0) == "version":
 		fmt.Fprintln(os.Stdout, name, Version())

@@ -1,0 +1,93 @@
+// The feed of events. It is read with fetch rather than EventSource, which
+// hides the heartbeats and the reason of a refusal: here a connection that
+// has fallen silent is noticed and made anew, and so is one that was refused.
+
+import { Parser } from './sse.js';
+
+const silence = 40_000; // ms; the bridge sends something every 15 s
+const firstPause = 500;
+const lastPause = 10_000;
+
+export class Feed {
+  #url;
+  #handlers;
+  #id = '';
+  #wake = () => {};
+
+  /**
+   * handlers: event(type, data, sequence) for each event;
+   * opened() when a connection stands; broken(reason, tries) when it ended or
+   * could not be made, before the next try.
+   */
+  constructor(url, handlers) {
+    this.#url = url;
+    this.#handlers = handlers;
+    addEventListener('online', () => this.#wake());
+    document.addEventListener('visibilitychange', () => document.hidden || this.#wake());
+  }
+
+  /** forget makes the next connection that of a new browser. */
+  forget() { this.#id = ''; }
+
+  /** run keeps a connection for as long as the page lives. */
+  async run() {
+    for (let tries = 0; ; tries++) {
+      const opened = () => {
+        tries = 0;
+        this.#handlers.opened();
+      };
+      const reason = await this.#once(opened).catch((error) => error.message);
+      this.#handlers.broken(reason, tries + 1);
+      await this.#pause(Math.min(lastPause, firstPause * 2 ** tries));
+    }
+  }
+
+  async #once(opened) {
+    const abort = new AbortController();
+    let timer;
+    const alive = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => abort.abort(new Error('the connection fell silent')), silence);
+    };
+    alive();
+    try {
+      const headers = { Accept: 'text/event-stream' };
+      if (this.#id) headers['Last-Event-ID'] = this.#id;
+      const response = await fetch(this.#url, { headers, cache: 'no-store', signal: abort.signal });
+      if (!response.ok) throw new Error(refusal(response.status));
+      if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Error('what answers is no bridge');
+      opened();
+      const parser = new Parser((type, data, id) => {
+        this.#id = id;
+        this.#handlers.event(type, data, Number(id) || 0);
+      });
+      parser.id = this.#id;
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return 'the bridge ended the connection';
+        alive();
+        parser.push(value);
+      }
+    } catch (error) {
+      if (error instanceof TypeError) throw new Error('the bridge does not answer');
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      abort.abort();
+    }
+  }
+
+  #pause(ms) {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      setTimeout(resolve, ms * (0.75 + Math.random() / 2));
+    });
+  }
+}
+
+function refusal(status) {
+  if (status === 401 || status === 403) return 'the bridge wants a token: open the page with ?token=…';
+  if (status === 503) return 'the bridge is not ready';
+  return `the bridge answers with status ${status}`;
+}
