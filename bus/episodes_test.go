@@ -34,7 +34,7 @@ func consume(t *testing.T, b *bus.Bus, opt bus.EpisodeOptions, h bus.EpisodeHand
 	if opt.DrainTime == 0 {
 		opt.DrainTime = 5 * time.Second
 	}
-	if err := b.EnsureConsumers(bustest.Context(t), gen, opt.AckWait, time.Second); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, opt.AckWait, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -292,7 +292,7 @@ func TestConsumerDeleted(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	ended := make(chan error, 1)
-	if err := b.EnsureConsumers(bustest.Context(t), gen, time.Second, time.Second); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	started := make(chan struct{})

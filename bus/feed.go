@@ -180,10 +180,13 @@ func (f *Feed) Check(ctx context.Context) error {
 	return nil
 }
 
+// A ConnStatus is what a change of the connection's status has come to.
+type ConnStatus = nats.Status
+
 // StatusChanges returns a channel that gets a value when the connection is lost
 // and when it comes back, and a function that ends that. A value may be missed
 // where nobody reads: ask Connected, too.
-func (b *Bus) StatusChanges() (<-chan nats.Status, func()) {
+func (b *Bus) StatusChanges() (<-chan ConnStatus, func()) {
 	ch := b.nc.StatusChanged(nats.CONNECTED, nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
 	return ch, func() { b.nc.RemoveStatusListener(ch) }
 }

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,7 +79,7 @@ func (n Notice) message() *nats.Msg {
 // strings where strings belong is an error.
 func parseNotice(subject string, data []byte) (Notice, error) {
 	n := Notice{Retracted: subject == SubjectRetracted}
-	if len(data) > 0 && data[0] != '{' {
+	if data = bytes.TrimLeft(data, " \t\r\n"); len(data) > 0 && data[0] != '{' {
 		return n, errors.New("the message is no JSON object")
 	}
 	var w notice

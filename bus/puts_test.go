@@ -17,7 +17,7 @@ import (
 // consumePuts runs ConsumePuts; the returned function ends it and returns its error.
 func consumePuts(t *testing.T, b *bus.Bus, reduceWait, drain time.Duration, reduce func(context.Context, []bus.Put) error) func() error {
 	t.Helper()
-	if err := b.EnsureConsumers(bustest.Context(t), gen, time.Second, reduceWait); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, reduceWait); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -190,7 +190,7 @@ func TestPutsOfOthers(t *testing.T) {
 func TestConsumerLostUnseen(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
-	if err := b.EnsureConsumers(bustest.Context(t), gen, time.Second, time.Second); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 2)
@@ -230,7 +230,7 @@ func TestConsumersOfLostStreams(t *testing.T) {
 	if err := srv.JetStream().DeleteStream(t.Context(), bus.EpisodesStream); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.EnsureConsumers(bustest.Context(t), gen, time.Second, time.Second); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	c, err := srv.JetStream().Consumer(t.Context(), bus.EpisodesStream, bus.AlignConsumer(gen))

@@ -18,7 +18,7 @@ import (
 // rejectAll rejects every episode for a reason, for one generation.
 func rejectAll(t *testing.T, b *bus.Bus, g fit.Generation, why bus.Rejection) {
 	t.Helper()
-	if err := b.EnsureConsumers(bustest.Context(t), g, time.Second, time.Second); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: g}, time.Second, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	follow(t, func(ctx context.Context) error {

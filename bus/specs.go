@@ -45,6 +45,40 @@ func (b *Bus) Lives(ctx context.Context) (lives Lives, last uint64, err error) {
 	return
 }
 
+// Present returns the generation that a spec works on now, which may not be
+// registered yet: its latest epoch or its first; or the next, where the log or
+// the curves bucket isn't the one that the latest is of, so that its entries
+// are void. Limits are hashed by their JSON.
+func (b *Bus) Present(ctx context.Context, specs *Specs, spec *fit.Spec, limits any) (Generation, error) {
+	text, err := json.Marshal(limits)
+	if err != nil {
+		return Generation{}, fmt.Errorf("encode the limits: %w", err)
+	}
+	lives, _, err := b.Lives(ctx)
+	if err != nil {
+		return Generation{}, err
+	}
+	first := spec.Generation(limits, 0)
+	g := Generation{Spec: *spec, Limits: text, Base: first, Lives: lives, ID: first}
+	latest, ok := specs.Latest(first)
+	if !ok {
+		return g, nil
+	}
+	g.Epoch, g.ID = latest.Epoch, latest.ID
+	if latest.Lives != lives {
+		g = g.Next()
+	}
+	return g, nil
+}
+
+// Next is the generation of the same spec at the next epoch: new keys, new
+// consumers, the log from its start.
+func (g Generation) Next() Generation {
+	g.Epoch++
+	g.ID = g.Spec.Generation(g.Limits, g.Epoch)
+	return g
+}
+
 // Register makes a generation known. One that is known stays as it is, unless
 // the revision is higher: new shape texts go with a new revision.
 func (b *Bus) Register(ctx context.Context, s Generation) error {

@@ -45,7 +45,7 @@ func TestStreams(t *testing.T) {
 func TestLagKnowsWhatWasJustPublished(t *testing.T) {
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	const gen = "aaaaaaaaaa"
-	if err := b.EnsureConsumers(ctx, gen, time.Minute, time.Minute); err != nil {
+	if err := b.EnsureConsumers(ctx, bus.Generation{ID: gen}, time.Minute, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	for n := range uint64(500) {

@@ -162,13 +162,16 @@ func (b *Bus) EnsureTopology(ctx context.Context) error {
 	return nil
 }
 
-// EnsureConsumers does the same for a generation's two consumers.
-func (b *Bus) EnsureConsumers(ctx context.Context, gen fit.Generation, alignWait, reduceWait time.Duration) error {
+// EnsureConsumers does the same for a generation's two consumers. Those of a
+// raised epoch are made also with TOPOLOGY=expect: workers raise it by
+// themselves, and nobody else would know.
+func (b *Bus) EnsureConsumers(ctx context.Context, gen Generation, alignWait, reduceWait time.Duration) error {
 	for stream, want := range map[string]jetstream.ConsumerConfig{
-		EpisodesStream:             alignConsumer(gen, alignWait),
-		bucketStream(CurvesBucket): reduceConsumer(gen, reduceWait),
+		EpisodesStream:             alignConsumer(gen.ID, alignWait),
+		bucketStream(CurvesBucket): reduceConsumer(gen.ID, reduceWait),
 	} {
-		err := b.ensure(ctx, "consumer "+want.Durable, func(ctx context.Context) error { return b.ensureConsumer(ctx, stream, want) })
+		create := b.cfg.Topology == TopologyCreate || gen.Epoch > 0
+		err := b.ensure(ctx, "consumer "+want.Durable, func(ctx context.Context) error { return b.ensureConsumer(ctx, stream, want, create) })
 		if err != nil {
 			return err
 		}
@@ -242,7 +245,7 @@ func sameStream(have, want jetstream.StreamConfig) bool {
 		have.AllowDirect == want.AllowDirect && have.AllowMsgTTL == want.AllowMsgTTL
 }
 
-func (b *Bus) ensureConsumer(ctx context.Context, stream string, want jetstream.ConsumerConfig) error {
+func (b *Bus) ensureConsumer(ctx context.Context, stream string, want jetstream.ConsumerConfig, create bool) error {
 	have, err := b.js.Consumer(ctx, stream, want.Durable)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && b.cfg.Topology == TopologyCreate {
 		if err := b.EnsureTopology(ctx); err != nil { // it was lost since we made it
@@ -251,7 +254,7 @@ func (b *Bus) ensureConsumer(ctx context.Context, stream string, want jetstream.
 		return err
 	}
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		if b.cfg.Topology == TopologyExpect {
+		if !create {
 			return err
 		}
 		_, err = b.js.CreateConsumer(ctx, stream, want)

@@ -29,7 +29,7 @@ func TestTopologyByManyAtOnce(t *testing.T) {
 			if err := b.EnsureTopology(bustest.Context(t)); err != nil {
 				t.Error(err)
 			}
-			if err := b.EnsureConsumers(bustest.Context(t), gen, time.Second, time.Second); err != nil {
+			if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Second); err != nil {
 				t.Error(err)
 			}
 		})
@@ -104,7 +104,7 @@ func TestTopologyExpected(t *testing.T) {
 			ready <- err
 			return
 		}
-		ready <- b.EnsureConsumers(bustest.Context(t), gen, time.Second, time.Second)
+		ready <- b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Second)
 	}()
 	if _, err := srv.JetStream().Stream(t.Context(), "EPISODES"); !errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.Fatalf("who was to wait made the stream: %v", err)
@@ -115,7 +115,7 @@ func TestTopologyExpected(t *testing.T) {
 	default:
 	}
 	maker := srv.Topology()
-	if err := maker.EnsureConsumers(bustest.Context(t), gen, time.Second, time.Second); err != nil {
+	if err := maker.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ready; err != nil {

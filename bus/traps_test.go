@@ -37,7 +37,7 @@ func one(t *testing.T, cons jetstream.Consumer) (jetstream.Msg, uint64) {
 
 func alignConsumer(t *testing.T, srv *bustest.Server, b *bus.Bus, wait time.Duration) jetstream.Consumer {
 	t.Helper()
-	if err := b.EnsureConsumers(bustest.Context(t), gen, wait, wait); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, wait, wait); err != nil {
 		t.Fatal(err)
 	}
 	cons, err := srv.JetStream().Consumer(t.Context(), bus.EpisodesStream, bus.AlignConsumer(gen))

@@ -19,9 +19,10 @@ import (
 // handed. A view is of use once its first snapshot is whole: the snapshot comes
 // in sequence order and lacks, until then, keys that were put again.
 //
-// From time to time it watches anew and swaps, against a watch that silently
-// stopped. The swap never goes back: the new watch takes over when it has seen
-// at least as much.
+// A watch may stop silently: the server that it was on has gone, and the client
+// notices after 20 s. So a view watches anew and swaps after each reconnect, when
+// it stands still though somebody waits for more, and from time to time. The swap
+// never goes back: the new watch takes over when it has seen at least as much.
 type view[S any] struct {
 	bus    *Bus
 	bucket string
@@ -30,6 +31,7 @@ type view[S any] struct {
 	apply  func(S, jetstream.KeyValueEntry)
 	again  time.Duration
 	life   Life
+	silent chan struct{} // gets a value where the watch seems to have stopped
 
 	mu    sync.RWMutex
 	state S
@@ -43,7 +45,8 @@ const rewatch = 5 * time.Minute
 // newView waits for the first whole snapshot. run must be called after it, and
 // goes on from the same watch.
 func newView[S any](ctx context.Context, b *Bus, bucket, filter string, fresh func() S, apply func(S, jetstream.KeyValueEntry)) (*view[S], *watch[S], error) {
-	v := &view[S]{bus: b, bucket: bucket, filter: filter, fresh: fresh, apply: apply, again: rewatch, moved: make(chan struct{})}
+	v := &view[S]{bus: b, bucket: bucket, filter: filter, fresh: fresh, apply: apply, again: rewatch,
+		silent: make(chan struct{}, 1), moved: make(chan struct{})}
 	var err error
 	if v.life, _, err = b.life(ctx, bucketStream(bucket)); err != nil {
 		return nil, nil, err
@@ -121,6 +124,8 @@ func (w *watch[S]) stop() {
 // run keeps the view up to date until ctx ends.
 func (v *view[S]) run(ctx context.Context, w *watch[S]) error {
 	defer func() { w.stop() }()
+	reconnects, end := v.bus.Reconnects()
+	defer end()
 	renew := time.NewTimer(v.again)
 	defer renew.Stop()
 	next := make(chan *watch[S], 1)
@@ -172,6 +177,15 @@ func (v *view[S]) run(ctx context.Context, w *watch[S]) error {
 			if !renewing {
 				start(0)
 			}
+		case <-reconnects:
+			if !renewing {
+				start(0)
+			}
+		case <-v.silent:
+			if !renewing {
+				v.bus.log.Info("a watch is silent, watching again", "bucket", v.bucket)
+				start(0)
+			}
 		case <-ctx.Done():
 			for renewing {
 				if fresh := <-next; fresh != nil {
@@ -211,9 +225,13 @@ func (v *view[S]) advance(seq uint64) {
 // ErrLagging says that a view did not reach a sequence in time.
 var ErrLagging = errors.New("the view lags behind the stream")
 
+// silence is how long a view may stand still while it lacks something.
+const silence = time.Second
+
 // reached waits until the view has seen seq, for at most limit.
 func (v *view[S]) reached(ctx context.Context, seq uint64, limit time.Duration) error {
-	var late <-chan time.Time
+	var late, silent <-chan time.Time
+	stood := 0
 	for {
 		v.mu.RLock()
 		have, moved := v.seq, v.moved
@@ -225,9 +243,20 @@ func (v *view[S]) reached(ctx context.Context, seq uint64, limit time.Duration) 
 			t := time.NewTimer(limit)
 			defer t.Stop()
 			late = t.C
+			tick := time.NewTicker(silence)
+			defer tick.Stop()
+			silent = tick.C
 		}
 		select {
 		case <-moved:
+			stood = 0
+		case <-silent:
+			if stood++; stood > 1 { // a whole tick without a move
+				select {
+				case v.silent <- struct{}{}:
+				default:
+				}
+			}
 		case <-late:
 			return fmt.Errorf("view of bucket %s at %d, wanted %d: %w", v.bucket, have, seq, ErrLagging)
 		case <-ctx.Done():

@@ -31,7 +31,7 @@ func Read(r io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
 	if err := lim.Validate(); err != nil {
 		return nil, err
 	}
-	a, err := openArchive(r, lim.orDefault())
+	a, err := openArchive(r, lim.OrDefault())
 	defer a.close()
 	if err != nil {
 		return nil, err

@@ -64,8 +64,8 @@ func (l Limits) Validate() error {
 	return nil
 }
 
-// orDefault returns l with defaults where it is zero.
-func (l Limits) orDefault() Limits {
+// OrDefault returns l with defaults where it is zero.
+func (l Limits) OrDefault() Limits {
 	d := DefaultLimits()
 	return Limits{
 		WindowBytes:    cmp.Or(l.WindowBytes, d.WindowBytes),

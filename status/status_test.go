@@ -99,7 +99,7 @@ func TestUnsettled(t *testing.T) {
 	}
 	must(b.Register(ctx, bus.Generation{Spec: *spec, Limits: []byte("{}"), Base: gen, ID: gen}))
 	expect("consumers")
-	must(b.EnsureConsumers(ctx, gen, time.Minute, time.Minute))
+	must(b.EnsureConsumers(ctx, bus.Generation{ID: gen}, time.Minute, time.Minute))
 	expect("") // nothing was ever accepted
 
 	publish(t, ctx, b, "h", "1", false)

@@ -42,9 +42,13 @@ func TestRestartOfNATS(t *testing.T) {
 	s.envelope(gen, "a", 1, 1)
 	s.shows("a", gen, 1)
 	s.srv.Restart()
+	began := time.Now()
 	s.until("connected again", s.bus.Connected)
 	s.envelope(gen, "a", 2, 1)
 	s.shows("a", gen, 2)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s", took) // the client alone notices after 20 s that its watch has gone
+	}
 	s.until("ready", func() bool { return r.ready() == nil })
 }
 
@@ -145,7 +149,7 @@ func switching(t *testing.T, second bus.Generation) *stage {
 	if _, err := s.bus.Publish(bustest.Context(t), bus.Notice{Host: "h", Episode: "e", Profile: "a", At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.bus.EnsureConsumers(bustest.Context(t), second.ID, time.Minute, time.Minute); err != nil {
+	if err := s.bus.EnsureConsumers(bustest.Context(t), second, time.Minute, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	s.register(second)

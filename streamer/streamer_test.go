@@ -234,16 +234,16 @@ func TestCycle(t *testing.T) {
 	s.start(streamer.Config{CyclePause: pause, Models: streamer.Models{Metric: &metric, LatencyUS: &latency}})
 	const cycles = 5
 	times := map[string][]time.Time{}
-	for ctx := bustest.Context(t); len(times["stored.dashboard.attack_profile.a"]) <= cycles; {
+	for ctx := bustest.Context(t); len(times["stored.attack_profile.a"]) <= cycles; {
 		select {
 		case msg := <-events:
 			times[msg.Subject] = append(times[msg.Subject], time.Now())
 			switch msg.Subject {
-			case "stored.dashboard.model_metric.knn":
+			case "stored.model_metric.knn":
 				if string(msg.Data) != `{"type":"model_metric","model":"knn","metric":0.762}` {
 					t.Errorf("%s", msg.Data)
 				}
-			case "stored.dashboard.model_perf.knn":
+			case "stored.model_perf.knn":
 				if string(msg.Data) != `{"type":"model_perf","model":"knn","latency_us":3410,"accuracy":0.762}` {
 					t.Errorf("%s", msg.Data)
 				}

@@ -58,9 +58,7 @@ func (c *Config) Validate() error {
 	fill(&c.DrainTime, 10*time.Second)
 	fill(&c.Patience, 10*time.Second)
 	fill(&c.CheckEvery, 30*time.Second)
-	if c.Limits == (episode.Limits{}) {
-		c.Limits = episode.DefaultLimits()
-	}
+	c.Limits = c.Limits.OrDefault() // zero and the default must be one generation
 	if c.Concurrency < 1 || c.Concurrency > 1024 {
 		return fmt.Errorf("CONCURRENCY is %d: it must be between 1 and 1024", c.Concurrency)
 	}

@@ -85,9 +85,7 @@ func (s *session) measure(p fit.ProfileName) {
 // raiseEpoch registers the next epoch: new keys, new consumers, the log from its
 // start. Whoever raises first does; the session ends when it is seen.
 func (s *session) raiseEpoch(ctx context.Context) error {
-	next := s.gen
-	next.Epoch++
-	next.ID = s.fitter.Generation(next.Epoch)
+	next := s.gen.Next()
 	s.deps.Log.Warn("read the log again", "epoch", next.Epoch, "generation", next.ID)
 	return s.deps.Bus.Register(ctx, next)
 }

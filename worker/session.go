@@ -2,8 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,7 +44,7 @@ func (w *Worker) session(ctx context.Context) error {
 		return err
 	}
 	following.Go(func() error { return specs.Run(views) })
-	gen, err := w.generation(ctx, specs)
+	gen, err := w.deps.Bus.Present(ctx, specs, w.deps.Spec, w.cfg.Limits)
 	if err != nil {
 		return err
 	}
@@ -54,7 +52,7 @@ func (w *Worker) session(ctx context.Context) error {
 		return err
 	}
 	w.sessions.WaitFor("the consumers of generation " + string(gen.ID))
-	if err := w.deps.Bus.EnsureConsumers(ctx, gen.ID, w.cfg.AckWait, w.cfg.ReduceWait); err != nil {
+	if err := w.deps.Bus.EnsureConsumers(ctx, gen, w.cfg.AckWait, w.cfg.ReduceWait); err != nil {
 		return err
 	}
 	w.sessions.WaitFor("the view of the sample")
@@ -92,29 +90,6 @@ func (w *Worker) session(ctx context.Context) error {
 	run(s.epochLoop)
 	_ = g.Wait()
 	return context.Cause(loops)
-}
-
-// generation is the latest epoch of this worker's spec, or its first. Where the
-// log or the curves bucket is not the one that the latest is of, its entries
-// are void, and the next epoch begins.
-func (w *Worker) generation(ctx context.Context, specs *bus.Specs) (bus.Generation, error) {
-	limits, err := json.Marshal(w.cfg.Limits)
-	if err != nil {
-		return bus.Generation{}, fmt.Errorf("encode the limits: %w", err)
-	}
-	lives, _, err := w.deps.Bus.Lives(ctx)
-	if err != nil {
-		return bus.Generation{}, err
-	}
-	gen := bus.Generation{Spec: *w.deps.Spec, Limits: limits, Base: w.fitter.Generation(0), Lives: lives}
-	if latest, ok := specs.Latest(gen.Base); ok {
-		gen.Epoch = latest.Epoch
-		if latest.Lives != lives {
-			gen.Epoch++
-		}
-	}
-	gen.ID = w.fitter.Generation(gen.Epoch)
-	return gen, nil
 }
 
 // retractions reads what the log takes back. An accept that stands before its

@@ -34,6 +34,7 @@ const recorded = "../examples/recorded"
 // A fleet is a server, a store and workers on them.
 type fleet struct {
 	t     *testing.T
+	mode  bus.TopologyMode // of the workers
 	srv   *bustest.Server
 	bus   *bus.Bus
 	store episode.Store
@@ -67,7 +68,11 @@ func (f *fleet) start() *running {
 		Patience: 200 * time.Millisecond, CheckEvery: time.Second, DrainTime: 5 * time.Second,
 	}
 	r := &running{registry: prometheus.NewRegistry()}
-	nc := f.srv.Connect()
+	nc, err := bus.Connect(bus.Config{URL: f.srv.URL(), Topology: f.mode}, bustest.Log(f.t))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(nc.Close)
 	w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: f.store, Spec: f.spec, Log: bustest.Log(f.t), Registry: r.registry})
 	if err != nil {
 		f.t.Fatal(err)
@@ -290,6 +295,45 @@ func TestRetractions(t *testing.T) {
 		}
 	}
 	f.equal(left)
+}
+
+// TestTopologyExpected: somebody else makes streams and consumers, but a raised
+// epoch is the workers' own affair.
+func TestTopologyExpected(t *testing.T) {
+	spec := fit.DefaultSpec()
+	spec.Target = 3
+	f := &fleet{t: t, srv: bustest.Start(t), mode: bus.TopologyExpect, store: recordedStore(t), spec: spec}
+	f.start()
+	ctx := bustest.Context(t)
+	f.bus = f.srv.Topology()
+	specs, err := f.bus.SpecsNow(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gen, err := f.bus.Present(ctx, specs, spec, episode.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.bus.Register(ctx, gen); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.bus.EnsureConsumers(ctx, gen, time.Second, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	accepted := rows(t)
+	for _, n := range accepted {
+		f.send(n)
+	}
+	f.equal(accepted)
+	left := accepted[len(accepted)*3/4:]
+	for _, n := range accepted[:len(accepted)*3/4] {
+		n.Retracted = true
+		f.send(n)
+	}
+	f.equal(left)
+	if now, _ := f.wanted(ctx); now.Epoch == 0 {
+		t.Error("no epoch was raised: this shows nothing")
+	}
 }
 
 // TestWorkersDieAtRandom kills workers in the middle of their work, again and

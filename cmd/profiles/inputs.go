@@ -63,7 +63,7 @@ func limits() (episode.Limits, error) {
 	if err := envconfig.Process("EPISODE_MAX", &l); err != nil {
 		return l, usagef("read the environment: %w", err)
 	}
-	return l, usage(l.Validate())
+	return l.OrDefault(), usage(l.Validate())
 }
 
 // counted passes rows on and tells after each.

@@ -7,8 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
 )
 
 type topologyOptions struct {
@@ -47,7 +48,7 @@ type topologyMade struct {
 }
 
 func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
-	generation, err := o.generation()
+	spec, limits, err := o.wanted()
 	if err != nil {
 		return err
 	}
@@ -61,11 +62,19 @@ func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
 		return err
 	}
 	made := topologyMade{}
-	if generation != nil {
-		if err := b.Register(ctx, *generation); err != nil {
+	if spec != nil {
+		specs, err := b.SpecsNow(ctx)
+		if err != nil {
 			return err
 		}
-		if err := b.EnsureConsumers(ctx, generation.ID, bus.AlignAckWait, bus.ReduceAckWait); err != nil {
+		generation, err := b.Present(ctx, specs, spec, limits)
+		if err != nil {
+			return err
+		}
+		if err := b.Register(ctx, generation); err != nil {
+			return err
+		}
+		if err := b.EnsureConsumers(ctx, generation, bus.AlignAckWait, bus.ReduceAckWait); err != nil {
 			return err
 		}
 		made.Generation = string(generation.ID)
@@ -77,16 +86,17 @@ func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
 		return json.NewEncoder(t.out).Encode(made)
 	}
 	fmt.Fprintf(t.out, "%d streams and buckets are there\n", len(made.Streams))
-	if generation != nil {
-		fmt.Fprintf(t.out, "generation %s is registered and has its consumers\n", generation.ID)
+	if spec != nil {
+		fmt.Fprintf(t.out, "generation %s is registered and has its consumers\n", made.Generation)
 	}
 	return nil
 }
 
-// generation is that of the spec at its first epoch; nil where no spec is given.
-func (o *topologyOptions) generation() (*bus.Generation, error) {
+// wanted is the spec whose consumers are to be made, nil where none is given,
+// and the limits that are part of its generation.
+func (o *topologyOptions) wanted() (*fit.Spec, episode.Limits, error) {
 	if o.spec == "" {
-		return nil, nil
+		return nil, episode.Limits{}, nil
 	}
 	path := o.spec
 	if path == "default" {
@@ -94,16 +104,8 @@ func (o *topologyOptions) generation() (*bus.Generation, error) {
 	}
 	spec, err := loadSpec(path)
 	if err != nil {
-		return nil, err
+		return nil, episode.Limits{}, err
 	}
 	limits, err := limits()
-	if err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(limits)
-	if err != nil {
-		return nil, fmt.Errorf("encode the limits: %w", err)
-	}
-	id := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
-	return &bus.Generation{Spec: *spec, Limits: text, Base: id, ID: id}, nil
+	return spec, limits, err
 }

@@ -8,6 +8,8 @@ const silence = 40_000; // ms; the bridge sends something every 15 s
 const firstPause = 500;
 const lastPause = 10_000;
 
+class Refused extends Error {}
+
 export class Feed {
   #url;
   #handlers;
@@ -15,9 +17,9 @@ export class Feed {
   #wake = () => {};
 
   /**
-   * handlers: event(type, data, sequence) for each event;
-   * opened() when a connection stands; broken(reason, tries) when it ended or
-   * could not be made, before the next try.
+   * handlers: event(type, data, sequence) for each event; opened() when a
+   * connection stands; broken(reason, refused) when it ended or could not be
+   * made, before the next try.
    */
   constructor(url, handlers) {
     this.#url = url;
@@ -36,8 +38,8 @@ export class Feed {
         tries = 0;
         this.#handlers.opened();
       };
-      const reason = await this.#once(opened).catch((error) => error.message);
-      this.#handlers.broken(reason, tries + 1);
+      const error = await this.#once(opened).catch((e) => e);
+      this.#handlers.broken(error.message, error instanceof Refused);
       await this.#pause(Math.min(lastPause, firstPause * 2 ** tries));
     }
   }
@@ -54,7 +56,7 @@ export class Feed {
       const headers = { Accept: 'text/event-stream' };
       if (this.#id) headers['Last-Event-ID'] = this.#id;
       const response = await fetch(this.#url, { headers, cache: 'no-store', signal: abort.signal });
-      if (!response.ok) throw new Error(refusal(response.status));
+      if (!response.ok) throw refusal(response.status);
       if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Error('what answers is no bridge');
       opened();
       const parser = new Parser((type, data, id) => {
@@ -65,7 +67,7 @@ export class Feed {
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { value, done } = await reader.read();
-        if (done) return 'the bridge ended the connection';
+        if (done) throw new Error('the bridge ended the connection');
         alive();
         parser.push(value);
       }
@@ -87,7 +89,7 @@ export class Feed {
 }
 
 function refusal(status) {
-  if (status === 401 || status === 403) return 'the bridge wants a token: open the page with ?token=…';
-  if (status === 503) return 'the bridge is not ready';
-  return `the bridge answers with status ${status}`;
+  if (status === 401 || status === 403) return new Refused('the bridge wants a token: open the page with ?token=…');
+  if (status === 503) return new Error('the bridge is not ready');
+  return new Error(`the bridge answers with status ${status}`);
 }

@@ -19,6 +19,7 @@ export class Link {
   #open = false;
   #caughtUp = false;
   #reason = '';
+  #refused = false;
   #bridge = null;
   #lastLive = 0;
   #words = document.createElement('span');
@@ -42,9 +43,10 @@ export class Link {
     this.#show();
   }
 
-  broken(reason) {
+  broken(reason, refused) {
     this.#open = this.#caughtUp = false;
     this.#reason = reason;
+    this.#refused = refused;
     this.#show();
   }
 
@@ -53,7 +55,7 @@ export class Link {
     this.#show();
   }
 
-  /** bridge takes what the bridge says of itself. */
+  /** bridge takes what the bridge says of itself: {nats, since in ms}. */
   bridge(state) {
     this.#bridge = state;
     this.#show();
@@ -66,7 +68,7 @@ export class Link {
   get before() { return this.#lastLive; }
 
   get state() {
-    if (!this.#open) return this.#reason === '' ? 'connecting' : this.#reason.includes('token') ? 'refused' : 'retrying';
+    if (!this.#open) return this.#reason === '' ? 'connecting' : this.#refused ? 'refused' : 'retrying';
     if (this.#bridge && this.#bridge.nats !== 'connected') return 'lost';
     return this.#caughtUp ? 'live' : 'connecting';
   }

@@ -1,6 +1,6 @@
 """Makes the edge-case archives of edge/ and the archives of damage/ (see README.md). Deterministic for one version of zstandard.
 
-A case says what it holds, and what a reader must make of it (`expect`, judged by hand from docs/episode-format.md; oracle.py stops
+A case says what it holds, and what a reader must make of it (`expect`, judged by hand from docs/EPISODES.md; oracle.py stops
 where it comes to another outcome). Only what a case changes is written out; the rest is the plain episode.
 """
 import json

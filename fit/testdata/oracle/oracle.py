@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An independent reading of docs/episode-format.md and docs/numerics.md.
+"""An independent reading of docs/EPISODES.md and docs/NUMERICS.md.
 
 It shares no code with the Go packages. Where the docs describe numpy's own arithmetic, numpy itself is called; everything else
 is plain Python. Needs Python 3.11 or newer, numpy and zstandard (and pyarrow to read a validation.parquet).
@@ -1079,7 +1079,7 @@ def doc_median(s):
 
 
 class DocGenerator:
-    """The generator of numerics.md section 6, word by word."""
+    """The generator of docs/NUMERICS.md section 6, word by word."""
 
     def __init__(self, seed):
         m32 = 0xFFFFFFFF

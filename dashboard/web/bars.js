@@ -1,0 +1,59 @@
+// Scene 8: one bar for each model, as long as its metric, on an axis from 0 to 1.
+
+import { h, s, text } from './dom.js';
+import { number } from './format.js';
+
+const most = 24;
+
+export class Bars {
+  #list = h('ul', { class: 'bars', 'aria-label': 'Metric of each model, best first' });
+  #axis = h('div', { class: 'bars-axis', 'aria-hidden': 'true' }, s('svg', null, axis()));
+  #waits = h('p', { class: 'waits' }, 'Waits for the first model_metric event.');
+  #more = h('p', { class: 'lacks' });
+  #rows = new Map();
+
+  constructor(node) {
+    node.append(h('h3', null, h('span', { class: 'eyebrow' }, 'Scene 8'), ' Metric'), this.#waits, this.#list, this.#axis, this.#more);
+    this.show(new Map());
+  }
+
+  /** show takes the metrics by model. */
+  show(metrics) {
+    const sorted = [...metrics.values()].sort((a, b) => b.metric - a.metric || (a.name < b.name ? -1 : 1));
+    const shown = sorted.slice(0, most);
+    this.#waits.hidden = shown.length > 0;
+    this.#list.hidden = this.#axis.hidden = shown.length === 0;
+    this.#more.hidden = sorted.length <= most;
+    text(this.#more, `and ${sorted.length - most} more`);
+    const names = new Set(shown.map((model) => model.name));
+    for (const [name, row] of this.#rows) {
+      if (names.has(name)) continue;
+      row.node.remove();
+      this.#rows.delete(name);
+    }
+    shown.forEach((model, place) => {
+      const row = this.#rows.get(model.name) ?? this.#row(model.name);
+      text(row.value, Math.abs(model.metric) < 10 ? model.metric.toFixed(3) : number(model.metric));
+      row.bar.style.width = `${100 * Math.max(0, Math.min(1, model.metric))}%`;
+      if (this.#list.children[place] !== row.node) this.#list.insertBefore(row.node, this.#list.children[place] ?? null);
+    });
+  }
+
+  #row(name) {
+    const value = h('span', { class: 'value' });
+    const bar = s('rect', { class: 'bar', height: '100%', rx: 2, width: 0 });
+    const node = h('li', null,
+      h('bdi', { class: 'model', title: name }, name), value,
+      s('svg', { 'aria-hidden': 'true' }, s('rect', { class: 'track', width: '100%', height: '100%', rx: 2 }), bar));
+    const row = { node, value, bar };
+    this.#rows.set(name, row);
+    return row;
+  }
+}
+
+function axis() {
+  return [0, 25, 50, 75, 100].map((percent) => [
+    s('line', { x1: `${percent}%`, x2: `${percent}%`, y1: 0, y2: '25%' }),
+    s('text', { x: `${percent}%`, y: '95%', 'text-anchor': percent === 0 ? 'start' : percent === 100 ? 'end' : 'middle' }, String(percent / 100)),
+  ]).flat();
+}
