@@ -31,10 +31,7 @@ func TestCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	following, end := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- curves.Run(following) }()
-	defer func() { end(); <-ended }()
+	follow(t, curves.Run)
 
 	t.Run("conflict", func(t *testing.T) {
 		entry, rank := curveEntry(1, 1)
@@ -47,29 +44,30 @@ func TestCluster(t *testing.T) {
 		// Writers at the same moment are told with a code of their own (10164), the
 		// late ones with the usual (10071).
 		js := cluster.JetStream()
-		codes := make(chan jetstream.ErrorCode, 200)
-		var writers sync.WaitGroup
-		for i := range cap(codes) {
-			writers.Go(func() {
-				_, rank := curveEntry(1, byte(100+i/20))
-				_, err := js.Publish(ctx, curveSubject("b", rank), []byte("x"), jetstream.WithExpectLastSequencePerSubject(0))
-				var api *jetstream.APIError
-				if errors.As(err, &api) {
-					codes <- api.ErrorCode
-				}
-			})
-			writers.Go(func() {
-				entry, rank := curveEntry(1, byte(100+i/20))
-				if err := curves.Put(ctx, "b", rank, entry, 0, time.Time{}); err != nil && !errors.Is(err, bus.ErrConflict) {
-					t.Errorf("one of many puts: %v", err)
-				}
-			})
-		}
-		writers.Wait()
-		close(codes)
 		seen := map[jetstream.ErrorCode]int{}
-		for code := range codes {
-			seen[code]++
+		for round := byte(0); round < 50 && seen[jetstream.JSErrCodeStreamWrongLastSequenceConstant] == 0; round++ {
+			codes := make(chan jetstream.ErrorCode, 50)
+			var writers sync.WaitGroup
+			entry, rank := curveEntry(1, 100+round)
+			for range cap(codes) {
+				writers.Go(func() {
+					_, err := js.Publish(ctx, curveSubject("b", rank), []byte("x"), jetstream.WithExpectLastSequencePerSubject(0))
+					var api *jetstream.APIError
+					if errors.As(err, &api) {
+						codes <- api.ErrorCode
+					}
+				})
+				writers.Go(func() {
+					if err := curves.Put(ctx, "b", rank, entry, 0, time.Time{}); err != nil && !errors.Is(err, bus.ErrConflict) {
+						t.Errorf("one of many puts: %v", err)
+					}
+				})
+			}
+			writers.Wait()
+			close(codes)
+			for code := range codes {
+				seen[code]++
+			}
 		}
 		t.Logf("conflicts by code: %v", seen)
 		if seen[jetstream.JSErrCodeStreamWrongLastSequenceConstant] == 0 {
@@ -98,7 +96,14 @@ func TestCluster(t *testing.T) {
 		if err := curves.Put(ctx, "a", rank, entry, 0, time.Time{}); err != nil && !errors.Is(err, bus.ErrConflict) {
 			t.Fatal(err)
 		}
-		until(t, "the view to see the put", func() bool { return curves.Seen("a", rank).Found })
+		var have bus.Entry
+		until(t, "the put to be read", func() (found bool) {
+			have, err = curves.Read(ctx, "a", rank)
+			return err == nil && have.Found
+		})
+		if err := curves.Reached(ctx, have.Rev, 15*time.Second); err != nil { // the client alone would take 20 s
+			t.Error(err)
+		}
 		if err := curves.Check(ctx); err != nil {
 			t.Errorf("an election is no new life: %v", err)
 		}

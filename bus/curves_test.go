@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,9 +57,9 @@ func followCurves(t *testing.T, b *bus.Bus) *bus.Curves {
 // follow runs a view until the test ends.
 func follow(t *testing.T, run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
+	var running sync.WaitGroup
+	running.Go(func() { _ = run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
 }
 
 func bucketOf(t *testing.T, srv *bustest.Server, name string) jetstream.KeyValue {

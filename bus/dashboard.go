@@ -36,8 +36,9 @@ func (b *Bus) Dashboard() *Dashboard { return &Dashboard{bus: b, seen: map[strin
 // as the last only goes out where that is at least repeat old. It reports
 // whether it published.
 //
-// An event of another life of the envelopes bucket is replaced only if ours is
-// the present one, else the result is ErrNewLife.
+// An event of another life (EventLife), or of none, is replaced only
+// if ours is the present one, else the result is ErrNewLife. What the stream
+// refuses, plain subscribers of the subject see all the same.
 func (d *Dashboard) Show(ctx context.Context, subject string, event any, repeat time.Duration) (bool, error) {
 	data, err := json.Marshal(event)
 	if err != nil {
@@ -74,10 +75,8 @@ func (d *Dashboard) stays(ctx context.Context, subject string, last value, event
 	switch {
 	case mine.Life == "" && have.Life != "":
 		return true, nil // what has no order is before what has
-	case mine.Life != "" && have.Life == "":
-		return false, nil // whatever numbers stand in it: without a life they are no order
-	case mine.Life != have.Life:
-		life, _, err := d.bus.life(ctx, bucketStream(EnvelopesBucket))
+	case mine.Life != have.Life: // also where it has none: its numbers, if any, are no order
+		life, err := d.bus.EventLife(ctx)
 		if err == nil && life != mine.Life {
 			err = fmt.Errorf("publish %s: %w", subject, ErrNewLife)
 		}

@@ -41,6 +41,8 @@ func TestShow(t *testing.T) {
 		"a higher spec":                    {at(1, 0, 5, "x"), at(2, 0, 1, "y"), long, true, nil},
 		"a lower spec":                     {at(2, 0, 1, "x"), at(1, 9, 9, "y"), 0, false, nil},
 		"a higher epoch":                   {at(1, 0, 9, "x"), at(1, 1, 1, "y"), long, true, nil},
+		"a later turn":                     {turn(1, at(1, 9, 9, "x")), turn(2, at(1, 0, 1, "y")), long, true, nil},
+		"an earlier turn":                  {turn(2, at(1, 0, 1, "x")), turn(1, at(1, 9, 9, "y")), 0, false, nil},
 		"a lower epoch":                    {at(1, 1, 1, "x"), at(1, 0, 9, "y"), 0, false, nil},
 		"the same, young":                  {at(1, 0, 5, "x"), at(1, 0, 5, "x"), long, false, nil},
 		"the same, old":                    {at(1, 0, 5, "x"), at(1, 0, 5, "x"), 0, true, nil},
@@ -61,7 +63,7 @@ func TestShow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv := bustest.Start(t)
 			b, ctx := srv.Topology(), bustest.Context(t)
-			life := lifeOf(t, srv, "KV_"+bus.EnvelopesBucket)
+			life := eventLife(t, b)
 			first, second := c.first(life), c.second(life)
 			d := b.Dashboard()
 			if published, err := d.Show(ctx, profileA, first, long); err != nil || !published {
@@ -83,9 +85,27 @@ func TestShow(t *testing.T) {
 	}
 }
 
+func eventLife(t *testing.T, b *bus.Bus) bus.Life {
+	t.Helper()
+	life, err := b.EventLife(bustest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return life
+}
+
 // at and is make an event once the life of the bucket is known.
 func at(revision, epoch, envelope uint64, digest string) func(bus.Life) any {
 	return func(life bus.Life) any { return ordered(life, revision, epoch, envelope, digest) }
+}
+
+// turn is the event of a later spec of the same revision.
+func turn(turn uint64, event func(bus.Life) any) func(bus.Life) any {
+	return func(life bus.Life) any {
+		e := event(life).(bus.AttackProfile)
+		e.Turn = turn
+		return e
+	}
 }
 
 func is(event any) func(bus.Life) any { return func(bus.Life) any { return event } }
@@ -94,7 +114,7 @@ func is(event any) func(bus.Life) any { return func(bus.Life) any { return event
 func TestShowOverOthers(t *testing.T) {
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
-	life := lifeOf(t, srv, "KV_"+bus.EnvelopesBucket)
+	life := eventLife(t, b)
 	for i, data := range []string{"", "null", "no JSON", "[1]", `{"life":"`} {
 		if _, err := srv.JetStream().Publish(ctx, profileA, []byte(data)); err != nil {
 			t.Fatal(err)
@@ -110,7 +130,7 @@ func TestShowOverOthers(t *testing.T) {
 func TestShowByMany(t *testing.T) {
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
-	life := lifeOf(t, srv, "KV_"+bus.EnvelopesBucket)
+	life := eventLife(t, b)
 	events := record(t, srv)
 	const publishers, each = 5, 40
 	var all sync.WaitGroup

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -52,16 +53,33 @@ type AttackProfile struct {
 type Order struct {
 	// Revision is the spec's revision and the envelope's.
 	Revision [2]uint64 `json:"revision"`
-	// Epoch stands between the two: a re-read of the log under the same spec.
+	// Turn and Epoch stand between the two: a later spec of the same revision, and
+	// a re-read of the log under the same spec.
+	Turn  uint64 `json:"turn"`
 	Epoch uint64 `json:"epoch"`
-	// Life is that of the envelopes bucket. Orders of two lives don't compare.
+	// Life is that of the envelopes and specs buckets, as EventLife gives it.
+	// Orders of two lives don't compare.
 	Life Life `json:"life,omitempty"`
 }
 
 // Compare returns -1, 0 or 1. It says nothing where the lives differ.
 func (o Order) Compare(p Order) int {
-	return cmp.Or(cmp.Compare(o.Revision[0], p.Revision[0]), cmp.Compare(o.Epoch, p.Epoch), cmp.Compare(o.Revision[1], p.Revision[1]))
+	return cmp.Or(cmp.Compare(o.Revision[0], p.Revision[0]), cmp.Compare(o.Turn, p.Turn),
+		cmp.Compare(o.Epoch, p.Epoch), cmp.Compare(o.Revision[1], p.Revision[1]))
 }
+
+// EventLife is the life in which events of today have their order: that of the
+// two buckets whose sequences it is made of.
+func (b *Bus) EventLife(ctx context.Context) (Life, error) {
+	envelopes, _, err := b.life(ctx, bucketStream(EnvelopesBucket))
+	if err != nil {
+		return "", err
+	}
+	specs, _, err := b.life(ctx, bucketStream(SpecsBucket))
+	return eventLife(envelopes, specs), err
+}
+
+func eventLife(envelopes, specs Life) Life { return envelopes + "/" + specs }
 
 // NewAttackProfile makes the event of a stored envelope. It is an error where
 // that is not one of the generation: a profile that its spec does not name, or
@@ -84,7 +102,10 @@ func NewAttackProfile(gen Generation, env Envelope) (AttackProfile, error) {
 		Used: env.Used, Attempted: env.Attempted, Target: env.Target, Complete: env.Complete,
 		Phases: spans[:], Channel: p.Channel, Unit: fit.Unit(p.Channel),
 		Generation: gen.ID, Digest: env.Digest,
-		Order:     Order{Revision: [2]uint64{uint64(gen.Spec.Revision), env.Revision}, Epoch: gen.Epoch, Life: env.Life},
+		Order: Order{
+			Revision: [2]uint64{uint64(gen.Spec.Revision), env.Revision},
+			Turn:     gen.Turn, Epoch: gen.Epoch, Life: eventLife(env.Life, gen.Life),
+		},
 		UpdatedAt: env.UpdatedAt,
 	}, nil
 }

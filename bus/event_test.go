@@ -24,6 +24,7 @@ func stored(median, p25, p75 []float64) bus.Envelope {
 // TestNewAttackProfile: every field, by the names of the wire.
 func TestNewAttackProfile(t *testing.T) {
 	g := generation(gen, gen, 3, 7)
+	g.Turn, g.Life = 5, "2026-01-01T00:00:00Z"
 	event, err := bus.NewAttackProfile(g, stored([]float64{0, 0.1, 0.2, 0.3, 1}, []float64{-1, 0, 0, 0, 0}, []float64{1, 1, 1, 1, 3}))
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +41,7 @@ func TestNewAttackProfile(t *testing.T) {
 		`"phases":[{"name":"clean_lead","start":0,"points":1},{"name":"armed","start":1,"points":1},{"name":"infecting","start":2,"points":1},` +
 		`{"name":"infected_running","start":3,"points":1},{"name":"clean_tail","start":4,"points":1}],` +
 		`"channel":"proc.cpu_user_jiffies","unit":"jiffies/s","generation":"abcdefghij","digest":"0123456789abcdef",` +
-		`"revision":[7,42],"epoch":3,"life":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05.000000006Z"}`
+		`"revision":[7,42],"turn":5,"epoch":3,"life":"2026-01-02T03:04:05Z/2026-01-01T00:00:00Z","updated_at":"2026-01-02T03:04:05.000000006Z"}`
 	if string(text) != want {
 		t.Errorf("the event is\n%s\nwant\n%s", text, want)
 	}

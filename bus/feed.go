@@ -90,11 +90,9 @@ func (f *Feed) Run(ctx context.Context, take func(Posted), whole func()) error {
 	if err != nil {
 		return fmt.Errorf("follow events: %w", err)
 	}
-	defer f.forget(cons)
 	defer func() {
 		end()
-		following.Stop()
-		<-following.Closed()
+		f.leave(cons, following)
 	}()
 
 	look := time.NewTicker(feedLook)
@@ -141,16 +139,30 @@ func (f *Feed) Run(ctx context.Context, take func(Posted), whole func()) error {
 	}
 }
 
-// forget removes the feed's consumer, which would otherwise stand there for a
-// while. Where the server is gone, so is the consumer.
-func (f *Feed) forget(cons jetstream.Consumer) {
-	info := cons.CachedInfo()
-	if info == nil || !f.bus.Connected() {
-		return
+// leaveWait is how long Run waits for its consumer to end.
+const leaveWait = time.Second
+
+// leave ends the consumer and removes it from the server, where it would stand
+// for a while. While the client makes it anew, which may take 10 s, it can't be
+// stopped; that then goes on beside, and hands nothing to anybody.
+func (f *Feed) leave(cons jetstream.Consumer, following jetstream.ConsumeContext) {
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		following.Stop()
+		<-following.Closed()
+		info := cons.CachedInfo()
+		if info == nil || !f.bus.Connected() {
+			return // where the server is gone, so is the consumer
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
+		defer cancel()
+		_ = f.bus.js.DeleteConsumer(ctx, DashboardStream, info.Name)
+	}()
+	select {
+	case <-left:
+	case <-time.After(leaveWait):
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = f.bus.js.DeleteConsumer(ctx, DashboardStream, info.Name)
 }
 
 // ErrStalled says that a feed stood still between two checks although the

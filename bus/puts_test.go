@@ -15,9 +15,9 @@ import (
 )
 
 // consumePuts runs ConsumePuts; the returned function ends it and returns its error.
-func consumePuts(t *testing.T, b *bus.Bus, reduceWait, drain time.Duration, reduce func(context.Context, []bus.Put) error) func() error {
+func consumePuts(t *testing.T, b *bus.Bus, drain time.Duration, reduce func(context.Context, []bus.Put) error) func() error {
 	t.Helper()
-	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, reduceWait); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -49,7 +49,7 @@ func putCurves(t *testing.T, b *bus.Bus, from, to int) {
 func TestPutsTakeWhatIsThere(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	batches, release := make(chan []bus.Put, 100), make(chan struct{})
-	consumePuts(t, b, time.Minute, time.Second, func(ctx context.Context, puts []bus.Put) error {
+	consumePuts(t, b, time.Second, func(ctx context.Context, puts []bus.Put) error {
 		batches <- puts
 		return wait(ctx, release)
 	})
@@ -92,7 +92,7 @@ func TestPutsAgain(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	var tries atomic.Int32
 	deliveries := make(chan uint64, 10)
-	consumePuts(t, b, time.Minute, time.Second, func(_ context.Context, puts []bus.Put) error {
+	consumePuts(t, b, time.Second, func(_ context.Context, puts []bus.Put) error {
 		for _, p := range puts {
 			deliveries <- p.Deliveries
 		}
@@ -118,21 +118,27 @@ func TestPutsDrain(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	started, release := make(chan struct{}, 1), make(chan struct{})
-	first := consumePuts(t, b, time.Minute, 20*time.Second, func(ctx context.Context, _ []bus.Put) error {
-		started <- struct{}{}
-		return wait(ctx, release)
-	})
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, reduceWait); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- b.ConsumePuts(ctx, gen, 20*time.Second, func(ctx context.Context, _ []bus.Put) error {
+			started <- struct{}{}
+			return wait(ctx, release)
+		})
+	}()
 	putCurves(t, b, 1, 2)
 	<-started
 	putCurves(t, b, 2, 12)
-	ended := make(chan error, 1)
-	go func() { ended <- first() }()
+	stop() // while one batch is in work
 	close(release)
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 	var others atomic.Int32
-	consumePuts(t, srv.Connect(), time.Minute, time.Second, func(_ context.Context, puts []bus.Put) error {
+	consumePuts(t, srv.Connect(), time.Second, func(_ context.Context, puts []bus.Put) error {
 		others.Add(int32(len(puts)))
 		return nil
 	})
@@ -146,7 +152,7 @@ func TestPutsDrain(t *testing.T) {
 func TestPutsDrainEnds(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	started := make(chan struct{})
-	stop := consumePuts(t, b, time.Minute, 20*time.Millisecond, func(ctx context.Context, _ []bus.Put) error {
+	stop := consumePuts(t, b, 20*time.Millisecond, func(ctx context.Context, _ []bus.Put) error {
 		close(started)
 		<-ctx.Done()
 		return ctx.Err()
@@ -164,7 +170,7 @@ func TestPutsOfOthers(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	got := make(chan bus.Put, 10)
-	consumePuts(t, b, time.Minute, time.Second, func(_ context.Context, puts []bus.Put) error {
+	consumePuts(t, b, time.Second, func(_ context.Context, puts []bus.Put) error {
 		for _, p := range puts {
 			got <- p
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -27,6 +26,10 @@ type Generation struct {
 
 	ID         fit.Generation `json:"-"` // its key
 	Registered uint64         `json:"-"` // its sequence in the bucket's stream
+	// Turn is the base's place among all specs: of two of one revision the one
+	// that came later is wanted, however far the epochs of the other got.
+	Turn uint64 `json:"-"`
+	Life Life   `json:"-"` // of the bucket's stream
 }
 
 // Lives are what the entries of a generation hang on: their sequences are those
@@ -166,19 +169,24 @@ func (s *Specs) Moved() <-chan struct{} { return s.view.changed() }
 func (s *Specs) All() []Generation {
 	s.view.mu.RLock()
 	defer s.view.mu.RUnlock()
-	known := s.view.state
-	// Of two specs with one revision the one that came later is wanted, however
-	// far the epochs of the other got.
-	since := func(x Generation) uint64 {
-		if base, ok := known[x.Base]; ok {
-			return base.Registered
-		}
-		return x.Registered
+	var all []Generation
+	for _, g := range s.view.state {
+		all = append(all, s.placed(g))
 	}
-	return slices.SortedFunc(maps.Values(known), func(a, b Generation) int {
-		return cmp.Or(cmp.Compare(a.Spec.Revision, b.Spec.Revision), cmp.Compare(since(a), since(b)),
+	slices.SortFunc(all, func(a, b Generation) int {
+		return cmp.Or(cmp.Compare(a.Spec.Revision, b.Spec.Revision), cmp.Compare(a.Turn, b.Turn),
 			cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.ID, b.ID))
 	})
+	return all
+}
+
+// placed fills in what a generation is among the others. The view's lock is held.
+func (s *Specs) placed(g Generation) Generation {
+	g.Turn, g.Life = g.Registered, s.view.life
+	if base, ok := s.view.state[g.Base]; ok {
+		g.Turn = base.Registered
+	}
+	return g
 }
 
 // Wanted returns the generation that the dashboard shall show: that of the
@@ -202,7 +210,7 @@ func (s *Specs) Latest(base fit.Generation) (Generation, bool) {
 			latest, found = x, true
 		}
 	}
-	return latest, found
+	return s.placed(latest), found
 }
 
 // Get returns a generation by its id.
@@ -210,5 +218,5 @@ func (s *Specs) Get(id fit.Generation) (Generation, bool) {
 	s.view.mu.RLock()
 	defer s.view.mu.RUnlock()
 	g, ok := s.view.state[id]
-	return g, ok
+	return s.placed(g), ok
 }

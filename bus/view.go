@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -123,79 +122,116 @@ func (w *watch[S]) stop() {
 
 // run keeps the view up to date until ctx ends.
 func (v *view[S]) run(ctx context.Context, w *watch[S]) error {
-	defer func() { w.stop() }()
+	r := &runner[S]{view: v, ctx: ctx, now: w, updates: w.keys.Updates(), made: make(chan *watch[S], 1)}
 	reconnects, end := v.bus.Reconnects()
 	defer end()
-	renew := time.NewTimer(v.again)
-	defer renew.Stop()
-	next := make(chan *watch[S], 1)
-	renewing := false
-	var helpers sync.WaitGroup
-	defer helpers.Wait()
-	start := func(delay time.Duration) {
-		renewing = true
-		helpers.Go(func() { next <- v.renew(ctx, delay) })
-	}
-	updates := w.keys.Updates()
+	r.timer = time.NewTimer(v.again)
+	defer r.timer.Stop()
 	for {
 		select {
-		case e, ok := <-updates:
+		case e, ok := <-r.updates:
 			switch {
 			case !ok:
-				updates = nil // the state stands still until the next watch takes over
-				if !renewing {
-					v.bus.log.Warn("a watch ended, watching again", slog.String("bucket", v.bucket))
-					start(100 * time.Millisecond)
-				}
+				r.updates = nil // the state stands still until the next watch takes over
+				v.bus.log.Warn("a watch ended, watching again", "bucket", v.bucket)
+				r.renew(100 * time.Millisecond)
 			case e != nil:
 				v.mu.Lock()
 				v.apply(v.state, e)
 				v.advance(e.Revision())
 				v.mu.Unlock()
 			}
-		case fresh := <-next:
-			renewing = false
-			if fresh == nil {
-				continue // ctx has ended
+		case fresh := <-r.made:
+			r.making = false
+			if fresh != nil { // else ctx has ended
+				r.next, r.nextUpdates = fresh, fresh.keys.Updates()
+				r.takeOver()
 			}
-			v.mu.Lock()
-			ahead := fresh.seq >= v.seq
-			if ahead {
-				v.state = fresh.state
-				v.advance(fresh.seq)
+		case e, ok := <-r.nextUpdates:
+			switch {
+			case !ok:
+				r.drop()
+				r.renew(time.Second)
+			case e != nil:
+				v.fold(r.next, e)
+				r.takeOver()
 			}
-			v.mu.Unlock()
-			if !ahead { // a server that lags: try again rather than go back
-				fresh.stop()
-				start(time.Second)
-				continue
-			}
-			w.stop()
-			w, updates = fresh, fresh.keys.Updates()
-			renew.Reset(v.again)
-		case <-renew.C:
-			if !renewing {
-				start(0)
-			}
+		case <-r.timer.C:
+			r.drop() // it should have caught up long ago
+			r.timer.Reset(v.again)
+			r.renew(0)
 		case <-reconnects:
-			if !renewing {
-				start(0)
-			}
+			r.renew(0)
 		case <-v.silent:
-			if !renewing {
-				v.bus.log.Info("a watch is silent, watching again", "bucket", v.bucket)
-				start(0)
-			}
+			r.renew(0)
 		case <-ctx.Done():
-			for renewing {
-				if fresh := <-next; fresh != nil {
-					fresh.stop()
-				}
-				renewing = false
-			}
+			r.end()
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// A runner is what run holds: the watch that the view is folded from, and the
+// one that is to take over.
+type runner[S any] struct {
+	view    *view[S]
+	ctx     context.Context
+	now     *watch[S]
+	updates <-chan jetstream.KeyValueEntry
+
+	next        *watch[S] // whole, but perhaps behind what the view has seen
+	nextUpdates <-chan jetstream.KeyValueEntry
+	making      bool           // another is being made
+	made        chan *watch[S] // where it comes from; nil: ctx ended first
+	makers      sync.WaitGroup
+	timer       *time.Timer // until the view watches anew
+}
+
+// renew begins to watch anew, unless that is under way.
+func (r *runner[S]) renew(delay time.Duration) {
+	if r.making || r.next != nil && r.updates != nil {
+		return
+	}
+	r.drop()
+	r.making = true
+	r.makers.Go(func() { r.made <- r.view.renew(r.ctx, delay) })
+}
+
+// takeOver swaps to the next watch once it has seen as much as the view: a server
+// that lags must not take the view back.
+func (r *runner[S]) takeOver() {
+	v := r.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if r.next.seq < v.seq {
+		return
+	}
+	v.state = r.next.state
+	v.advance(r.next.seq)
+	r.now.stop()
+	r.now, r.updates = r.next, r.nextUpdates
+	r.next, r.nextUpdates = nil, nil
+	r.timer.Reset(v.again)
+}
+
+// drop gives up the next watch.
+func (r *runner[S]) drop() {
+	if r.next != nil {
+		r.next.stop()
+		r.next, r.nextUpdates = nil, nil
+	}
+}
+
+// end stops every watch and waits for the one that is being made.
+func (r *runner[S]) end() {
+	r.makers.Wait()
+	if r.making {
+		if fresh := <-r.made; fresh != nil {
+			fresh.stop()
+		}
+	}
+	r.drop()
+	r.now.stop()
 }
 
 // renew makes a new watch, trying until ctx ends; nil then.

@@ -39,6 +39,8 @@ type Config struct {
 	Heartbeat time.Duration `envconfig:"HEARTBEAT" default:"15s" desc:"how long a browser hears nothing at most"`
 	// WriteTimeout is how long one write to a browser may take before it is dropped.
 	WriteTimeout time.Duration `envconfig:"WRITE_TIMEOUT" default:"5s" desc:"how long a write to a browser may take before it is dropped"`
+	// BodyTimeout is how long the sender of a posted event may take.
+	BodyTimeout time.Duration `envconfig:"BODY_TIMEOUT" default:"10s" desc:"how long the sender of a posted event may take"`
 	// PublishTimeout is how long /publish waits for the stream's acknowledgement.
 	PublishTimeout time.Duration `envconfig:"PUBLISH_TIMEOUT" default:"3s" desc:"how long /publish waits for the bus"`
 	// CheckEvery is how often the dashboard makes sure that the stream is still
@@ -96,6 +98,7 @@ func (c *Config) Validate() error {
 		{"MERGE_EVERY", &c.MergeEvery, time.Millisecond, 100 * time.Millisecond},
 		{"HEARTBEAT", &c.Heartbeat, 10 * time.Millisecond, 15 * time.Second},
 		{"WRITE_TIMEOUT", &c.WriteTimeout, 10 * time.Millisecond, 5 * time.Second},
+		{"BODY_TIMEOUT", &c.BodyTimeout, 10 * time.Millisecond, 10 * time.Second},
 		{"PUBLISH_TIMEOUT", &c.PublishTimeout, 10 * time.Millisecond, 3 * time.Second},
 		{"CHECK_EVERY", &c.CheckEvery, 10 * time.Millisecond, 30 * time.Second},
 	} {

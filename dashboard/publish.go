@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// bodyTime is how long the sender of a body may take.
-const bodyTime = 10 * time.Second
-
 // Answers of /publish, as label values.
 const (
 	publishStored       = "stored"
@@ -48,8 +45,8 @@ var crossOrigin = http.NewCrossOriginProtection()
 // servePublish is POST publish. It answers once the stream has acknowledged.
 func (d *Dashboard) servePublish(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
-	_ = control.SetWriteDeadline(time.Now().Add(bodyTime + d.cfg.PublishTimeout + d.cfg.WriteTimeout))
+	_ = control.SetReadDeadline(time.Now().Add(d.cfg.BodyTimeout))
+	_ = control.SetWriteDeadline(time.Now().Add(d.cfg.BodyTimeout + d.cfg.PublishTimeout + d.cfg.WriteTimeout))
 	answer, err := d.publish(w, r)
 	var no *refusal
 	if errors.As(err, &no) {

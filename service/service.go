@@ -108,6 +108,7 @@ func Main(name, about string, settings []Settings, args []string, stderr io.Writ
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process the hard way
 	log.Info("start", "service", name, "version", Version())
 	if err := run(ctx, log); err != nil && ctx.Err() == nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)

@@ -139,12 +139,12 @@ const (
 
 // switching is a stage where older is shown and newer has been registered, with
 // consumers that have an episode pending.
-func switching(t *testing.T, second bus.Generation) *stage {
+func switching(t *testing.T, second bus.Generation) (*stage, *running) {
 	t.Helper()
 	s := newStage(t)
 	s.register(generation(older, older, 0, 1))
 	s.envelope(older, "a", 1, 2)
-	s.start(quiet)
+	first := s.start(quiet)
 	s.shows("a", older, 1)
 	if _, err := s.bus.Publish(bustest.Context(t), bus.Notice{Host: "h", Episode: "e", Profile: "a", At: time.Now()}); err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func switching(t *testing.T, second bus.Generation) *stage {
 		s.envelope(older, "a", x, 2)
 		s.shows("a", older, x)
 	}
-	return s
+	return s, first
 }
 
 // ackAll does the workers' part for a generation: nothing stays pending.
@@ -180,7 +180,7 @@ func (s *stage) ackAll(g fit.Generation) {
 }
 
 func TestNewGenerationCatchesUp(t *testing.T) {
-	s := switching(t, generation(newer, newer, 0, 2))
+	s, _ := switching(t, generation(newer, newer, 0, 2))
 	s.ackAll(newer)
 	e := s.shows("a", newer, 10)
 	if e.Revision[0] != 2 || e.Complete {
@@ -194,7 +194,7 @@ func TestNewGenerationCatchesUp(t *testing.T) {
 }
 
 func TestNewGenerationIsComplete(t *testing.T) {
-	s := switching(t, generation(newer, newer, 0, 2))
+	s, _ := switching(t, generation(newer, newer, 0, 2))
 	s.envelope(newer, "a", 12, 4) // its consumers still have something pending
 	if e := s.shows("a", newer, 12); !e.Complete {
 		t.Errorf("%+v", e)
@@ -203,7 +203,7 @@ func TestNewGenerationIsComplete(t *testing.T) {
 
 // TestNewEpoch: a re-read of the log is shown like any other generation.
 func TestNewEpoch(t *testing.T) {
-	s := switching(t, generation(newer, older, 1, 1))
+	s, _ := switching(t, generation(newer, older, 1, 1))
 	s.ackAll(newer)
 	if e := s.shows("a", newer, 10); e.Epoch != 1 || e.Revision[0] != 1 {
 		t.Errorf("%+v", e)
@@ -212,8 +212,9 @@ func TestNewEpoch(t *testing.T) {
 
 // TestRestartWhileSwitching: the last event tells which generation is shown.
 func TestRestartWhileSwitching(t *testing.T) {
-	s := switching(t, generation(newer, newer, 0, 2))
+	s, first := switching(t, generation(newer, newer, 0, 2))
 	events := s.stored()
+	first.stop()
 	s.start(quiet)
 	s.envelope(older, "a", 5, 2)
 	if e := s.next(events); e.Generation != older {
@@ -223,7 +224,7 @@ func TestRestartWhileSwitching(t *testing.T) {
 
 // TestOldGenerationIsGone: what nothing can renew does not stay.
 func TestOldGenerationIsGone(t *testing.T) {
-	s := switching(t, generation(newer, newer, 0, 2))
+	s, _ := switching(t, generation(newer, newer, 0, 2))
 	kv, err := s.srv.JetStream().KeyValue(t.Context(), bus.EnvelopesBucket)
 	if err != nil {
 		t.Fatal(err)

@@ -59,9 +59,9 @@ func startPoster(t *testing.T, url, token string) (*streamer.Poster, func(result
 	registry := prometheus.NewRegistry()
 	p := streamer.NewPoster(url, token, bustest.Log(t), registry)
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- p.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended })
+	var running sync.WaitGroup
+	running.Go(func() { _ = p.Run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
 	return p, func(result string) float64 {
 		families, err := registry.Gather()
 		if err != nil {
@@ -177,6 +177,30 @@ func TestPostsNewest(t *testing.T) {
 		t.Errorf("posted %v, want %v", got, want)
 	}
 	until(t, "both to be counted", func() bool { return count("ok") == 2 })
+}
+
+// TestPostsNewerMeanwhile: what failed does not replace what came while it was
+// under way.
+func TestPostsNewerMeanwhile(t *testing.T) {
+	asked, release := make(chan struct{}, 1), make(chan struct{})
+	r := newReceiver(t, func(body string, _ *http.Request) int {
+		if body != `"old"` {
+			return 200
+		}
+		asked <- struct{}{}
+		<-release
+		return 500
+	})
+	p, _ := startPoster(t, r.URL, "")
+	p.Post("s", "old")
+	<-asked
+	p.Post("s", "new")
+	close(release)
+	for i, want := range []string{`POST "old"`, `POST "new"`} {
+		if got := r.next(t); got != want {
+			t.Errorf("post %d is %s, want %s", i, got, want)
+		}
+	}
 }
 
 // TestPostsTakeTurns: an event that the receiver chokes on does not hold back

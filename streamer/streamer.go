@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -84,6 +85,7 @@ type session struct {
 	dashboard *bus.Dashboard
 	shown     map[fit.ProfileName]shown
 	pinned    bool // some profile is shown by a generation that is no longer wanted
+	caughtUp  func() (bool, error)
 }
 
 // shown is what the last event of a profile shows, as far as we know.
@@ -194,6 +196,7 @@ func (s *session) publish(ctx context.Context, again bool) error {
 		return nil
 	}
 	s.pinned = false
+	s.caughtUp = sync.OnceValues(func() (bool, error) { return s.deps.Bus.CaughtUp(ctx, wanted.ID) }) // once a pass
 	for _, p := range wanted.Spec.Profiles {
 		if err := s.publishProfile(ctx, wanted, p.Name, again); err != nil {
 			return err
@@ -261,7 +264,7 @@ func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.Profi
 	if env, ok := s.envelopes.Get(wanted.ID, p); ok && env.Complete {
 		return wanted, nil
 	}
-	caught, err := s.deps.Bus.CaughtUp(ctx, wanted.ID)
+	caught, err := s.caughtUp()
 	if err != nil {
 		return bus.Generation{}, err
 	}

@@ -27,7 +27,6 @@ type stage struct {
 	*testing.T
 	srv *bustest.Server
 	bus *bus.Bus
-	seq uint64 // of the curves stream: how many keys it has
 }
 
 func newStage(t *testing.T) *stage {
@@ -202,7 +201,12 @@ func TestEventIsTheEnvelope(t *testing.T) {
 			t.Fatal(err)
 		}
 		env.Life = s.life("KV_" + bus.EnvelopesBucket)
-		want, err := bus.NewAttackProfile(g, env)
+		specs, err := s.bus.SpecsNow(bustest.Context(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		placed, _ := specs.Get(gen)
+		want, err := bus.NewAttackProfile(placed, env)
 		if err != nil {
 			t.Fatal(err)
 		}

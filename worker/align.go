@@ -70,13 +70,13 @@ func (a *aligner) Glance(n bus.Notice) (done bool, err error) {
 func (a *aligner) count(outcome string) { a.metrics.episodes.WithLabelValues(outcome).Inc() }
 
 // settled tells whether an entry already holds what the message says, or more.
-// A reader may have died between the entry and the copy under REJECTED, so a
-// message that comes again is rejected again.
+// A reader may have died between the entry and the copy under REJECTED, so the
+// message of an entry with a reason is rejected again.
 func (a *aligner) settled(n bus.Notice, have bus.Entry) (bool, error) {
 	if !have.Found || have.Seq < n.Seq {
 		return false, nil
 	}
-	if have.Seq == n.Seq && n.Deliveries > 1 && have.State == fit.StateReason {
+	if have.Seq == n.Seq && have.State == fit.StateReason {
 		return true, rejection(have.Reason, have.Detail)
 	}
 	a.count(outcomeSeen)

@@ -93,7 +93,7 @@ export class Card {
 
   #read(i) {
     const values = at(this.#profile, i ?? this.#rest, this.#scale);
-    const where = `${i === null ? 'highest, ' : ''}point ${values.point} of ${this.#profile.points}`;
+    const where = i === null ? `highest, point ${values.point}` : `point ${values.point} of ${this.#profile.points}`;
     this.#readout.show([{ name: values.phase || '–', values }], where, i !== null);
   }
 }

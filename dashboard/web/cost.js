@@ -98,14 +98,15 @@ export class Cost {
     const y1 = 1;
     const y0 = Math.max(0, Math.floor((Math.min(...scores) - 0.05) * 10) / 10);
     const marks = ticks(y0, y1, Math.max(2, Math.floor(height / (3.5 * em))));
-    const box = { left: 2.6 * em, right: w - 0.5 * em, top: 0.7 * em, bottom: height - 3.2 * em };
+    const names = marks.values.map((value) => tick(value, marks.step));
+    const box = { left: Math.max(...names.map((name) => widthOf(name, this.#host))) + 0.7 * em, right: w - 0.5 * em, top: 0.7 * em, bottom: height - 3.2 * em };
     const x = log(x0, x1, box.left, box.right);
     const y = linear(y0, y1, box.bottom, box.top);
     set(this.#svg, 'viewBox', `0 0 ${w} ${height}`);
 
-    const nodes = marks.values.flatMap((value) => [
+    const nodes = marks.values.flatMap((value, k) => [
       s('line', { class: value === 0 ? 'zero' : 'grid', x1: box.left, x2: box.right, y1: y(value), y2: y(value) }),
-      s('text', { x: box.left - 0.5 * em, y: y(value) + 0.35 * em, 'text-anchor': 'end' }, tick(value, marks.step)),
+      s('text', { x: box.left - 0.5 * em, y: y(value) + 0.35 * em, 'text-anchor': 'end' }, names[k]),
     ]);
     nodes.push(s('line', { class: 'zero', x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }));
     for (const value of decades(x0, x1, Math.max(2, Math.floor((box.right - box.left) / (5 * em))))) {

@@ -161,7 +161,7 @@ export class Detail {
       return several ? { name: e.profile.name, tone: e.tone, values } : { name: values.phase || '–', values };
     });
     const phase = several && rows[0].values.phase ? `, ${rows[0].values.phase}` : '';
-    this.#readout.show(rows, `${i === null ? 'highest, ' : ''}point ${point + 1} of ${profile.points}${phase}`, i !== null);
+    this.#readout.show(rows, `${i === null ? `highest, point ${point + 1}` : `point ${point + 1} of ${profile.points}`}${phase}`, i !== null);
     this.#points.mark(i);
   }
 

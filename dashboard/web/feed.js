@@ -28,9 +28,6 @@ export class Feed {
     document.addEventListener('visibilitychange', () => document.hidden || this.#wake());
   }
 
-  /** forget makes the next connection that of a new browser. */
-  forget() { this.#id = ''; }
-
   /** run keeps a connection for as long as the page lives. */
   async run() {
     for (let tries = 0; ; tries++) {

@@ -55,6 +55,12 @@ export class Link {
     this.#show();
   }
 
+  /** forgot says that all that was sent is void and comes anew. */
+  forgot() {
+    this.#caughtUp = false;
+    this.#show();
+  }
+
   /** bridge takes what the bridge says of itself: {nats, since in ms}. */
   bridge(state) {
     this.#bridge = state;

@@ -39,7 +39,10 @@ const feed = new Feed(withToken('events'), {
 function bridge(data) {
   const state = parse(data);
   // Events of two lives of the stream don't belong together.
-  if (state.life && life && state.life !== life) store.forget();
+  if (state.life && life && state.life !== life) {
+    store.forget();
+    link.forgot();
+  }
   if (state.life) ({ life } = state);
   const since = Date.parse(state.since);
   link.bridge({ nats: state.nats, since: Number.isFinite(since) ? since : null });

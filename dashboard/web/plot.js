@@ -156,13 +156,17 @@ export class Plot {
       return Math.max(left + halves[k], Math.min(middle, left + width - halves[k]));
     });
     return spans.flatMap((span, k) => {
-      const middle = middles[k];
       const half = halves[k];
-      const narrow = 2 * half > x(span.points) - x(0) && middle + half > middles[k + 1] - halves[k + 1];
-      const row = narrow || middle - half < ends[0] ? 1 : 0;
-      if (middle - half < ends[row]) return [];
-      ends[row] = middle + half;
-      return [{ words: phase(span.name, k).short, middle, row }];
+      const reach = (x(span.points) - x(0)) / 2; // a name stays over or under its phase
+      const after = spans[k + 1]; // it yields to the name of a longer one
+      const next = after && after.points >= span.points ? middles[k + 1] - halves[k + 1] : Infinity;
+      for (const row of [0, 1]) {
+        const middle = Math.max(middles[k], ends[row] + half);
+        if (middle - middles[k] > reach || (row === 0 && half > reach && middle + half > next)) continue;
+        ends[row] = middle + half;
+        return [{ words: phase(span.name, k).short, at: middles[k], middle, row }];
+      }
+      return [];
     });
   }
 
@@ -173,8 +177,8 @@ export class Plot {
       const area = s('rect', { class: `phase ${phase(span.name, k).kind}`, x: from, y: top, width: x(span.start + span.points) - from, height });
       return k === 0 ? [area] : [area, s('line', { class: 'edge', x1: from, x2: from, y1: top, y2: bottom })];
     });
-    for (const { words, middle, row } of names) {
-      if (row === 1) nodes.push(s('line', { class: 'leader', x1: middle, x2: middle, y1: bottom + 0.25 * em, y2: bottom + 1.5 * em }));
+    for (const { words, at, middle, row } of names) {
+      if (row === 1) nodes.push(s('line', { class: 'leader', x1: at, x2: at, y1: bottom + 0.25 * em, y2: bottom + 1.5 * em }));
       nodes.push(s('text', { x: middle, y: bottom + (row ? 2.5 : 1.25) * em, 'text-anchor': 'middle' }, words));
     }
     this.#phases.replaceChildren(...nodes);
@@ -189,7 +193,10 @@ export class Plot {
   }
 
   #drawLayers(view, { x, y, left, width, top, em, n }) {
-    const points = (values) => values.map((v, i) => `${x(((i + 0.5) * n) / values.length).toFixed(2)} ${y(v).toFixed(2)}`);
+    // What lies very far beyond the axis is drawn nearer: no picture has room for 1e38.
+    const far = 100 * (view.hi - view.lo);
+    const height = (v) => y(Math.max(view.lo - far, Math.min(view.hi + far, v))).toFixed(2);
+    const points = (values) => values.map((v, i) => `${x(((i + 0.5) * n) / values.length).toFixed(2)} ${height(v)}`);
     const path = (values) => `M${points(values).join('L')}`;
     let highest = -Infinity;
     const groups = view.layers.map((layer, k) => {

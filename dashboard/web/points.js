@@ -27,7 +27,7 @@ export class Points {
       set(row, 'class', span && span.start === i && i > 0 ? 'first' : null);
       all.forEach(([, value], k) => {
         const v = value(i);
-        text(row.cells[k], typeof v !== 'number' ? (v ?? '–') || '–' : k === 0 ? String(v) : number(v));
+        text(row.cells[k], typeof v !== 'number' ? v || '–' : k === 0 ? String(v) : k < 5 && Math.abs(v) < 100 ? v.toFixed(3) : number(v));
       });
     }
     this.#at = null;

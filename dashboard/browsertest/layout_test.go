@@ -1,0 +1,121 @@
+//go:build browser
+
+package browsertest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/cis490/profiles/bus"
+)
+
+func models(s *system) {
+	s.t.Helper()
+	for _, m := range []struct {
+		name      string
+		score, us float64
+	}{{"gru-64", 0.957, 412}, {"xgboost", 0.944, 21.5}, {"random-forest", 0.931, 38.2}, {"1-NN DTW", 0.903, 9800}, {"logistic", 0.812, 1.9}} {
+		s.publish(bus.ModelMetric{Type: bus.TypeModelMetric, Model: m.name, Metric: m.score})
+		s.publish(bus.ModelPerf{Type: bus.TypeModelPerf, Model: m.name, Latency: m.us, Accuracy: m.score})
+	}
+}
+
+const modelsShown = "document.querySelectorAll('#scene8 li').length === 5 && document.querySelectorAll('#scene12 .label').length === 5"
+
+// From a phone to a wall nothing is wider than the screen and no text is cut
+// off, and a desk's or wall's screen is filled without scrolling.
+func TestEverySize(t *testing.T) {
+	s := filled(t)
+	models(s)
+	b := open(t, s.URL())
+	b.until(isLive + " && " + allFilled + " && " + modelsShown)
+	for _, size := range [][2]int64{{320, 640}, {360, 740}, {600, 900}, {768, 1024}, {1024, 768}, {1280, 720}, {1440, 900}, {1920, 1080}, {3840, 2160}} {
+		b.size(size[0], size[1])
+		for _, hash := range []string{"#/", "#/profile/io-walk?with=bursty-c2"} {
+			b.run(fmt.Sprintf("location.hash = %s", js(hash)))
+			b.until(fmt.Sprintf("document.querySelector('#overview').hidden === %v && innerWidth === %d", hash != "#/", size[0]))
+			b.settle()
+			if got := get[int64](b, "document.documentElement.scrollWidth"); got > size[0] {
+				t.Errorf("%s at %d: %d px wide", hash, size[0], got)
+			}
+			// No text in a plot leaves it.
+			out := get[[]string](b, `[...document.querySelectorAll('.plot')].filter((p) => p.checkVisibility()).flatMap((p) => {
+				const box = p.getBoundingClientRect();
+				return [...p.querySelectorAll('text')].filter((t) => t.textContent).filter((t) => {
+					const r = t.getBoundingClientRect();
+					return r.left < box.left - 1 || r.right > box.right + 1 || r.top < box.top - 2 || r.bottom > box.bottom + 2;
+				}).map((t) => t.textContent);
+			})`)
+			if len(out) > 0 {
+				t.Errorf("%s at %d: %q lie outside of their plots", hash, size[0], out)
+			}
+			// No name of a phase covers another, and all five are there.
+			phases := get[[]int](b, `[...document.querySelectorAll('.plot[aria-label$="points of the curve"]')].filter((p) => p.checkVisibility()).map((p) => {
+				const boxes = [...p.querySelectorAll('svg > g:first-of-type text')].map((t) => t.getBoundingClientRect());
+				const clash = boxes.some((a, i) => boxes.some((b, k) => k > i && a.left < b.right && b.left < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom));
+				return clash ? -1 : boxes.length;
+			})`)
+			for _, n := range phases {
+				if n != 5 {
+					t.Errorf("%s at %d: names of phases: %v", hash, size[0], phases)
+					break
+				}
+			}
+			if size[0] >= 1280 {
+				if got := get[int64](b, "document.documentElement.scrollHeight"); got != size[1] {
+					t.Errorf("%s at %d by %d: %d px high", hash, size[0], size[1], got)
+				}
+			}
+		}
+	}
+	b.run("location.hash = '#/'")
+	for _, theme := range []string{"light", "dark"} {
+		b.media(theme, true)
+		b.size(360, 740)
+		b.shoot("phone-" + theme)
+		b.size(3840, 2160)
+		b.shoot("wall-" + theme)
+		b.size(1440, 900)
+		b.shoot("desk-" + theme)
+	}
+	b.run("location.hash = '#/profile/io-walk?with=bursty-c2'")
+	b.until("!document.querySelector('#detail').hidden")
+	b.shoot("detail-dark")
+	b.size(360, 740)
+	b.shoot("detail-phone-dark")
+}
+
+// Dark and light follow the system until the reader chooses, and the choice is
+// kept.
+func TestTheme(t *testing.T) {
+	s := filled(t)
+	b := open(t, s.URL())
+	b.until(isLive)
+	bright := func() bool {
+		return get[bool](b, "getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).reduce((a, v) => a + +v, 0) > 380")
+	}
+	check := func(when string, light bool) {
+		t.Helper()
+		b.until(fmt.Sprintf("document.querySelector('#theme').getAttribute('aria-pressed') === '%v'", !light))
+		if bright() != light {
+			t.Errorf("%s: light is %v", when, bright())
+		}
+	}
+	check("a light system", true)
+	b.media("dark", false)
+	check("a dark system", false)
+	b.do(chromedp.Click(chromedp.CSS("#theme")))
+	check("a dark system, light chosen", true)
+	b.do(chromedp.Reload())
+	b.until(isLive)
+	check("after a reload", true)
+	b.media("light", false)
+	check("the system is light, too", true)
+	b.do(chromedp.Click(chromedp.CSS("#theme")))
+	check("a light system, dark chosen", false)
+	b.do(chromedp.Click(chromedp.CSS("#theme")))
+	b.media("dark", false)
+	check("back at the system's", false)
+}

@@ -1,0 +1,300 @@
+//go:build browser
+
+package browsertest
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/dashboard"
+)
+
+// allFilled is true when each of the six cards shows all its episodes.
+const allFilled = `[...document.querySelectorAll('.card[data-profile]')].slice(0, 6).every((c) => c.querySelector('.count').textContent.startsWith('7/100'))
+	&& document.querySelectorAll('.card[data-profile]').length >= 6`
+
+const isLive = `document.querySelector('#link').dataset.state === 'live' && document.querySelector('#link').innerText === 'Live'`
+
+func card(name, inside string) string {
+	return fmt.Sprintf(`.card[data-profile=%q] %s`, name, inside)
+}
+
+// The cards wait, fill from real envelopes as they come, and a page that is
+// opened late has them all at once.
+func TestCardsFill(t *testing.T) {
+	s := start(t, dashboard.Config{})
+	early := open(t, s.URL())
+	early.until(isLive)
+	if got := get[[]string](early, `[...document.querySelectorAll('.card[data-profile]')].map((c) => c.dataset.profile)`); !slices.Equal(got, six) {
+		t.Errorf("the cards are %v", got)
+	}
+	for _, name := range six {
+		if got := early.text(card(name, ".waits")); got != "Waits for the first envelope of this profile." {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	s.fit()
+	s.emit()
+	early.until(allFilled)
+	late := open(t, s.URL())
+	late.until(isLive + " && " + allFilled)
+	for _, name := range six {
+		want := s.envelope(name)
+		for _, b := range []*tab{early, late} {
+			shows(b, want)
+		}
+	}
+	late.shoot("light")
+}
+
+// shows checks a card against its event.
+func shows(b *tab, want bus.AttackProfile) {
+	b.t.Helper()
+	for inside, text := range map[string]string{
+		"h3": want.Name, ".shape": want.Shape, ".channel": want.Channel + " · " + want.Unit, ".count": "7/1007 of 100 episodes",
+	} {
+		if got := b.text(card(want.Name, inside)); got != text {
+			b.t.Errorf("%s %s is %q, want %q", want.Name, inside, got, text)
+		}
+	}
+	if got := b.text(card(want.Name, ".updated time")); !strings.HasPrefix(got, "updated ") {
+		b.t.Errorf("%s: %q", want.Name, got)
+	}
+	names := get[[]string](b, fmt.Sprintf("[...document.querySelectorAll(%s)].map((t) => t.textContent)", js(card(want.Name, ".plot svg > g:first-of-type text"))))
+	if !slices.Equal(names, []string{"clean", "armed", "infecting", "running", "clean"}) {
+		b.t.Errorf("%s: the phases are named %v", want.Name, names)
+	}
+	b.settle()
+	median := pathOf(b, card(want.Name, ".median"))
+	band := pathOf(b, card(want.Name, ".band"))
+	if len(median) != len(want.Curve) || len(band) != 2*len(want.Curve) {
+		b.t.Fatalf("%s: %d points in the line, %d in the band", want.Name, len(median), len(band))
+	}
+	// The line is the curve, up to one scale: that of its 0 and its 1.
+	zero, one := median[slices.Index(want.Curve, 0)][1], median[slices.Index(want.Curve, 1)][1]
+	if zero-one < 20 {
+		b.t.Errorf("%s: the curve is %.1f px high", want.Name, zero-one)
+	}
+	for i, v := range want.Curve {
+		for what, got := range map[string][2]float64{fmt.Sprint("median ", v): median[i], fmt.Sprint("p25 ", want.P25[i]): band[i], fmt.Sprint("p75 ", want.P75[i]): band[2*len(want.Curve)-1-i]} {
+			value, _ := strconv.ParseFloat(what[strings.LastIndex(what, " ")+1:], 64)
+			if y := zero - value*(zero-one); math.Abs(got[1]-y) > 0.02 {
+				b.t.Errorf("%s, point %d: %s is drawn at %g, want %g", want.Name, i+1, what, got[1], y)
+			}
+		}
+		if step := (median[79][0] - median[0][0]) / 79; math.Abs(median[i][0]-median[0][0]-float64(i)*step) > 0.02 {
+			b.t.Errorf("%s, point %d is drawn at %g", want.Name, i+1, median[i][0])
+		}
+	}
+}
+
+var coordinates = regexp.MustCompile(`[ML]([-0-9.]+) ([-0-9.]+)`)
+
+func pathOf(b *tab, selector string) [][2]float64 {
+	b.t.Helper()
+	d := get[string](b, fmt.Sprintf("document.querySelector(%s)?.getAttribute('d') ?? ''", js(selector)))
+	var points [][2]float64
+	for _, m := range coordinates.FindAllStringSubmatch(d, -1) {
+		x, _ := strconv.ParseFloat(m[1], 64)
+		y, _ := strconv.ParseFloat(m[2], 64)
+		points = append(points, [2]float64{x, y})
+	}
+	return points
+}
+
+// A readout's row: where, and the three numbers.
+func readout(b *tab, selector string) (where string, values []string) {
+	b.t.Helper()
+	all := get[[]string](b, fmt.Sprintf("[...document.querySelectorAll(%s)].map((c) => c.textContent)", js(selector+" .readout th:first-child, "+selector+" .readout td")))
+	if len(all) < 5 {
+		b.t.Fatalf("the readout is %q", all)
+	}
+	return all[0], all[1:5]
+}
+
+// near tells whether a text is a number as it is shown, to four digits.
+func near(text string, want float64) bool {
+	got, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
+	return err == nil && math.Abs(got-want) <= 0.0006*math.Abs(want)
+}
+
+func checkPoint(b *tab, e bus.AttackProfile, i int, phase string) {
+	b.t.Helper()
+	where, got := readout(b, card(e.Name, ""))
+	if want := fmt.Sprintf("point %d of 80", i+1); where != want || got[0] != phase {
+		b.t.Errorf("%s: the readout is at %q, %q; want %q, %q", e.Name, where, got[0], want, phase)
+	}
+	for k, want := range []float64{e.MedianRaw[i], e.P25Raw[i], e.P75Raw[i]} {
+		if !near(got[k+1], want) {
+			b.t.Errorf("%s, point %d: %v, want %v, %v, %v", e.Name, i+1, got[1:], e.MedianRaw[i], e.P25Raw[i], e.P75Raw[i])
+			return
+		}
+	}
+	spoken := get[[]string](b, fmt.Sprintf("['aria-valuenow', 'aria-valuetext'].map((a) => document.querySelector(%s).getAttribute(a))", js(card(e.Name, ".plot"))))
+	want := fmt.Sprintf("point %d of 80, %s: median %s, quartiles %s to %s %s", i+1, phase, got[1], got[2], got[3], e.Unit)
+	if spoken[0] != strconv.Itoa(i+1) || spoken[1] != want {
+		b.t.Errorf("%s says %q, want %q", e.Name, spoken, want)
+	}
+}
+
+func TestReadout(t *testing.T) {
+	s := filled(t)
+	e := s.envelope("io-walk")
+	b := open(t, s.URL())
+	b.until(isLive + " && " + allFilled)
+	b.settle()
+
+	peak := slices.Index(e.Curve, 1)
+	if where, got := readout(b, card("io-walk", "")); where != fmt.Sprintf("highest, point %d", peak+1) || !near(got[1], e.MedianRaw[peak]) {
+		t.Errorf("at rest the readout is %q, %q", where, got)
+	}
+	// The mouse, in the middle of a point's cell.
+	points := pathOf(b, card("io-walk", ".median"))
+	corner := get[[]float64](b, fmt.Sprintf("(({x, y}) => [x, y])(document.querySelector(%s).getBoundingClientRect())", js(card("io-walk", ".plot"))))
+	for i, phase := range map[int]string{0: "clean lead", 12: "armed", 20: "infecting", 44: "infected, running", 79: "clean tail"} {
+		b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, corner[0]+points[i][0], corner[1]+30))
+		checkPoint(b, e, i, phase)
+	}
+	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 5, 5))
+	b.until(fmt.Sprintf("!document.querySelector(%s).classList.contains('chosen')", js(card("io-walk", ".readout"))))
+
+	// A finger; what it chose stays.
+	b.do(chromedp.TapXY(corner[0]+points[33][0], corner[1]+30))
+	checkPoint(b, e, 33, "infected, running")
+	b.run("document.activeElement.blur()")
+
+	// The keyboard.
+	b.run(fmt.Sprintf("document.querySelector(%s).focus()", js(card("io-walk", "h3 a"))))
+	b.press(kb.Tab)
+	if !get[bool](b, fmt.Sprintf("document.activeElement === document.querySelector(%s)", js(card("io-walk", ".plot")))) {
+		t.Error("the plot does not follow the title in the order of tabs")
+	}
+	for _, step := range []struct {
+		key   string
+		point int
+		phase string
+	}{
+		{kb.Home, 0, "clean lead"}, {kb.ArrowLeft, 0, "clean lead"}, {kb.ArrowRight, 1, "clean lead"},
+		{kb.PageDown, 10, "armed"}, {kb.PageDown, 15, "infecting"}, {kb.ArrowUp, 16, "infecting"}, {kb.PageUp, 15, "infecting"},
+		{kb.End, 79, "clean tail"}, {kb.ArrowRight, 79, "clean tail"}, {kb.ArrowDown, 78, "clean tail"},
+	} {
+		b.press(step.key)
+		checkPoint(b, e, step.point, step.phase)
+	}
+	b.press(kb.Escape)
+	if where, _ := readout(b, card("io-walk", "")); !strings.HasPrefix(where, "highest") {
+		t.Errorf("after Escape the readout is at %q", where)
+	}
+}
+
+// A new envelope is moved to; where the reader wants no motion, shown at once.
+func TestMotion(t *testing.T) {
+	s := start(t, dashboard.Config{})
+	b := open(t, s.URL())
+	b.until(isLive)
+	for round, still := range []bool{false, true} {
+		b.media("light", still)
+		for k := range 2 {
+			curve := make([]float64, 80)
+			curve[10*(k+1)+round] = 1
+			s.publish(map[string]any{"type": "attack_profile", "name": "io-walk", "shape": "", "curve": curve})
+			y := fmt.Sprintf("document.querySelector(%s)?.getAttribute('d').match(/L/g).length === 79", js(card("io-walk", ".median")))
+			b.until(y)
+			if k == 0 {
+				b.settle()
+				b.run(fmt.Sprintf(`window.watching?.disconnect(); window.drawn = new Set(); window.watching = new MutationObserver(() => window.drawn.add(document.querySelector(%s).getAttribute('d')));
+					window.watching.observe(document.querySelector(%s), {subtree: true, childList: true})`,
+					js(card("io-walk", ".median")), js(card("io-walk", ".plot"))))
+				continue
+			}
+			b.until(fmt.Sprintf("document.querySelector(%s).textContent.startsWith('highest, point %dmedian')", js(card("io-walk", ".readout")), 10*(k+1)+round+1))
+			b.settle()
+		}
+		if n := get[int](b, "window.drawn.size"); still && n != 1 || !still && n < 3 {
+			t.Errorf("still %v: %d pictures", still, n)
+		}
+	}
+}
+
+// An event as the Python program sends it.
+func TestPlainEvent(t *testing.T) {
+	s := start(t, dashboard.Config{})
+	b := open(t, s.URL())
+	b.until(isLive)
+	curve := make([]float64, 80)
+	curve[40] = 1
+	s.publish(map[string]any{"type": "attack_profile", "name": "low-and-slow", "shape": "minimal CPU", "curve": curve})
+	s.publish(map[string]any{"type": "attack_profile", "name": "a-new-one", "shape": "", "curve": curve})
+	for _, name := range []string{"low-and-slow", "a-new-one"} {
+		b.until(fmt.Sprintf("document.querySelector(%s)", js(card(name, ".median"))))
+		if got := b.text(card(name, ".lacks")); got != "Sent with no band, no raw scale: values 0 to 1." {
+			t.Errorf("%s: %q", name, got)
+		}
+		if where, got := readout(b, card(name, "")); where != "highest, point 41" || !slices.Equal(got, []string{"infected, running", "1", "–", "–"}) {
+			t.Errorf("%s: %q %q", name, where, got)
+		}
+		if got := b.text(card(name, ".updated time")); !strings.HasPrefix(got, "received ") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestModels(t *testing.T) {
+	s := start(t, dashboard.Config{})
+	b := open(t, s.URL())
+	b.until(isLive)
+	for _, scene := range []string{"#scene8", "#scene12"} {
+		if got := b.text(scene + " .waits"); !strings.HasPrefix(got, "Waits for the first model_") {
+			t.Errorf("%s: %q", scene, got)
+		}
+	}
+	models := []struct {
+		name              string
+		metric, us, score float64
+	}{
+		{"gru-64", 0.957, 412, 0.951}, {"xgboost", 0.944, 21.5, 0.944}, {"random-forest", 0.9312, 38.2, 0.94}, {"1-NN DTW", 0.903, 9800, 0.9},
+		{"logistic", 0.812, 1.9, 0.812}, {"naive Bayes", 0.79, 2.1, 0.811}, {"svm-rbf", 0.925, 36, 0.938}, {"mlp", 0.93, 40, 0.939},
+	}
+	for _, m := range models {
+		s.publish(bus.ModelMetric{Type: bus.TypeModelMetric, Model: m.name, Metric: m.metric})
+		s.publish(bus.ModelPerf{Type: bus.TypeModelPerf, Model: m.name, Latency: m.us, Accuracy: m.score})
+	}
+	b.until(fmt.Sprintf("document.querySelectorAll('#scene8 li').length === %d && document.querySelectorAll('#scene12 circle.model').length === %[1]d", len(models)))
+	bars := get[[]string](b, "[...document.querySelectorAll('#scene8 li')].map((li) => li.querySelector('.model').textContent + ' ' + li.querySelector('.value').textContent + ' ' + li.querySelector('.bar').style.width)")
+	if want := []string{"gru-64 0.957 95.7%", "xgboost 0.944 94.4%", "random-forest 0.931 93.12%", "mlp 0.930 93%", "svm-rbf 0.925 92.5%", "1-NN DTW 0.903 90.3%", "logistic 0.812 81.2%", "naive Bayes 0.790 79%"}; !slices.Equal(bars, want) {
+		t.Errorf("the bars are %q", bars)
+	}
+	if got := get[[]string](b, "[...document.querySelectorAll('#scene8 .bars-axis text')].map((t) => t.textContent)"); !slices.Equal(got, []string{"0", "0.25", "0.5", "0.75", "1"}) {
+		t.Errorf("the axis of scene 8 is %v", got)
+	}
+	const boxes = `[...document.querySelectorAll('#scene12 .label, #scene12 circle.model')].map((n) => n.getBBox())`
+	if n := get[int](b, "document.querySelectorAll('#scene12 .label').length"); n != len(models) {
+		t.Errorf("%d labels", n)
+	}
+	if n := get[int](b, `((boxes) => boxes.filter((a, i) => boxes.some((b, k) => k > i && a.width > 15 | b.width > 15
+		&& a.x < b.x + b.width && b.x < a.x + a.width && a.y + 2 < b.y + b.height && b.y + 2 < a.y + a.height)).length)(`+boxes+`)`); n != 0 {
+		t.Errorf("%d labels overlap", n)
+	}
+	// Equal factors are equal distances: 2.1 to 38.2 to ... on a logarithmic axis.
+	x := get[map[string]float64](b, `Object.fromEntries([...document.querySelectorAll('#scene12 circle.model')].map((c, i) => [i, +c.getAttribute('cx')]))`)
+	if got, want := (x["7"]-x["0"])/(x["6"]-x["0"]), math.Log(9800/1.9)/math.Log(412/1.9); math.Abs(got-want) > 1e-3 {
+		t.Errorf("the cost axis is not logarithmic: %g, want %g", got, want)
+	}
+	b.run("document.querySelector('#scene12 .plot').focus()")
+	b.press(kb.Home)
+	if got := b.text("#scene12 .readout tbody"); got != "logistic1.90.812" {
+		t.Errorf("the readout of scene 12 is %q", got)
+	}
+	s.publish(bus.ModelMetric{Type: bus.TypeModelMetric, Model: "logistic", Metric: 0.99})
+	b.until("document.querySelector('#scene8 li').textContent === 'logistic0.990'")
+}

@@ -1,0 +1,206 @@
+//go:build browser
+
+package browsertest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/dashboard"
+	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/emit"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/streamer"
+	"github.com/cis490/profiles/worker"
+)
+
+const (
+	recordedStore = "../../examples/recorded/store"
+	recordedRows  = "../../examples/recorded/validation.parquet"
+	perProfile    = 7 // recorded episodes of each profile that can be read
+)
+
+var six = []string{"cpu-saturate", "io-walk", "bursty-c2", "low-and-slow", "scan-and-dial", "shell-resident"}
+
+// A system is NATS and a bridge; fit adds what makes envelopes.
+type system struct {
+	t    *testing.T
+	nats *bustest.Server
+	bus  *bus.Bus
+	*bridge
+}
+
+func start(t *testing.T, cfg dashboard.Config) *system {
+	t.Helper()
+	s := &system{t: t, nats: bustest.Start(t)}
+	s.bus = s.nats.Topology()
+	s.bridge = &bridge{t: t, nats: s.nats.URL(), cfg: cfg, addr: "127.0.0.1:0"}
+	s.bridge.start()
+	t.Cleanup(s.bridge.stop)
+	return s
+}
+
+// filled is start with the envelopes of all recorded episodes.
+func filled(t *testing.T) *system {
+	t.Helper()
+	s := start(t, dashboard.Config{})
+	s.fit()
+	s.emit()
+	for _, name := range six {
+		s.envelope(name)
+	}
+	return s
+}
+
+// fit runs a worker and a streamer until the test ends.
+func (s *system) fit() {
+	s.t.Helper()
+	store, err := episode.OpenDir(recordedStore)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w, err := worker.New(worker.Config{Patience: 20 * time.Millisecond}, worker.Deps{
+		Bus: s.nats.Connect(), Store: store, Spec: fit.DefaultSpec(), Log: quiet(), Registry: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	p, err := streamer.New(streamer.Config{}, streamer.Deps{Bus: s.nats.Connect(), Log: quiet(), Registry: prometheus.NewRegistry()})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	run(s.t, w.Run)
+	run(s.t, p.Run)
+}
+
+// emit accepts the recorded episodes.
+func (s *system) emit() {
+	s.t.Helper()
+	e := &emit.Emitter{Bus: s.bus, Rows: dataset.OpenValidation(recordedRows)}
+	if _, err := e.Reconcile(bustest.Context(s.t)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// envelope waits for the event of a profile that is over all its episodes.
+func (s *system) envelope(name string) bus.AttackProfile {
+	s.t.Helper()
+	ctx := bustest.Context(s.t)
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
+		e, err := s.bus.Dashboard().LastAttackProfile(ctx, fit.ProfileName(name))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if e.Used == perProfile {
+			return e
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			s.t.Fatalf("the envelope of %s is over %d episodes", name, e.Used)
+		}
+	}
+}
+
+// store publishes an event past all that checks it, and waits until the stream has it.
+func (s *system) store(kind, name string, data []byte) {
+	s.t.Helper()
+	if _, err := s.nats.JetStream().Publish(bustest.Context(s.t), bus.EventSubject(kind, name), data); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// A bridge is one that can be stopped and started again at its address.
+type bridge struct {
+	t    *testing.T
+	nats string
+	cfg  dashboard.Config
+	addr string
+	end  func()
+}
+
+// URL is where the page is.
+func (b *bridge) URL() string {
+	base := b.cfg.BasePath
+	if base == "" {
+		base = "/"
+	}
+	return "http://" + b.addr + base
+}
+
+func (b *bridge) start() {
+	b.t.Helper()
+	nc, err := bus.Connect(bus.Config{URL: b.nats, Name: "bridge"}, quiet())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	d, err := dashboard.New(b.cfg, dashboard.Deps{Bus: nc, Log: quiet(), Registry: prometheus.NewRegistry()})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", b.addr)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.addr = l.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() { d.Run(ctx) })
+	ended.Go(func() { d.ServeListener(ctx, l) })
+	b.end = sync.OnceFunc(func() {
+		cancel()
+		ended.Wait()
+		nc.Close()
+	})
+}
+
+func (b *bridge) stop() { b.end() }
+
+// publish posts an event as a producer does.
+func (b *bridge) publish(event any) {
+	b.t.Helper()
+	body, err := json.Marshal(event)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Post(b.URL()+"publish", "application/json", bytes.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if answer, _ := io.ReadAll(res.Body); res.StatusCode/100 != 2 {
+		b.t.Fatalf("publish %s: %s %s", body, res.Status, answer)
+	}
+}
+
+// run runs a service until the test ends.
+func run(t *testing.T, service func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- service(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

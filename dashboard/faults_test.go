@@ -1,0 +1,306 @@
+package dashboard_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/dashboard"
+)
+
+// TestRestartOfNATS: browsers keep their connection, are told, and miss nothing.
+func TestRestartOfNATS(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	put(t, srv.JetStream(), "dashboard.a.x", `1`)
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	br := b.browse("")
+	life := parseBridge(t, br.upTo("caught-up")[0]).Life
+
+	srv.Stop()
+	if s := br.untilBridge("lost"); s.Life != life || s.Since.IsZero() {
+		t.Errorf("lost: %+v", s)
+	}
+	if b.d.Ready() == nil {
+		t.Error("ready without NATS")
+	}
+	late := b.browse("") // gets what there is, and is told that it may be old
+	got := late.upTo("caught-up")
+	if parseBridge(t, got[0]).NATS != "lost" || len(got) != 3 || got[1].data != "1" {
+		t.Errorf("while NATS is lost: %v", got)
+	}
+
+	srv.Restart()
+	put(t, srv.JetStream(), "dashboard.a.x", `2`)
+	for _, br := range []*browser{br, late} {
+		if s := br.untilBridge("connected"); s.Life != life {
+			t.Errorf("connected: %+v, was of life %s", s, life)
+		}
+	}
+	for _, br := range []*browser{br, late} {
+		if m := br.until("2"); m.id != "2" {
+			t.Errorf("%v", m)
+		}
+	}
+	b.ready()
+	put(t, srv.JetStream(), "dashboard.a.x", `3`)
+	br.until("3")
+}
+
+// TestStartWithoutNATS: a browser waits, and is served when NATS comes.
+func TestStartWithoutNATS(t *testing.T) {
+	srv := bustest.Start(t)
+	url := srv.URL()
+	srv.Stop()
+	b := bridgeAt(t, url, "127.0.0.1:0", dashboard.Config{})
+	br := b.browse("", "Last-Event-ID", "7")
+	if s := parseBridge(t, br.next()); s.NATS != "lost" || s.Life != "" {
+		t.Errorf("%+v", s)
+	}
+	if res, body := b.do(http.MethodGet, "api/events", ""); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("api: %s %s", res.Status, body)
+	}
+	if res, _ := b.do(http.MethodGet, "", ""); res.StatusCode != http.StatusOK {
+		t.Errorf("the page: %s", res.Status)
+	}
+	srv.Restart()
+	srv.Topology()
+	put(t, srv.JetStream(), "dashboard.a.x", `1`)
+	br.untilBridge("connected")
+	br.until("1")
+}
+
+// TestRestartOfBridge: a browser that comes back gets what it missed.
+func TestRestartOfBridge(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	js := srv.JetStream()
+	put(t, js, "dashboard.a.x", `1`)
+	first := startBridge(t, srv, dashboard.Config{}).ready()
+	br := first.browse("")
+	got := br.upTo("caught-up")
+	life := parseBridge(t, got[0]).Life
+	first.end()
+	put(t, js, "dashboard.a.y", `2`)
+	second := bridgeAt(t, srv.URL(), first.addr, dashboard.Config{}).ready()
+	again := second.browse("", "Last-Event-ID", got[1].id).upTo("caught-up")
+	if s := parseBridge(t, again[0]); s.Life != life || len(again) != 3 || again[1].data != "2" {
+		t.Errorf("%v, life was %s", again, life)
+	}
+}
+
+// TestAnotherLife: the stream is lost, in several ways, and nothing of the old
+// one stays in a browser that is told so.
+func TestAnotherLife(t *testing.T) {
+	for name, lose := range map[string]func(*testing.T, *bustest.Server){
+		"made again": func(t *testing.T, srv *bustest.Server) {
+			if err := srv.JetStream().DeleteStream(bustest.Context(t), bus.DashboardStream); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"all lost": func(_ *testing.T, srv *bustest.Server) { srv.Wipe() },
+		"purged": func(t *testing.T, srv *bustest.Server) {
+			s, err := srv.JetStream().Stream(bustest.Context(t), bus.DashboardStream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Purge(bustest.Context(t), jetstream.WithPurgeSubject("dashboard.a.y")); err != nil {
+				t.Fatal(err)
+			}
+			srv.Restart() // a purge is seen when the bridge looks at the stream anew
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := bustest.Start(t)
+			srv.Topology()
+			js := srv.JetStream()
+			for i := range 9 {
+				put(t, js, "dashboard.a."+string("xyz"[i%3]), fmt.Sprint(i))
+			}
+			b := startBridge(t, srv, dashboard.Config{CheckEvery: 50 * time.Millisecond}).ready()
+			br := b.browse("")
+			life := parseBridge(t, br.upTo("caught-up")[0]).Life
+			lose(t, srv)
+			other := life
+			for other == life {
+				other = br.untilBridge("connected").Life
+			}
+			got := br.upTo("caught-up") // from the start, as a new browser
+			want := `{"events":0}`
+			if name == "purged" {
+				want = `{"events":2}`
+			}
+			if last := got[len(got)-1]; last.data != want {
+				t.Errorf("caught up with %v", got)
+			} else if name != "purged" && last.id != "" {
+				t.Errorf("it would resume from %s of the old life", last.id)
+			}
+			put(t, srv.JetStream(), "dashboard.a.x", `"new"`)
+			br.until(`"new"`)
+			if name == "purged" {
+				return
+			}
+			if m := b.browse("", "Last-Event-ID", "9").upTo("caught-up"); len(m) != 3 || m[1].data != `"new"` {
+				t.Errorf("resumed from the old life: %v", m)
+			}
+		})
+	}
+}
+
+// TestSlowBrowser: one that does not read is dropped, others go on, and memory
+// stays bounded.
+func TestSlowBrowser(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	js := srv.JetStream()
+	b := startBridge(t, srv, dashboard.Config{WriteTimeout: 300 * time.Millisecond, MergeEvery: 10 * time.Millisecond}).ready()
+	const slow = 20
+	for range slow {
+		c, err := net.Dial("tcp", b.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.until("all are there", func() bool { return b.metric("profiles_dashboard_browsers", "") == slow })
+	br := b.browse("")
+	before := heap()
+	big := strings.Repeat("x", 60<<10)
+	dropped := func() bool { return b.metric("profiles_dashboard_browsers_dropped_total", "slow") == slow }
+	i := 0
+	for ; !dropped(); i++ {
+		seq := put(t, js, fmt.Sprint("dashboard.a.", i%20), fmt.Sprintf("%q", fmt.Sprint(i, big)))
+		for br.next().id != fmt.Sprint(seq) { // the other is not held back
+			continue
+		}
+	}
+	if grown := heap() - before; grown > 32<<20 {
+		t.Errorf("%d MiB more are in use", grown>>20)
+	}
+	if n := b.metric("profiles_dashboard_browsers", ""); n != 1 {
+		t.Errorf("%v browsers remain", n)
+	}
+	t.Logf("%d slow browsers dropped after %d events of 60 KiB", slow, i)
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestRudeConnections: whoever connects and says nothing, or not all, or goes
+// away in the middle, gets a clear answer or is dropped.
+func TestRudeConnections(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{BodyTimeout: 200 * time.Millisecond}).ready()
+	for name, test := range map[string]struct {
+		say    string
+		then   func(*net.TCPConn) error
+		answer string // what the first line has in it; empty: no answer
+	}{
+		"silent":          {"", nil, ""},
+		"half a header":   {"GET /events HTTP/1.1\r\nHost: x\r\nX-A", nil, "400"},
+		"half a body":     {"POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"type\":", nil, "400"},
+		"no body":         {"POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", nil, "400"},
+		"half a chunk":    {"POST /publish HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"t", nil, "400"},
+		"not HTTP":        {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", nil, "400"},
+		"huge header":     {"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("x", 2<<20) + "\r\n\r\n", nil, "431"},
+		"two lengths":     {"POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", nil, "400"},
+		"half closed":     {"GET /events HTTP/1.1\r\nHost: x\r\n\r\n", (*net.TCPConn).CloseWrite, "200"},
+		"reset":           {"GET /events HTTP/1.1\r\nHost: x\r\n\r\n", reset, ""},
+		"closed too soon": {"POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", (*net.TCPConn).CloseWrite, "400"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := net.Dial("tcp", b.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_ = c.SetWriteDeadline(time.Now().Add(5 * time.Second))
+			_, _ = io.WriteString(c, test.say) // the other side may stop reading
+			if test.then != nil {
+				if test.say[:3] == "GET" {
+					b.until("it listens", func() bool { return b.metric("profiles_dashboard_browsers", "") > 0 })
+				}
+				if err := test.then(c.(*net.TCPConn)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+			line, err := bufio.NewReader(c).ReadString('\n')
+			if test.answer == "" && err == nil || !strings.Contains(line, test.answer) {
+				t.Errorf("%q %v, want %q", line, err, test.answer)
+			}
+			if e, ok := err.(net.Error); ok && e.Timeout() {
+				t.Error("the connection stays open")
+			}
+		})
+	}
+}
+
+func reset(c *net.TCPConn) error {
+	_ = c.SetLinger(0)
+	return c.Close()
+}
+
+// TestManySubjects: as many as there may be are served whole; further ones get
+// a clear answer over HTTP, and make room for themselves from the bus.
+func TestManySubjects(t *testing.T) {
+	const most = 10_000
+	srv := bustest.Start(t)
+	srv.Topology()
+	js := srv.JetStream()
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	early := b.browse("")
+	early.upTo("caught-up")
+	for i := range most {
+		if _, err := js.PublishAsync(fmt.Sprintf("dashboard.model_metric.m%d", i), fmt.Appendf(nil, `{"type":"model_metric","model":"m%d","metric":%d}`, i, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range most {
+		early.next()
+	}
+	late := b.browse("").upTo("caught-up")
+	if last := late[len(late)-1].data; last != `{"events":10000}` || len(late) != most+2 {
+		t.Errorf("%d messages, %s", len(late), last)
+	}
+	_, list := b.do(http.MethodGet, "api/events?type=model_metric", "")
+	if n := strings.Count(list, `"seq":`); n != most {
+		t.Errorf("the list has %d", n)
+	}
+	if n := b.metric("profiles_dashboard_subjects", ""); n != most {
+		t.Errorf("%v subjects", n)
+	}
+	if !b.post(`{"type":"model_metric","model":"m7","metric":8}`).Stored {
+		t.Error("one that is there was not stored")
+	}
+	if res, body := b.do(http.MethodPost, "publish", `{"type":"model_metric","model":"other"}`); res.StatusCode != http.StatusInsufficientStorage {
+		t.Errorf("one too many: %s %s", res.Status, body)
+	}
+	put(t, js, "dashboard.model_metric.other", `{}`)
+	early.until(`{}`)
+	if s := parseBridge(t, b.browse("").next()); !s.Full {
+		t.Errorf("%+v", s)
+	}
+	if n := b.metric("profiles_dashboard_events_left_out_total", "room"); n != 1 {
+		t.Errorf("%v left out", n)
+	}
+}

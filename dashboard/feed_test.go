@@ -1,0 +1,218 @@
+package dashboard_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/dashboard"
+)
+
+func TestNewBrowser(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	js := srv.JetStream()
+	put(t, js, "dashboard.a.x", `{"n":1}`)
+	put(t, js, "dashboard.b.y", `{"n":2}`)
+	put(t, js, "dashboard.a.x", `{"n":3}`)
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	br := b.browse("")
+	got := br.upTo("caught-up")
+	s := parseBridge(t, got[0])
+	if s.NATS != "connected" || s.Life == "" || s.Version == "" || s.Since.IsZero() || s.Full || got[0].id != "" {
+		t.Errorf("the first is %+v", got[0])
+	}
+	want := []message{{"b", "2", `{"n":2}`}, {"a", "3", `{"n":3}`}, {"caught-up", "3", `{"events":2}`}}
+	if fmt.Sprint(got[1:]) != fmt.Sprint(want) {
+		t.Errorf("then %v, want %v", got[1:], want)
+	}
+	seq := put(t, js, "dashboard.c_9.z%20.w", `{"n":4}`)
+	if m := br.next(); m != (message{"c_9", fmt.Sprint(seq), `{"n":4}`}) {
+		t.Errorf("live: %v", m)
+	}
+	b.until("counted", func() bool {
+		return b.metric("profiles_dashboard_events_out_total", "") == 3 && b.metric("profiles_dashboard_publish_to_write_seconds", "") == 1 &&
+			b.metric("profiles_dashboard_browsers", "") == 1
+	})
+	br.leave()
+	b.until("gone", func() bool {
+		return b.metric("profiles_dashboard_browsers_dropped_total", "left") == 1 && b.metric("profiles_dashboard_browsers", "") == 0
+	})
+}
+
+// TestWhatIsNotShown: a message that browsers could not read is left out.
+func TestWhatIsNotShown(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	js := srv.JetStream()
+	for subject, data := range map[string]string{
+		"dashboard.a": `{}`, "dashboard.A.x": `{}`, "dashboard.bridge.x": `{}`, "dashboard.error.x": `{}`, "dashboard.ä.x": `{}`,
+		"dashboard." + strings.Repeat("a", 65) + ".x": `{}`, "dashboard.a.x": `{`, "dashboard.a.y": ``,
+	} {
+		put(t, js, subject, data)
+	}
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	br := b.browse("")
+	if got := br.upTo("caught-up"); len(got) != 2 {
+		t.Errorf("%v", got)
+	}
+	put(t, js, "dashboard.a.x", "no\n\nevent: json")
+	put(t, js, "dashboard.a.x", "[1]")
+	if m := br.next(); m.data != "[1]" {
+		t.Errorf("%v", m)
+	}
+	if n := b.metric("profiles_dashboard_events_left_out_total", ""); n != 9 {
+		t.Errorf("%v left out", n)
+	}
+}
+
+func TestLineEnds(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	br := b.browse("")
+	br.upTo("caught-up")
+	put(t, srv.JetStream(), "dashboard.a.x", "{\n \"n\":\r\n1,\r\r\"m\":2\n}\n")
+	if m := br.next(); m.data != "{\n \"n\":\n1,\n\n\"m\":2\n}" {
+		t.Errorf("%q", m.data)
+	}
+	if _, body := b.do(http.MethodGet, "api/events", ""); !strings.Contains(body, "\"event\":{\n \"n\":\r\n1,\r\r\"m\":2\n}\n}]") {
+		t.Errorf("%q", body)
+	}
+}
+
+func TestResume(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	js := srv.JetStream()
+	for _, s := range []string{"x", "y", "x", "z"} {
+		put(t, js, "dashboard.a."+s, `{}`)
+	}
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	for _, test := range []struct{ id, want string }{
+		{"", "2 3 4"}, {"0", "2 3 4"}, {"1", "2 3 4"}, {"2", "3 4"}, {"3", "4"}, {"4", ""},
+		{"5", "2 3 4"}, {"99999999999999999999999", "2 3 4"}, {"-1", "2 3 4"}, {"x", "2 3 4"},
+	} {
+		for _, br := range []*browser{b.browse("", "Last-Event-ID", test.id), b.browse("?last-event-id=" + test.id)} {
+			var ids []string
+			got := br.upTo("caught-up")
+			for _, m := range got[1 : len(got)-1] {
+				ids = append(ids, m.id)
+			}
+			if strings.Join(ids, " ") != test.want {
+				t.Errorf("resumed from %q: %v, want %s", test.id, ids, test.want)
+			}
+			if last := got[len(got)-1].data; last != fmt.Sprintf(`{"events":%d}`, len(ids)) {
+				t.Errorf("resumed from %q: %s", test.id, last)
+			}
+			br.leave()
+		}
+	}
+}
+
+// TestMerging: of a burst, a browser gets each subject at most ten times a
+// second, and always the last event.
+func TestMerging(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	js := srv.JetStream()
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	br := b.browse("")
+	br.upTo("caught-up")
+	began := time.Now()
+	published := 0
+	for ; time.Since(began) < time.Second; published++ {
+		put(t, js, fmt.Sprint("dashboard.a.", published%3), fmt.Sprint(published))
+	}
+	last := map[string]bool{}
+	for i := range 3 {
+		n := published + i
+		last[fmt.Sprint(n)] = true
+		put(t, js, fmt.Sprint("dashboard.a.", n%3), fmt.Sprint(n))
+	}
+	published += 3
+	got := map[string]int{}
+	for len(last) > 0 {
+		m := br.next()
+		var n int
+		if _, err := fmt.Sscan(m.data, &n); err != nil {
+			t.Fatal(err)
+		}
+		got[fmt.Sprint(n%3)]++
+		delete(last, m.data)
+	}
+	took := time.Since(began)
+	total := 0
+	for s, n := range got {
+		total += n
+		if most := int(took/(100*time.Millisecond)) + 2; n > most {
+			t.Errorf("subject %s came %d times in %s", s, n, took)
+		}
+	}
+	t.Logf("%d published in %s, %d came", published, took, total)
+	// The stream itself may have dropped some before they were delivered.
+	b.until("counted", func() bool {
+		in := b.metric("profiles_dashboard_events_in_total", "")
+		return b.metric("profiles_dashboard_events_merged_total", "")+b.metric("profiles_dashboard_events_out_total", "") == in && in > float64(total)
+	})
+}
+
+func TestHeartbeat(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{Heartbeat: 20 * time.Millisecond}).ready()
+	br := b.browse("")
+	for range 3 {
+		select {
+		case <-br.comments:
+		case <-bustest.Context(t).Done():
+			t.Fatal("no heartbeat")
+		}
+	}
+}
+
+func TestTooManyBrowsers(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{MaxBrowsers: 2}).ready()
+	first := b.browse("")
+	b.browse("")
+	if _, err := b.tryBrowse(""); !errors.Is(err, errNoFeed) || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "MAX_BROWSERS") {
+		t.Errorf("the third: %v", err)
+	}
+	if n := b.metric("profiles_dashboard_browsers_dropped_total", "full"); n != 1 {
+		t.Errorf("%v refused", n)
+	}
+	first.leave()
+	b.until("room again", func() bool {
+		_, err := b.tryBrowse("")
+		return err == nil
+	})
+}
+
+// TestShutdown: feeds end at once, and so does everything else.
+func TestShutdown(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	br := b.browse("")
+	br.upTo("caught-up")
+	began := time.Now()
+	b.end()
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if m, ok := <-br.messages; ok {
+		t.Errorf("%v", m)
+	}
+	if n := b.metric("profiles_dashboard_browsers_dropped_total", "shutdown"); n != 1 {
+		t.Errorf("%v ended by it", n)
+	}
+	if b.d.Ready() == nil {
+		t.Error("still ready")
+	}
+}

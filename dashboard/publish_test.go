@@ -1,0 +1,344 @@
+package dashboard_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/dashboard"
+)
+
+// last is the last message of a subject, as it stands in the stream.
+func last(t testing.TB, js jetstream.JetStream, subject string) (string, uint64) {
+	t.Helper()
+	s, err := js.Stream(bustest.Context(t), bus.DashboardStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.GetLastMsgForSubject(bustest.Context(t), subject)
+	if err != nil {
+		t.Fatalf("%s: %v", subject, err)
+	}
+	return string(m.Data), m.Sequence
+}
+
+func TestPublish(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	br := b.browse("")
+	br.upTo("caught-up")
+	long := strings.Repeat("n", 200)
+	for body, subject := range map[string]string{
+		`{"type":"model_metric","model":"knn","metric":0.762}`:          "dashboard.model_metric.knn",
+		` {"name": "a", "model": 5, "type": "x_1"}` + "\r\n":            "dashboard.x_1.a",
+		`{"type":"x","name":"","model":"m"}`:                            "dashboard.x.m",
+		`{"type":"x"}`:                                                  "dashboard.x._",
+		`{"type":"x","name":"a.b*>c d%ü"}`:                              "dashboard.x.a%2Eb%2A%3Ec%20d%25%C3%BC",
+		`{"type":"x","name":"` + long + `"}`:                            "dashboard.x." + long,
+		`{"type":"x","name":"\u0000\ud83d\ude00"}`:                      "dashboard.x.%00%F0%9F%98%80",
+		`{"type":"` + strings.Repeat("t", 64) + `"}`:                    "dashboard." + strings.Repeat("t", 64) + "._",
+		`{"type":"x","name":"n","Type":5,"life":7,"revision":"no"}`:     "dashboard.x.n",
+		`{"type":"big","pad":"` + strings.Repeat("p", 64<<10-23) + `"}`: "dashboard.big._",
+	} {
+		r := b.post(body)
+		if !r.Stored || r.Subject != subject || r.Seq == 0 || r.Because != "" {
+			t.Errorf("%.80s: %+v, want %s", body, r, subject)
+			continue
+		}
+		if data, seq := last(t, srv.JetStream(), subject); data != body || seq != r.Seq {
+			t.Errorf("%s holds %.80s at %d, want %.80s at %d", subject, data, seq, body, r.Seq)
+		}
+		for br.next().id != fmt.Sprint(r.Seq) {
+			continue
+		}
+	}
+	if n := b.metric("profiles_dashboard_publish_total", "stored"); n != 10 {
+		t.Errorf("%v stored", n)
+	}
+}
+
+func TestBadBodies(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	for body, sentence := range map[string]string{
+		``:                                "empty",
+		`   `:                             "empty",
+		`null`:                            "one JSON object",
+		`[{"type":"x"}]`:                  "one JSON object",
+		`"type"`:                          "one JSON object",
+		`type=x`:                          "not JSON",
+		`{"type":"x"`:                     "too early",
+		`{"type":"x",}`:                   "not JSON",
+		`{"type":"x"}{"type":"x"}`:        "follows",
+		`{"type":"x"} x`:                  "follows",
+		`{"type":"x" "a":1}`:              "not JSON",
+		`{"type":"x","a":NaN}`:            "not JSON",
+		`{"type":"x","a":01}`:             "not JSON",
+		"{\"type\":\"x\",\"a\":\"\n\"}":   "not JSON",
+		"\ufeff{\"type\":\"x\"}":          "not JSON",
+		"{\"type\":\"x\",\"a\":\"\xff\"}": "UTF-8",
+		`{}`:                              `no "type"`,
+		`{"Type":"x"}`:                    `no "type"`,
+		`{"type":5}`:                      "type must be a string",
+		`{"type":null}`:                   "type must be a string",
+		`{"type":""}`:                     "a-z",
+		`{"type":"Attack"}`:               "a-z",
+		`{"type":"a.b"}`:                  "a-z",
+		`{"type":"a\n"}`:                  "a-z",
+		`{"type":"` + strings.Repeat("a", 65) + `"}`:                                 "64",
+		`{"type":"bridge"}`:                                                          "taken",
+		`{"type":"x","type":"y"}`:                                                    "twice",
+		`{"type":"x","name":5}`:                                                      "name must be a string",
+		`{"type":"x","name":null}`:                                                   "name must be a string",
+		`{"type":"x","model":{}}`:                                                    "model must be a string",
+		`{"type":"x","name":"a","name":"b"}`:                                         "twice",
+		`{"type":"x","name":"` + strings.Repeat("n", 201) + `"}`:                     "201",
+		`{"type":"x","name":"` + strings.Repeat("ü", 34) + `"}`:                      "204",
+		`{"type":"x","a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`: "nested",
+		strings.Repeat("[", 60000):                                                   "nested",
+	} {
+		res, said := b.do(http.MethodPost, "publish", body)
+		if res.StatusCode != http.StatusBadRequest || !strings.Contains(said, sentence) || strings.Count(said, "\n") != 1 {
+			t.Errorf("%.60q: %s %q, want a sentence with %q", body, res.Status, said, sentence)
+		}
+	}
+	for what, test := range map[string]struct {
+		method, body string
+		header       []string
+		code         int
+	}{
+		"too large":       {http.MethodPost, `{"type":"x","pad":"` + strings.Repeat("p", 64<<10) + `"}`, nil, http.StatusRequestEntityTooLarge},
+		"packed":          {http.MethodPost, `{"type":"x"}`, []string{"Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType},
+		"not posted":      {http.MethodGet, ``, nil, http.StatusMethodNotAllowed},
+		"put":             {http.MethodPut, `{"type":"x"}`, nil, http.StatusMethodNotAllowed},
+		"of another site": {http.MethodPost, `{"type":"x"}`, []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+		"of another port": {http.MethodPost, `{"type":"x"}`, []string{"Origin", "http://127.0.0.1:1"}, http.StatusForbidden},
+	} {
+		if res, said := b.do(test.method, "publish", test.body, test.header...); res.StatusCode != test.code || strings.Count(said, "\n") != 1 {
+			t.Errorf("%s: %s %q, want %d", what, res.Status, said, test.code)
+		}
+	}
+	if n := b.metric("profiles_dashboard_publish_total", "stored"); n != 0 {
+		t.Errorf("%v stored", n)
+	}
+}
+
+// TestStickyRule: an event with an order stays against what has none or a lower one.
+func TestStickyRule(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	info, err := srv.JetStream().Stream(bustest.Context(t), "KV_"+bus.EnvelopesBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	life := info.CachedInfo().Created.UTC().Format(time.RFC3339Nano)
+	event := func(life string, revision int) string {
+		return fmt.Sprintf(`{"type":"attack_profile","name":"io-walk","revision":[1,%d],"epoch":0,"life":%q}`, revision, life)
+	}
+	const plain = `{"type": "attack_profile", "name": "io-walk", "shape": "s", "curve": [0.5]}`
+	for i, step := range []struct {
+		body   string
+		stored bool
+	}{
+		{plain, true}, {plain, true}, // Python repeats itself
+		{event("2001-01-01T00:00:00Z", 9), false}, // of another life than the envelopes of this bus
+		{event(life, 2), true},
+		{plain, false},
+		{event(life, 1), false},
+		{event("2001-01-01T00:00:00Z", 9), false},
+		{event(life, 2), true},
+		{event(life, 3), true},
+	} {
+		before, _ := "", uint64(0)
+		if i > 0 {
+			before, _ = last(t, srv.JetStream(), "dashboard.attack_profile.io-walk")
+		}
+		r := b.post(step.body)
+		after, _ := last(t, srv.JetStream(), "dashboard.attack_profile.io-walk")
+		if r.Stored != step.stored || r.Stored == (r.Because != "") {
+			t.Errorf("step %d: %+v", i, r)
+		}
+		want := before
+		if step.stored {
+			want = step.body
+		}
+		if after != want {
+			t.Errorf("step %d: the stream holds %s, want %s", i, after, want)
+		}
+	}
+	if n := b.metric("profiles_dashboard_publish_total", "kept"); n != 4 {
+		t.Errorf("%v kept", n)
+	}
+}
+
+// TestPublishAtOnce: many post under one subject and others; each is stored.
+func TestPublishAtOnce(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	var posting sync.WaitGroup
+	for i := range 100 {
+		posting.Go(func() {
+			if r := b.post(fmt.Sprintf(`{"type":"x","name":"n%d","i":%d}`, i%2*i, i)); !r.Stored {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+	posting.Wait()
+}
+
+// TestUnreachableBus: a clear answer within a few seconds, and stored or not as
+// it says.
+func TestUnreachableBus(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{PublishTimeout: 500 * time.Millisecond}).ready()
+	refused := func(what string) {
+		t.Helper()
+		began := time.Now()
+		res, said := b.do(http.MethodPost, "publish", `{"type":"x"}`)
+		if took := time.Since(began); res.StatusCode != http.StatusServiceUnavailable || took > 3*time.Second || res.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %s %q after %s", what, res.Status, said, took)
+		}
+	}
+	if err := srv.JetStream().DeleteStream(bustest.Context(t), bus.DashboardStream); err != nil {
+		t.Fatal(err)
+	}
+	refused("no stream")
+	srv.Stop()
+	refused("no server")
+	srv.Restart()
+	srv.Topology()
+	b.ready()
+	b.until("stored", func() bool {
+		res, _ := b.do(http.MethodPost, "publish", `{"type":"x"}`)
+		return res.StatusCode == http.StatusOK
+	})
+}
+
+// pythonBodies are what the Python program posts.
+func pythonBodies() map[string]string {
+	var curve []string
+	for i := range 80 {
+		curve = append(curve, fmt.Sprint(float64(float32(i)/79)))
+	}
+	return map[string]string{
+		"dashboard.attack_profile.io-walk": `{"type": "attack_profile", "name": "io-walk", "shape": "fs traversal + urandom writes", "curve": [` + strings.Join(curve, ", ") + `]}`,
+		"dashboard.model_metric.knn":       `{"type":"model_metric","model":"knn","metric":0.762}`,
+		"dashboard.model_perf.knn":         `{"type":"model_perf","model":"knn","latency_us":3410,"accuracy":0.762}`,
+	}
+}
+
+const pythonPost = `
+import sys, urllib.request
+request = urllib.request.Request(sys.argv[1], data=sys.stdin.buffer.read(), headers={"Content-Type": "application/json"}, method="POST")
+with urllib.request.urlopen(request, timeout=10) as response:
+    assert 200 <= response.status < 300, response.status
+    print(response.read().decode())
+`
+
+// TestPythonAndCurl: the Python producer's bodies, posted with urllib and with
+// curl, stand in the stream as they were sent and reach a browser.
+func TestPythonAndCurl(t *testing.T) {
+	for tool, command := range map[string]func(context.Context, string) *exec.Cmd{
+		"python3": func(ctx context.Context, url string) *exec.Cmd {
+			return exec.CommandContext(ctx, "python3", "-c", pythonPost, url)
+		},
+		"curl": func(ctx context.Context, url string) *exec.Cmd {
+			return exec.CommandContext(ctx, "curl", "--silent", "--show-error", "--fail", "--data-binary", "@-", "-H", "Content-Type: application/json", url)
+		},
+		"curl with a form's type": func(ctx context.Context, url string) *exec.Cmd {
+			return exec.CommandContext(ctx, "curl", "--silent", "--show-error", "--fail", "--data-binary", "@-", url)
+		},
+	} {
+		t.Run(tool, func(t *testing.T) {
+			program := strings.Fields(tool)[0]
+			if _, err := exec.LookPath(program); err != nil {
+				t.Skipf("NOT TESTED: there is no %s here; install it to see that its posts arrive", program)
+			}
+			srv := bustest.Start(t)
+			srv.Topology()
+			b := startBridge(t, srv, dashboard.Config{}).ready()
+			br := b.browse("")
+			br.upTo("caught-up")
+			for subject, body := range pythonBodies() {
+				cmd := command(bustest.Context(t), b.url+"publish")
+				cmd.Stdin = strings.NewReader(body)
+				cmd.Env = append(os.Environ(), "no_proxy=127.0.0.1", "NO_PROXY=127.0.0.1", "HOME="+t.TempDir())
+				out, err := cmd.CombinedOutput()
+				var r receipt
+				if err != nil || json.Unmarshal(out, &r) != nil || !r.Stored || r.Subject != subject {
+					t.Fatalf("%v: %s", err, out)
+				}
+				if data, seq := last(t, srv.JetStream(), subject); data != body || seq != r.Seq {
+					t.Errorf("%s holds %s", subject, data)
+				}
+				if m := br.next(); m.data != body || m.kind != strings.Split(subject, ".")[1] || m.id != fmt.Sprint(r.Seq) {
+					t.Errorf("the browser got %v", m)
+				}
+			}
+		})
+	}
+}
+
+// FuzzPublish: whatever is posted is answered with one clear sentence, or it
+// stands in the stream as it was sent.
+func FuzzPublish(f *testing.F) {
+	for _, body := range pythonBodies() {
+		f.Add([]byte(body))
+	}
+	for _, body := range []string{
+		``, `{}`, `{"type":"x"}`, `{"type":"x","name":"a.b*>"}`, `{"type":"bridge"}`, `{"type":"x","name":"\ud800"}`, "{\"type\":\"x\"}\n\n",
+		`{"type":"x","life":"l","revision":[18446744073709551615,1]}`, `{"a":"\"","type":"x"}`, `[[[[`, `{"type":"x","a":1e999}`,
+		`{"type":"x","type":"y"}`, `{"type":"x","name":"` + strings.Repeat("é", 40) + `"}`, "{\"type\":\"x\r\n\"}", `{"type":"x"}]`, `{"type":"x"},`, `{,"type":"x"}`,
+	} {
+		f.Add([]byte(body))
+	}
+	srv := bustest.Start(f)
+	srv.Topology()
+	js := srv.JetStream()
+	running := startBridge(f, srv, dashboard.Config{MaxSubjects: 1_000_000}).ready()
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b := *running
+		b.t = t
+		res, said := b.do(http.MethodPost, "publish", string(body))
+		switch res.StatusCode {
+		case http.StatusOK:
+			var r receipt
+			if err := json.Unmarshal([]byte(said), &r); err != nil {
+				t.Fatalf("%s: %v", said, err)
+			}
+			if !r.Stored {
+				return
+			}
+			data, _ := last(t, js, r.Subject)
+			var event struct{ Type string }
+			if data != string(body) || json.Unmarshal(body, &event) != nil || !strings.HasPrefix(r.Subject, "dashboard.") {
+				t.Errorf("%s holds %q, posted was %q", r.Subject, data, body)
+			}
+			if token := r.Subject[strings.LastIndexByte(r.Subject, '.')+1:]; len(token) > 200 || strings.Count(r.Subject, ".") != 2 {
+				t.Errorf("subject %s", r.Subject)
+			}
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+			if strings.Count(said, "\n") != 1 || len(said) > 300 {
+				t.Errorf("%q is no clear sentence", said)
+			}
+		default:
+			t.Errorf("%q: %s %s", body, res.Status, said)
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package dashboard
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/cis490/profiles/bus"
+)
+
+func makeEvent(t testing.TB, subject string, seq uint64, size int) *event {
+	e, because := newEvent(bus.Posted{Subject: subject, Seq: seq, Data: fmt.Appendf(nil, "%q", strings.Repeat("x", size))})
+	if e == nil {
+		t.Fatal(because)
+	}
+	return e
+}
+
+// TestState compares with a plain map: the latest events that there is room
+// for, in order of sequence, whatever a browser has read before.
+func TestState(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newState(rapid.IntRange(1, 20).Draw(t, "subjects"), int64(rapid.IntRange(2000, 20000).Draw(t, "bytes")))
+		b := &board{state: s, epoch: 1, moved: make(chan struct{})}
+		model := map[string]*event{}
+		seq := uint64(0)
+		for range rapid.IntRange(0, 300).Draw(t, "events") {
+			seq += uint64(rapid.IntRange(1, 3).Draw(t, "step"))
+			e := makeEvent(new(testing.T), fmt.Sprint("dashboard.a.", rapid.IntRange(0, 25).Draw(t, "subject")), seq, rapid.IntRange(0, 900).Draw(t, "size"))
+			b.put(e)
+			model[e.subject] = e
+			for sum := total(model); len(model) > s.maxSubjects || sum > s.maxBytes; sum = total(model) {
+				oldest := slices.MinFunc(slices.Collect(maps.Values(model)), func(a, b *event) int { return cmp.Compare(a.seq, b.seq) })
+				delete(model, oldest.subject)
+			}
+		}
+		if !maps.Equal(s.last, model) || s.bytes != total(model) || s.seq != seq {
+			t.Fatalf("the state has %d events and %d bytes, want %d and %d", len(s.last), s.bytes, len(model), total(model))
+		}
+		if len(s.order) > 2*len(model)+66 {
+			t.Fatalf("%d places for %d events", len(s.order), len(model))
+		}
+		after, until := uint64(rapid.IntRange(0, int(seq)+1).Draw(t, "after")), uint64(rapid.IntRange(0, int(seq)+1).Draw(t, "until"))
+		var want []byte
+		for _, e := range slices.SortedFunc(maps.Values(model), func(a, b *event) int { return cmp.Compare(a.seq, b.seq) }) {
+			if e.seq > after && e.seq <= until {
+				want = append(want, e.frame...)
+			}
+		}
+		var got []byte
+		c := &chunk{}
+		for more, valid := true, true; more; {
+			if more, valid = b.read(c, 1, after, until); !valid {
+				t.Fatal("not valid")
+			}
+			if len(c.stored) > 1 && len(c.bytes) > chunkBytes {
+				t.Fatalf("a chunk of %d bytes", len(c.bytes))
+			}
+			got = append(got, c.bytes...)
+			after = c.last
+		}
+		if string(got) != string(want) {
+			t.Fatalf("read\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+func total(events map[string]*event) (sum int64) {
+	for _, e := range events {
+		sum += e.size()
+	}
+	return sum
+}
+
+// TestChunks: a long state is read in chunks, and an event longer than one at once.
+func TestChunks(t *testing.T) {
+	b := &board{state: newState(100, 1<<30), epoch: 1, moved: make(chan struct{})}
+	for i := range 10 {
+		b.put(makeEvent(t, fmt.Sprint("dashboard.a.", i), uint64(i+1), 20_000))
+	}
+	b.put(makeEvent(t, "dashboard.a.big", 11, 300_000))
+	c, reads, after := &chunk{}, []int(nil), uint64(0)
+	for more := true; more; after = c.last {
+		more, _ = b.read(c, 1, after, 11)
+		reads = append(reads, len(c.stored))
+	}
+	if !slices.Equal(reads, []int{3, 3, 3, 1, 1}) {
+		t.Errorf("%v events in each chunk", reads)
+	}
+	if _, valid := b.read(c, 2, 0, 11); valid {
+		t.Error("of another epoch")
+	}
+}
