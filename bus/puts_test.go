@@ -118,7 +118,7 @@ func TestPutsDrain(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	started, release := make(chan struct{}, 1), make(chan struct{})
-	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, reduceWait); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())

@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
@@ -55,6 +56,37 @@ func TestAudit(t *testing.T) {
 	b.run("location.hash = '#/'")
 	b.until(overviewShown)
 	b.audit("the overview, stale")
+}
+
+// An audit that finds nothing should be able to.
+func TestAuditFinds(t *testing.T) {
+	s := start(t, dashboard.Config{})
+	b := open(t, s.URL())
+	b.until(isLive)
+	b.run(`const add = (tag, text, parent = document.querySelector('main')) => {
+		const n = document.createElement(tag);
+		n.textContent = text;
+		parent.append(n);
+		return n;
+	};
+	add('button', '');
+	add('h5', 'too deep');
+	add('p', 'too pale').style.color = 'rgb(170, 170, 170)';
+	add('p', 'half gone').style.opacity = 0.4;
+	add('p', 'elsewhere', document.body);
+	add('div', 'role').setAttribute('role', 'banana');
+	document.querySelector('main').append(document.createElementNS('http://www.w3.org/2000/svg', 'svg'));
+	add('a', 'twice').id = 'scene6';
+	document.querySelector('#scene8').setAttribute('aria-labelledby', 'nowhere');`)
+	found := strings.Join(get[[]string](b, audit), "\n")
+	for _, want := range []string{
+		`button. "": has no name`, `h5. "too deep": follows a heading of level 3`, `"too pale": has a contrast of 2.`, `"half gone": has a contrast of`,
+		`"elsewhere": lies outside of the landmarks`, `has the role banana`, `svg. "": is a picture without role and name`, `the id scene6 is there twice`, `aria-labelledby refers to nothing`,
+	} {
+		if !strings.Contains(found, want) {
+			t.Errorf("the audit does not find: %s\nbut:\n%s", want, found)
+		}
+	}
 }
 
 // tabs goes through the page with the tab key: everything that can be used is

@@ -6,15 +6,16 @@
 package browsertest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"image/png"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -253,14 +254,22 @@ func (b *tab) shoot(name string) {
 		return
 	}
 	b.settle()
-	png, err := chromedp.Run(b.ctx, func(ctx context.Context, _ *chromedp.Target) ([]byte, error) {
+	data, err := chromedp.Run(b.ctx, func(ctx context.Context, _ *chromedp.Target) ([]byte, error) {
 		r, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})
 		return r.Data, err
 	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+	picture, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var small bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, picture); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), small.Bytes(), 0o644); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -272,9 +281,4 @@ func (b *tab) settle() {
 		window.settling ??= new MutationObserver((all) => { if (all.some((m) => m.target.closest?.('svg'))) window.lastMoved = performance.now(); });
 		window.settling.observe(document.body, {subtree: true, childList: true, attributes: true});`)
 	b.until("performance.now() - window.lastMoved > 500 && document.getAnimations().every((a) => a.playState !== 'running')")
-}
-
-// lines returns what is between line breaks, without the empty ones.
-func lines(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 }

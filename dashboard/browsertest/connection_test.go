@@ -19,7 +19,7 @@ import (
 
 // allStale is true when each card with an event says that it is from before.
 const allStale = `[...document.querySelectorAll('.card[data-profile] .before')].length === 6
-	&& [...document.querySelectorAll('.card[data-profile] .before')].every((n) => n.textContent === ' · from before')
+	&& [...document.querySelectorAll('.card .before')].every((n) => n.checkVisibility() && n.textContent.endsWith('from before'))
 	&& [...document.querySelectorAll('.card[data-profile]')].every((c) => c.classList.contains('stale'))`
 
 const noneStale = `[...document.querySelectorAll('.before')].every((n) => n.textContent === '') && !document.querySelector('.stale') && document.querySelector('#notice').hidden`
@@ -36,9 +36,10 @@ func notice(words string) string {
 // before, and recovers by itself.
 func TestRestarts(t *testing.T) {
 	s := filled(t)
+	models(s)
 	b := open(t, s.URL())
 	b.breaking()
-	b.until(isLive + " && " + allFilled + " && " + noneStale)
+	b.until(isLive + " && " + allFilled + " && " + modelsShown + " && " + noneStale)
 
 	s.nats.Stop()
 	b.until(state("lost", "NATS lost since "))
@@ -51,10 +52,10 @@ func TestRestarts(t *testing.T) {
 	b.until(state("retrying", "Reconnecting") + " && " + notice("What is shown is from before ") + " && " + allStale)
 	b.until(allFilled) // it still shows what it had
 	// What happens meanwhile comes with the connection.
-	plain := map[string]any{"type": "model_metric", "model": "while-away", "metric": 0.5}
+	plain := map[string]any{"type": "model_metric", "model": "while-away", "metric": 0.999}
 	s.store("model_metric", "while-away", []byte(js(plain)))
 	s.bridge.start()
-	b.until(isLive + " && " + noneStale + " && document.querySelector('#scene8 li')?.textContent === 'while-away0.500'")
+	b.until(isLive + " && " + noneStale + " && document.querySelector('#scene8 li')?.textContent === 'while-away0.999'")
 
 	// Both at once.
 	s.bridge.stop()

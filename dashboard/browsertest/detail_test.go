@@ -121,7 +121,7 @@ func TestDetail(t *testing.T) {
 	b.until("location.hash === '#/profile/io-walk?with=bursty-c2&scale=raw'")
 	b.shoot("detail-both-raw")
 	b.run("document.querySelector('#detail input[value=scaled]').click()")
-	b.shoot("detail")
+	b.shoot("detail-read")
 
 	b.do(chromedp.NavigateBack())
 	b.until(overviewShown + fmt.Sprintf(" && document.activeElement === document.querySelector(%s)", js(card("io-walk", "h3 a"))))

@@ -4,6 +4,7 @@ package browsertest
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -70,21 +71,37 @@ func TestEverySize(t *testing.T) {
 			}
 		}
 	}
-	b.run("location.hash = '#/'")
-	for _, theme := range []string{"light", "dark"} {
-		b.media(theme, true)
-		b.size(360, 740)
-		b.shoot("phone-" + theme)
-		b.size(3840, 2160)
-		b.shoot("wall-" + theme)
-		b.size(1440, 900)
-		b.shoot("desk-" + theme)
+}
+
+// The pictures of docs/screenshots, and more to look at; only where SCREENSHOTS
+// names a directory.
+func TestScreenshots(t *testing.T) {
+	if os.Getenv("SCREENSHOTS") == "" {
+		t.Skip("SCREENSHOTS names no directory for them")
 	}
+	s := filled(t)
+	models(s)
+	b := open(t, s.URL())
+	b.until(isLive + " && " + allFilled + " && " + modelsShown)
+	shoot := func(name string, width, height int64, theme string, scale float64) {
+		b.media(theme, true)
+		b.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(scale)))
+		b.shoot(name)
+	}
+	shoot("dashboard", 1440, 900, "light", 1)
+	shoot("dark", 1440, 900, "dark", 1)
+	shoot("phone", 360, 740, "light", 2)
+	shoot("phone-dark", 360, 740, "dark", 1)
+	shoot("wall", 3840, 2160, "light", 1)
+	shoot("wall-dark", 3840, 2160, "dark", 1)
+	shoot("small", 1280, 720, "light", 1)
+	shoot("tablet", 768, 1024, "light", 1)
 	b.run("location.hash = '#/profile/io-walk?with=bursty-c2'")
 	b.until("!document.querySelector('#detail').hidden")
-	b.shoot("detail-dark")
-	b.size(360, 740)
-	b.shoot("detail-phone-dark")
+	shoot("detail", 1440, 900, "light", 1)
+	shoot("detail-dark", 1440, 900, "dark", 1)
+	shoot("detail-phone", 360, 740, "light", 1)
+	shoot("detail-wall", 3840, 2160, "dark", 1)
 }
 
 // Dark and light follow the system until the reader chooses, and the choice is

@@ -54,7 +54,6 @@ func TestCardsFill(t *testing.T) {
 			shows(b, want)
 		}
 	}
-	late.shoot("light")
 }
 
 // shows checks a card against its event.

@@ -10,10 +10,11 @@ export class Bars {
   #axis = h('div', { class: 'bars-axis', 'aria-hidden': 'true' }, s('svg', null, axis()));
   #waits = h('p', { class: 'waits' }, 'Waits for the first model_metric event.');
   #more = h('p', { class: 'lacks' });
+  #before = h('p', { class: 'before' });
   #rows = new Map();
 
   constructor(node) {
-    node.append(h('h3', null, h('span', { class: 'eyebrow' }, 'Scene 8'), ' Metric'), this.#waits, this.#list, this.#axis, this.#more);
+    node.append(h('h3', null, h('span', { class: 'eyebrow' }, 'Scene 8'), ' Metric'), this.#waits, this.#list, this.#axis, this.#more, this.#before);
     this.show(new Map());
   }
 
@@ -37,6 +38,11 @@ export class Bars {
       row.bar.style.width = `${100 * Math.max(0, Math.min(1, model.metric))}%`;
       if (this.#list.children[place] !== row.node) this.#list.insertBefore(row.node, this.#list.children[place] ?? null);
     });
+  }
+
+  /** tick says whether what is shown is as it is now. */
+  tick(live) {
+    text(this.#before, live || this.#rows.size === 0 ? '' : 'from before');
   }
 
   #row(name) {

@@ -17,10 +17,11 @@ export class Cost {
   #readout = h('table', { class: 'readout', 'aria-hidden': 'true' },
     h('thead', null, h('tr', null, this.#where, h('th', { scope: 'col' }, 'µs'), h('th', { scope: 'col' }, 'accuracy'))),
     h('tbody', null, h('tr', null, this.#cells)));
+  #before = h('p', { class: 'before' });
   #spots = [];
 
   constructor(node) {
-    node.append(h('h3', null, h('span', { class: 'eyebrow' }, 'Scene 12'), ' Accuracy against cost'), this.#waits, this.#host, this.#readout, this.#summary);
+    node.append(h('h3', null, h('span', { class: 'eyebrow' }, 'Scene 12'), ' Accuracy against cost'), this.#waits, this.#host, this.#readout, this.#before, this.#summary);
     this.#host.append(this.#svg);
     set(this.#host, 'aria-describedby', this.#summary.id);
     new ResizeObserver(() => this.#draw()).observe(this.#host);
@@ -42,6 +43,11 @@ export class Cost {
     set(this.#host, 'aria-valuemax', this.#models.length);
     this.#draw();
     this.#read();
+  }
+
+  /** tick says whether what is shown is as it is now. */
+  tick(live) {
+    text(this.#before, live || this.#models.length === 0 ? '' : 'from before');
   }
 
   #choose(name) {

@@ -47,7 +47,7 @@ export class Overview {
 
   tick(live) {
     this.#live = live;
-    for (const card of this.#cards.values()) card.tick(live);
+    for (const part of [this.#bars, this.#cost, ...this.#cards.values()]) part.tick(live);
   }
 
   #profiles() {

@@ -1,0 +1,166 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+)
+
+// A follower is a feed that runs.
+type follower struct {
+	t     *testing.T
+	feed  *bus.Feed
+	got   chan bus.Posted
+	whole chan struct{}
+	ended chan error
+}
+
+func follow(t *testing.T, b *bus.Bus) *follower {
+	t.Helper()
+	feed, err := b.OpenFeed(bustest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &follower{t, feed, make(chan bus.Posted, 1000), make(chan struct{}), make(chan error, 1)}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		f.ended <- feed.Run(ctx, func(p bus.Posted) { f.got <- p }, func() { close(f.whole) })
+	})
+	t.Cleanup(func() { stop(); running.Wait() })
+	return f
+}
+
+func (f *follower) isWhole() {
+	f.t.Helper()
+	select {
+	case <-f.whole:
+	case err := <-f.ended:
+		f.t.Fatalf("it ended: %v", err)
+	case <-bustest.Context(f.t).Done():
+		f.t.Fatal("it is not whole")
+	}
+}
+
+func (f *follower) next() bus.Posted {
+	f.t.Helper()
+	select {
+	case p := <-f.got:
+		return p
+	case <-bustest.Context(f.t).Done():
+		f.t.Fatal("nothing came")
+	}
+	panic("unreachable")
+}
+
+func TestFeed(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	js := srv.JetStream()
+	empty := follow(t, b)
+	empty.isWhole()
+	for i := range 3000 {
+		if _, err := js.PublishAsync(fmt.Sprint("dashboard.a.", i%300), fmt.Append(nil, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	f := follow(t, b)
+	f.isWhole()
+	var seqs []uint64
+	for range 300 {
+		p := f.next()
+		if want := fmt.Sprint("dashboard.a.", (p.Seq-1)%300); p.Subject != want || string(p.Data) != fmt.Sprint(p.Seq-1) || p.At.IsZero() {
+			t.Errorf("%s at %d: %s", p.Subject, p.Seq, p.Data)
+		}
+		seqs = append(seqs, p.Seq)
+	}
+	if !slices.IsSorted(seqs) || seqs[0] != 2701 {
+		t.Errorf("%d to %d", seqs[0], seqs[299])
+	}
+	if err := f.feed.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := js.Publish(t.Context(), "dashboard.b.x", []byte("live")); err != nil {
+		t.Fatal(err)
+	}
+	if p := f.next(); string(p.Data) != "live" || p.Seq != 3001 {
+		t.Errorf("%+v", p)
+	}
+	if err := js.DeleteStream(t.Context(), bus.DashboardStream); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.feed.Check(t.Context()); !errors.Is(err, bus.ErrNewLife) {
+		t.Errorf("the stream is gone: %v", err)
+	}
+	if err := b.EnsureTopology(bustest.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.feed.Check(t.Context()); !errors.Is(err, bus.ErrNewLife) {
+		t.Errorf("the stream was made again: %v", err)
+	}
+}
+
+// TestFeedStalls: a feed that does not move although the stream has more.
+func TestFeedStalls(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	feed, err := b.OpenFeed(t.Context()) // and nobody runs it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(feed.Check(t.Context()), feed.Check(t.Context())); err != nil {
+		t.Errorf("there is nothing in the stream: %v", err)
+	}
+	if _, err := srv.JetStream().Publish(t.Context(), "dashboard.b.x", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := feed.Check(t.Context()); err != nil {
+		t.Errorf("it may be on its way: %v", err)
+	}
+	if err := feed.Check(t.Context()); !errors.Is(err, bus.ErrStalled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestShowRaw: the rule of Show for events as they are posted.
+func TestShowRaw(t *testing.T) {
+	srv := bustest.Start(t)
+	d := srv.Topology().Dashboard()
+	const subject = "dashboard.a.x"
+	for i, body := range []string{`{"a": 1}`, `{"a": 1}`, `{"b":2}`} {
+		seq, because, err := d.ShowRaw(t.Context(), subject, []byte(body))
+		if seq != uint64(i+1) || because != "" || err != nil {
+			t.Errorf("%s: %d %q %v", body, seq, because, err)
+		}
+		if data, _, err := d.Last(t.Context(), subject); string(data) != body || err != nil {
+			t.Errorf("%s %v", data, err)
+		}
+	}
+	info, err := srv.JetStream().Stream(t.Context(), "KV_"+bus.EnvelopesBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := bus.Order{Revision: [2]uint64{1, 2}, Life: bus.Life(info.CachedInfo().Created.UTC().Format("2006-01-02T15:04:05.999999999Z07:00"))}
+	if shown, err := d.Show(t.Context(), subject, order, 0); !shown || err != nil {
+		t.Fatal(shown, err)
+	}
+	for body, stays := range map[string]bool{
+		`{"b":2}`: true,
+		fmt.Sprintf(`{"revision":[1,1],"life":%q}`, order.Life): true,
+		`{"revision":[1,9],"life":"other"}`:                     true,
+	} {
+		if seq, because, err := d.ShowRaw(t.Context(), subject, []byte(body)); (because != "") != stays || seq != 0 || err != nil {
+			t.Errorf("%s: %d %q %v", body, seq, because, err)
+		}
+	}
+	if seq, because, err := d.ShowRaw(t.Context(), subject, fmt.Appendf(nil, `{"revision":[1,3],"life":%q}`, order.Life)); seq != 5 || because != "" || err != nil {
+		t.Errorf("a later one: %d %q %v", seq, because, err)
+	}
+}
