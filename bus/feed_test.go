@@ -21,7 +21,7 @@ type follower struct {
 	ended chan error
 }
 
-func follow(t *testing.T, b *bus.Bus) *follower {
+func followFeed(t *testing.T, b *bus.Bus) *follower {
 	t.Helper()
 	feed, err := b.OpenFeed(bustest.Context(t))
 	if err != nil {
@@ -63,7 +63,7 @@ func TestFeed(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	js := srv.JetStream()
-	empty := follow(t, b)
+	empty := followFeed(t, b)
 	empty.isWhole()
 	for i := range 3000 {
 		if _, err := js.PublishAsync(fmt.Sprint("dashboard.a.", i%300), fmt.Append(nil, i)); err != nil {
@@ -71,7 +71,7 @@ func TestFeed(t *testing.T) {
 		}
 	}
 	<-js.PublishAsyncComplete()
-	f := follow(t, b)
+	f := followFeed(t, b)
 	f.isWhole()
 	var seqs []uint64
 	for range 300 {

@@ -24,7 +24,7 @@ shown = {}  # the last event by profile
 
 def order(event):
     spec, envelope = event.get("revision", (0, 0))
-    return spec, event.get("epoch", 0), envelope
+    return spec, event.get("turn", 0), event.get("epoch", 0), envelope
 
 
 def overtaken(event):
