@@ -16,7 +16,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## run it all in one process on the recorded episodes; Ctrl-C ends it
-	go run ./cmd/profiles up
+	@go build -o bin/profiles ./cmd/profiles && exec bin/profiles up
 
 test: ## the tests, with the race detector where there is a C compiler
 	go test $(RACE) -timeout 20m ./...

@@ -16,14 +16,14 @@ var layers = [][]string{
 	{"episode", "fit"},
 	{"align", "dataset", "bus/embedded"},
 	{"bus", "plot", "synth", "roster"},
-	{"batch", "service"},
+	{"batch", "service", "store"},
 	{"worker", "streamer", "dashboard", "emit", "status"},
 	{"standalone"},
 	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles"},
 }
 
 // testOnly are packages that only tests import.
-var testOnly = []string{"episode/episodetest", "bus/bustest"}
+var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest"}
 
 func list(t *testing.T, args ...string) []string {
 	t.Helper()

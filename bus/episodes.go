@@ -52,6 +52,10 @@ type EpisodeOptions struct {
 // beside it, so that its neighbours do not collect marks that are its own.
 const marksUntilAlone = 2
 
+// crowd is how many messages may wait for another try before Notice.Crowded says
+// so: each keeps a place that only alignPending have.
+const crowd = alignPending / 4
+
 // handBackDelay keeps a message that fails at once from spinning.
 const handBackDelay = time.Second
 
@@ -122,6 +126,7 @@ type episodes struct {
 
 	queue    chan *episodeMsg
 	stopping atomic.Bool
+	waiting  atomic.Int64 // messages that are kept for another try
 	alone    sync.RWMutex // held for writing by an episode that is read alone
 	handlers sync.WaitGroup
 	returns  sync.WaitGroup // messages whose wait is over and that are not queued yet
@@ -250,6 +255,7 @@ func (e *episodes) try(m *episodeMsg) (err error) {
 		e.alone.RLock()
 		defer e.alone.RUnlock()
 	}
+	m.notice.Crowded = e.waiting.Load() >= crowd
 	return e.handler.Handle(e.work, m.notice)
 }
 
@@ -292,8 +298,10 @@ func (e *episodes) keep(m *episodeMsg, after time.Duration) bool {
 		return false
 	}
 	e.returns.Add(1)
+	e.waiting.Add(1)
 	m.again = time.AfterFunc(after, func() {
 		defer e.returns.Done()
+		e.waiting.Add(-1)
 		e.enqueue(m)
 	})
 	return true

@@ -203,17 +203,24 @@ func (b *Bus) StatusChanges() (<-chan ConnStatus, func()) {
 	return ch, func() { b.nc.RemoveStatusListener(ch) }
 }
 
+// leaderPause is between two tries to read while nobody answers.
+const leaderPause = 50 * time.Millisecond
+
 // ShowRaw publishes an event as its producer wrote it, unless a later one is
 // there, by the rule of Show. Where it returns a reason, the event was not
 // stored and the reason says why; else seq is its stream sequence. The same
-// event again is stored again: a producer may repeat itself.
+// event again is stored again: a producer may repeat itself. It tries until ctx
+// ends while nobody answers.
 //
 // The error of one that was published and not acknowledged means "perhaps stored".
 func (d *Dashboard) ShowRaw(ctx context.Context, subject string, data []byte) (seq uint64, reason string, err error) {
 	for {
 		v, err := d.bus.last(ctx, DashboardStream, subject)
 		if err != nil {
-			return 0, "", err
+			if refused(err) || pause(ctx, leaderPause) != nil {
+				return 0, "", err
+			}
+			continue // nobody answers while a leader is elected
 		}
 		if v.live {
 			stays, err := d.stays(ctx, subject, v, data, 0)

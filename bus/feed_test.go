@@ -132,7 +132,8 @@ func TestFeedStalls(t *testing.T) {
 // TestShowRaw: the rule of Show for events as they are posted.
 func TestShowRaw(t *testing.T) {
 	srv := bustest.Start(t)
-	d := srv.Topology().Dashboard()
+	b := srv.Topology()
+	d := b.Dashboard()
 	const subject = "dashboard.a.x"
 	for i, body := range []string{`{"a": 1}`, `{"a": 1}`, `{"b":2}`} {
 		seq, because, err := d.ShowRaw(t.Context(), subject, []byte(body))
@@ -143,11 +144,11 @@ func TestShowRaw(t *testing.T) {
 			t.Errorf("%s %v", data, err)
 		}
 	}
-	info, err := srv.JetStream().Stream(t.Context(), "KV_"+bus.EnvelopesBucket)
+	life, err := b.EventLife(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := bus.Order{Revision: [2]uint64{1, 2}, Life: bus.Life(info.CachedInfo().Created.UTC().Format("2006-01-02T15:04:05.999999999Z07:00"))}
+	order := bus.Order{Revision: [2]uint64{1, 2}, Life: life}
 	if shown, err := d.Show(t.Context(), subject, order, 0); !shown || err != nil {
 		t.Fatal(shown, err)
 	}

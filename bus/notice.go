@@ -30,6 +30,9 @@ type Notice struct {
 	// Tries counts the readers that began with it and did not live to see how it
 	// ended.
 	Tries int
+	// Crowded says that so many messages wait for another try that they keep
+	// others out.
+	Crowded bool
 	// Again is what the last try in this process asked for; nil at the first.
 	Again *Later
 }

@@ -26,7 +26,10 @@ func (b *Bus) readAll(ctx context.Context, stream, filter string, each func(jets
 	if err != nil {
 		return 0, fmt.Errorf("read stream %s: %w", stream, err)
 	}
-	defer msgs.Stop()
+	defer func() {
+		msgs.Stop()
+		b.forget(stream, cons)
+	}()
 	read := uint64(0)
 	for {
 		msg, err := next(ctx, msgs)
@@ -80,4 +83,18 @@ func (b *Bus) holds(ctx context.Context, stream, filter string) (n, last uint64,
 		n += count
 	}
 	return n, info.State.LastSeq, nil
+}
+
+// forget removes a consumer that was read to the end; the server would keep it
+// for minutes.
+func (b *Bus) forget(stream string, cons jetstream.Consumer) {
+	info := cons.CachedInfo()
+	if info == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	if err := b.js.DeleteConsumer(ctx, stream, info.Name); err != nil && !absent(err) {
+		b.log.Debug("remove a consumer", "stream", stream, "consumer", info.Name, "err", err)
+	}
 }

@@ -44,6 +44,8 @@ type Dashboard struct {
 	browsers slots
 	locks    locks
 	page     *page
+	warned   rarely        // of posts that the bus did not take
+	crowded  rarely        // of events that there is no room for
 	ended    chan struct{} // closed when Run ends: so do all feeds
 }
 
@@ -128,8 +130,8 @@ func (d *Dashboard) follow(ctx context.Context, feed *bus.Feed) error {
 	whole := false
 	take := func(p bus.Posted) {
 		d.metrics.in.Inc()
-		if whole && p.Seq <= fresh.seq {
-			return // told already
+		if p.Seq <= fresh.seq {
+			return // known already
 		}
 		e := d.board.same(feed.Life(), p.Subject, p.Seq)
 		if e == nil {
@@ -143,13 +145,11 @@ func (d *Dashboard) follow(ctx context.Context, feed *bus.Feed) error {
 				return
 			}
 		}
-		evicted := 0
+		put := fresh.put
 		if whole {
-			evicted = d.board.put(e)
-		} else {
-			evicted = fresh.put(e)
+			put = d.board.put // which holds fresh from now on
 		}
-		d.left(evicted)
+		d.left(put(e))
 	}
 	return feed.Run(ctx, take, func() {
 		d.board.connected(feed.Life(), fresh)
@@ -165,8 +165,7 @@ func (d *Dashboard) left(evicted int) {
 		return
 	}
 	d.metrics.left.WithLabelValues(leftRoom).Add(float64(evicted))
-	if now := time.Now(); now.Sub(d.metrics.said) > time.Minute {
-		d.metrics.said = now
+	if d.crowded.due(time.Now()) {
 		d.deps.Log.Warn("there are more events than are kept: the oldest are not shown",
 			"MAX_SUBJECTS", d.cfg.MaxSubjects, "MAX_STATE_BYTES", d.cfg.MaxStateBytes)
 	}

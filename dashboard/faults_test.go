@@ -25,7 +25,7 @@ func TestRestartOfNATS(t *testing.T) {
 	put(t, srv.JetStream(), "dashboard.a.x", `1`)
 	b := startBridge(t, srv, dashboard.Config{}).ready()
 	br := b.browse("")
-	life := parseBridge(t, br.upTo("caught-up")[0]).Life
+	life := parseBridge(t, br.catchUp()[0]).Life
 
 	srv.Stop()
 	if s := br.untilBridge("lost"); s.Life != life || s.Since.IsZero() {
@@ -35,7 +35,7 @@ func TestRestartOfNATS(t *testing.T) {
 		t.Error("ready without NATS")
 	}
 	late := b.browse("") // gets what there is, and is told that it may be old
-	got := late.upTo("caught-up")
+	got := late.catchUp()
 	if parseBridge(t, got[0]).NATS != "lost" || len(got) != 3 || got[1].data != "1" {
 		t.Errorf("while NATS is lost: %v", got)
 	}
@@ -88,12 +88,12 @@ func TestRestartOfBridge(t *testing.T) {
 	put(t, js, "dashboard.a.x", `1`)
 	first := startBridge(t, srv, dashboard.Config{}).ready()
 	br := first.browse("")
-	got := br.upTo("caught-up")
+	got := br.catchUp()
 	life := parseBridge(t, got[0]).Life
 	first.end()
 	put(t, js, "dashboard.a.y", `2`)
 	second := bridgeAt(t, srv.URL(), first.addr, dashboard.Config{}).ready()
-	again := second.browse("", "Last-Event-ID", got[1].id).upTo("caught-up")
+	again := second.browse("", "Last-Event-ID", got[1].id).catchUp()
 	if s := parseBridge(t, again[0]); s.Life != life || len(again) != 3 || again[1].data != "2" {
 		t.Errorf("%v, life was %s", again, life)
 	}
@@ -129,13 +129,13 @@ func TestAnotherLife(t *testing.T) {
 			}
 			b := startBridge(t, srv, dashboard.Config{CheckEvery: 50 * time.Millisecond}).ready()
 			br := b.browse("")
-			life := parseBridge(t, br.upTo("caught-up")[0]).Life
+			life := parseBridge(t, br.catchUp()[0]).Life
 			lose(t, srv)
 			other := life
 			for other == life {
 				other = br.untilBridge("connected").Life
 			}
-			got := br.upTo("caught-up") // from the start, as a new browser
+			got := br.catchUp() // from the start, as a new browser
 			want := `{"events":0}`
 			if name == "purged" {
 				want = `{"events":2}`
@@ -150,7 +150,7 @@ func TestAnotherLife(t *testing.T) {
 			if name == "purged" {
 				return
 			}
-			if m := b.browse("", "Last-Event-ID", "9").upTo("caught-up"); len(m) != 3 || m[1].data != `"new"` {
+			if m := b.browse("", "Last-Event-ID", "9").catchUp(); len(m) != 3 || m[1].data != `"new"` {
 				t.Errorf("resumed from the old life: %v", m)
 			}
 		})
@@ -170,7 +170,7 @@ func TestSlowBrowser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		if _, err := io.WriteString(c, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +232,7 @@ func TestRudeConnections(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer c.Close()
+			defer func() { _ = c.Close() }()
 			_ = c.SetWriteDeadline(time.Now().Add(5 * time.Second))
 			_, _ = io.WriteString(c, test.say) // the other side may stop reading
 			if test.then != nil {
@@ -269,7 +269,7 @@ func TestManySubjects(t *testing.T) {
 	js := srv.JetStream()
 	b := startBridge(t, srv, dashboard.Config{}).ready()
 	early := b.browse("")
-	early.upTo("caught-up")
+	early.catchUp()
 	for i := range most {
 		if _, err := js.PublishAsync(fmt.Sprintf("dashboard.model_metric.m%d", i), fmt.Appendf(nil, `{"type":"model_metric","model":"m%d","metric":%d}`, i, i)); err != nil {
 			t.Fatal(err)
@@ -278,7 +278,7 @@ func TestManySubjects(t *testing.T) {
 	for range most {
 		early.next()
 	}
-	late := b.browse("").upTo("caught-up")
+	late := b.browse("").catchUp()
 	if last := late[len(late)-1].data; last != `{"events":10000}` || len(late) != most+2 {
 		t.Errorf("%d messages, %s", len(late), last)
 	}

@@ -127,8 +127,15 @@ func (b *bridge) metric(name, label string) (sum float64) {
 	return sum
 }
 
-// do makes a request and returns the answer with its body.
-func (b *bridge) do(method, path, body string, header ...string) (*http.Response, string) {
+// An answer is one whose body has been read.
+type answer struct {
+	Status     string
+	StatusCode int
+	Header     http.Header
+}
+
+// do makes a request and returns the answer and its body.
+func (b *bridge) do(method, path, body string, header ...string) (answer, string) {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(bustest.Context(b.t), method, b.url+path, strings.NewReader(body))
 	if err != nil {
@@ -149,7 +156,7 @@ func (b *bridge) do(method, path, body string, header ...string) (*http.Response
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return res, string(said)
+	return answer{res.Status, res.StatusCode, res.Header}, string(said)
 }
 
 // A receipt is what /publish answers.
@@ -285,12 +292,12 @@ func (br *browser) next() message {
 	panic("unreachable")
 }
 
-// upTo returns what comes up to and with the first message of a kind.
-func (br *browser) upTo(kind string) []message {
+// catchUp returns what comes up to and with "caught-up".
+func (br *browser) catchUp() []message {
 	br.t.Helper()
 	for all := []message(nil); ; {
 		m := br.next()
-		if all = append(all, m); m.kind == kind {
+		if all = append(all, m); m.kind == "caught-up" {
 			return all
 		}
 	}

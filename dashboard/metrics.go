@@ -16,8 +16,6 @@ type metrics struct {
 	publish  *prometheus.CounterVec
 	latency  prometheus.Histogram
 	sessions prometheus.Counter
-
-	said time.Time // when the log last told that there is no room; for follow only
 }
 
 func newMetrics(r prometheus.Registerer, b *board, browsers *slots) *metrics {

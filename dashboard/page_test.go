@@ -109,7 +109,7 @@ func TestBehindProxy(t *testing.T) {
 			t.Errorf("%s: the page: %s", base, res.Status)
 		}
 		br := b.browse("")
-		br.upTo("caught-up")
+		br.catchUp()
 		b.post(`{"type":"x","by":"` + base + `"}`)
 		br.until(`{"type":"x","by":"` + base + `"}`)
 		br.leave()

@@ -98,7 +98,9 @@ func (d *Dashboard) publish(w http.ResponseWriter, r *http.Request) (receipt, er
 	}
 	seq, because, err := d.show(r.Context(), subject, body)
 	if err != nil {
-		d.deps.Log.Warn("publish a posted event", "subject", subject, "err", err)
+		if d.warned.due(time.Now()) {
+			d.deps.Log.Warn("publish a posted event", "subject", subject, "err", err)
+		}
 		return receipt{}, &refusal{http.StatusServiceUnavailable, publishUnreachable,
 			"NATS did not acknowledge the event in time, it may be stored or not: post it again"}
 	}

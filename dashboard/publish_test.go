@@ -38,7 +38,7 @@ func TestPublish(t *testing.T) {
 	srv.Topology()
 	b := startBridge(t, srv, dashboard.Config{}).ready()
 	br := b.browse("")
-	br.upTo("caught-up")
+	br.catchUp()
 	long := strings.Repeat("n", 200)
 	for body, subject := range map[string]string{
 		`{"type":"model_metric","model":"knn","metric":0.762}`:          "dashboard.model_metric.knn",
@@ -139,13 +139,12 @@ func TestBadBodies(t *testing.T) {
 // TestStickyRule: an event with an order stays against what has none or a lower one.
 func TestStickyRule(t *testing.T) {
 	srv := bustest.Start(t)
-	srv.Topology()
-	b := startBridge(t, srv, dashboard.Config{}).ready()
-	info, err := srv.JetStream().Stream(bustest.Context(t), "KV_"+bus.EnvelopesBucket)
+	now, err := srv.Topology().EventLife(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	life := info.CachedInfo().Created.UTC().Format(time.RFC3339Nano)
+	life := string(now)
+	b := startBridge(t, srv, dashboard.Config{}).ready()
 	event := func(life string, revision int) string {
 		return fmt.Sprintf(`{"type":"attack_profile","name":"io-walk","revision":[1,%d],"epoch":0,"life":%q}`, revision, life)
 	}
@@ -274,7 +273,7 @@ func TestPythonAndCurl(t *testing.T) {
 			srv.Topology()
 			b := startBridge(t, srv, dashboard.Config{}).ready()
 			br := b.browse("")
-			br.upTo("caught-up")
+			br.catchUp()
 			for subject, body := range pythonBodies() {
 				cmd := command(bustest.Context(t), b.url+"publish")
 				cmd.Stdin = strings.NewReader(body)

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // What browsers may do with what is served. The page needs nothing from
@@ -12,7 +13,11 @@ import (
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// secure sets the headers that every answer has.
+// writeTime is how long an answer may take that sets no time of its own.
+const writeTime = 30 * time.Second
+
+// secure sets the headers that every answer has, and a time limit: the server
+// itself has none, since a feed goes on for ever.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -22,6 +27,7 @@ func secure(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
 		next.ServeHTTP(w, r)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"sync/atomic"
+	"time"
 )
 
 // Slots are a number of places that may be taken.
@@ -49,4 +50,13 @@ func (l *locks) lock(ctx context.Context, subject string) (unlock func(), err er
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+}
+
+// Rarely limits what is said in the log: the first time, then at most once in
+// ten seconds. The metrics count them all.
+type rarely struct{ next atomic.Int64 }
+
+func (r *rarely) due(now time.Time) bool {
+	next := r.next.Load()
+	return now.UnixNano() >= next && r.next.CompareAndSwap(next, now.Add(10*time.Second).UnixNano())
 }

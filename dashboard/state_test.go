@@ -54,7 +54,8 @@ func TestState(t *testing.T) {
 		}
 		var got []byte
 		c := &chunk{}
-		for more, valid := true, true; more; {
+		for more := true; more; {
+			var valid bool
 			if more, valid = b.read(c, 1, after, until); !valid {
 				t.Fatal("not valid")
 			}

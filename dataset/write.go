@@ -46,15 +46,36 @@ func WriteAttackProfiles(w io.Writer, rows []AttackProfile, meta map[string]stri
 	return nil
 }
 
+// CheckTarget makes sure that a file can be put at path, before long work whose
+// result goes there: its folder, which is made where it is missing, can be
+// written to, and nothing but a regular file would be replaced.
+func CheckTarget(path string) error {
+	switch info, err := os.Lstat(path); {
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("write %s: it is there and no regular file; name another", path)
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make folder for %s: %w", path, err)
+	}
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // WriteAttackProfilesFile writes the file at path whole or not at all: into a
 // temporary file in the same folder, which is synced and then takes path's
 // place. Folders that are missing are made. On an error the old file, if there
 // was one, is as it was.
 func WriteAttackProfilesFile(path string, rows []AttackProfile, meta map[string]string) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make folder for %s: %w", path, err)
+	if err := CheckTarget(path); err != nil {
+		return err
 	}
+	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return fmt.Errorf("make temporary file for %s: %w", path, err)

@@ -16,6 +16,13 @@ func stands(file *roster.Roster, c claim) bool {
 	return err == nil && file.Accepts(ref, fit.ProfileName(c.profile))
 }
 
+// wellFormed tells whether a claim names an episode and a profile.
+func (c claim) wellFormed() bool {
+	_, badRef := episode.ParseRef(c.host, c.episode)
+	_, badProfile := fit.ParseProfileName(c.profile)
+	return badRef == nil && badProfile == nil
+}
+
 // An AgainSummary says what a second sending of the rejected found and did.
 type AgainSummary struct {
 	Rejected  int `json:"rejected"`   // messages in REJECTED
@@ -44,9 +51,7 @@ func (e *Emitter) Again(ctx context.Context) (AgainSummary, error) {
 	err = e.Bus.Rejected(ctx, func(r bus.Rejected) error {
 		s.Rejected++
 		c := claimOf(r.Notice)
-		_, badRef := episode.ParseRef(c.host, c.episode)
-		_, badProfile := fit.ParseProfileName(c.profile)
-		if badRef != nil || badProfile != nil {
+		if !c.wellFormed() {
 			s.Malformed++
 			return nil
 		}

@@ -26,6 +26,9 @@ type Emitter struct {
 	// Progress, where set, is called after each notice that was stored, one call
 	// at a time, with how many of how many are.
 	Progress func(done, total int)
+	// Uploads, where set, stores the archive of each episode that the file accepts:
+	// of those that are published now, before they are.
+	Uploads *Uploads
 
 	stamp time.Time
 }
@@ -38,6 +41,9 @@ type Summary struct {
 	Already   int `json:"already"`   // of the accepted, those that the log accepted before
 	Published int `json:"published"` // accepts that were published
 	Retracted int `json:"retracted"` // retractions that were published
+
+	// Archives is set where archives were uploaded.
+	Archives *UploadSummary `json:"archives,omitempty"`
 
 	// FirstMalformed are the first of the malformed rows.
 	FirstMalformed []roster.Malformed `json:"-"`
@@ -69,8 +75,8 @@ func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
 	s.FirstMalformed, s.Malformed = file.Malformed()
 
 	retract := retractions(log, file)
-	accept, accepted := accepts(log, file)
-	s.Accepted, s.Already = accepted, accepted-len(accept)
+	accept, already := accepts(log, file)
+	s.Accepted, s.Already = len(accept)+len(already), len(already)
 
 	if e.DryRun {
 		s.Published, s.Retracted = len(accept), len(retract)
@@ -79,7 +85,14 @@ func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
 	total, done := len(retract)+len(accept), 0
 	// Retractions first: where an episode changed its profile it never counts
 	// under both.
-	err = e.Bus.PublishAll(ctx, e.notices(retract, accept), func(n bus.Notice) {
+	notices := e.notices(retract, accept)
+	var failed error
+	if e.Uploads != nil {
+		s.Archives = &UploadSummary{}
+		e.Uploads.begin(s.Accepted)
+		notices = e.Uploads.before(ctx, notices, s.Archives, &failed)
+	}
+	err = e.Bus.PublishAll(ctx, notices, func(n bus.Notice) {
 		if n.Retracted {
 			s.Retracted++
 		} else {
@@ -90,15 +103,21 @@ func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
 			e.Progress(done, total)
 		}
 	})
+	if err == nil {
+		err = failed
+	}
+	if err == nil && e.Uploads != nil { // what was accepted before may have no archive there yet
+		err = e.Uploads.all(ctx, already, s.Archives)
+	}
 	return s, err
 }
 
 // retractions are the claims of the log that the file does not make, in a
-// steady order.
+// steady order. What is malformed counts nowhere, so it needs none.
 func retractions(log *ledger, file *roster.Roster) []claim {
 	var back []claim
 	for c := range log.all() {
-		if !stands(file, c) {
+		if c.wellFormed() && !stands(file, c) {
 			back = append(back, c)
 		}
 	}
@@ -108,16 +127,17 @@ func retractions(log *ledger, file *roster.Roster) []claim {
 	return back
 }
 
-// accepts are the claims of the file that the log does not make, in the file's
-// order, and how many the file makes in all.
-func accepts(log *ledger, file *roster.Roster) (missing []claim, all int) {
+// accepts are the claims of the file, in its order: those that the log does not
+// make, and those that it does.
+func accepts(log *ledger, file *roster.Roster) (missing, already []claim) {
 	for ref, profile := range file.Standing() {
-		all++
-		if c := (claim{string(ref.Host), string(ref.ID), string(profile)}); !log.accepts(c) {
+		if c := (claim{string(ref.Host), string(ref.ID), string(profile)}); log.accepts(c) {
+			already = append(already, c)
+		} else {
 			missing = append(missing, c)
 		}
 	}
-	return missing, all
+	return missing, already
 }
 
 // notices makes the messages as they are sent.

@@ -23,7 +23,7 @@ func (e *Emitter) Follow(ctx context.Context, path string, pause time.Duration, 
 	var rest time.Duration
 	for known := false; ; {
 		now := lookAt(path)
-		if !known || now != have {
+		if !known || !now.same(have) {
 			began := time.Now()
 			s, err := e.Reconcile(ctx)
 			if ctx.Err() != nil {
@@ -47,15 +47,21 @@ func (e *Emitter) Follow(ctx context.Context, path string, pause time.Duration, 
 }
 
 // A look is what tells one state of a file from another without reading it.
-type look struct {
-	size    int64
-	changed time.Time
-}
+type look struct{ info os.FileInfo } // nil: there is no file
 
 func lookAt(path string) look {
 	info, err := os.Stat(path)
 	if err != nil {
 		return look{}
 	}
-	return look{size: info.Size(), changed: info.ModTime()}
+	return look{info}
+}
+
+// same tells whether it is the same file, unchanged. One that was put in its
+// place is another, whatever its size and time.
+func (l look) same(m look) bool {
+	if l.info == nil || m.info == nil {
+		return l.info == nil && m.info == nil
+	}
+	return os.SameFile(l.info, m.info) && l.info.Size() == m.info.Size() && l.info.ModTime().Equal(m.info.ModTime())
 }

@@ -55,6 +55,22 @@ type Settings struct {
 	Into   any
 }
 
+// FromEnvironment fills the settings.
+func (s Settings) FromEnvironment() error {
+	err := envconfig.Process(s.Prefix, s.Into)
+	var wrong *envconfig.ParseError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("%s is %q: that is no %s", wrong.KeyName, wrong.Value, wrong.TypeName)
+	}
+	return err
+}
+
+// A UsageError is a mistake in how a program was called or set up.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
 // Main runs a daemon: it fills settings from the environment, takes the flags that
 // all daemons have and those that more adds, and calls run with a context that
 // SIGTERM and SIGINT end. It returns the exit code.
@@ -75,8 +91,8 @@ func Main(name, about string, settings []Settings, args []string, stderr io.Writ
 		more(flags)
 	}
 	for _, s := range settings {
-		if err := envconfig.Process(s.Prefix, s.Into); err != nil {
-			fmt.Fprintf(stderr, "%s: read the environment: %v\n", name, err)
+		if err := s.FromEnvironment(); err != nil {
+			fmt.Fprintf(stderr, "%s: %v\n", name, err)
 			return ExitUsage
 		}
 	}
@@ -112,6 +128,10 @@ func Main(name, about string, settings []Settings, args []string, stderr io.Writ
 	log.Info("start", "service", name, "version", Version())
 	if err := run(ctx, log); err != nil && ctx.Err() == nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		var usage *UsageError
+		if errors.As(err, &usage) {
+			return ExitUsage
+		}
 		return ExitFailure
 	}
 	log.Info("stop", "service", name)

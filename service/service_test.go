@@ -48,10 +48,11 @@ func TestMainExitCodes(t *testing.T) {
 	}{
 		{"runs", nil, "", nil, 0, "msg=start"},
 		{"fails", nil, "", errors.New("the disk is full"), service.ExitFailure, "daemon: the disk is full"},
+		{"is set up wrongly", nil, "", &service.UsageError{Err: errors.New("line 2: no such key")}, service.ExitUsage, "daemon: line 2"},
 		{"help", []string{"--help"}, "", nil, 0, "TEST_PAUSE (default 20s)"},
 		{"unknown flag", []string{"--nonsense"}, "", nil, service.ExitUsage, "unknown flag: --nonsense"},
 		{"argument", []string{"nonsense"}, "", nil, service.ExitUsage, `it takes no argument "nonsense"`},
-		{"environment", nil, "soon", nil, service.ExitUsage, "TEST_PAUSE"},
+		{"environment", nil, "soon", nil, service.ExitUsage, `TEST_PAUSE is "soon"`},
 		{"value", nil, "-1s", nil, service.ExitUsage, "TEST_PAUSE is -1s"},
 		{"log level", []string{"--log-level", "loud"}, "", nil, service.ExitUsage, `log level "loud"`},
 	} {

@@ -18,7 +18,7 @@ func LoadSpec(path string) (*fit.Spec, error) {
 	}
 	spec, err := fit.ParseSpec(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, &UsageError{fmt.Errorf("%s: %w", path, err)}
 	}
 	return spec, nil
 }

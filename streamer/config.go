@@ -75,6 +75,9 @@ func (m *Models) Validate() error {
 	if m.Name == "" {
 		m.Name = "knn"
 	}
+	if m.Metric != nil && *m.Metric > 1 {
+		return fmt.Errorf("--also-metric is %g: an accuracy lies between 0 and 1", *m.Metric)
+	}
 	if m.LatencyUS != nil && m.Metric == nil {
 		return ErrLatencyAlone
 	}

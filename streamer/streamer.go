@@ -206,7 +206,7 @@ func (s *session) publish(ctx context.Context, again bool) error {
 		return nil
 	}
 	for subject, event := range s.cfg.Models.Events() {
-		if err := s.send(ctx, subject, event); err != nil {
+		if _, err := s.send(ctx, subject, event); err != nil {
 			return err
 		}
 	}
@@ -232,8 +232,19 @@ func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p f
 		s.deps.Log.Warn("ignore an envelope", "profile", p, "generation", gen.ID, "err", err)
 		return nil
 	}
-	if err := s.send(ctx, bus.EventSubject(bus.TypeAttackProfile, string(p)), event); err != nil {
+	subject := bus.EventSubject(bus.TypeAttackProfile, string(p))
+	published, err := s.send(ctx, subject, event)
+	if err != nil {
 		return err
+	}
+	if !published && changed && s.poster != nil {
+		// Another streamer was quicker, or our acknowledgement was lost. Its URL
+		// may be another than ours.
+		if last, err := s.dashboard.LastAttackProfile(ctx, p); err != nil {
+			return err
+		} else if (shown{last.Generation, last.Digest}) == now {
+			s.poster.Post(subject, event)
+		}
 	}
 	if changed {
 		s.age.Observe(time.Since(env.UpdatedAt).Seconds())
@@ -275,16 +286,16 @@ func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.Profi
 	return old, nil
 }
 
-// send publishes an event, and posts it where it was published.
-func (s *session) send(ctx context.Context, subject string, event any) error {
+// send publishes an event, posts it where it was published, and reports that.
+func (s *session) send(ctx context.Context, subject string, event any) (bool, error) {
 	published, err := s.dashboard.Show(ctx, subject, event, s.cfg.CyclePause)
 	if err != nil || !published {
-		return err
+		return false, err
 	}
 	s.published.WithLabelValues(bus.EventType(subject)).Inc()
 	s.deps.Log.Debug("published", "subject", subject)
 	if s.poster != nil {
 		s.poster.Post(subject, event)
 	}
-	return nil
+	return true, nil
 }

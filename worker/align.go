@@ -181,8 +181,9 @@ func (a *aligner) read(ctx context.Context, n bus.Notice, c candidate) (fit.Entr
 		a.deps.Log.Warn("the store does not answer, keep trying", "episode", c.ref, "err", err)
 		return fit.Entry{}, patience(n.Again, err, time.Second, time.Minute)
 	}
-	// Four more tries, the last of them after 15/20 of the patience.
-	if later := patience(n.Again, err, a.cfg.Patience/20, a.cfg.Patience/20*8); later.Count <= 4 {
+	// Four more tries, the last of them after 15/20 of the patience; none where
+	// the waiting of many would keep all others out.
+	if later := patience(n.Again, err, a.cfg.Patience/20, a.cfg.Patience/20*8); later.Count <= 4 && !n.Crowded {
 		return fit.Entry{}, later
 	}
 	return align.Without(c.ref, fit.ReasonMissing, "the store has no archive of "+c.ref.String()), nil

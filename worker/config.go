@@ -17,7 +17,7 @@ type Config struct {
 	Limits episode.Limits `ignored:"true"` // filled by itself, prefix EPISODE_MAX
 
 	// Store is where archives come from.
-	Store string `envconfig:"EPISODE_STORE" default:"data/store" desc:"where archives are: a directory or file:///directory"`
+	Store string `envconfig:"EPISODE_STORE" default:"data/store" desc:"where archives are: a directory, file:///directory, nats://bucket or s3://bucket/prefix"`
 	// Spec is a YAML file; empty means the built-in spec of the six profiles.
 	Spec string `envconfig:"FIT_SPEC" desc:"fit spec, a YAML file (default: the six profiles)"`
 	// Listen is the address of health and metrics; empty means none.

@@ -55,7 +55,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		kept: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_entries",
 			Help: "Entries kept of a profile."}, []string{"profile"}),
 		mended: f.NewCounter(prometheus.CounterOpts{Name: "profiles_envelopes_mended_total",
-			Help: "Envelopes that the regular comparison found to differ from the view."}),
+			Help: "Envelopes that the regular comparison wrote, since they did not say what the view said; also such as were being written."}),
 		sessions: f.NewCounter(prometheus.CounterOpts{Name: "profiles_worker_sessions_total",
 			Help: "Times that the worker took new views: at start, after a new epoch, after NATS was lost or restored."}),
 	}

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
@@ -33,14 +36,26 @@ type Cluster struct {
 }
 
 // A Server is a running server. Shutdown ends it.
-type Server struct{ srv *server.Server }
+type Server struct {
+	srv  *server.Server
+	lock *flock.Flock
+}
 
 // startTimeout bounds the wait for the server to take connections; recovering
 // a large store takes its time.
 const startTimeout = time.Minute
 
 // Start starts a server and returns when it takes connections.
-func Start(cfg Config) (*Server, error) {
+func Start(cfg Config) (_ *Server, err error) {
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = lock.Unlock()
+		}
+	}()
 	opts := &server.Options{
 		ServerName: "profiles",
 		JetStream:  true,
@@ -84,9 +99,25 @@ func Start(cfg Config) (*Server, error) {
 	}
 	if !srv.JetStreamEnabled() {
 		srv.Shutdown()
-		return nil, fmt.Errorf("the embedded NATS server has no JetStream: is %s writable and not in use by another?", cfg.Dir)
+		return nil, fmt.Errorf("the embedded NATS server has no JetStream: is %s writable?", cfg.Dir)
 	}
-	return &Server{srv: srv}, nil
+	return &Server{srv: srv, lock: lock}, nil
+}
+
+// lockDir makes sure that no other server of ours works on the same files, which
+// the server itself does not look at.
+func lockDir(dir string) (*flock.Flock, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of the embedded NATS server: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, "profiles.lock"))
+	switch held, err := lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("lock the folder of the embedded NATS server: %w", err)
+	case !held:
+		return nil, fmt.Errorf("%s is in use by another server", dir)
+	}
+	return lock, nil
 }
 
 // apply adds the routes to the server's options. A server of a cluster has its
@@ -124,4 +155,5 @@ func (s *Server) Addr() string {
 func (s *Server) Shutdown() {
 	s.srv.Shutdown()
 	s.srv.WaitForShutdown()
+	_ = s.lock.Unlock()
 }

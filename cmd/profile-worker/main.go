@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/store"
 	"github.com/cis490/profiles/worker"
 )
 
@@ -22,12 +22,13 @@ func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
 
 func run(args []string, stderr io.Writer) int {
 	var cfg worker.Config
-	return service.Main("profile-worker", about, cfg.Settings(), args, stderr, nil, func(ctx context.Context, log *slog.Logger) error {
+	var archives store.Config
+	settings := cfg.Settings()
+	for _, s := range archives.Settings() {
+		settings = append(settings, service.Settings{Into: s})
+	}
+	return service.Main("profile-worker", about, settings, args, stderr, nil, func(ctx context.Context, log *slog.Logger) error {
 		spec, err := service.LoadSpec(cfg.Spec)
-		if err != nil {
-			return err
-		}
-		store, err := episode.OpenStore(cfg.Store)
 		if err != nil {
 			return err
 		}
@@ -36,6 +37,10 @@ func run(args []string, stderr io.Writer) int {
 			return err
 		}
 		defer nc.Close()
+		store, err := store.Open(cfg.Store, archives, nc)
+		if err != nil {
+			return err
+		}
 		registry := prometheus.NewRegistry()
 		w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: store, Spec: spec, Log: log, Registry: registry})
 		if err != nil {

@@ -10,11 +10,13 @@ import (
 
 	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/emit"
+	"github.com/cis490/profiles/episode"
 )
 
 type emitOptions struct {
 	source   sourceFlags
 	bus      busFlags
+	upload   string
 	rejected bool
 	follow   bool
 	dryRun   bool
@@ -34,14 +36,20 @@ another profile). Of several rows about one episode the last one counts.
 
 It is safe to repeat: a second run finds nothing to do. --follow keeps watching
 the file. --rejected sends again what was rejected (say, because the archive came
-late), has no curve yet and is still accepted; alone, it needs no file.`,
+late), has no curve yet and is still accepted; alone, it needs no file.
+
+--upload copies archives from --store to where the workers look: that of each
+accepted episode, before the accept is published. What is there already, the same,
+is left alone. An episode without an archive in --store is published all the same.`,
 		Example: `  profiles emit --store examples/recorded/store --dry-run
   profiles emit --validation /data/validation.parquet --follow
+  profiles emit --store examples/recorded/store --upload nats://episodes
   profiles emit --rejected`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	o.source.add(f)
+	f.StringVar(&o.upload, "upload", "", "copy archives from --store to `URL` first: nats://bucket or s3://bucket/prefix")
 	f.BoolVar(&o.rejected, "rejected", false, "send again what REJECTED holds and has no curve yet, each once")
 	f.BoolVar(&o.follow, "follow", false, "watch the file and reconcile after each change, until interrupted")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only count what would be published")
@@ -57,6 +65,8 @@ func runEmit(ctx context.Context, t *terminal, o emitOptions) error {
 		return usage(errors.New("--rejected and --follow don't go together"))
 	case o.dryRun && o.follow:
 		return usage(errors.New("--dry-run and --follow don't go together"))
+	case o.upload != "" && o.source.store == "":
+		return usage(errors.New("--upload needs --store DIR, where archives are copied from"))
 	}
 	file := ""
 	if !o.rejected || o.source != (sourceFlags{}) {
@@ -76,6 +86,19 @@ func runEmit(ctx context.Context, t *terminal, o emitOptions) error {
 	sending := t.bar("publishing")
 	defer sending.end()
 	e := &emit.Emitter{Bus: b, DryRun: o.dryRun, Progress: sending.set}
+	if o.upload != "" && !o.dryRun {
+		from, err := episode.OpenStore(o.source.store)
+		if err != nil {
+			return err
+		}
+		to, shut, err := uploader(ctx, t, o.upload, b)
+		if err != nil {
+			return err
+		}
+		defer shut()
+		sending.what, e.Progress = "uploading and publishing", nil
+		e.Uploads = &emit.Uploads{From: from, To: to, Progress: sending.set}
+	}
 	e.Rows = dataset.OpenValidation(file)
 	if o.follow {
 		return o.keepFollowing(ctx, t, e, file, sending)
@@ -123,6 +146,9 @@ func (o *emitOptions) print(t *terminal, s emit.Summary) error {
 	warnMalformed(t.err, s.FirstMalformed, s.Malformed)
 	if o.json {
 		return json.NewEncoder(t.out).Encode(s)
+	}
+	if a := s.Archives; a != nil {
+		fmt.Fprintf(t.out, "%d archives uploaded, %d were there, %d accepted episodes have none in %s\n", a.Uploaded, a.Stored, a.Without, o.source.store)
 	}
 	verb := ""
 	if o.dryRun {

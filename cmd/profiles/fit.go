@@ -14,7 +14,6 @@ import (
 	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/batch"
 	"github.com/cis490/profiles/dataset"
-	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/roster"
 )
@@ -89,10 +88,11 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 	if err != nil {
 		return err
 	}
-	store, err := episode.OpenStore(o.source.store)
+	store, shut, err := openStore(cmd.Context(), t, o.source.store, nil)
 	if err != nil {
 		return err
 	}
+	defer shut()
 
 	reading := t.bar("reading rows")
 	rows, err := roster.Read(counted(dataset.OpenValidation(file), reading.step), spec.Seed)

@@ -18,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) {
 	// What the machine is set to is no part of a test.
-	for _, key := range []string{"NATS_URL", "LOG_LEVEL", "TOPOLOGY", "PUBLISH_TOKEN", "PUBLISH_URL", "LISTEN", "FIT_SPEC"} {
+	for _, key := range []string{"NATS_URL", "LOG_LEVEL", "TOPOLOGY", "PUBLISH_TOKEN", "PUBLISH_URL", "LISTEN", "FIT_SPEC",
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_ENDPOINT"} {
 		_ = os.Unsetenv(key)
 	}
 	goleak.VerifyTestMain(m)
@@ -84,7 +85,8 @@ func TestMistakes(t *testing.T) {
 		{"fit --store STORE --spec nowhere.yaml", "", 2, "nowhere.yaml"},
 		{"fit --store STORE --spec SPEC", "", 2, "line 2"},
 		{"fit --store nowhere --validation FILE", "", 1, "nowhere"},
-		{"fit --store s3://bucket --validation FILE", "", 1, "scheme"},
+		{"fit --store ftp://bucket --validation FILE", "", 1, "nats://bucket or s3://bucket/prefix"},
+		{"fit --store s3://bucket --validation FILE", "", 1, "AWS_ACCESS_KEY_ID"},
 		{"fit --store s3://bucket", "", 2, "--validation FILE is missing"},
 		{"fit --store STORE --validation nowhere.parquet --fit-out OUT", "", 1, "nowhere.parquet"},
 		{"fit --store STORE --validation FILE --fit-out OUT", "", 1, "no readable parquet file"},
@@ -119,6 +121,7 @@ func TestMistakes(t *testing.T) {
 		{"emit --rejected --follow", "", 2, "--follow"},
 		{"emit --store s3://bucket", "", 2, "--validation"},
 		{"emit --store STORE --dry-run --follow", "", 2, "--dry-run"},
+		{"emit --validation FILE --upload nats://episodes", "", 2, "--store DIR"},
 		{"emit --store STORE --nats " + nobody, "", 1, "connect to NATS"},
 		{"emit --rejected --nats " + nobody, "", 1, "connect to NATS"},
 

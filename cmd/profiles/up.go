@@ -87,10 +87,11 @@ func runUp(ctx context.Context, t *terminal, o upOptions) error {
 	if err := o.source.orRecorded(); err != nil {
 		return err
 	}
-	store, err := episode.OpenStore(o.source.store)
+	store, shut, err := openStore(ctx, t, o.source.store, nil)
 	if err != nil {
 		return err
 	}
+	defer shut()
 	file, err := o.source.given()
 	if err != nil {
 		return err

@@ -248,6 +248,29 @@ func TestPlainEvent(t *testing.T) {
 	}
 }
 
+// The ring fills until the sample is whole; a band far beyond the median is cut,
+// and the plot says so.
+func TestComplete(t *testing.T) {
+	s := start(t, dashboard.Config{})
+	b := open(t, s.URL())
+	b.until(isLive)
+	curve, p25, p75 := make([]float64, 80), make([]float64, 80), make([]float64, 80)
+	curve[40], p75[40] = 1, 7.5
+	event := map[string]any{"type": "attack_profile", "name": "io-walk", "shape": "", "curve": curve, "p25": p25, "p75": p75, "n_used": 50, "target": 100}
+	count := js(card("io-walk", ".count"))
+	s.publish(event)
+	b.until(fmt.Sprintf("document.querySelector(%s).textContent === '50/10050 of 100 episodes'", count))
+	if got := get[string](b, fmt.Sprintf("document.querySelector(%s).querySelector('.done').getAttribute('stroke-dasharray')", count)); got != "50 100" {
+		t.Errorf("the ring is %q", got)
+	}
+	if got := b.text(card("io-walk", ".plot svg > text")); got != "the band reaches 7.5" {
+		t.Errorf("the plot says %q", got)
+	}
+	event["n_used"], event["complete"] = 100, true
+	s.publish(event)
+	b.until(fmt.Sprintf("document.querySelector(%s).innerText.startsWith('n=100') && !document.querySelector(%[1]s).querySelector('svg').checkVisibility()", count))
+}
+
 func TestModels(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	b := open(t, s.URL())

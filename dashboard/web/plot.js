@@ -164,6 +164,7 @@ export class Plot {
         const middle = Math.max(middles[k], ends[row] + half);
         if (middle - middles[k] > reach || (row === 0 && half > reach && middle + half > next)) continue;
         ends[row] = middle + half;
+        if (row === 1) ends[0] = Math.max(ends[0], middles[k] + 0.2 * em); // its leader
         return [{ words: phase(span.name, k).short, at: middles[k], middle, row }];
       }
       return [];

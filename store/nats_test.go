@@ -1,0 +1,260 @@
+package store_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/store"
+)
+
+func natsStore(t *testing.T, nc *bus.Bus, timeout time.Duration) store.Uploader {
+	t.Helper()
+	s, err := store.Open("nats://episodes", store.Config{Timeout: timeout}, nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.(store.Uploader)
+}
+
+func TestNATS(t *testing.T) {
+	srv := bustest.Start(t)
+	s := natsStore(t, srv.Connect(), 5*time.Second)
+	keeps(t, s)
+	// Of all that was replaced nothing is left: the description of one object
+	// without bytes.
+	info, err := stream(t, srv).Info(bustest.Context(t))
+	if err != nil || info.State.Msgs != 1 {
+		t.Errorf("%+v, %v", info.State, err)
+	}
+}
+
+func stream(t *testing.T, srv *bustest.Server) jetstream.Stream {
+	t.Helper()
+	s, err := srv.JetStream().Stream(bustest.Context(t), "OBJ_episodes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestNATSOnACluster(t *testing.T) {
+	c := bustest.StartCluster(t)
+	keeps(t, natsStore(t, c.Topology(), 5*time.Second))
+}
+
+// Other clients read what this one writes, and the other way about.
+func TestNATSIsTheClientsOwnFormat(t *testing.T) {
+	ctx, srv := bustest.Context(t), bustest.Start(t)
+	s := natsStore(t, srv.Connect(), 5*time.Second)
+	theirs, err := srv.JetStream().CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: "episodes"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ensure(ctx); err != nil { // what is there stays
+		t.Fatal(err)
+	}
+	data := noise(1 << 20)
+	put(t, s, ref, data)
+	got, err := theirs.GetBytes(ctx, "lab-01/ep-1.tar.zst")
+	if err != nil || string(got) != string(data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	other := episode.Ref{Host: "lab-01", ID: "ep-2"}
+	if _, err := theirs.PutBytes(ctx, "lab-01/ep-2.tar.zst", data); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, s, other, data)
+	if put(t, s, other, data) {
+		t.Error("what another client stored was sent again")
+	}
+	if err := theirs.Delete(ctx, "lab-01/ep-2.tar.zst"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(ctx, other); !errors.Is(err, episode.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	if !put(t, s, other, data) {
+		t.Error("what was deleted was not sent")
+	}
+	holds(t, s, other, data)
+	if _, err := theirs.AddLink(ctx, "lab-01/ep-3.tar.zst", must(theirs.GetInfo(ctx, "lab-01/ep-2.tar.zst"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(ctx, episode.Ref{Host: "lab-01", ID: "ep-3"}); !errors.Is(err, episode.ErrCorrupt) {
+		t.Errorf("a link: %v", err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestNATSWithoutItsBucket(t *testing.T) {
+	ctx := bustest.Context(t)
+	s := natsStore(t, bustest.Start(t).Connect(), 5*time.Second)
+	_, err := s.Open(ctx, ref)
+	trouble(t, err, "there is no object store episodes")
+}
+
+func TestNATSExpectsItsBucket(t *testing.T) {
+	srv := bustest.Start(t)
+	nc, err := bus.Connect(bus.Config{URL: srv.URL(), Topology: bus.TopologyExpect}, bustest.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	ended := make(chan error)
+	go func() { ended <- natsStore(t, nc, time.Second).Ensure(bustest.Context(t)) }()
+	select {
+	case err := <-ended:
+		t.Errorf("it did not wait: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if err := natsStore(t, srv.Connect(), time.Second).Ensure(bustest.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// describe changes what the bucket says of an object.
+func describe(t *testing.T, srv *bustest.Server, change func(*jetstream.ObjectInfo)) {
+	t.Helper()
+	ctx, js := bustest.Context(t), srv.JetStream()
+	objects := must(js.ObjectStore(ctx, "episodes"))
+	info := must(objects.GetInfo(ctx, "lab-01/ep-1.tar.zst"))
+	change(info)
+	last := must(stream(t, srv).GetLastMsgForSubject(ctx, "$O.episodes.M.>"))
+	msg := nats.NewMsg(last.Subject)
+	msg.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
+	msg.Data = must(json.Marshal(info))
+	if _, err := js.PublishMsg(ctx, msg); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was read whole and is not what its description says is corrupt; what is
+// not whole is trouble.
+func TestNATSDamage(t *testing.T) {
+	const size = 400 << 10 // four chunks
+	for name, c := range map[string]struct {
+		damage func(t *testing.T, srv *bustest.Server)
+		says   string // of trouble; empty: corrupt
+	}{
+		"digest":      {damage: func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Digest = "SHA-256=AAAA" }) }},
+		"size":        {damage: func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Size-- }) }},
+		"fewer parts": {damage: func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks-- }) }},
+		"more parts":  {func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks++ }) }, "chunk 5 of 5"},
+		"no parts": {func(t *testing.T, srv *bustest.Server) {
+			if err := stream(t, srv).Purge(bustest.Context(t), jetstream.WithPurgeSubject("$O.episodes.C.>")); err != nil {
+				t.Fatal(err)
+			}
+		}, "after 0 of 409600 bytes: chunk 1 of 4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, srv := bustest.Context(t), bustest.Start(t)
+			s := natsStore(t, srv.Connect(), 5*time.Second)
+			if err := s.Ensure(ctx); err != nil {
+				t.Fatal(err)
+			}
+			put(t, s, ref, noise(size))
+			c.damage(t, srv)
+			_, err := readAll(ctx, s, ref)
+			if c.says == "" && !errors.Is(err, episode.ErrCorrupt) {
+				t.Errorf("got %v", err)
+			}
+			if c.says != "" {
+				trouble(t, err, c.says)
+			}
+		})
+	}
+}
+
+// A server that comes back in time is not noticed, one that does not is trouble.
+func TestNATSServerStops(t *testing.T) {
+	ctx, srv := bustest.Context(t), bustest.Start(t)
+	quick, patient := natsStore(t, srv.Connect(), 100*time.Millisecond), natsStore(t, srv.Connect(), 10*time.Second)
+	if err := patient.Ensure(ctx); err != nil {
+		t.Fatal(err)
+	}
+	data := noise(2 << 20)
+	put(t, patient, ref, data)
+	begin := func(s store.Uploader) (io.ReadCloser, []byte) {
+		r, err := s.Open(ctx, ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := make([]byte, 300<<10)
+		if _, err := io.ReadFull(r, head); err != nil {
+			t.Fatal(err)
+		}
+		return r, head
+	}
+	r, head := begin(patient)
+	srv.Restart()
+	tail, err := io.ReadAll(r)
+	if err != nil || string(head)+string(tail) != string(data) {
+		t.Errorf("%d bytes, %v", len(head)+len(tail), err)
+	}
+
+	r, _ = begin(quick)
+	srv.Stop()
+	_, err = io.ReadAll(r)
+	trouble(t, err, "of 2097152 bytes")
+	_, err = quick.Open(ctx, ref)
+	trouble(t, err, "in 3 tries")
+	srv.Restart()
+	holds(t, patient, ref, data)
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "EOF") {
+		t.Errorf("read after close: %v", err)
+	}
+}
+
+// Many put the same and different archives at once.
+func TestNATSPutsAtOnce(t *testing.T) {
+	ctx, srv := bustest.Context(t), bustest.Start(t)
+	nc := srv.Connect()
+	s := natsStore(t, nc, 5*time.Second)
+	if err := s.Ensure(ctx); err != nil {
+		t.Fatal(err)
+	}
+	data := noise(200 << 10)
+	results := make(chan error)
+	const n = 16
+	for i := range n {
+		go func() {
+			_, err := s.Put(ctx, ref, strings.NewReader(string(data[:len(data)-i%2])))
+			results <- err
+		}()
+	}
+	for range n {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	got, err := readAll(ctx, s, ref)
+	if err != nil || len(got) < len(data)-1 || string(got) != string(data[:len(got)]) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	info, err := stream(t, srv).Info(ctx)
+	if err != nil || info.State.Msgs != 3 {
+		t.Errorf("chunks of others are left: %d messages, %v", info.State.Msgs, err)
+	}
+}

@@ -1,0 +1,295 @@
+package store
+
+import (
+	"context"
+	"crypto/md5" // what S3 calls an ETag
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
+
+	"github.com/cis490/profiles/episode"
+)
+
+// S3Config says where an S3 server is and who asks.
+type S3Config struct {
+	// Endpoint is http://host:port or https://host:port.
+	Endpoint string `envconfig:"S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"S3 server; http:// is without TLS"`
+	Region   string `envconfig:"S3_REGION" default:"us-east-1" desc:"its region"`
+	// AccessKey and SecretKey are needed. Session goes with keys that are lent for
+	// a time.
+	AccessKey string `envconfig:"AWS_ACCESS_KEY_ID" desc:"access key"`
+	SecretKey string `envconfig:"AWS_SECRET_ACCESS_KEY" desc:"its secret"`
+	Session   string `envconfig:"AWS_SESSION_TOKEN" desc:"session token, with keys that have one"`
+	// Addressing is "path" (endpoint/bucket), "host" (bucket.endpoint) or "auto":
+	// host with Amazon's own servers, path with others.
+	Addressing string `envconfig:"S3_ADDRESSING" default:"auto" desc:"path (endpoint/bucket), host (bucket.endpoint) or auto"`
+	// CA is a PEM file with the authorities that the server is checked against.
+	// Empty: the system's.
+	CA string `envconfig:"S3_CA" desc:"PEM file with the authorities that the server is checked against"`
+}
+
+var addressing = map[string]minio.BucketLookupType{
+	"auto": minio.BucketLookupAuto, "path": minio.BucketLookupPath, "host": minio.BucketLookupDNS,
+}
+
+func (c *S3Config) validate() error {
+	for _, f := range []struct {
+		field     *string
+		otherwise string
+	}{{&c.Endpoint, "https://s3.amazonaws.com"}, {&c.Region, "us-east-1"}, {&c.Addressing, "auto"}} {
+		if *f.field == "" {
+			*f.field = f.otherwise
+		}
+	}
+	if _, ok := addressing[c.Addressing]; !ok {
+		return fmt.Errorf("S3_ADDRESSING is %q: it must be auto, path or host", c.Addressing)
+	}
+	_, err := c.endpoint()
+	return err
+}
+
+func (c *S3Config) endpoint() (*url.URL, error) {
+	u, err := url.Parse(c.Endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" {
+		return nil, fmt.Errorf("S3_ENDPOINT is %q: it must be http://host:port or https://host:port", c.Endpoint)
+	}
+	return u, nil
+}
+
+// An S3 store is a bucket, or what lies below a prefix in one; an archive is the
+// object <prefix>/<host>/<episode>.tar.zst. It implements Uploader.
+type S3 struct {
+	core      minio.Core
+	transport *http.Transport
+	bucket    string
+	prefix    string
+	timeout   time.Duration
+}
+
+func openS3(bucket, prefix string, cfg Config) (*S3, error) {
+	fail := func(err error) (*S3, error) {
+		return nil, fmt.Errorf("open store s3://%s: %w", path.Join(bucket, prefix), err)
+	}
+	if err := s3utils.CheckValidBucketName(bucket); err != nil {
+		return fail(err)
+	}
+	if prefix != "" && path.Clean(prefix) != prefix {
+		return fail(errors.New("its prefix has an empty part, or one of dots"))
+	}
+	if cfg.S3.AccessKey == "" || cfg.S3.SecretKey == "" {
+		return fail(errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are needed"))
+	}
+	endpoint, err := cfg.S3.endpoint()
+	if err != nil {
+		return fail(err)
+	}
+	tlsConfig, err := cfg.S3.tls()
+	if err != nil {
+		return fail(err)
+	}
+	s := &S3{bucket: bucket, prefix: prefix, timeout: cfg.Timeout}
+	s.transport = &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       tlsConfig,
+		TLSHandshakeTimeout:   cfg.Timeout,
+		ResponseHeaderTimeout: cfg.Timeout,
+		ExpectContinueTimeout: time.Second,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       90 * time.Second,
+		DisableCompression:    true,
+	}
+	client, err := minio.New(endpoint.Host, &minio.Options{
+		Creds:        credentials.NewStaticV4(cfg.S3.AccessKey, cfg.S3.SecretKey, cfg.S3.Session),
+		Secure:       endpoint.Scheme == "https",
+		Transport:    s.transport,
+		Region:       cfg.S3.Region,
+		BucketLookup: addressing[cfg.S3.Addressing],
+		MaxRetries:   1, // we try again by our own rule
+	})
+	if err != nil {
+		return fail(err)
+	}
+	s.core = minio.Core{Client: client}
+	return s, nil
+}
+
+func (c *S3Config) tls() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA == "" {
+		return cfg, nil
+	}
+	pem, err := os.ReadFile(c.CA)
+	if err != nil {
+		return nil, fmt.Errorf("read S3_CA: %w", err)
+	}
+	cfg.RootCAs = x509.NewCertPool()
+	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("read S3_CA: no certificate in %s", c.CA)
+	}
+	return cfg, nil
+}
+
+// Close ends connections that wait for another use.
+func (s *S3) Close() error {
+	s.transport.CloseIdleConnections()
+	return nil
+}
+
+func (s *S3) key(ref episode.Ref) (string, error) {
+	object, err := name(ref)
+	return path.Join(s.prefix, object), err
+}
+
+// Open implements episode.Store. Reading goes on as long as ctx does.
+func (s *S3) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
+	key, err := s.key(ref)
+	if err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
+	}
+	var t *transfer
+	err = patiently(ctx, func() error {
+		w := watch(ctx, s.timeout)
+		w.pause() // until there is an answer the transport's own limits hold
+		var opts minio.GetObjectOptions
+		opts.Set("X-Amz-Checksum-Mode", "ENABLED") // and not opts.Checksum, which compares by itself
+		body, info, _, err := s.core.GetObject(w.ctx, s.bucket, key, opts)
+		if err != nil {
+			w.end()
+			return s.judged(err)
+		}
+		t = &transfer{body: body, watch: w, size: info.Size, sum: sumOf(info)}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open archive s3://%s/%s: %w", s.bucket, key, err)
+	}
+	t.what = fmt.Sprintf("archive s3://%s/%s", s.bucket, key)
+	return t, nil
+}
+
+// judged adds to an error of the client what it means.
+func (s *S3) judged(err error) error {
+	var answer minio.ErrorResponse
+	if !errors.As(err, &answer) {
+		return err
+	}
+	switch {
+	case answer.Code == minio.NoSuchKey && answer.XMLName.Local == "Error":
+		return fmt.Errorf("%w: the server says: %s", episode.ErrNotFound, answer.Message)
+	case answer.StatusCode == http.StatusNotFound && answer.Code == minio.NoSuchKey:
+		// The client makes NoSuchKey of any 404, such as that of a proxy.
+		return final{fmt.Errorf("the server answers 404, but not as S3 does: is S3_ENDPOINT one?")}
+	case answer.Code == minio.NoSuchBucket:
+		return final{fmt.Errorf("there is no bucket %s: %w", s.bucket, err)}
+	case answer.Code == minio.AccessDenied:
+		return final{fmt.Errorf("access denied (who may not list a bucket is told so of archives that are not there, too): %w", err)}
+	case answer.StatusCode >= 500, answer.StatusCode == http.StatusTooManyRequests, answer.StatusCode == http.StatusRequestTimeout:
+		return err
+	}
+	return final{fmt.Errorf("%s: %w", answer.Code, err)}
+}
+
+// Ensure implements Uploader: the bucket must be there.
+func (s *S3) Ensure(ctx context.Context) error {
+	err := patiently(ctx, func() error {
+		there, err := s.core.BucketExists(ctx, s.bucket)
+		if err == nil && !there {
+			err = final{errors.New("there is no such bucket; make it first")}
+		}
+		if err != nil {
+			return s.judged(err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("look at bucket %s: %w", s.bucket, err)
+	}
+	return nil
+}
+
+// Put implements Uploader, by one request: it is stored whole or not at all. The
+// server is told size, MD5 and SHA-256 and refuses what does not match.
+func (s *S3) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (bool, error) {
+	key, err := s.key(ref)
+	if err != nil {
+		return false, fmt.Errorf("put archive: %w", err)
+	}
+	sent, err := s.put(ctx, key, r)
+	if err != nil {
+		return false, fmt.Errorf("put archive s3://%s/%s: %w", s.bucket, key, err)
+	}
+	return sent, nil
+}
+
+func (s *S3) put(ctx context.Context, key string, r io.ReadSeeker) (sent bool, err error) {
+	sha, md := sha256.New(), md5.New()
+	size, err := io.Copy(io.MultiWriter(sha, md), r)
+	if err != nil {
+		return false, err
+	}
+	sum := base64.StdEncoding.EncodeToString(sha.Sum(nil))
+	err = patiently(ctx, func() error {
+		info, err := s.core.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{Checksum: true})
+		if err == nil && info.Size == size && (info.ChecksumSHA256 == sum || plainMD5(info) == hex.EncodeToString(md.Sum(nil))) {
+			sent = false
+			return nil
+		}
+		if err != nil && minio.ToErrorResponse(err).StatusCode != http.StatusNotFound { // no body, so no more is known
+			return s.judged(err)
+		}
+		if _, err := r.Seek(0, io.SeekStart); err != nil {
+			return final{err}
+		}
+		w := watch(ctx, s.timeout)
+		defer w.end()
+		_, err = s.core.PutObject(w.ctx, s.bucket, key, &upload{r, w}, size,
+			base64.StdEncoding.EncodeToString(md.Sum(nil)), hex.EncodeToString(sha.Sum(nil)),
+			minio.PutObjectOptions{ContentType: "application/zstd", UserMetadata: map[string]string{"X-Amz-Checksum-Sha256": sum}})
+		if err != nil {
+			return s.judged(w.cause(err))
+		}
+		sent = true
+		return nil
+	})
+	return sent, err
+}
+
+// sumOf is what the server says of an object's bytes: the SHA-256 of the whole
+// where it keeps one, else an ETag that is an MD5.
+func sumOf(info minio.ObjectInfo) checksum {
+	if raw, err := base64.StdEncoding.DecodeString(info.ChecksumSHA256); err == nil && len(raw) == sha256.Size {
+		return checksum{hash: sha256.New(), want: raw, proof: true}
+	}
+	if raw, err := hex.DecodeString(plainMD5(info)); err == nil && len(raw) == md5.Size {
+		return checksum{hash: md5.New(), want: raw}
+	}
+	return checksum{}
+}
+
+// plainMD5 is the ETag of an object where that is the MD5 of its bytes, in hex:
+// not where it came in parts, or is encrypted with a key of its own.
+func plainMD5(info minio.ObjectInfo) string {
+	encrypted := strings.HasPrefix(info.Metadata.Get("X-Amz-Server-Side-Encryption"), "aws:") ||
+		info.Metadata.Get("X-Amz-Server-Side-Encryption-Customer-Algorithm") != ""
+	if encrypted || len(info.ETag) != hex.EncodedLen(md5.Size) {
+		return ""
+	}
+	return strings.ToLower(info.ETag)
+}

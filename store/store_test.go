@@ -1,0 +1,195 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var ref = episode.Ref{Host: "lab-01", ID: "ep-1"}
+
+// noise is what no compression makes smaller.
+func noise(n int) []byte {
+	source, out := rand.NewChaCha8([32]byte{1}), make([]byte, n)
+	_, _ = source.Read(out)
+	return out
+}
+
+// open opens a store that ends with the test.
+func open(t *testing.T, address string, cfg store.Config) store.Uploader {
+	t.Helper()
+	s, err := store.Open(address, cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.(io.Closer).Close() })
+	return s.(store.Uploader)
+}
+
+func put(t *testing.T, s store.Uploader, r episode.Ref, data []byte) bool {
+	t.Helper()
+	sent, err := s.Put(bustest.Context(t), r, bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sent
+}
+
+func readAll(ctx context.Context, s episode.Store, r episode.Ref) ([]byte, error) {
+	archive, err := s.Open(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer archive.Close()
+	return io.ReadAll(archive)
+}
+
+// holds fails unless the store has exactly data.
+func holds(t *testing.T, s episode.Store, r episode.Ref, data []byte) {
+	t.Helper()
+	got, err := readAll(bustest.Context(t), s, r)
+	if err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%s: %d bytes, want %d; %v", r, len(got), len(data), err)
+	}
+}
+
+// trouble fails unless err says that the store does not answer, and nothing of
+// the archive.
+func trouble(t *testing.T, err error, says string) {
+	t.Helper()
+	for _, not := range []error{nil, io.EOF, io.ErrUnexpectedEOF, episode.ErrNotFound, episode.ErrCorrupt, episode.ErrTooLarge} {
+		if errors.Is(err, not) {
+			t.Errorf("got %v, which is %v", err, not)
+		}
+	}
+	if err != nil && !strings.Contains(err.Error(), says) {
+		t.Errorf("got %v, which does not say %q", err, says)
+	}
+}
+
+// keeps is what every store that takes archives does.
+func keeps(t *testing.T, s store.Uploader) {
+	ctx := bustest.Context(t)
+	for range 2 {
+		if err := s.Ensure(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := readAll(ctx, s, ref); !errors.Is(err, episode.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	for i, data := range [][]byte{[]byte("first"), []byte("other"), noise(3<<20 + 1), {}} {
+		if !put(t, s, ref, data) {
+			t.Errorf("%d: it was not sent", i)
+		}
+		holds(t, s, ref, data)
+		if put(t, s, ref, data) {
+			t.Errorf("%d: the same was sent again", i)
+		}
+		holds(t, s, ref, data)
+	}
+	// Names of others that begin alike.
+	for _, other := range []episode.Ref{{Host: "lab-01", ID: "ep-1.tar.zst"}, {Host: "lab-0", ID: "1"}, {Host: "lab-01", ID: "ep-"}} {
+		if _, err := readAll(ctx, s, other); !errors.Is(err, episode.ErrNotFound) {
+			t.Errorf("%s: %v", other, err)
+		}
+	}
+	bad := episode.Ref{Host: "..", ID: "ep-1"}
+	_, err := s.Open(ctx, bad)
+	trouble(t, err, "host_id")
+	_, err = s.Put(ctx, bad, strings.NewReader("x"))
+	trouble(t, err, "host_id")
+	// Whole or not at all.
+	broken := episode.Ref{Host: "lab-01", ID: "broken"}
+	if _, err := s.Put(ctx, broken, &shrinking{Reader: bytes.NewReader(noise(1 << 20))}); err == nil {
+		t.Error("what became shorter was stored")
+	}
+	if _, err := readAll(ctx, s, broken); !errors.Is(err, episode.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := readAll(gone, s, ref); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// shrinking is a file that is half as long when it is read again.
+type shrinking struct {
+	*bytes.Reader
+	again bool
+}
+
+func (s *shrinking) Seek(offset int64, whence int) (int64, error) {
+	if offset == 0 && whence == io.SeekStart && !s.again {
+		s.again = true
+		s.Reader = bytes.NewReader(noise(1 << 19))
+		return 0, nil
+	}
+	return s.Reader.Seek(offset, whence)
+}
+
+func TestOpen(t *testing.T) {
+	nc := bustest.Start(t).Connect()
+	keys := store.Config{S3: store.S3Config{AccessKey: "a", SecretKey: "b"}}
+	dir := t.TempDir()
+	for _, address := range []string{dir, "file://" + dir, "nats://episodes", "nats://a_B-1/", "s3://bucket", "s3://bucket/a/prefix/"} {
+		s, err := store.Open(address, keys, nc)
+		if err != nil || s == nil {
+			t.Errorf("%s: %v", address, err)
+		}
+		if c, ok := s.(io.Closer); ok {
+			_ = c.Close()
+		}
+	}
+	for address, want := range map[string]string{
+		dir + "/nowhere":           "no such file",
+		"file://host/dir":          "file:///directory",
+		"ftp://host/dir":           `unknown scheme "ftp": want a directory, file:///directory, nats://bucket or s3://bucket/prefix`,
+		"NATS://episodes":          "unknown scheme",
+		"nats://":                  "nats://bucket",
+		"nats://a/b":               "nats://bucket",
+		"nats://a.b":               "letters, digits",
+		"nats://a:4222":            "letters, digits",
+		"nats://user:word@episode": "nats://bucket",
+		"s3://":                    "s3://bucket/prefix",
+		"s3://bucket?x=1":          "s3://bucket/prefix",
+		"s3://b":                   "ucket name",
+		"s3://bucket/a//b":         "prefix",
+		"s3://bucket/../b":         "prefix",
+	} {
+		if s, err := store.Open(address, keys, nc); err == nil || s != nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "word@") {
+			t.Errorf("%s: %v, %v, want %s", address, s, err, want)
+		}
+	}
+	for want, cfg := range map[string]store.Config{
+		"EPISODE_STORE_TIMEOUT": {Timeout: -time.Second},
+		"S3_ADDRESSING":         {S3: store.S3Config{Addressing: "both"}},
+		"S3_ENDPOINT":           {S3: store.S3Config{Endpoint: "host:80"}},
+		"S3_CA":                 {S3: store.S3Config{AccessKey: "a", SecretKey: "b", CA: dir + "/nowhere"}},
+		"AWS_ACCESS_KEY_ID":     {S3: store.S3Config{AccessKey: "a"}},
+	} {
+		if _, err := store.Open("s3://bucket", cfg, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, err := store.Open("nats://episodes", store.Config{}, nil); err == nil {
+		t.Error("a store in NATS without a connection")
+	}
+	if !store.NeedsBus("nats://episodes") || store.NeedsBus("s3://bucket") || store.NeedsBus(dir) {
+		t.Error("which stores need a connection to NATS")
+	}
+}
