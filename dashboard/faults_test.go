@@ -274,6 +274,9 @@ func TestManySubjects(t *testing.T) {
 		if _, err := js.PublishAsync(fmt.Sprintf("dashboard.model_metric.m%d", i), fmt.Appendf(nil, `{"type":"model_metric","model":"m%d","metric":%d}`, i, i)); err != nil {
 			t.Fatal(err)
 		}
+		if i%1000 == 999 {
+			<-js.PublishAsyncComplete()
+		}
 	}
 	for range most {
 		early.next()

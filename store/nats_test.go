@@ -155,10 +155,16 @@ func TestNATSDamage(t *testing.T) {
 		damage func(t *testing.T, srv *bustest.Server)
 		says   string // of trouble; empty: corrupt
 	}{
-		"digest":      {damage: func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Digest = "SHA-256=AAAA" }) }},
-		"size":        {damage: func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Size-- }) }},
-		"fewer parts": {damage: func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks-- }) }},
-		"more parts":  {func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks++ }) }, "chunk 5 of 5"},
+		"digest": {damage: func(t *testing.T, srv *bustest.Server) {
+			describe(t, srv, func(i *jetstream.ObjectInfo) { i.Digest = "SHA-256=AAAA" })
+		}},
+		"size": {damage: func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Size-- }) }},
+		"fewer parts": {damage: func(t *testing.T, srv *bustest.Server) {
+			describe(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks-- })
+		}},
+		"more parts": {func(t *testing.T, srv *bustest.Server) {
+			describe(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks++ })
+		}, "chunk 5 of 5"},
 		"no parts": {func(t *testing.T, srv *bustest.Server) {
 			if err := stream(t, srv).Purge(bustest.Context(t), jetstream.WithPurgeSubject("$O.episodes.C.>")); err != nil {
 				t.Fatal(err)

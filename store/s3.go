@@ -89,7 +89,7 @@ func openS3(bucket, prefix string, cfg Config) (*S3, error) {
 	if err := s3utils.CheckValidBucketName(bucket); err != nil {
 		return fail(err)
 	}
-	if prefix != "" && path.Clean(prefix) != prefix {
+	if prefix != "" && path.Clean("/"+prefix) != "/"+prefix {
 		return fail(errors.New("its prefix has an empty part, or one of dots"))
 	}
 	if cfg.S3.AccessKey == "" || cfg.S3.SecretKey == "" {

@@ -71,6 +71,14 @@ func NeedsBus(address string) bool { return strings.HasPrefix(address, "nats://"
 // nothing is asked yet, so that a service starts also while its store is down.
 // nc is used for nats:// alone and stays the caller's.
 func Open(address string, cfg Config, nc *bus.Bus) (episode.Store, error) {
+	s, err := open(address, cfg, nc)
+	if err != nil {
+		return nil, err // and not a store that is a nil pointer
+	}
+	return s, nil
+}
+
+func open(address string, cfg Config, nc *bus.Bus) (episode.Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -34,13 +33,12 @@ const recorded = "../examples/recorded"
 
 // A fleet is a server, a store and workers on them.
 type fleet struct {
-	t          *testing.T
-	mode       bus.TopologyMode // of the workers
-	checkEvery time.Duration    // of the workers; 0: a second
-	srv        *bustest.Server
-	bus        *bus.Bus
-	store      episode.Store
-	spec       *fit.Spec
+	t     *testing.T
+	mode  bus.TopologyMode // of the workers
+	srv   *bustest.Server
+	bus   *bus.Bus
+	store episode.Store
+	spec  *fit.Spec
 }
 
 func newFleet(t *testing.T, spec *fit.Spec, store episode.Store) *fleet {
@@ -67,7 +65,7 @@ func (f *fleet) start() *running {
 	f.t.Helper()
 	cfg := worker.Config{
 		Concurrency: 2, AckWait: time.Second, ReduceWait: time.Second,
-		Patience: 200 * time.Millisecond, CheckEvery: cmp.Or(f.checkEvery, time.Second), DrainTime: 5 * time.Second,
+		Patience: 200 * time.Millisecond, CheckEvery: time.Second, DrainTime: 5 * time.Second,
 	}
 	r := &running{registry: prometheus.NewRegistry()}
 	nc, err := bus.Connect(bus.Config{URL: f.srv.URL(), Topology: f.mode}, bustest.Log(f.t))
@@ -512,20 +510,6 @@ func (f *fleet) drop(stream string) {
 func (f *fleet) ready() {
 	f.t.Helper()
 	until(f.t, func() bool { return f.bus.EnsureTopology(bustest.Context(f.t)) == nil })
-}
-
-// TestNoEpochWithoutNeed: comparing while the log grows never looks like a log
-// that ends too early.
-func TestNoEpochWithoutNeed(t *testing.T) {
-	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
-	f.checkEvery = time.Millisecond
-	f.start()
-	for i := range 1000 {
-		f.send(bus.Notice{Retracted: true, Host: "h", Episode: fmt.Sprint(i), Profile: "io-walk"})
-	}
-	if gen := f.settled(); gen.Epoch != 0 {
-		t.Errorf("epoch %d", gen.Epoch)
-	}
 }
 
 func TestRejected(t *testing.T) {

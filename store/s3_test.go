@@ -1,0 +1,264 @@
+package store_test
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/store"
+	"github.com/cis490/profiles/store/storetest"
+)
+
+func TestS3(t *testing.T) {
+	srv := storetest.StartS3(t)
+	for _, address := range []string{"s3://" + storetest.Bucket, "s3://" + storetest.Bucket + "/some/prefix"} {
+		keeps(t, open(t, address, srv.Config(5*time.Second)))
+	}
+	if _, err := os.Stat(srv.File("some/prefix/lab-01/ep-1.tar.zst")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestS3Refuses(t *testing.T) {
+	ctx, srv := bustest.Context(t), storetest.StartS3(t)
+	elsewhere := open(t, "s3://nowhere", srv.Config(5*time.Second))
+	_, err := elsewhere.Open(ctx, ref)
+	trouble(t, err, "there is no bucket nowhere")
+	trouble(t, elsewhere.Ensure(ctx), "no such bucket")
+	_, err = elsewhere.Put(ctx, ref, bytes.NewReader([]byte("x")))
+	trouble(t, err, "there is no bucket nowhere")
+
+	cfg := srv.Config(5 * time.Second)
+	cfg.S3.SecretKey = "wrong"
+	stranger := open(t, "s3://"+storetest.Bucket, cfg)
+	_, err = stranger.Open(ctx, ref)
+	trouble(t, err, "SignatureDoesNotMatch")
+	cfg.S3.AccessKey = "nobody"
+	stranger = open(t, "s3://"+storetest.Bucket, cfg)
+	_, err = stranger.Open(ctx, ref)
+	trouble(t, err, "InvalidAccessKeyId")
+}
+
+// What changed on the server's disk is found by the SHA-256 that was stored with it.
+func TestS3Damage(t *testing.T) {
+	ctx, srv := bustest.Context(t), storetest.StartS3(t)
+	s := open(t, "s3://"+storetest.Bucket, srv.Config(5*time.Second))
+	data := noise(1 << 20)
+	put(t, s, ref, data)
+	file, err := os.OpenFile(srv.File("lab-01/ep-1.tar.zst"), os.O_WRONLY, 0)
+	if err == nil {
+		_, err = file.WriteAt([]byte("!!"), 1000)
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readAll(ctx, s, ref); !errors.Is(err, episode.ErrCorrupt) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestS3ServerStops(t *testing.T) {
+	ctx, srv := bustest.Context(t), storetest.StartS3(t)
+	s := open(t, "s3://"+storetest.Bucket, srv.Config(2*time.Second))
+	data := noise(64 << 20) // more than sockets hold
+	put(t, s, ref, data)
+	r, err := s.Open(ctx, ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := io.ReadFull(r, make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	srv.Stop()
+	_, err = io.ReadAll(r)
+	trouble(t, err, "of 67108864 bytes")
+	_, err = s.Open(ctx, ref)
+	trouble(t, err, "in 3 tries")
+	_, err = s.Put(ctx, ref, bytes.NewReader(data))
+	trouble(t, err, "in 3 tries")
+	srv.Start()
+	holds(t, s, ref, data)
+	if put(t, s, ref, data) {
+		t.Error("it was sent again")
+	}
+}
+
+// faulty is an HTTP server that answers in ways that a real S3 server does on a
+// bad day only.
+func faulty(t *testing.T, timeout time.Duration, answer http.HandlerFunc) (store.Uploader, *atomic.Int32) {
+	t.Helper()
+	var asked atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Last-Modified", time.Unix(1e9, 0).UTC().Format(http.TimeFormat))
+		answer(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	cfg := store.Config{Timeout: timeout, S3: store.S3Config{Endpoint: srv.URL, AccessKey: "a", SecretKey: "b"}}
+	return open(t, "s3://archives", cfg), &asked
+}
+
+func TestS3Faults(t *testing.T) {
+	data := noise(100 << 10)
+	sum256, sum5 := sha256.Sum256(data), md5.Sum(data)
+	whole := func(header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			_, _ = w.Write(data)
+		}
+	}
+	refusal := func(status int, code string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			fmt.Fprintf(w, "<Error><Code>%s</Code><Message>it says</Message></Error>", code)
+		}
+	}
+	const isMD5, isSHA = "ETag", "X-Amz-Checksum-Sha256"
+	zeros := base64.StdEncoding.EncodeToString(make([]byte, 32))
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		want   error  // nil: whole
+		says   string // of trouble
+		asked  int32
+	}{
+		"whole":             {answer: whole(), asked: 1},
+		"right MD5":         {answer: whole(isMD5, `"`+hex.EncodeToString(sum5[:])+`"`), asked: 1},
+		"right SHA-256":     {answer: whole(isSHA, base64.StdEncoding.EncodeToString(sum256[:]), isMD5, `"00000000000000000000000000000000"`), asked: 1},
+		"wrong SHA-256":     {answer: whole(isSHA, zeros), want: episode.ErrCorrupt, asked: 1},
+		"wrong MD5":         {answer: whole(isMD5, `"00000000000000000000000000000000"`), says: "ETag", asked: 1},
+		"in parts":          {answer: whole(isMD5, `"00000000000000000000000000000000-2"`, isSHA, zeros+"-2"), asked: 1},
+		"with another key":  {answer: whole(isMD5, `"00000000000000000000000000000000"`, "X-Amz-Server-Side-Encryption", "aws:kms"), asked: 1},
+		"not there":         {answer: refusal(404, "NoSuchKey"), want: episode.ErrNotFound, asked: 1},
+		"somebody's 404":    {answer: http.NotFound, says: "not as S3 does", asked: 1},
+		"an empty 404":      {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, says: "not as S3 does", asked: 1},
+		"no bucket":         {answer: refusal(404, "NoSuchBucket"), says: "no bucket", asked: 1},
+		"denied":            {answer: refusal(403, "AccessDenied"), says: "access denied", asked: 1},
+		"slow down":         {answer: refusal(503, "SlowDown"), says: "in 3 tries", asked: 3},
+		"internal error":    {answer: refusal(500, "InternalError"), says: "in 3 tries", asked: 3},
+		"a proxy's 502":     {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, says: "in 3 tries", asked: 3},
+		"too many requests": {answer: refusal(429, "TooManyRequests"), says: "in 3 tries", asked: 3},
+		"cut off": {says: "after 1000 of 102400 bytes: the connection ended", asked: 1, answer: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+			_, _ = w.Write(data[:1000])
+		}},
+		"silent": {says: "in 3 tries", asked: 3, answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
+		"stalled": {says: "after 1000 of 102400 bytes: nothing came", asked: 1, answer: func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+			_, _ = w.Write(data[:1000])
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			timeout := 10 * time.Second
+			if name == "silent" || name == "stalled" {
+				timeout = 100 * time.Millisecond
+			}
+			s, asked := faulty(t, timeout, c.answer)
+			got, err := readAll(bustest.Context(t), s, ref)
+			switch {
+			case c.says != "":
+				trouble(t, err, c.says)
+			case !errors.Is(err, c.want), c.want == nil && !bytes.Equal(got, data):
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+			if asked.Load() != c.asked {
+				t.Errorf("asked %d times", asked.Load())
+			}
+		})
+	}
+}
+
+// A slow reader is no silent server.
+func TestS3SlowReader(t *testing.T) {
+	data := noise(1 << 20)
+	const timeout = 50 * time.Millisecond
+	s, _ := faulty(t, timeout, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(data) })
+	r, err := s.Open(bustest.Context(t), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	head := make([]byte, 1000)
+	if _, err := io.ReadFull(r, head); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(3 * timeout)
+	tail, err := io.ReadAll(r)
+	if err != nil || !bytes.Equal(append(head, tail...), data) {
+		t.Errorf("%d bytes, %v", len(tail), err)
+	}
+}
+
+// What fails once passes.
+func TestS3TriesAgain(t *testing.T) {
+	data := noise(1000)
+	var failed atomic.Bool
+	s, asked := faulty(t, 10*time.Second, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case failed.CompareAndSwap(false, true):
+			w.WriteHeader(503)
+		case r.Method == http.MethodHead:
+			w.WriteHeader(404)
+		case r.Method == http.MethodPut:
+			failed.Store(!bytes.Equal(must(io.ReadAll(r.Body)), data))
+		default:
+			_, _ = w.Write(data)
+		}
+	})
+	holds(t, s, ref, data)
+	failed.Store(false)
+	if !put(t, s, ref, data) || asked.Load() != 5 {
+		t.Errorf("%d requests", asked.Load())
+	}
+}
+
+// Nobody takes what is sent.
+func TestS3StalledPut(t *testing.T) {
+	s, _ := faulty(t, 100*time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			w.WriteHeader(404)
+			return
+		}
+		<-r.Context().Done()
+	})
+	_, err := s.Put(bustest.Context(t), ref, bytes.NewReader(noise(32<<20)))
+	trouble(t, err, "in 3 tries")
+}
+
+func TestS3TLS(t *testing.T) {
+	data := noise(1000)
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Last-Modified", time.Unix(1e9, 0).UTC().Format(http.TimeFormat))
+		_, _ = w.Write(data)
+	}))
+	defer srv.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cfg := store.Config{S3: store.S3Config{Endpoint: srv.URL, AccessKey: "a", SecretKey: "b"}}
+	_, err := open(t, "s3://archives", cfg).Open(bustest.Context(t), ref)
+	trouble(t, err, "certificate")
+	cfg.S3.CA = ca
+	holds(t, open(t, "s3://archives", cfg), ref, data)
+}
