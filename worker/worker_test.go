@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -33,12 +34,13 @@ const recorded = "../examples/recorded"
 
 // A fleet is a server, a store and workers on them.
 type fleet struct {
-	t     *testing.T
-	mode  bus.TopologyMode // of the workers
-	srv   *bustest.Server
-	bus   *bus.Bus
-	store episode.Store
-	spec  *fit.Spec
+	t        *testing.T
+	mode     bus.TopologyMode // of the workers
+	patience time.Duration    // of the workers; 0: 200 ms
+	srv      *bustest.Server
+	bus      *bus.Bus
+	store    episode.Store
+	spec     *fit.Spec
 }
 
 func newFleet(t *testing.T, spec *fit.Spec, store episode.Store) *fleet {
@@ -65,7 +67,7 @@ func (f *fleet) start() *running {
 	f.t.Helper()
 	cfg := worker.Config{
 		Concurrency: 2, AckWait: time.Second, ReduceWait: time.Second,
-		Patience: 200 * time.Millisecond, CheckEvery: time.Second, DrainTime: 5 * time.Second,
+		Patience: cmp.Or(f.patience, 200*time.Millisecond), CheckEvery: time.Second, DrainTime: 5 * time.Second,
 	}
 	r := &running{registry: prometheus.NewRegistry()}
 	nc, err := bus.Connect(bus.Config{URL: f.srv.URL(), Topology: f.mode}, bustest.Log(f.t))
@@ -510,6 +512,33 @@ func (f *fleet) drop(stream string) {
 func (f *fleet) ready() {
 	f.t.Helper()
 	until(f.t, func() bool { return f.bus.EnsureTopology(bustest.Context(f.t)) == nil })
+}
+
+// TestManyMissing: archives that are waited for don't keep others out.
+func TestManyMissing(t *testing.T) {
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	f.patience = 10 * time.Minute
+	f.start()
+	err := f.bus.PublishAll(bustest.Context(t), func(yield func(bus.Notice) bool) {
+		for i := range 1500 { // more than all workers together may hold
+			if !yield(bus.Notice{Host: "h", Episode: fmt.Sprint("absent-", i), Profile: "io-walk", At: time.Unix(0, int64(i))}) {
+				return
+			}
+		}
+	}, func(bus.Notice) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := rows(t)[0]
+	f.send(there)
+	until(t, func() bool {
+		gen, ok := f.wanted(bustest.Context(t))
+		if !ok {
+			return false
+		}
+		env, ok, err := f.bus.ReadEnvelope(bustest.Context(t), gen.ID, fit.ProfileName(there.Profile))
+		return err == nil && ok && env.Used == 1
+	})
 }
 
 func TestRejected(t *testing.T) {
