@@ -3,6 +3,7 @@ package streamer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -256,6 +257,26 @@ func TestStreamerPosts(t *testing.T) {
 	}
 	close(release)
 	until(t, "the newest to be posted", func() bool { return strings.Contains(r.next(t), `"median_raw":[0,0,0,6.6666`) })
+}
+
+// TestEveryStreamerPosts: each has a sink of its own, which learns of every
+// change, whoever was the one to publish it.
+func TestEveryStreamerPosts(t *testing.T) {
+	s := newStage(t)
+	s.register(generation(gen, gen, 0, 1))
+	var sinks []*receiver
+	for range 3 {
+		r := newReceiver(t, func(string, *http.Request) int { return 200 })
+		sinks = append(sinks, r)
+		s.start(streamer.Config{CyclePause: time.Hour, PublishURL: r.URL})
+	}
+	for x := range 10 {
+		s.envelope(gen, "a", float64(x+1), 1)
+		for _, r := range sinks {
+			want := fmt.Sprintf(`"digest":"%016x"`, uint64(x+1)*1000+1)
+			until(t, "the change to be posted to all", func() bool { return strings.Contains(r.next(t), want) })
+		}
+	}
 }
 
 func TestModels(t *testing.T) {

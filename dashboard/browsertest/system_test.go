@@ -161,8 +161,13 @@ func (b *bridge) start() {
 	b.addr = l.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended sync.WaitGroup
-	ended.Go(func() { d.Run(ctx) })
-	ended.Go(func() { d.ServeListener(ctx, l) })
+	for _, part := range []func() error{func() error { return d.Run(ctx) }, func() error { return d.ServeListener(ctx, l) }} {
+		ended.Go(func() {
+			if err := part(); err != nil && !errors.Is(err, context.Canceled) {
+				b.t.Error(err)
+			}
+		})
+	}
 	b.end = sync.OnceFunc(func() {
 		cancel()
 		ended.Wait()
