@@ -14,7 +14,7 @@ const module = "github.com/cis490/profiles/"
 // of layers below its own; those of one layer don't know each other.
 var layers = [][]string{
 	{"episode", "fit"},
-	{"align", "dataset", "bus/embedded"},
+	{"align", "dataset", "bus/embedded", "dashboard/web"},
 	{"bus", "plot", "synth", "roster"},
 	{"batch", "service", "store"},
 	{"worker", "streamer", "dashboard", "emit", "status"},

@@ -78,6 +78,7 @@ func TestBadBodies(t *testing.T) {
 		`   `:                             "empty",
 		`null`:                            "one JSON object",
 		`[{"type":"x"}]`:                  "one JSON object",
+		strings.Repeat("3", 400):          "one JSON object",
 		`"type"`:                          "one JSON object",
 		`type=x`:                          "not JSON",
 		`{"type":"x"`:                     "too early",
@@ -304,6 +305,7 @@ func FuzzPublish(f *testing.F) {
 		``, `{}`, `{"type":"x"}`, `{"type":"x","name":"a.b*>"}`, `{"type":"bridge"}`, `{"type":"x","name":"\ud800"}`, "{\"type\":\"x\"}\n\n",
 		`{"type":"x","life":"l","revision":[18446744073709551615,1]}`, `{"a":"\"","type":"x"}`, `[[[[`, `{"type":"x","a":1e999}`,
 		`{"type":"x","type":"y"}`, `{"type":"x","name":"` + strings.Repeat("é", 40) + `"}`, "{\"type\":\"x\r\n\"}", `{"type":"x"}]`, `{"type":"x"},`, `{,"type":"x"}`,
+		strings.Repeat("3", 400),
 	} {
 		f.Add([]byte(body))
 	}

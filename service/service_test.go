@@ -168,10 +168,10 @@ func TestSessions(t *testing.T) {
 			}
 			return errors.New("failed")
 		})
-		want := []time.Duration{0, 50, 150, 350, 400} // ms
+		want := []int64{0, 50, 150, 350, 400} // ms
 		for i, d := range at {
-			if d != want[i]*time.Millisecond {
-				t.Errorf("session %d began after %s, want %s", i, d, want[i]*time.Millisecond)
+			if d.Milliseconds() != want[i] {
+				t.Errorf("session %d began after %s, want %d ms", i, d, want[i])
 			}
 		}
 		if err != nil || len(at) != 5 || s.Ready() == nil {

@@ -57,13 +57,13 @@ func BenchmarkAcceptedToEvent(b *testing.B) {
 // acceptAll runs a system of its own and returns the time of each episode.
 func acceptAll(b *testing.B, g *synth.Generator, store episode.Store, spec *fit.Spec) []time.Duration {
 	b.Helper()
-	health, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	var took []time.Duration
 	cfg := standalone.Config{NATS: "127.0.0.1:0", Dir: b.TempDir()}
-	deps := standalone.Deps{Store: store, Spec: spec, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Health: health}
+	deps := standalone.Deps{Store: store, Spec: spec, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Listener: listener}
 	err = standalone.Run(b.Context(), cfg, deps, func(ctx context.Context, s *standalone.System) error {
 		nc, err := nats.Connect(s.URL)
 		if err != nil {

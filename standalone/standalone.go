@@ -1,6 +1,7 @@
 // Package standalone runs the whole system in one process: an embedded NATS
-// server, a worker and a streamer, each with an in-process connection of its own
-// as in a cluster, and one HTTP endpoint for the health of all.
+// server, a worker, a streamer and the dashboard, each with an in-process
+// connection of its own as in a cluster. One HTTP endpoint has the page, and the
+// health and metrics of all.
 package standalone
 
 import (
@@ -15,9 +16,9 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/embedded"
+	"github.com/cis490/profiles/dashboard"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/service"
 	"github.com/cis490/profiles/streamer"
 	"github.com/cis490/profiles/worker"
 )
@@ -28,10 +29,11 @@ type Config struct {
 	NATS string
 	// Dir keeps the server's files. Nobody else may use it meanwhile.
 	Dir string
-	// Worker and Streamer are the services' settings. What they say of NATS and of
-	// where to listen is not looked at.
-	Worker   worker.Config
-	Streamer streamer.Config
+	// The services' settings. What they say of NATS and of where to listen is not
+	// looked at.
+	Worker    worker.Config
+	Streamer  streamer.Config
+	Dashboard dashboard.Config
 }
 
 // Deps are what the system works with; they stay the caller's.
@@ -39,8 +41,9 @@ type Deps struct {
 	Store episode.Store
 	Spec  *fit.Spec
 	Log   *slog.Logger
-	// Health is where /healthz, /readyz and /metrics are served; Run closes it.
-	Health net.Listener
+	// Listener is where the page, /publish, /healthz, /readyz and /metrics are
+	// served; Run closes it.
+	Listener net.Listener
 }
 
 // A System is what works beside the services, while they run.
@@ -48,12 +51,15 @@ type System struct {
 	Bus *bus.Bus
 	URL string // where clients reach the embedded server
 
-	worker   *worker.Worker
-	streamer *streamer.Streamer
+	worker    *worker.Worker
+	streamer  *streamer.Streamer
+	dashboard *dashboard.Dashboard
 }
 
-// Ready returns nil while both services do their work, else what they wait for.
-func (s *System) Ready() error { return errors.Join(s.worker.Ready(), s.streamer.Ready()) }
+// Ready returns nil while all services do their work, else what they wait for.
+func (s *System) Ready() error {
+	return errors.Join(s.worker.Ready(), s.streamer.Ready(), s.dashboard.Ready())
+}
 
 // ErrServer matches an error of starting the embedded server.
 var ErrServer = errors.New("start the embedded NATS server")
@@ -63,15 +69,15 @@ var ErrServer = errors.New("start the embedded NATS server")
 // when work is called; the services may still be starting. Its error is that of
 // work, or of what failed before or meanwhile.
 func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, *System) error) error {
-	defer func() { _ = deps.Health.Close() }() // again, where it was served
+	defer func() { _ = deps.Listener.Close() }() // again, where it was served
 	server, err := embedded.Start(embedded.Config{Addr: cfg.NATS, Dir: cfg.Dir})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrServer, err)
 	}
 	defer server.Shutdown()
 
-	var buses [3]*bus.Bus
-	for i, name := range []string{"profiles", "profile-worker", "profile-streamer"} {
+	var buses [4]*bus.Bus
+	for i, name := range []string{"profiles", "profile-worker", "profile-streamer", "profile-dashboard"} {
 		// The zero settings: what the environment says of NATS is of another server.
 		if buses[i], err = bus.Connect(bus.Config{Name: name}, deps.Log, server.InProcess()); err != nil {
 			return err
@@ -82,7 +88,7 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 		return err
 	}
 	registry := prometheus.NewRegistry()
-	cfg.Worker.Bus, cfg.Streamer.Bus = bus.Config{}, bus.Config{}
+	cfg.Worker.Bus, cfg.Streamer.Bus, cfg.Dashboard.Bus = bus.Config{}, bus.Config{}, bus.Config{}
 	s := &System{Bus: buses[0], URL: server.URL()}
 	s.worker, err = worker.New(cfg.Worker, worker.Deps{
 		Bus: buses[1], Store: deps.Store, Spec: deps.Spec, Log: deps.Log, Registry: registry,
@@ -95,11 +101,16 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 		return err
 	}
 
-	health := service.Health{Ready: s.Ready, Registry: registry}
+	s.dashboard, err = dashboard.New(cfg.Dashboard, dashboard.Deps{Bus: buses[3], Log: deps.Log, Registry: registry, Ready: s.Ready})
+	if err != nil {
+		return err
+	}
+
 	g, ctx := errgroup.WithContext(ctx)
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	g.Go(func() error { return service.ServeListener(ctx, deps.Health, health.Handler()) })
+	g.Go(func() error { return s.dashboard.ServeListener(ctx, deps.Listener) })
+	g.Go(func() error { return s.dashboard.Run(ctx) })
 	g.Go(func() error { return s.worker.Run(ctx) })
 	g.Go(func() error { return s.streamer.Run(ctx) })
 	g.Go(func() error {

@@ -38,7 +38,7 @@ func TestTakenPort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if _, err := start(t, embedded.Config{Addr: l.Addr().String(), Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a taken port: %v", err)
 	}

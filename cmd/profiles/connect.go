@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kelseyhightower/envconfig"
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/pflag"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/service"
 )
 
 // busFlags say which NATS a command talks to: the environment does, and --nats
@@ -23,8 +23,8 @@ func (f *busFlags) add(flags *pflag.FlagSet) {
 // config is the connection's settings.
 func (f *busFlags) config() (bus.Config, error) {
 	var cfg bus.Config
-	if err := envconfig.Process("", &cfg); err != nil {
-		return cfg, usagef("read the environment: %w", err)
+	if err := (service.Settings{Into: &cfg}).FromEnvironment(); err != nil {
+		return cfg, usage(err)
 	}
 	if f.url != "" {
 		cfg.URL = f.url

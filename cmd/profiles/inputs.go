@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/kelseyhightower/envconfig"
 	"github.com/spf13/pflag"
 
 	"github.com/cis490/profiles/dataset"
@@ -60,8 +59,8 @@ func addSpecFlag(flags *pflag.FlagSet, to *string) {
 // them: they are part of a generation.
 func limits() (episode.Limits, error) {
 	var l episode.Limits
-	if err := envconfig.Process("EPISODE_MAX", &l); err != nil {
-		return l, usagef("read the environment: %w", err)
+	if err := (service.Settings{Prefix: "EPISODE_MAX", Into: &l}).FromEnvironment(); err != nil {
+		return l, usage(err)
 	}
 	return l.OrDefault(), usage(l.Validate())
 }

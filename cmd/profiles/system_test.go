@@ -110,7 +110,7 @@ func TestUp(t *testing.T) {
 	stop := start(t, screen, "up", "--store", recordedStore, "--nats", "127.0.0.1:0", "--listen", "127.0.0.1:0")
 	line := screen.until(t, "NATS at ")
 	fields := strings.Fields(strings.ReplaceAll(line, ",", " "))
-	url, health := fields[2], fields[len(fields)-1]
+	page, url := strings.TrimSuffix(fields[2], "/"), fields[len(fields)-1]
 	screen.until(t, "accepts 48 episodes: 48 published, 0 were known")
 	screen.until(t, "nats -s "+url+" sub 'dashboard.>'")
 	screen.until(t, "settled: 47 episodes tried, 42 of them in the envelopes; in REJECTED: 5 missing")
@@ -122,8 +122,8 @@ func TestUp(t *testing.T) {
 	if text := must(t, "status", "--nats", url); !strings.HasSuffix(text, "\nsettled\n") || !strings.Contains(text, "wanted") {
 		t.Error(text)
 	}
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": "profiles_archives_opened_total"} {
-		if body := get(t, health+path); !strings.Contains(body, want) {
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": "profiles_archives_opened_total", "/": "<title>", "/api/events": "attack_profile"} {
+		if body := get(t, page+path); !strings.Contains(body, want) {
 			t.Errorf("%s: %q", path, body)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kelseyhightower/envconfig"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -46,9 +46,9 @@ func upCommand(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up [--store DIR [--validation FILE]] [flags]",
 		Short: "run the whole system in this process, on real episodes",
-		Long: `up runs a NATS server, a worker and a streamer in one process, publishes what
-the validation file accepts, and shows each profile's envelope as its events
-come in. It keeps running until Ctrl-C: any NATS client can connect, publish
+		Long: `up runs a NATS server, a worker, a streamer and the dashboard in one process,
+publishes what the validation file accepts, and shows each profile's envelope as
+its events come in, here and in the browser. It keeps running until Ctrl-C: any NATS client can connect, publish
 episodes and follow the events.
 
 Without --store it takes the recorded episodes of examples/recorded.`,
@@ -62,7 +62,7 @@ Without --store it takes the recorded episodes of examples/recorded.`,
 	addSpecFlag(f, &o.spec)
 	f.StringVar(&o.data, "data", "", "`DIR` for the NATS server's files, kept (default: a temporary one, removed at the end)")
 	f.StringVar(&o.nats, "nats", "127.0.0.1:4222", "`HOST:PORT` of the NATS server; port 0 takes a free one")
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8447", "`HOST:PORT` of /healthz, /readyz and /metrics; port 0 takes a free one")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8447", "`HOST:PORT` of the dashboard, /healthz, /readyz and /metrics; port 0 takes a free one")
 	f.BoolVar(&o.settled, "exit-when-settled", false, "end when every accepted episode has arrived in an envelope")
 	streamer.ModelFlags(f, &o.models)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -98,7 +98,7 @@ func runUp(ctx context.Context, t *terminal, o upOptions) error {
 	}
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
-		return fmt.Errorf("listen for health and metrics: %w (--listen takes another address)", err)
+		return fmt.Errorf("listen for the dashboard: %w (--listen takes another address)", err)
 	}
 	var remove func()
 	if cfg.Dir, remove, err = o.folder(); err != nil {
@@ -107,13 +107,13 @@ func runUp(ctx context.Context, t *terminal, o upOptions) error {
 	}
 	defer remove()
 
-	u := &up{t: t, o: o, spec: spec, file: file, store: store, board: newBoard(t.out, spec.Profiles), health: listener.Addr().String()}
+	u := &up{t: t, o: o, spec: spec, file: file, store: store, board: newBoard(t.out, spec.Profiles), page: "http://" + listener.Addr().String() + cfg.Dashboard.BasePath}
 	if u.board.table && isTerminal(t.err) { // a line of the log in the middle of the table would spoil it
 		if t.log, err = service.Log(u.board, t.level); err != nil {
 			return usage(err)
 		}
 	}
-	err = standalone.Run(ctx, cfg, standalone.Deps{Store: store, Spec: spec, Log: t.log, Health: listener}, u.work)
+	err = standalone.Run(ctx, cfg, standalone.Deps{Store: store, Spec: spec, Log: t.log, Listener: listener}, u.work)
 	if errors.Is(err, standalone.ErrServer) {
 		return fmt.Errorf("%w (--nats takes another address, --data another folder)", err)
 	}
@@ -126,19 +126,15 @@ func (o *upOptions) settings(cfg *standalone.Config) error {
 		return usage(err)
 	}
 	cfg.Streamer.Models = o.models
-	all := append(cfg.Worker.Settings(), cfg.Streamer.Settings()...)
-	for _, s := range all {
+	for _, s := range slices.Concat(cfg.Worker.Settings(), cfg.Streamer.Settings(), cfg.Dashboard.Settings()) {
 		if _, ok := s.Into.(*bus.Config); ok {
 			continue // of another server
 		}
-		if err := envconfig.Process(s.Prefix, s.Into); err != nil {
-			return usagef("read the environment: %w", err)
+		if err := s.FromEnvironment(); err != nil {
+			return usage(err)
 		}
 	}
-	if err := cfg.Worker.Validate(); err != nil {
-		return usage(err)
-	}
-	return usage(cfg.Streamer.Validate())
+	return usage(cmp.Or(cfg.Worker.Validate(), cfg.Streamer.Validate(), cfg.Dashboard.Validate()))
 }
 
 // orRecorded takes the project's own episodes where nothing is given.
@@ -192,13 +188,13 @@ func (o *upOptions) folder() (string, func(), error) {
 
 // up is one run of the command.
 type up struct {
-	t      *terminal
-	o      upOptions
-	spec   *fit.Spec
-	file   string // validation file; empty: none
-	store  episode.Store
-	board  *board
-	health string
+	t     *terminal
+	o     upOptions
+	spec  *fit.Spec
+	file  string // validation file; empty: none
+	store episode.Store
+	board *board
+	page  string // where the dashboard is
 }
 
 // drawEvery is how often the table follows the events.
@@ -206,7 +202,7 @@ const drawEvery = 100 * time.Millisecond
 
 // work is what happens beside the services.
 func (u *up) work(ctx context.Context, s *standalone.System) error {
-	fmt.Fprintf(u.board, "NATS at %s, health and metrics at http://%s\n", s.URL, u.health)
+	fmt.Fprintf(u.board, "dashboard at %s, NATS at %s\n", u.page, s.URL)
 	ctx, end := context.WithCancel(ctx)
 	var followers errgroup.Group
 	defer func() { // after this nothing writes to the board
