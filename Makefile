@@ -10,7 +10,7 @@ FUZZTIME ?= 10s
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test e2e ci clean
+.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test browser-test e2e ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ test: ## the tests, with the race detector where there is a C compiler
 	go test $(RACE) -timeout 20m ./...
 
 lint: ## golangci-lint, pinned in tools/go.mod
-	$(LINT) run ./...
+	$(LINT) run --build-tags browser ./...
 
 vet: ## go vet, and go.mod as go mod tidy would leave it
 	go vet ./...
@@ -56,10 +56,13 @@ fma-test: ## the numbers, compiled so that Go may fuse multiply and add
 oracle-test: ## goldens and parquet against numpy, pyarrow and DuckDB (PYTHON=...)
 	PROFILES_PYTHON=$(PYTHON) go test -count 1 -run Python ./...
 
+browser-test: ## the page in a headless Chromium; it says what to install where there is none
+	go test $(RACE) -count 1 -timeout 15m -tags browser ./dashboard/browsertest/
+
 e2e: build ## the binaries themselves, from accepted episodes to the saved fit
 	test/e2e.sh bin examples/recorded
 
-ci: lint vet test fma-test oracle-test bench fuzz e2e ## all that CI checks
+ci: lint vet test fma-test oracle-test browser-test bench fuzz e2e ## all that CI checks
 
 clean: ## remove what was built
 	rm -rf bin

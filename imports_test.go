@@ -67,11 +67,12 @@ func TestImportsPointOneWay(t *testing.T) {
 // TestWhatPackagesDoNotKnow holds the rules that layers alone don't tell.
 func TestWhatPackagesDoNotKnow(t *testing.T) {
 	for pkg, forbidden := range map[string][]string{
-		"fit":                  {"os", "time", "log/slog", "context", "sync", module + "episode"},
-		"bus":                  {module + "episode", module + "align", module + "dataset"},
-		"dataset":              {module + "episode", module + "bus"},
-		"cmd/profile-worker":   {"testing", "github.com/nats-io/nats-server/v2/server"},
-		"cmd/profile-streamer": {"testing", "github.com/nats-io/nats-server/v2/server"},
+		"fit":                   {"os", "time", "log/slog", "context", "sync", module + "episode"},
+		"bus":                   {module + "episode", module + "align", module + "dataset"},
+		"dataset":               {module + "episode", module + "bus"},
+		"cmd/profile-worker":    {"testing", "github.com/nats-io/nats-server/v2/server"},
+		"cmd/profile-streamer":  {"testing", "github.com/nats-io/nats-server/v2/server"},
+		"cmd/profile-dashboard": {"testing", "github.com/nats-io/nats-server/v2/server"},
 	} {
 		known := list(t, "-f", `{{join .Imports "\n"}}`, "./"+pkg)
 		if strings.HasPrefix(pkg, "cmd/") {
