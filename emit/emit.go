@@ -12,6 +12,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/roster"
 )
 
@@ -45,6 +46,9 @@ type Summary struct {
 	// Archives is set where archives were uploaded.
 	Archives *UploadSummary `json:"archives,omitempty"`
 
+	// ByProfile are the accepted, by profile.
+	ByProfile map[fit.ProfileName]int `json:"by_profile"`
+
 	// FirstMalformed are the first of the malformed rows.
 	FirstMalformed []roster.Malformed `json:"-"`
 }
@@ -71,7 +75,10 @@ func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	s := Summary{Rows: file.Rows()}
+	s := Summary{Rows: file.Rows(), ByProfile: map[fit.ProfileName]int{}}
+	for _, profile := range file.Standing() {
+		s.ByProfile[profile]++
+	}
 	s.FirstMalformed, s.Malformed = file.Malformed()
 
 	retract := retractions(log, file)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,7 +80,7 @@ func runStatus(ctx context.Context, t *terminal, o statusOptions) error {
 			fmt.Fprint(t.err, "\r\x1b[K")
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("not settled within %s: still waiting for %s", o.timeout, last)
+			return fmt.Errorf("not settled within %s: still waiting for %s", o.timeout, cmp.Or(last, "a first answer"))
 		}
 	} else {
 		r, err = status.Collect(ctx, b)

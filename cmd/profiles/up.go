@@ -270,9 +270,21 @@ func (u *up) emit(ctx context.Context, s *standalone.System) error {
 		return err
 	}
 	warnMalformed(u.board, summary.FirstMalformed, summary.Malformed)
-	fmt.Fprintf(u.board, "%s accepts %d episodes: %d published, %d were known, %d taken back\n\n",
-		u.file, summary.Accepted, summary.Published, summary.Already, summary.Retracted)
+	fmt.Fprintf(u.board, "%s accepts %d episodes: %d published, %d were known, %d taken back%s\n\n",
+		u.file, summary.Accepted, summary.Published, summary.Already, summary.Retracted, u.unnamed(summary.ByProfile))
 	return nil
+}
+
+// unnamed says which episodes will be in no envelope, since the spec does not
+// name their profile.
+func (u *up) unnamed(accepted map[fit.ProfileName]int) string {
+	text := ""
+	for _, p := range slices.Sorted(maps.Keys(accepted)) {
+		if _, ok := u.spec.Profile(p); !ok {
+			text += fmt.Sprintf("; %d of %s, which the spec does not name", accepted[p], p)
+		}
+	}
+	return text
 }
 
 // untilSettled returns when every envelope is settled and shown, and says so.
