@@ -71,7 +71,7 @@ func TestWhatPackagesDoNotKnow(t *testing.T) {
 		"bus":                   {module + "episode", module + "align", module + "dataset"},
 		"dataset":               {module + "episode", module + "bus"},
 		"cmd/profile-worker":    {"testing", "github.com/nats-io/nats-server/v2/server"},
-		"cmd/profile-streamer":  {"testing", "github.com/nats-io/nats-server/v2/server"},
+		"cmd/profile-streamer":  {"testing", "github.com/nats-io/nats-server/v2/server", "github.com/minio/minio-go/v7"},
 		"cmd/profile-dashboard": {"testing", "github.com/nats-io/nats-server/v2/server"},
 	} {
 		known := list(t, "-f", `{{join .Imports "\n"}}`, "./"+pkg)

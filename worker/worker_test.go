@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,239 +8,17 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
-
-	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
-	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/synth"
-	"github.com/cis490/profiles/worker"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const recorded = "../examples/recorded"
-
-// A fleet is a server, a store and workers on them.
-type fleet struct {
-	t        *testing.T
-	mode     bus.TopologyMode // of the workers
-	patience time.Duration    // of the workers; 0: 200 ms
-	srv      *bustest.Server
-	bus      *bus.Bus
-	store    episode.Store
-	spec     *fit.Spec
-}
-
-func newFleet(t *testing.T, spec *fit.Spec, store episode.Store) *fleet {
-	srv := bustest.Start(t)
-	return &fleet{t: t, srv: srv, bus: srv.Topology(), store: store, spec: spec}
-}
-
-func recordedStore(t *testing.T) episode.Store {
-	store, err := episode.OpenDir(filepath.Join(recorded, "store"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return store
-}
-
-// A running worker.
-type running struct {
-	registry *prometheus.Registry
-	stop     func() // ends it in order and waits
-	kill     func() // cuts it off: nothing that it still does gets out
-}
-
-func (f *fleet) start() *running {
-	f.t.Helper()
-	cfg := worker.Config{
-		Concurrency: 2, AckWait: time.Second, ReduceWait: time.Second,
-		Patience: cmp.Or(f.patience, 200*time.Millisecond), CheckEvery: time.Second, DrainTime: 5 * time.Second,
-	}
-	r := &running{registry: prometheus.NewRegistry()}
-	nc, err := bus.Connect(bus.Config{URL: f.srv.URL(), Topology: f.mode}, bustest.Log(f.t))
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(nc.Close)
-	w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: f.store, Spec: f.spec, Log: bustest.Log(f.t), Registry: r.registry})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = w.Run(ctx)
-	}()
-	r.stop = func() { cancel(); <-ended }
-	r.kill = func() { nc.Close(); r.stop() }
-	f.t.Cleanup(r.stop)
-	return r
-}
-
-// count adds up a counter of one worker; labels as "name=value".
-func (r *running) count(t *testing.T, name string, labels ...string) int {
-	t.Helper()
-	families, err := r.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := 0.0
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			var have []string
-			for _, l := range m.GetLabel() {
-				have = append(have, l.GetName()+"="+l.GetValue())
-			}
-			if f.GetName() == name && (len(labels) == 0 || slices.Equal(have, labels)) {
-				sum += m.GetCounter().GetValue()
-			}
-		}
-	}
-	return int(sum)
-}
-
-// rows are the recorded validation rows that are accepted.
-func rows(t *testing.T) []bus.Notice {
-	t.Helper()
-	var out []bus.Notice
-	for row, err := range dataset.OpenValidation(filepath.Join(recorded, "validation.parquet")) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if row.Status == "accepted" {
-			out = append(out, bus.Notice{Episode: row.EpisodeID, Host: row.HostID, Profile: row.Profile})
-		}
-	}
-	return out
-}
-
-var sendings int64
-
-// send publishes a notice as a deliberate sending of its own.
-func (f *fleet) send(n bus.Notice) {
-	f.t.Helper()
-	sendings++
-	n.At = time.Now().Add(time.Duration(sendings))
-	if _, err := f.bus.Publish(bustest.Context(f.t), n); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// batch computes the envelopes of what is accepted, straight from the store.
-func (f *fleet) batch(accepted []bus.Notice) map[fit.ProfileName]fit.Envelope {
-	f.t.Helper()
-	fitter := align.Fitter{Spec: f.spec, Limits: episode.DefaultLimits()}
-	out := map[fit.ProfileName]fit.Envelope{}
-	for _, p := range f.spec.Profiles {
-		channel, err := episode.ParseChannelName(p.Channel)
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		sample := fit.NewSample(f.spec.Target)
-		for _, n := range accepted {
-			if n.Profile != string(p.Name) {
-				continue
-			}
-			ref, err := episode.ParseRef(n.Host, n.Episode)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			entry, err := fitter.Entry(f.t.Context(), f.store, ref, channel)
-			if reason, ok := align.ReasonOf(err); ok {
-				entry = align.Without(ref, reason, "")
-			} else if err != nil {
-				f.t.Fatal(err)
-			}
-			entry.Seq = 1
-			sample.Put(f.spec.Rank(n.Host, n.Episode), entry)
-		}
-		if sample.Attempted() > 0 {
-			out[p.Name] = sample.Envelope(f.spec.Points.Total())
-		}
-	}
-	return out
-}
-
-// settled waits until the wanted generation has nothing left to do and returns it.
-func (f *fleet) settled() bus.Generation {
-	f.t.Helper()
-	ctx := bustest.Context(f.t)
-	for {
-		if gen, ok := f.wanted(ctx); ok {
-			caught, err := f.bus.CaughtUp(ctx, gen.ID)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			if again, _ := f.wanted(ctx); caught && again.ID == gen.ID {
-				return gen
-			}
-		}
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
-			f.t.Fatal("it did not settle in time")
-		}
-	}
-}
-
-func (f *fleet) wanted(ctx context.Context) (bus.Generation, bool) {
-	f.t.Helper()
-	specs, err := f.bus.OpenSpecs(ctx)
-	if err != nil {
-		return bus.Generation{}, false // the bucket may be gone for the moment
-	}
-	run, stop := context.WithCancel(ctx)
-	stop()
-	_ = specs.Run(run)
-	return specs.Wanted()
-}
-
-// equal holds the live envelopes against the batch's, value for value, once the
-// system has settled.
-func (f *fleet) equal(accepted []bus.Notice) {
-	f.t.Helper()
-	gen := f.settled()
-	for _, d := range f.differences(gen, accepted) {
-		f.t.Error(d)
-	}
-}
-
-// same tells whether the live envelopes of this moment equal the batch's.
-func (f *fleet) same(accepted []bus.Notice) bool {
-	f.t.Helper()
-	gen, ok := f.wanted(bustest.Context(f.t))
-	return ok && len(f.differences(gen, accepted)) == 0
-}
-
-func (f *fleet) differences(gen bus.Generation, accepted []bus.Notice) []string {
-	f.t.Helper()
-	var out []string
-	for p, want := range f.batch(accepted) {
-		have, ok, err := f.bus.ReadEnvelope(bustest.Context(f.t), gen.ID, p)
-		if err != nil || !ok {
-			out = append(out, fmt.Sprintf("%s: no envelope: %v", p, err))
-			continue
-		}
-		if !reflect.DeepEqual(have.Envelope, want) {
-			out = append(out, fmt.Sprintf("%s: live %d/%d complete %v, batch %d/%d complete %v, or values differ", p,
-				have.Used, have.Attempted, have.Complete, want.Used, want.Attempted, want.Complete))
-		}
-	}
-	return out
-}
 
 func TestLiveEqualsBatch(t *testing.T) {
 	for _, workers := range []int{1, 2, 5} {
@@ -410,18 +187,6 @@ func TestLookBeforeYouLeap(t *testing.T) {
 	}
 }
 
-func until(t *testing.T, ok func() bool) {
-	t.Helper()
-	ctx := bustest.Context(t)
-	for !ok() {
-		select {
-		case <-time.After(time.Millisecond):
-		case <-ctx.Done():
-			t.Fatal("waited in vain")
-		}
-	}
-}
-
 // TestStoppedWorker: a worker that stops in the middle hands back what it has.
 func TestStoppedWorker(t *testing.T) {
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
@@ -457,88 +222,6 @@ func (s *failingStore) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser
 		return nil, ctx.Err()
 	}
 	return s.Store.Open(ctx, ref)
-}
-
-// TestLosses: whatever NATS loses, the services notice, and publishing again
-// what is accepted rebuilds what the log does not.
-func TestLosses(t *testing.T) {
-	spec := fit.DefaultSpec()
-	spec.Target = 4
-	for _, c := range []struct {
-		name string
-		lose func(*fleet)
-		emit bool // whether the log is among what is lost
-	}{
-		{"everything", func(f *fleet) { f.srv.Wipe() }, true},
-		{"the log", func(f *fleet) { f.drop(bus.EpisodesStream) }, true},
-		{"the curves", func(f *fleet) { f.drop("KV_" + bus.CurvesBucket) }, false},
-		{"the envelopes", func(f *fleet) { f.drop("KV_" + bus.EnvelopesBucket) }, false},
-		{"the specs", func(f *fleet) { f.drop("KV_" + bus.SpecsBucket) }, false},
-		{"nothing but the connection", func(f *fleet) { f.srv.Restart() }, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			f := newFleet(t, spec, recordedStore(t))
-			f.start()
-			f.start()
-			accepted := rows(t)
-			for _, n := range accepted {
-				f.send(n)
-			}
-			f.equal(accepted)
-			c.lose(f)
-			left := accepted
-			if c.emit {
-				// Less than before: what is void must not count.
-				left = accepted[:len(accepted)/2]
-				f.ready()
-				for _, n := range left {
-					f.send(n)
-				}
-			}
-			until(t, func() bool { return f.same(left) })
-		})
-	}
-}
-
-// drop deletes a stream under everybody.
-func (f *fleet) drop(stream string) {
-	f.t.Helper()
-	if err := f.srv.JetStream().DeleteStream(bustest.Context(f.t), stream); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// ready waits until the topology is there again.
-func (f *fleet) ready() {
-	f.t.Helper()
-	until(f.t, func() bool { return f.bus.EnsureTopology(bustest.Context(f.t)) == nil })
-}
-
-// TestManyMissing: archives that are waited for don't keep others out.
-func TestManyMissing(t *testing.T) {
-	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
-	f.patience = 10 * time.Minute
-	f.start()
-	err := f.bus.PublishAll(bustest.Context(t), func(yield func(bus.Notice) bool) {
-		for i := range 1500 { // more than all workers together may hold
-			if !yield(bus.Notice{Host: "h", Episode: fmt.Sprint("absent-", i), Profile: "io-walk", At: time.Unix(0, int64(i))}) {
-				return
-			}
-		}
-	}, func(bus.Notice) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	there := rows(t)[0]
-	f.send(there)
-	until(t, func() bool {
-		gen, ok := f.wanted(bustest.Context(t))
-		if !ok {
-			return false
-		}
-		env, ok, err := f.bus.ReadEnvelope(bustest.Context(t), gen.ID, fit.ProfileName(there.Profile))
-		return err == nil && ok && env.Used == 1
-	})
 }
 
 func TestRejected(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/bus"
@@ -145,16 +144,7 @@ func (c *Cluster) Topology() *bus.Bus {
 // JetStream is a plain client beside the project's own.
 func (c *Cluster) JetStream() jetstream.JetStream {
 	c.t.Helper()
-	nc, err := nats.Connect(c.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
-	if err != nil {
-		c.t.Fatalf("connect: %v", err)
-	}
-	c.t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		c.t.Fatalf("open JetStream: %v", err)
-	}
-	return js
+	return plainClient(c.t, c.URL())
 }
 
 // Leader names the server that leads a stream, waiting for an election.

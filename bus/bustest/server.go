@@ -94,14 +94,19 @@ func (s *Server) Topology() *bus.Bus {
 // JetStream is a plain client beside the project's own.
 func (s *Server) JetStream() jetstream.JetStream {
 	s.t.Helper()
-	nc, err := nats.Connect(s.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	return plainClient(s.t, s.URL())
+}
+
+func plainClient(t testing.TB, url string) jetstream.JetStream {
+	t.Helper()
+	nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {
-		s.t.Fatalf("connect: %v", err)
+		t.Fatalf("connect: %v", err)
 	}
-	s.t.Cleanup(nc.Close)
+	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	if err != nil {
-		s.t.Fatalf("open JetStream: %v", err)
+		t.Fatalf("open JetStream: %v", err)
 	}
 	return js
 }

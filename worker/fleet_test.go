@@ -1,0 +1,250 @@
+package worker_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/worker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const recorded = "../examples/recorded"
+
+// A fleet is a server, a store and workers on them.
+type fleet struct {
+	t        *testing.T
+	mode     bus.TopologyMode // of the workers
+	patience time.Duration    // of the workers; 0: 200 ms
+	srv      *bustest.Server
+	bus      *bus.Bus
+	store    episode.Store
+	spec     *fit.Spec
+}
+
+func newFleet(t *testing.T, spec *fit.Spec, store episode.Store) *fleet {
+	srv := bustest.Start(t)
+	return &fleet{t: t, srv: srv, bus: srv.Topology(), store: store, spec: spec}
+}
+
+func recordedStore(t *testing.T) episode.Store {
+	store, err := episode.OpenDir(filepath.Join(recorded, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// A running worker.
+type running struct {
+	registry *prometheus.Registry
+	stop     func() // ends it in order and waits
+	kill     func() // cuts it off: nothing that it still does gets out
+}
+
+func (f *fleet) start() *running {
+	f.t.Helper()
+	cfg := worker.Config{
+		Concurrency: 2, AckWait: time.Second, ReduceWait: time.Second,
+		Patience: cmp.Or(f.patience, 200*time.Millisecond), CheckEvery: time.Second, DrainTime: 5 * time.Second,
+	}
+	r := &running{registry: prometheus.NewRegistry()}
+	nc, err := bus.Connect(bus.Config{URL: f.srv.URL(), Topology: f.mode}, bustest.Log(f.t))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(nc.Close)
+	w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: f.store, Spec: f.spec, Log: bustest.Log(f.t), Registry: r.registry})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = w.Run(ctx)
+	}()
+	r.stop = func() { cancel(); <-ended }
+	r.kill = func() { nc.Close(); r.stop() }
+	f.t.Cleanup(r.stop)
+	return r
+}
+
+// count adds up a counter of one worker; labels as "name=value".
+func (r *running) count(t *testing.T, name string, labels ...string) int {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			var have []string
+			for _, l := range m.GetLabel() {
+				have = append(have, l.GetName()+"="+l.GetValue())
+			}
+			if f.GetName() == name && (len(labels) == 0 || slices.Equal(have, labels)) {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return int(sum)
+}
+
+// rows are the recorded validation rows that are accepted.
+func rows(t *testing.T) []bus.Notice {
+	t.Helper()
+	var out []bus.Notice
+	for row, err := range dataset.OpenValidation(filepath.Join(recorded, "validation.parquet")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.Status == "accepted" {
+			out = append(out, bus.Notice{Episode: row.EpisodeID, Host: row.HostID, Profile: row.Profile})
+		}
+	}
+	return out
+}
+
+var sendings int64
+
+// send publishes a notice as a deliberate sending of its own.
+func (f *fleet) send(n bus.Notice) {
+	f.t.Helper()
+	sendings++
+	n.At = time.Now().Add(time.Duration(sendings))
+	if _, err := f.bus.Publish(bustest.Context(f.t), n); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// batch computes the envelopes of what is accepted, straight from the store.
+func (f *fleet) batch(accepted []bus.Notice) map[fit.ProfileName]fit.Envelope {
+	f.t.Helper()
+	fitter := align.Fitter{Spec: f.spec, Limits: episode.DefaultLimits()}
+	out := map[fit.ProfileName]fit.Envelope{}
+	for _, p := range f.spec.Profiles {
+		channel, err := episode.ParseChannelName(p.Channel)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		sample := fit.NewSample(f.spec.Target)
+		for _, n := range accepted {
+			if n.Profile != string(p.Name) {
+				continue
+			}
+			ref, err := episode.ParseRef(n.Host, n.Episode)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			entry, err := fitter.Entry(f.t.Context(), f.store, ref, channel)
+			if reason, ok := align.ReasonOf(err); ok {
+				entry = align.Without(ref, reason, "")
+			} else if err != nil {
+				f.t.Fatal(err)
+			}
+			entry.Seq = 1
+			sample.Put(f.spec.Rank(n.Host, n.Episode), entry)
+		}
+		if sample.Attempted() > 0 {
+			out[p.Name] = sample.Envelope(f.spec.Points.Total())
+		}
+	}
+	return out
+}
+
+// settled waits until the wanted generation has nothing left to do and returns it.
+func (f *fleet) settled() bus.Generation {
+	f.t.Helper()
+	ctx := bustest.Context(f.t)
+	for {
+		if gen, ok := f.wanted(ctx); ok {
+			caught, err := f.bus.CaughtUp(ctx, gen.ID)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			if again, _ := f.wanted(ctx); caught && again.ID == gen.ID {
+				return gen
+			}
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			f.t.Fatal("it did not settle in time")
+		}
+	}
+}
+
+func (f *fleet) wanted(ctx context.Context) (bus.Generation, bool) {
+	f.t.Helper()
+	specs, err := f.bus.OpenSpecs(ctx)
+	if err != nil {
+		return bus.Generation{}, false // the bucket may be gone for the moment
+	}
+	run, stop := context.WithCancel(ctx)
+	stop()
+	_ = specs.Run(run)
+	return specs.Wanted()
+}
+
+// equal holds the live envelopes against the batch's, value for value, once the
+// system has settled.
+func (f *fleet) equal(accepted []bus.Notice) {
+	f.t.Helper()
+	gen := f.settled()
+	for _, d := range f.differences(gen, accepted) {
+		f.t.Error(d)
+	}
+}
+
+// same tells whether the live envelopes of this moment equal the batch's.
+func (f *fleet) same(accepted []bus.Notice) bool {
+	f.t.Helper()
+	gen, ok := f.wanted(bustest.Context(f.t))
+	return ok && len(f.differences(gen, accepted)) == 0
+}
+
+func (f *fleet) differences(gen bus.Generation, accepted []bus.Notice) []string {
+	f.t.Helper()
+	var out []string
+	for p, want := range f.batch(accepted) {
+		have, ok, err := f.bus.ReadEnvelope(bustest.Context(f.t), gen.ID, p)
+		if err != nil || !ok {
+			out = append(out, fmt.Sprintf("%s: no envelope: %v", p, err))
+			continue
+		}
+		if !reflect.DeepEqual(have.Envelope, want) {
+			out = append(out, fmt.Sprintf("%s: live %d/%d complete %v, batch %d/%d complete %v, or values differ", p,
+				have.Used, have.Attempted, have.Complete, want.Used, want.Attempted, want.Complete))
+		}
+	}
+	return out
+}
+
+func until(t *testing.T, ok func() bool) {
+	t.Helper()
+	ctx := bustest.Context(t)
+	for !ok() {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			t.Fatal("waited in vain")
+		}
+	}
+}

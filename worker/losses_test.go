@@ -1,0 +1,93 @@
+package worker_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
+)
+
+// TestLosses: whatever NATS loses, the services notice, and publishing again
+// what is accepted rebuilds what the log does not.
+func TestLosses(t *testing.T) {
+	spec := fit.DefaultSpec()
+	spec.Target = 4
+	for _, c := range []struct {
+		name string
+		lose func(*fleet)
+		emit bool // whether the log is among what is lost
+	}{
+		{"everything", func(f *fleet) { f.srv.Wipe() }, true},
+		{"the log", func(f *fleet) { f.drop(bus.EpisodesStream) }, true},
+		{"the curves", func(f *fleet) { f.drop("KV_" + bus.CurvesBucket) }, false},
+		{"the envelopes", func(f *fleet) { f.drop("KV_" + bus.EnvelopesBucket) }, false},
+		{"the specs", func(f *fleet) { f.drop("KV_" + bus.SpecsBucket) }, false},
+		{"nothing but the connection", func(f *fleet) { f.srv.Restart() }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, spec, recordedStore(t))
+			f.start()
+			f.start()
+			accepted := rows(t)
+			for _, n := range accepted {
+				f.send(n)
+			}
+			f.equal(accepted)
+			c.lose(f)
+			left := accepted
+			if c.emit {
+				// Less than before: what is void must not count.
+				left = accepted[:len(accepted)/2]
+				f.ready()
+				for _, n := range left {
+					f.send(n)
+				}
+			}
+			until(t, func() bool { return f.same(left) })
+		})
+	}
+}
+
+// drop deletes a stream under everybody.
+func (f *fleet) drop(stream string) {
+	f.t.Helper()
+	if err := f.srv.JetStream().DeleteStream(bustest.Context(f.t), stream); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// ready waits until the topology is there again.
+func (f *fleet) ready() {
+	f.t.Helper()
+	until(f.t, func() bool { return f.bus.EnsureTopology(bustest.Context(f.t)) == nil })
+}
+
+// TestManyMissing: archives that are waited for don't keep others out.
+func TestManyMissing(t *testing.T) {
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	f.patience = 10 * time.Minute
+	f.start()
+	err := f.bus.PublishAll(bustest.Context(t), func(yield func(bus.Notice) bool) {
+		for i := range 1500 { // more than all workers together may hold
+			if !yield(bus.Notice{Host: "h", Episode: fmt.Sprint("absent-", i), Profile: "io-walk", At: time.Unix(0, int64(i))}) {
+				return
+			}
+		}
+	}, func(bus.Notice) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := rows(t)[0]
+	f.send(there)
+	until(t, func() bool {
+		gen, ok := f.wanted(bustest.Context(t))
+		if !ok {
+			return false
+		}
+		env, ok, err := f.bus.ReadEnvelope(bustest.Context(t), gen.ID, fit.ProfileName(there.Profile))
+		return err == nil && ok && env.Used == 1
+	})
+}
