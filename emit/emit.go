@@ -114,7 +114,7 @@ func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
 		err = failed
 	}
 	if err == nil && e.Uploads != nil { // what was accepted before may have no archive there yet
-		err = e.Uploads.all(ctx, already, s.Archives)
+		err = e.Uploads.all(ctx, already, true, s.Archives)
 	}
 	return s, err
 }

@@ -17,7 +17,8 @@ import (
 
 // Uploads copies the archive of each accepted episode into a store before the
 // accept is published, so that a worker never looks for what is still to come.
-// One Uploads looks at each episode once, however often its emitter reconciles.
+// However often its emitter reconciles, one Uploads looks once at each episode
+// that stays accepted, and again at one that is accepted anew.
 type Uploads struct {
 	From episode.Store // its archives can seek: a directory's can
 	To   store.Uploader
@@ -26,7 +27,7 @@ type Uploads struct {
 	Progress func(done, total int)
 
 	mu    sync.Mutex
-	seen  map[episode.Ref]struct{} // that need not be looked at again
+	seen  map[episode.Ref]struct{} // that are stored, and need not be looked at while they stay accepted
 	done  int
 	total int
 }
@@ -58,7 +59,7 @@ func (u *Uploads) before(ctx context.Context, notices iter.Seq[bus.Notice], s *U
 		var batch []bus.Notice
 		var claims []claim
 		flush := func() bool {
-			if *failed = u.all(ctx, claims, s); *failed != nil {
+			if *failed = u.all(ctx, claims, false, s); *failed != nil {
 				return false
 			}
 			for _, n := range batch {
@@ -85,8 +86,9 @@ func (u *Uploads) before(ctx context.Context, notices iter.Seq[bus.Notice], s *U
 	}
 }
 
-// all uploads the archives of claims, a few at once.
-func (u *Uploads) all(ctx context.Context, claims []claim, s *UploadSummary) error {
+// all uploads the archives of claims, a few at once; of those that stay accepted
+// only what was not seen before.
+func (u *Uploads) all(ctx context.Context, claims []claim, stay bool, s *UploadSummary) error {
 	g, group := errgroup.WithContext(ctx)
 	g.SetLimit(uploadsAtOnce)
 	for _, c := range claims {
@@ -97,7 +99,7 @@ func (u *Uploads) all(ctx context.Context, claims []claim, s *UploadSummary) err
 		if err != nil {
 			continue // a roster has none of these
 		}
-		g.Go(func() error { return u.one(group, ref, s) })
+		g.Go(func() error { return u.one(group, ref, stay, s) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -105,12 +107,12 @@ func (u *Uploads) all(ctx context.Context, claims []claim, s *UploadSummary) err
 	return context.Cause(ctx)
 }
 
-func (u *Uploads) one(ctx context.Context, ref episode.Ref, s *UploadSummary) error {
+func (u *Uploads) one(ctx context.Context, ref episode.Ref, stays bool, s *UploadSummary) error {
 	u.mu.Lock()
 	_, seen := u.seen[ref]
 	u.mu.Unlock()
 	count := &s.Stored
-	if !seen {
+	if !seen || !stays {
 		sent, err := u.copy(ctx, ref)
 		switch {
 		case errors.Is(err, episode.ErrNotFound):

@@ -87,7 +87,7 @@ func open(address string, cfg Config, nc *bus.Bus) (episode.Store, error) {
 	case !ok, scheme == "file":
 		return episode.OpenStore(address)
 	case scheme != "nats" && scheme != "s3":
-		return nil, fmt.Errorf("open store %q: unknown scheme %q: %w", address, scheme, ErrAddress)
+		return nil, fmt.Errorf("open store: unknown scheme %q: %w", scheme, ErrAddress)
 	}
 	u, err := url.Parse(address)
 	if err != nil {

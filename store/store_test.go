@@ -142,7 +142,7 @@ func (s *shrinking) Seek(offset int64, whence int) (int64, error) {
 	return s.Reader.Seek(offset, whence)
 }
 
-func TestOpen(t *testing.T) {
+func TestOpenStores(t *testing.T) {
 	nc := bustest.Start(t).Connect()
 	keys := store.Config{S3: store.S3Config{AccessKey: "a", SecretKey: "b"}}
 	dir := t.TempDir()
