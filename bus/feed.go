@@ -73,6 +73,7 @@ func (f *Feed) Run(ctx context.Context, take func(Posted), whole func()) error {
 		pending uint64
 	}
 	came := make(chan delivery)
+	silent := make(chan struct{}, 1)
 	// The callback must not outlive Run, nor wait for it.
 	over, end := context.WithCancel(ctx)
 	defer end()
@@ -86,7 +87,15 @@ func (f *Feed) Run(ctx context.Context, take func(Posted), whole func()) error {
 		case came <- d:
 		case <-over.Done():
 		}
-	}, jetstream.PullHeartbeat(feedHeartbeat), jetstream.PullExpiry(feedExpiry))
+	}, jetstream.PullHeartbeat(feedHeartbeat), jetstream.PullExpiry(feedExpiry),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			if errors.Is(err, jetstream.ErrNoHeartbeat) {
+				select {
+				case silent <- struct{}{}:
+				default:
+				}
+			}
+		}))
 	if err != nil {
 		return fmt.Errorf("follow events: %w", err)
 	}
@@ -123,6 +132,8 @@ func (f *Feed) Run(ctx context.Context, take func(Posted), whole func()) error {
 					return err
 				}
 			}
+		case <-silent:
+			return fmt.Errorf("no sign of life from the server for %s: %w", 2*feedHeartbeat, ErrStalled)
 		case <-look.C: // all that was there may have been purged before it came
 			if done {
 				continue

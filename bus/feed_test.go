@@ -27,7 +27,7 @@ func followFeed(t *testing.T, b *bus.Bus) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &follower{t, feed, make(chan bus.Posted, 1000), make(chan struct{}), make(chan error, 1)}
+	f := &follower{t, feed, make(chan bus.Posted, 10_000), make(chan struct{}), make(chan error, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {

@@ -2,10 +2,8 @@ package dashboard
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -28,14 +26,17 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the last events are not here yet: waiting for NATS", http.StatusServiceUnavailable)
 		return
 	}
-	events := d.board.events(kind)
-	slices.SortFunc(events, func(a, b *event) int { return cmp.Compare(a.subject, b.subject) })
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(w, chunkBytes)
 	separator := "["
-	for _, e := range events {
+	// One event at a time: a reader that takes its time holds no more than that.
+	for _, subject := range d.board.subjects(kind) {
+		e := d.board.lastOf(subject)
+		if e == nil {
+			continue
+		}
 		// The event stands in it as it was published: an encoder would compact it.
 		head, err := json.Marshal(listed{e.subject, e.seq, e.at.UTC(), json.RawMessage("0")})
 		if err != nil {

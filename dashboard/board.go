@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -186,17 +187,25 @@ func (b *board) read(c *chunk, epoch, after, until uint64) (more, valid bool) {
 	return false, true
 }
 
-// events returns the last events, by subject. An empty kind means all.
-func (b *board) events(kind string) []*event {
+// subjects are those of a type, or all, in order.
+func (b *board) subjects(kind string) []string {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	all := make([]*event, 0, len(b.state.last))
-	for _, e := range b.state.last {
+	all := make([]string, 0, len(b.state.last))
+	for subject, e := range b.state.last {
 		if kind == "" || e.kind == kind {
-			all = append(all, e)
+			all = append(all, subject)
 		}
 	}
+	slices.Sort(all)
 	return all
+}
+
+// lastOf returns the last event of a subject; nil: there is none.
+func (b *board) lastOf(subject string) *event {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.state.last[subject]
 }
 
 // appendBridge writes the event that tells a browser how the bridge stands.

@@ -21,6 +21,10 @@ type Config struct {
 	// BasePath is the path under which a reverse proxy that does not cut it off
 	// shows the dashboard. Health and metrics stay at the root.
 	BasePath string `envconfig:"BASE_PATH" default:"/" desc:"path of the page behind a reverse proxy, such as /profiles/"`
+	// AllowedHosts are the names, beside localhost and its addresses, by which a
+	// dashboard that listens on a loopback address may be called. Others are
+	// refused: a page of another site could have its name point here.
+	AllowedHosts []string `envconfig:"ALLOWED_HOSTS" desc:"names, separated by commas, by which a dashboard on a loopback address may be called, such as that of a reverse proxy; * is any"`
 	// ReadToken is asked of whoever reads events; empty means nobody is asked.
 	ReadToken string `envconfig:"READ_TOKEN" desc:"bearer token (or ?token=) that reading events takes (default: none)"`
 	// PublishToken is asked of whoever posts an event; empty means nobody is asked.
@@ -47,6 +51,9 @@ type Config struct {
 	// the one it follows.
 	CheckEvery time.Duration `envconfig:"CHECK_EVERY" default:"30s" desc:"how often the stream is checked"`
 }
+
+// maxHeartbeat leaves the page, which gives up after 40 s, time to hear two.
+const maxHeartbeat = 20 * time.Second
 
 // Settings are the parts of c to fill from the environment.
 func (c *Config) Settings() []service.Settings {
@@ -108,6 +115,9 @@ func (c *Config) Validate() error {
 		if *f.value < f.least || *f.value > time.Hour {
 			return fmt.Errorf("%s is %s: it must be between %s and 1h", f.name, *f.value, f.least)
 		}
+	}
+	if c.Heartbeat > maxHeartbeat {
+		return fmt.Errorf("HEARTBEAT is %s: it must be at most %s, for the page takes 40s of silence for a broken connection", c.Heartbeat, maxHeartbeat)
 	}
 	return c.Bus.Validate()
 }

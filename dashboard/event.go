@@ -51,11 +51,13 @@ func newEvent(p bus.Posted) (*event, string) {
 		return nil, leftJSON
 	}
 	e := &event{subject: p.Subject, kind: parts[1], seq: p.Seq, at: p.At, data: p.Data}
-	b := make([]byte, 0, len("event: \nid: \ndata: \n\n")+len(e.kind)+20+len(p.Data))
+	b := make([]byte, 0, len("event: \nid: \nat: \ndata: \n\n")+len(e.kind)+20+20+len(p.Data))
 	b = append(b, "event: "...)
 	b = append(b, e.kind...)
 	b = append(b, "\nid: "...)
 	b = strconv.AppendUint(b, e.seq, 10)
+	b = append(b, "\nat: "...) // ours: an event source ignores a field that it doesn't know
+	b = strconv.AppendInt(b, e.at.UnixMilli(), 10)
 	if bytes.ContainsAny(p.Data, "\r\n") {
 		b = append(b, '\n')
 		b = appendData(b, p.Data)

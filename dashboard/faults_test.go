@@ -171,7 +171,7 @@ func TestSlowBrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = c.Close() }()
-		if _, err := io.WriteString(c, "GET /events HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(c, "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -215,16 +215,18 @@ func TestRudeConnections(t *testing.T) {
 		answer string // what the first line has in it; empty: no answer
 	}{
 		"silent":          {"", nil, ""},
-		"half a header":   {"GET /events HTTP/1.1\r\nHost: x\r\nX-A", nil, "400"},
-		"half a body":     {"POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"type\":", nil, "400"},
-		"no body":         {"POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", nil, "400"},
-		"half a chunk":    {"POST /publish HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"t", nil, "400"},
+		"another name":    {"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", nil, "421"},
+		"and half a body": {"POST /publish HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100\r\n\r\n{", nil, "421"},
+		"half a header":   {"GET /events HTTP/1.1\r\nHost: localhost\r\nX-A", nil, "400"},
+		"half a body":     {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"type\":", nil, "400"},
+		"no body":         {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", nil, "400"},
+		"half a chunk":    {"POST /publish HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"t", nil, "400"},
 		"not HTTP":        {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", nil, "400"},
-		"huge header":     {"GET / HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("x", 2<<20) + "\r\n\r\n", nil, "431"},
-		"two lengths":     {"POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", nil, "400"},
-		"half closed":     {"GET /events HTTP/1.1\r\nHost: x\r\n\r\n", (*net.TCPConn).CloseWrite, "200"},
-		"reset":           {"GET /events HTTP/1.1\r\nHost: x\r\n\r\n", reset, ""},
-		"closed too soon": {"POST /publish HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", (*net.TCPConn).CloseWrite, "400"},
+		"huge header":     {"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("x", 2<<20) + "\r\n\r\n", nil, "431"},
+		"two lengths":     {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", nil, "400"},
+		"half closed":     {"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n", (*net.TCPConn).CloseWrite, "200"},
+		"reset":           {"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n", reset, ""},
+		"closed too soon": {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", (*net.TCPConn).CloseWrite, "400"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -110,6 +110,13 @@ func TestResume(t *testing.T) {
 			br.leave()
 		}
 	}
+	// An id of another life says nothing here, however low it is.
+	life := parseBridge(t, b.browse("").next()).Life
+	for query, want := range map[string]int{"?life=" + life: 1, "?life=another": 3, "": 1} {
+		if got := b.browse(query, "Last-Event-ID", "3").catchUp(); len(got) != want+2 {
+			t.Errorf("resumed with %q: %d events, want %d", query, len(got)-2, want)
+		}
+	}
 }
 
 // TestMerging: of a burst, a browser gets each subject at most ten times a

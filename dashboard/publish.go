@@ -68,6 +68,9 @@ func (d *Dashboard) servePublish(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	if !answer.Stored {
+		w.WriteHeader(http.StatusConflict) // success is for what the stream has acknowledged
+	}
 	_ = json.NewEncoder(w).Encode(answer)
 }
 

@@ -323,9 +323,6 @@ func FuzzPublish(f *testing.F) {
 			if err := json.Unmarshal([]byte(said), &r); err != nil {
 				t.Fatalf("%s: %v", said, err)
 			}
-			if !r.Stored {
-				return
-			}
 			data, _ := last(t, js, r.Subject)
 			var event struct{ Type string }
 			if data != string(body) || json.Unmarshal(body, &event) != nil || !strings.HasPrefix(r.Subject, "dashboard.") {
@@ -333,6 +330,11 @@ func FuzzPublish(f *testing.F) {
 			}
 			if token := r.Subject[strings.LastIndexByte(r.Subject, '.')+1:]; len(token) > 200 || strings.Count(r.Subject, ".") != 2 {
 				t.Errorf("subject %s", r.Subject)
+			}
+		case http.StatusConflict:
+			var r receipt
+			if err := json.Unmarshal([]byte(said), &r); err != nil || r.Stored || r.Because == "" {
+				t.Errorf("%q: %s", body, said)
 			}
 		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 			if strings.Count(said, "\n") != 1 || len(said) > 300 {

@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/cis490/profiles/service"
 )
@@ -35,7 +39,32 @@ func (d *Dashboard) ServeListener(ctx context.Context, l net.Listener) error {
 		d.deps.Log.Warn("anybody who reaches this address may publish events: set PUBLISH_TOKEN", "address", l.Addr().String())
 	}
 	bounded := &listener{Listener: l, room: make(chan struct{}, d.cfg.MaxBrowsers+otherConnections), closed: make(chan struct{})}
-	return service.ServeListener(ctx, bounded, d.Handler())
+	handler := d.Handler()
+	if loopback(l.Addr()) {
+		handler = d.calledRight(handler)
+	}
+	return service.ServeListener(ctx, bounded, handler)
+}
+
+// calledRight refuses requests by names that are not ours.
+func (d *Dashboard) calledRight(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		host = strings.ToLower(strings.Trim(host, "[]"))
+		ip := net.ParseIP(host)
+		if host == "localhost" || ip != nil && ip.IsLoopback() ||
+			slices.Contains(d.cfg.AllowedHosts, "*") || slices.Contains(d.cfg.AllowedHosts, host) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		// Whoever is not served is not waited for either.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second))
+		w.Header().Set("Connection", "close")
+		http.Error(w, "this dashboard listens on a loopback address and is not called by that name: see ALLOWED_HOSTS", http.StatusMisdirectedRequest)
+	})
 }
 
 func loopback(a net.Addr) bool {

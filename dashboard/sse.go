@@ -38,7 +38,7 @@ func (d *Dashboard) serveFeed(w http.ResponseWriter, r *http.Request) {
 	}
 	b := browser{
 		Dashboard: d, w: w, control: http.NewResponseController(w),
-		sent: resumeFrom(r), heartbeat: time.NewTimer(d.cfg.Heartbeat),
+		sent: resumeFrom(r), life: r.URL.Query().Get("life"), heartbeat: time.NewTimer(d.cfg.Heartbeat),
 	}
 	defer b.heartbeat.Stop()
 	err := b.feed(r.Context())
@@ -76,6 +76,7 @@ type browser struct {
 	told     status
 	greeted  bool
 	epoch    uint64 // of the board that sent is about; 0: none yet
+	life     string // of the bridge event that it resumes from; empty: it doesn't say
 	sent     uint64 // it has all events up to here
 	caughtUp bool
 	events   int    // sent of this epoch until caught up
@@ -120,9 +121,12 @@ func (b *browser) greet(g glance) error {
 	}
 	b.greeted, b.told = true, g.status
 	if g.epoch != b.epoch {
-		if void || b.sent > g.until { // or it resumes from beyond the end: of another life, too
+		// Or it resumes in another life: it says so, or is beyond the end.
+		other := b.life != "" && b.life != g.status.Life
+		if void || other || b.sent > g.until {
 			b.sent = 0
 		}
+		b.life = ""
 		b.epoch, b.caughtUp, b.events = g.epoch, false, 0
 	}
 	if len(out) == 0 {

@@ -152,7 +152,7 @@ func Post(ctx context.Context, client *http.Client, url, token string, body []by
 	defer res.Body.Close()
 	said, _ := io.ReadAll(io.LimitReader(res.Body, 512))
 	switch {
-	case res.StatusCode < 300:
+	case res.StatusCode < 300, res.StatusCode == http.StatusConflict: // a conflict: it has a later one
 		return false, nil
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
 		return true, fmt.Errorf("post to %s: %s: %s", url, res.Status, bytes.TrimSpace(said))

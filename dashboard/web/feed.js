@@ -14,10 +14,15 @@ export class Feed {
   #url;
   #handlers;
   #id = '';
+
+  /** The life of the stream that the last id is of, as the bridge named it. */
+  life = '';
+
   #wake = () => {};
 
   /**
-   * handlers: event(type, data, sequence) for each event; opened() when a
+   * handlers: event(type, data, sequence, at) for each event, at being when the
+   * stream stored it (ms since 1970, or NaN); opened() when a
    * connection stands; broken(reason, refused) when it ended or could not be
    * made, before the next try.
    */
@@ -52,13 +57,13 @@ export class Feed {
     try {
       const headers = { Accept: 'text/event-stream' };
       if (this.#id) headers['Last-Event-ID'] = this.#id;
-      const response = await fetch(this.#url, { headers, cache: 'no-store', signal: abort.signal });
-      if (!response.ok) throw refusal(response.status);
+      const response = await fetch(this.#address(), { headers, cache: 'no-store', signal: abort.signal });
+      if (!response.ok) throw refusal(response.status, await response.text().catch(() => ''));
       if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Error('what answers is no bridge');
       opened();
-      const parser = new Parser((type, data, id) => {
+      const parser = new Parser((type, data, id, at) => {
         this.#id = id;
-        this.#handlers.event(type, data, Number(id) || 0);
+        this.#handlers.event(type, data, Number(id) || 0, at);
       });
       parser.id = this.#id;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -77,6 +82,11 @@ export class Feed {
     }
   }
 
+  #address() {
+    if (!this.life) return this.#url;
+    return `${this.#url}${this.#url.includes('?') ? '&' : '?'}life=${encodeURIComponent(this.life)}`;
+  }
+
   #pause(ms) {
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -85,8 +95,8 @@ export class Feed {
   }
 }
 
-function refusal(status) {
+function refusal(status, said) {
   if (status === 401 || status === 403) return new Refused('the bridge wants a token: open the page with ?token=…');
-  if (status === 503) return new Error('the bridge is not ready');
+  if (status === 503) return new Error(said.trim().slice(0, 200) || 'the bridge is not ready');
   return new Error(`the bridge answers with status ${status}`);
 }

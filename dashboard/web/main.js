@@ -29,10 +29,10 @@ let life = '';
 const feed = new Feed(withToken('events'), {
   opened: () => link.opened(),
   broken: (reason, refused) => link.broken(reason, refused),
-  event: (type, data, sequence) => {
+  event: (type, data, sequence, at) => {
     if (type === 'bridge') bridge(data);
     else if (type === 'caught-up') link.caughtUp();
-    else store.apply(type, data, sequence);
+    else store.apply(type, data, sequence, at);
   },
 });
 
@@ -44,6 +44,7 @@ function bridge(data) {
     link.forgot();
   }
   if (state.life) ({ life } = state);
+  feed.life = life;
   const since = Date.parse(state.since);
   link.bridge({ nats: state.nats, since: Number.isFinite(since) ? since : null });
   text(node('version'), state.version ? `bridge ${state.version}` : '');

@@ -6,12 +6,16 @@ export class Parser {
   #rest = '';
   #type = '';
   #data = [];
+  #at = NaN;
   #take;
 
   /** The last id that was sent: where to go on after a break. */
   id = '';
 
-  /** take is called with each event's type, data and id. */
+  /**
+   * take is called with each event's type, data and id, and with the time of an
+   * `at` field, which is the bridge's own addition (ms since 1970, NaN: none).
+   */
   constructor(take) { this.#take = take; }
 
   /** push takes the next piece of text. */
@@ -27,9 +31,10 @@ export class Parser {
 
   #line(line) {
     if (line === '') {
-      if (this.#data.length) this.#take(this.#type || 'message', this.#data.join('\n'), this.id);
+      if (this.#data.length) this.#take(this.#type || 'message', this.#data.join('\n'), this.id, this.#at);
       this.#type = '';
       this.#data = [];
+      this.#at = NaN;
       return;
     }
     const colon = line.indexOf(':');
@@ -38,6 +43,7 @@ export class Parser {
     const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (field === 'event') this.#type = value;
     else if (field === 'data') this.#data.push(value);
+    else if (field === 'at') this.#at = Number(value);
     else if (field === 'id' && !value.includes('\0')) this.id = value;
   }
 }

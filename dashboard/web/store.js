@@ -24,7 +24,7 @@ export class Store {
    * apply takes one event as it came. Of one name a later event replaces an
    * earlier one by its sequence; one that can't be drawn replaces nothing.
    */
-  apply(type, data, sequence) {
+  apply(type, data, sequence, at = NaN) {
     if (!Object.hasOwn(kinds, type)) return;
     try {
       const event = parse(data);
@@ -34,7 +34,7 @@ export class Store {
       const before = kept.get(value.name);
       if (before && sequence < before.sequence) return;
       if (!before && kept.size >= most) throw new Refusal(`there are ${most} of its kind already`);
-      kept.set(value.name, { ...value, sequence, data, received: Date.now() });
+      kept.set(value.name, { ...value, sequence, data, received: Number.isFinite(at) ? at : Date.now() });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       this.refused.count++;
