@@ -110,7 +110,7 @@ func TestSilence(t *testing.T) {
 		const greeting = "event: bridge\ndata: {\"nats\":\"connected\",\"life\":\"a\"}\n\nid: 7\nevent: model_metric\ndata: {\"type\":\"model_metric\",\ndata: \"model\":\"m\",\"metric\":1}\n\nevent: caught-up\ndata: {}\n\n"
 		switch tries.Add(1) {
 		case 1:
-			http.Error(w, "busy", http.StatusServiceUnavailable)
+			http.Error(w, "there are 1000 browsers already", http.StatusServiceUnavailable)
 		case 2:
 			fmt.Fprint(w, "<p>a proxy's own page")
 		case 3: // in pieces, with every kind of line end, then silence
@@ -121,7 +121,7 @@ func TestSilence(t *testing.T) {
 			}
 			<-r.Context().Done()
 		default:
-			if id := r.Header.Get("Last-Event-ID"); id != "7" {
+			if id := r.Header.Get("Last-Event-ID"); id != "7" || r.FormValue("life") != "a" {
 				t.Errorf("it resumes after %q", id)
 			}
 			w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
@@ -142,7 +142,7 @@ func TestSilence(t *testing.T) {
 	}`
 	b := open(t, server.URL, call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}))
 	b.breaking()
-	for _, words := range []string{"the bridge is not ready", "what answers is no bridge", "the connection fell silent"} {
+	for _, words := range []string{"there are 1000 browsers already", "what answers is no bridge", "the connection fell silent"} {
 		b.until(fmt.Sprintf("window.said.some((s) => s.includes(%s))", js(words)))
 	}
 	b.until(isLive + " && document.querySelector('#scene8 li')?.textContent === 'm1.000'")
