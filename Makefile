@@ -54,7 +54,7 @@ fma-test: ## the numbers, compiled so that Go may fuse multiply and add
 	else echo "this processor can't run GOAMD64=v3: not tested"; fi
 
 oracle-test: ## goldens and parquet against numpy, pyarrow and DuckDB (PYTHON=...)
-	PROFILES_PYTHON=$(PYTHON) go test -count 1 -run Python ./...
+	PROFILES_PYTHON=$(PYTHON) go test -count 1 -run 'Python|Oracles' ./...
 
 browser-test: ## the page in a headless Chromium; it says what to install where there is none
 	go test $(RACE) -count 1 -timeout 15m -tags browser ./dashboard/browsertest/
