@@ -17,7 +17,8 @@ type Generation struct {
 	Spec fit.Spec `json:"spec"`
 	// Limits are the episode limits that are part of the generation, as JSON.
 	Limits json.RawMessage `json:"limits"`
-	// Base is the generation of the same spec and limits at epoch 0.
+	// Base is the id of the spec and the limits alone: what a fit of the same
+	// spec has that knows no streams. All epochs share it.
 	Base  fit.Generation `json:"base"`
 	Epoch uint64         `json:"epoch"`
 	// Lives are those of the log that its entries stem from and of the bucket
@@ -26,8 +27,9 @@ type Generation struct {
 
 	ID         fit.Generation `json:"-"` // its key
 	Registered uint64         `json:"-"` // its sequence in the bucket's stream
-	// Turn is the base's place among all specs: of two of one revision the one
-	// that came later is wanted, however far the epochs of the other got.
+	// Turn is the spec's place among all: where its first epoch that is still
+	// there was registered. Of two of one revision the one that came later is
+	// wanted, however far the epochs of the other got.
 	Turn uint64 `json:"-"`
 	Life Life   `json:"-"` // of the bucket's stream
 }
@@ -61,16 +63,14 @@ func (b *Bus) Present(ctx context.Context, specs *Specs, spec *fit.Spec, limits 
 	if err != nil {
 		return Generation{}, err
 	}
-	first := spec.Generation(limits, 0)
-	g := Generation{Spec: *spec, Limits: text, Base: first, Lives: lives, ID: first}
-	latest, ok := specs.Latest(first)
-	if !ok {
-		return g, nil
+	g := Generation{Spec: *spec, Limits: text, Base: spec.Generation(limits, 0), Lives: lives}
+	if latest, ok := specs.Latest(g.Base); ok {
+		g.Epoch = latest.Epoch
+		if latest.Lives != lives {
+			g.Epoch++
+		}
 	}
-	g.Epoch, g.ID = latest.Epoch, latest.ID
-	if latest.Lives != lives {
-		g = g.Next()
-	}
+	g.ID = g.id()
 	return g, nil
 }
 
@@ -78,8 +78,19 @@ func (b *Bus) Present(ctx context.Context, specs *Specs, spec *fit.Spec, limits 
 // consumers, the log from its start.
 func (g Generation) Next() Generation {
 	g.Epoch++
-	g.ID = g.Spec.Generation(g.Limits, g.Epoch)
+	g.ID = g.id()
 	return g
+}
+
+// id hashes all that a generation hangs on. The lives are among it so that
+// whoever still works on streams that are gone asks for consumers and writes
+// keys that the new streams don't have: by views of another life nothing can be
+// acknowledged, whatever comes before the next check of the lives.
+func (g Generation) id() fit.Generation {
+	return g.Spec.Generation(struct {
+		Limits json.RawMessage `json:"limits"`
+		Lives  Lives           `json:"lives"`
+	}{g.Limits, g.Lives}, g.Epoch)
 }
 
 // Register makes a generation known. One that is known stays as it is, unless
@@ -183,8 +194,10 @@ func (s *Specs) All() []Generation {
 // placed fills in what a generation is among the others. The view's lock is held.
 func (s *Specs) placed(g Generation) Generation {
 	g.Turn, g.Life = g.Registered, s.view.life
-	if base, ok := s.view.state[g.Base]; ok {
-		g.Turn = base.Registered
+	for _, x := range s.view.state {
+		if x.Base == g.Base {
+			g.Turn = min(g.Turn, x.Registered)
+		}
 	}
 	return g
 }
@@ -199,14 +212,15 @@ func (s *Specs) Wanted() (Generation, bool) {
 	return all[len(all)-1], true
 }
 
-// Latest returns the latest epoch of a spec, given its generation at epoch 0.
+// Latest returns the latest epoch of a spec, given its base; of two of one epoch
+// that which was registered later.
 func (s *Specs) Latest(base fit.Generation) (Generation, bool) {
 	s.view.mu.RLock()
 	defer s.view.mu.RUnlock()
 	var latest Generation
 	found := false
 	for _, x := range s.view.state {
-		if x.Base == base && (!found || x.Epoch > latest.Epoch) {
+		if x.Base == base && (!found || cmp.Or(cmp.Compare(x.Epoch, latest.Epoch), cmp.Compare(x.Registered, latest.Registered)) > 0) {
 			latest, found = x, true
 		}
 	}

@@ -162,3 +162,33 @@ func TestSpecsMove(t *testing.T) {
 		t.Errorf("wanted is %+v", g)
 	}
 }
+
+// TestGenerationOfALife: a generation's id hangs on the streams that it is worked
+// on in. Else a worker whose views are of lost streams would get the messages of
+// the new ones, which have the old names, and acknowledge what it takes for old news.
+func TestGenerationOfALife(t *testing.T) {
+	srv := bustest.Start(t)
+	present := func() bus.Generation {
+		t.Helper()
+		b := srv.Topology()
+		g, err := b.Present(bustest.Context(t), specsNow(t, b), smallSpec(), struct{}{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	first := present()
+	if again := present(); again.ID != first.ID || again.Base != first.Base {
+		t.Errorf("asked twice: %+v, then %+v", first, again)
+	}
+	for _, stream := range []string{bus.EpisodesStream, "KV_" + bus.CurvesBucket} {
+		if err := srv.JetStream().DeleteStream(bustest.Context(t), stream); err != nil {
+			t.Fatal(err)
+		}
+		later := present()
+		if later.ID == first.ID || later.ID == first.Next().ID || later.Base != first.Base || later.Epoch != 0 {
+			t.Errorf("%s was made again: %+v, then %+v", stream, first, later)
+		}
+		first = later
+	}
+}

@@ -31,7 +31,7 @@ type Generation struct {
 	ID       fit.Generation `json:"id"`
 	Revision int64          `json:"revision"`
 	Epoch    uint64         `json:"epoch"`
-	Base     fit.Generation `json:"base"` // the same spec at epoch 0
+	Base     fit.Generation `json:"base"` // what all generations of the spec share
 	Wanted   bool           `json:"wanted"`
 }
 

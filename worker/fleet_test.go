@@ -213,6 +213,26 @@ func (f *fleet) equal(accepted []bus.Notice) {
 	}
 }
 
+// becomes waits until the live envelopes equal the batch's, and says what
+// differs where they never do.
+func (f *fleet) becomes(accepted []bus.Notice) {
+	f.t.Helper()
+	ctx := bustest.Context(f.t)
+	for !f.same(accepted) {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			gen, _ := f.wanted(bustest.Context(f.t))
+			align, reduce, err := f.bus.Lags(bustest.Context(f.t), gen.ID)
+			f.t.Logf("wanted: %s of epoch %d; align lag %+v, reduce lag %+v, %v", gen.ID, gen.Epoch, align, reduce, err)
+			for _, d := range f.differences(gen, accepted) {
+				f.t.Error(d)
+			}
+			f.t.Fatal("waited in vain")
+		}
+	}
+}
+
 // same tells whether the live envelopes of this moment equal the batch's.
 func (f *fleet) same(accepted []bus.Notice) bool {
 	f.t.Helper()

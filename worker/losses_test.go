@@ -46,7 +46,7 @@ func TestLosses(t *testing.T) {
 					f.send(n)
 				}
 			}
-			until(t, func() bool { return f.same(left) })
+			f.becomes(left)
 		})
 	}
 }

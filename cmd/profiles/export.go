@@ -70,7 +70,7 @@ func runExport(ctx context.Context, t *terminal, o exportOptions) error {
 		}
 		results = append(results, result{profile: p, envelope: envelope.Envelope})
 	}
-	return save(t, o.out, results, generation.ID, batch.BottomK)
+	return save(t, o.out, results, generation.Base, batch.BottomK)
 }
 
 var errNoGeneration = errors.New("the bus knows no generation yet: no worker has run there")
