@@ -135,6 +135,7 @@ func TestMistakes(t *testing.T) {
 		{"export --spec SPEC", "", 2, "line 2"},
 		{"topology --nats " + nobody, "", 1, "connect to NATS"},
 		{"topology --spec SPEC", "", 2, "line 2"},
+		{"topology --patience -1s", "", 2, "--patience"},
 
 		{"stream --also-perf-latency-us 3", "", 2, "--also-metric"},
 		{"stream --also-metric x", "", 2, "--also-metric"},
