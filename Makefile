@@ -6,11 +6,13 @@ LINT := go tool -modfile=tools/go.mod golangci-lint
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X github.com/cis490/profiles/service.version=$(VERSION)
 FUZZTIME ?= 10s
+# Of a system in Kubernetes.
+NAMESPACE ?= profiles
 # A Python that has numpy, zstandard, pyarrow and duckdb.
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test browser-test e2e store-test ci clean
+.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test browser-test e2e store-test k8s-keda k8s-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +66,16 @@ e2e: build ## the binaries themselves, from accepted episodes to the saved fit
 
 store-test: bin/versitygw ## stores of archives, with a real S3 server
 	PROFILES_S3_SERVER=$(CURDIR)/bin/versitygw go test $(RACE) -count 1 -timeout 5m -run 'S3|Store' ./store ./worker ./cmd/profiles
+
+k8s-keda: ## the consumer that KEDA shall look at, asked of a running worker, into k8s/overlays/keda
+	@set -e; pod=$$(kubectl -n $(NAMESPACE) get pods -l app.kubernetes.io/name=profile-worker --field-selector=status.phase=Running -o jsonpath='{.items[0].metadata.name}'); \
+	generation=$$(kubectl get --raw "/api/v1/namespaces/$(NAMESPACE)/pods/$$pod:8448/proxy/metrics" | sed -n 's/^profiles_worker_generation_info{.*generation="\([a-z0-9]*\)".*/\1/p'); \
+	test -n "$$generation" || { echo "$$pod works on no generation yet: see its /readyz" >&2; exit 1; }; \
+	echo "consumer=align-$$generation" | tee k8s/overlays/keda/consumer.env
+
+k8s-test: images k8s-secrets ## the system in the cluster of KUBECONFIG (k8s/README.md says what it needs)
+	@if [ -n "$$K8S_LOAD" ]; then for archive in bin/images/*.tar; do $$K8S_LOAD $$archive || exit 1; done; fi
+	go test -count 1 -timeout 40m -tags k8s -v ./test/k8s/
 
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw
