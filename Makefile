@@ -10,7 +10,7 @@ FUZZTIME ?= 10s
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test browser-test e2e store-test ci clean
+.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test browser-test e2e store-test k8s-secrets ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ e2e: build ## the binaries themselves, from accepted episodes to the saved fit
 
 store-test: bin/versitygw ## stores of archives, with a real S3 server
 	PROFILES_S3_SERVER=$(CURDIR)/bin/versitygw go test $(RACE) -count 1 -timeout 5m -run 'S3|Store' ./store ./worker ./cmd/profiles
+
+k8s-secrets: ## keys, certificates and rights of NATS in k8s/secrets; what is there stays
+	go run ./cmd/profiles credentials --out k8s/secrets $(CREDENTIALS)
 
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw

@@ -23,6 +23,10 @@ const (
 	AttemptsBucket  = "attempts"
 	SpecsBucket     = "specs"
 
+	// ArchivesBucket is the object store of archives that the rights in package
+	// roles are for; one of another name needs its own.
+	ArchivesBucket = "episodes"
+
 	SubjectAccepted  = subjectEpisode + "accepted"
 	SubjectRetracted = subjectEpisode + "retracted"
 	subjectEpisode   = "episode."
