@@ -12,7 +12,7 @@ NAMESPACE ?= profiles
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test browser-test e2e store-test k8s-keda k8s-test ci clean
+.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test browser-test e2e store-test k8s-secrets k8s-keda k8s-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ k8s-keda: ## the consumer that KEDA shall look at, asked of a running worker, in
 k8s-test: images k8s-secrets ## the system in the cluster of KUBECONFIG (k8s/README.md says what it needs)
 	@if [ -n "$$K8S_LOAD" ]; then for archive in bin/images/*.tar; do $$K8S_LOAD $$archive || exit 1; done; fi
 	go test -count 1 -timeout 40m -tags k8s -v ./test/k8s/
+
+k8s-secrets: ## keys, certificates and rights of NATS in k8s/secrets; what is there stays
+	go run ./cmd/profiles credentials --out k8s/secrets $(CREDENTIALS)
 
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw

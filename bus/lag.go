@@ -44,9 +44,11 @@ func (b *Bus) Lags(ctx context.Context, gen fit.Generation) (align, reduce Lag, 
 }
 
 func (b *Bus) lag(ctx context.Context, stream, consumer string) (Lag, error) {
+	ctx, done := b.heed(ctx, apiSubject("CONSUMER.INFO."+stream+"."+consumer))
+	defer done()
 	c, err := b.js.Consumer(ctx, stream, consumer)
 	if err != nil {
-		return Lag{}, fmt.Errorf("look at consumer %s: %w", consumer, err)
+		return Lag{}, fmt.Errorf("look at consumer %s: %w", consumer, toldBy(ctx, err))
 	}
 	return lagOf(c.CachedInfo()), nil
 }

@@ -214,7 +214,7 @@ func TestSettingsOfTheEnvironment(t *testing.T) {
 
 // Every command explains itself, with an example.
 func TestHelp(t *testing.T) {
-	for _, name := range []string{"up", "fit", "stream", "curve", "emit", "status", "export", "synth", "plot", "topology", "version"} {
+	for _, name := range []string{"up", "fit", "stream", "curve", "emit", "status", "export", "synth", "plot", "topology", "credentials", "version"} {
 		code, stdout, stderr := call(t, "", name, "--help")
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
 			t.Errorf("%s: exit %d, stderr %q\n%s", name, code, stderr, stdout)
