@@ -106,7 +106,7 @@ k8s-keda: ## the consumer that KEDA shall look at, asked of a running worker, in
 	echo "consumer=align-$$generation" | tee k8s/overlays/keda/consumer.env
 
 k8s-test: images k8s-secrets ## the system in the cluster of KUBECONFIG (k8s/README.md says what it needs)
-	@if [ -n "$$K8S_LOAD" ]; then for archive in bin/images/*.tar; do $$K8S_LOAD $$archive || exit 1; done; fi
+	@if [ -n "$$K8S_LOAD" ]; then for archive in bin/images/*.tar; do $$K8S_LOAD $(CURDIR)/$$archive || exit 1; done; fi
 	go test -count 1 -timeout 40m -tags k8s -v ./test/k8s/
 
 k8s-secrets: ## keys, certificates and rights of NATS in k8s/secrets; what is there stays

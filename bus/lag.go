@@ -14,6 +14,9 @@ type Lag struct {
 	Pending     uint64 `json:"pending"`     // not yet delivered
 	Unacked     int    `json:"unacked"`     // delivered and in somebody's hands
 	Redelivered int    `json:"redelivered"` // of the unacked, those delivered before
+	// Deliveries counts every message as often as it was handed out, since the
+	// consumer was made.
+	Deliveries uint64 `json:"deliveries"`
 
 	delivered uint64 // stream sequence of the last message that was delivered
 }
@@ -54,7 +57,7 @@ func (b *Bus) lag(ctx context.Context, stream, consumer string) (Lag, error) {
 }
 
 func lagOf(i *jetstream.ConsumerInfo) Lag {
-	return Lag{Pending: i.NumPending, Unacked: i.NumAckPending, Redelivered: i.NumRedelivered, delivered: i.Delivered.Stream}
+	return Lag{Pending: i.NumPending, Unacked: i.NumAckPending, Redelivered: i.NumRedelivered, Deliveries: i.Delivered.Consumer, delivered: i.Delivered.Stream}
 }
 
 // CaughtUp tells whether a generation's consumers have nothing pending and

@@ -107,6 +107,9 @@ configMapGenerator:
   - name: profiles-spec
     behavior: replace
     files: [spec.yaml]
+  - name: profiles-worker
+    behavior: merge
+    literals: [EPISODE_STORE=/episodes/store]
 patches:
   - target: {kind: StatefulSet, name: nats}
     patch: |

@@ -123,6 +123,9 @@ func TestKubernetes(t *testing.T) {
 
 	c.apply(spec{revision: 1, target: 6}, false)
 	c.bringRecorded()
+	// The workers need the folder of the archives to start.
+	c.run("synth", "viewer", "synth", "--episodes-per-profile", fmt.Sprint(perProfile), "--out", "/episodes")
+	table.row("%d synthetic episodes written, while NATS starts", 6*perProfile)
 	c.kubectl("wait", "--for=condition=complete", "job/profile-topology", "--timeout=5m")
 	for _, name := range []string{"profile-worker", "profile-streamer", "profile-dashboard"} {
 		c.rolledOut("deployment", name)
@@ -147,11 +150,9 @@ func TestKubernetes(t *testing.T) {
 	n := c.equal("/recorded/validation/validation.parquet", store)
 	table.row("recorded episodes emitted: 6 complete envelopes equal the fit (%d bytes of text), 6 missing in REJECTED", n)
 
-	c.run("synth", "viewer", "synth", "--episodes-per-profile", fmt.Sprint(perProfile), "--out", "/episodes")
-	table.row("%d synthetic episodes written", 6*perProfile)
 	c.kubectl("scale", "deployment/profile-worker", "--replicas=0")
 	c.run("emit", "emitter", "emit", "--store", store, "--validation", validation)
-	table.row("and emitted, while no worker runs")
+	table.row("the synthetic ones emitted, the recorded ones taken back, while no worker runs")
 
 	// Each load is a spec change: the new generation reads the log from its start
 	// and opens nearly every archive.
