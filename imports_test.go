@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"align", "dataset", "bus/embedded", "dashboard/web"},
 	{"bus", "plot", "synth", "roster"},
 	{"batch", "service", "store"},
-	{"worker", "streamer", "dashboard", "emit", "status"},
+	{"worker", "streamer", "dashboard", "emit", "status", "gc"},
 	{"standalone"},
 	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles"},
 }

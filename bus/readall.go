@@ -14,11 +14,17 @@ import (
 // How much that is only the stream's leader knows. The consumer may be on a
 // server that lags, and that nothing is pending there says little.
 func (b *Bus) readAll(ctx context.Context, stream, filter string, each func(jetstream.Msg, uint64) error) (uint64, error) {
+	return b.read(ctx, stream, filter, jetstream.OrderedConsumerConfig{}, each)
+}
+
+// read is readAll with more said of how messages are delivered.
+func (b *Bus) read(ctx context.Context, stream, filter string, how jetstream.OrderedConsumerConfig, each func(jetstream.Msg, uint64) error) (uint64, error) {
 	left, last, err := b.holds(ctx, stream, filter)
 	if err != nil || left == 0 {
 		return last, err
 	}
-	cons, err := b.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverAllPolicy})
+	how.FilterSubjects, how.DeliverPolicy = []string{filter}, jetstream.DeliverAllPolicy
+	cons, err := b.js.OrderedConsumer(ctx, stream, how)
 	if err != nil {
 		return 0, fmt.Errorf("read stream %s: %w", stream, err)
 	}
