@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"align", "dataset", "bus/embedded", "dashboard/web"},
 	{"bus", "plot", "synth", "roster"},
 	{"batch", "service", "store", "roles"},
-	{"worker", "streamer", "dashboard", "emit", "status", "credentials"},
+	{"worker", "streamer", "dashboard", "emit", "status", "credentials", "gc"},
 	{"standalone"},
 	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles"},
 }

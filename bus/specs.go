@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -25,8 +27,9 @@ type Generation struct {
 	// that holds them. In others its entries mean nothing.
 	Lives Lives `json:"lives"`
 
-	ID         fit.Generation `json:"-"` // its key
-	Registered uint64         `json:"-"` // its sequence in the bucket's stream
+	ID           fit.Generation `json:"-"` // its key
+	Registered   uint64         `json:"-"` // its sequence in the bucket's stream
+	RegisteredAt time.Time      `json:"-"` // by the server's clock
 	// Turn is the spec's place among all: where its first epoch that is still
 	// there was registered. Of two of one revision the one that came later is
 	// wanted, however far the epochs of the other got.
@@ -53,7 +56,7 @@ func (b *Bus) Lives(ctx context.Context) (lives Lives, last uint64, err error) {
 // Present returns the generation that a spec works on now, which may not be
 // registered yet: its latest epoch or its first; or the next, where the log or
 // the curves bucket isn't the one that the latest is of, so that its entries
-// are void. Limits are hashed by their JSON.
+// are void, or where it was removed. Limits are hashed by their JSON.
 func (b *Bus) Present(ctx context.Context, specs *Specs, spec *fit.Spec, limits any) (Generation, error) {
 	text, err := json.Marshal(limits)
 	if err != nil {
@@ -71,6 +74,9 @@ func (b *Bus) Present(ctx context.Context, specs *Specs, spec *fit.Spec, limits 
 		}
 	}
 	g.ID = g.id()
+	for specs.Removed(g.ID) {
+		g = g.Next()
+	}
 	return g, nil
 }
 
@@ -126,8 +132,14 @@ func (b *Bus) Register(ctx context.Context, s Generation) error {
 
 // Specs is a view of all generations. It is safe for concurrent use.
 type Specs struct {
-	view *view[map[fit.Generation]Generation]
-	from *watch[map[fit.Generation]Generation]
+	view *view[*generations]
+	from *watch[*generations]
+}
+
+// generations is what the view folds the bucket into.
+type generations struct {
+	known   map[fit.Generation]Generation
+	removed map[fit.Generation]bool // by the marks of Remove
 }
 
 // OpenSpecs returns when the view's first snapshot is whole. Run must follow.
@@ -141,12 +153,20 @@ func (b *Bus) OpenSpecs(ctx context.Context) (*Specs, error) {
 	return s, nil
 }
 
-func freshSpecs() map[fit.Generation]Generation { return map[fit.Generation]Generation{} }
+func freshSpecs() *generations {
+	return &generations{known: map[fit.Generation]Generation{}, removed: map[fit.Generation]bool{}}
+}
 
-func (b *Bus) foldSpec(m map[fit.Generation]Generation, kv jetstream.KeyValueEntry) {
+// foldSpec takes one key of the bucket in.
+func (b *Bus) foldSpec(all *generations, kv jetstream.KeyValueEntry) {
+	put := kv.Operation() == jetstream.KeyValuePut
+	if id, ok := strings.CutPrefix(kv.Key(), removedPrefix); ok {
+		all.removed[fit.Generation(id)] = put
+		return
+	}
 	gen := fit.Generation(kv.Key())
-	delete(m, gen)
-	if kv.Operation() != jetstream.KeyValuePut {
+	delete(all.known, gen)
+	if !put {
 		return
 	}
 	spec, err := parseSpec(kv.Key(), kv.Value())
@@ -154,8 +174,8 @@ func (b *Bus) foldSpec(m map[fit.Generation]Generation, kv jetstream.KeyValueEnt
 		b.log.Warn("ignore an entry in bucket specs", "key", kv.Key(), "err", err)
 		return
 	}
-	spec.Registered = kv.Revision()
-	m[gen] = spec
+	spec.Registered, spec.RegisteredAt = kv.Revision(), kv.Created()
+	all.known[gen] = spec
 }
 
 func parseSpec(key string, value []byte) (Generation, error) {
@@ -184,7 +204,7 @@ func (s *Specs) All() []Generation {
 	s.view.mu.RLock()
 	defer s.view.mu.RUnlock()
 	var all []Generation
-	for _, g := range s.view.state {
+	for _, g := range s.view.state.known {
 		all = append(all, s.placed(g))
 	}
 	slices.SortFunc(all, func(a, b Generation) int {
@@ -197,7 +217,7 @@ func (s *Specs) All() []Generation {
 // placed fills in what a generation is among the others. The view's lock is held.
 func (s *Specs) placed(g Generation) Generation {
 	g.Turn, g.Life = g.Registered, s.view.life
-	for _, x := range s.view.state {
+	for _, x := range s.view.state.known {
 		if x.Base == g.Base {
 			g.Turn = min(g.Turn, x.Registered)
 		}
@@ -222,7 +242,7 @@ func (s *Specs) Latest(base fit.Generation) (Generation, bool) {
 	defer s.view.mu.RUnlock()
 	var latest Generation
 	found := false
-	for _, x := range s.view.state {
+	for _, x := range s.view.state.known {
 		if x.Base == base && (!found || cmp.Or(cmp.Compare(x.Epoch, latest.Epoch), cmp.Compare(x.Registered, latest.Registered)) > 0) {
 			latest, found = x, true
 		}
@@ -234,6 +254,13 @@ func (s *Specs) Latest(base fit.Generation) (Generation, bool) {
 func (s *Specs) Get(id fit.Generation) (Generation, bool) {
 	s.view.mu.RLock()
 	defer s.view.mu.RUnlock()
-	g, ok := s.view.state[id]
+	g, ok := s.view.state.known[id]
 	return s.placed(g), ok
+}
+
+// Removed tells whether a generation was removed. Its id is not used again.
+func (s *Specs) Removed(id fit.Generation) bool {
+	s.view.mu.RLock()
+	defer s.view.mu.RUnlock()
+	return s.view.state.removed[id]
 }

@@ -73,8 +73,11 @@ func (w *Worker) Ready() error {
 	return nil
 }
 
-// errNewEpoch ends a session though nothing failed.
-var errNewEpoch = fmt.Errorf("the sample got a new epoch: %w", service.ErrRenew)
+// These end a session though nothing failed.
+var (
+	errNewEpoch = fmt.Errorf("the sample got a new epoch: %w", service.ErrRenew)
+	errRemoved  = fmt.Errorf("the generation was removed: %w", service.ErrRenew)
+)
 
 // Run works until ctx ends. What is in hand then is finished or handed back
 // within DrainTime. It never gives up: whatever goes wrong with the bus ends a

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/fit"
+)
+
+func showCommand(t *terminal) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show FILE.parquet [--json]",
+		Short: "show the envelopes of a parquet file",
+		Long: `show prints a line for each profile of a file that fit or export wrote: its
+channel, how many episodes were used, the range of the median, and its shape.
+
+With --json it prints every value of every row, each number in the shortest form
+that reads back as the same: two files hold the same where the texts are equal.`,
+		Example: `  profiles show data/processed/attack_profiles_v1.parquet
+  diff <(profiles show --json live.parquet) <(profiles show --json batch.parquet)`,
+		Args: exactly(1, "FILE.parquet"),
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print every value as JSON")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		rows, meta, err := dataset.ReadAttackProfilesFile(args[0])
+		if err != nil {
+			return err
+		}
+		if !asJSON {
+			return printTable(t.out, rows, meta)
+		}
+		e := json.NewEncoder(t.out)
+		e.SetIndent("", " ")
+		return e.Encode(newTableReport(rows, meta))
+	}
+	return cmd
+}
+
+// showWidth is how wide each of several curves is drawn.
+const showWidth = 40
+
+func printTable(out io.Writer, rows []dataset.AttackProfile, meta map[string]string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "PROFILE\tCHANNEL\tUSED\tMEDIAN\t")
+	for _, p := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", p.Profile, p.Channel, p.Used, p.Attempted,
+			span(p.MedianMinRaw, p.MedianMaxRaw, fit.Unit(p.Channel)), sparkline(doubles(p.Median), showWidth))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if meta["generation"] == "" {
+		return nil // another program wrote it
+	}
+	_, err := fmt.Fprintf(out, "generation %s, sampler %s\n", meta["generation"], meta["sampler"])
+	return err
+}
+
+// tableReport is what the command prints as JSON. Numbers are finite in every
+// file that could be read, and the encoder writes each in its shortest form.
+type tableReport struct {
+	Meta     map[string]string `json:"meta"`
+	Profiles []rowReport       `json:"profiles"`
+}
+
+// rowReport is a row under the names of the file's columns.
+type rowReport struct {
+	Profile      string    `json:"profile"`
+	Channel      string    `json:"channel"`
+	Used         int32     `json:"n_episodes_used"`
+	Attempted    int32     `json:"n_episodes_attempted"`
+	Median       []float32 `json:"median"`
+	MedianRaw    []float32 `json:"median_raw"`
+	P25Raw       []float32 `json:"p25_raw"`
+	P75Raw       []float32 `json:"p75_raw"`
+	MedianMinRaw float64   `json:"median_min_raw"`
+	MedianMaxRaw float64   `json:"median_max_raw"`
+}
+
+func newTableReport(rows []dataset.AttackProfile, meta map[string]string) tableReport {
+	r := tableReport{Meta: meta, Profiles: []rowReport{}}
+	for _, p := range rows {
+		for _, list := range []*[]float32{&p.Median, &p.MedianRaw, &p.P25Raw, &p.P75Raw} {
+			*list = append([]float32{}, *list...) // none is [], not null
+		}
+		r.Profiles = append(r.Profiles, rowReport(p))
+	}
+	return r
+}
