@@ -19,6 +19,8 @@ type Server struct {
 	t    testing.TB
 	dir  string
 	addr string
+	file string       // a configuration; empty: none
+	log  *slog.Logger // nil: none
 	srv  *embedded.Server
 }
 
@@ -33,7 +35,7 @@ func Start(t testing.TB) *Server {
 
 func (s *Server) start() {
 	s.t.Helper()
-	srv, err := embedded.Start(embedded.Config{Addr: s.addr, Dir: s.dir})
+	srv, err := embedded.Start(embedded.Config{Addr: s.addr, Dir: s.dir, File: s.file, Log: s.log})
 	if err != nil {
 		s.t.Fatalf("start NATS: %v", err)
 	}
