@@ -70,13 +70,20 @@ func StartSecureWith(t testing.TB, dir string) *Secure {
 // Config is how a role reaches the server. It makes no streams.
 func (s *Secure) Config(role string) bus.Config {
 	s.t.Helper()
+	cfg := roleConfig(s.t, s.Credentials, role)
+	cfg.URL = s.URL()
+	return cfg
+}
+
+func roleConfig(t testing.TB, dir, role string) bus.Config {
+	t.Helper()
 	r, ok := roles.Named(role)
 	if !ok {
-		s.t.Fatalf("there is no role %q", role)
+		t.Fatalf("there is no role %q", role)
 	}
 	return bus.Config{
-		URL: s.URL(), Name: role, InboxPrefix: r.Inbox(), Topology: bus.TopologyExpect,
-		NKey: filepath.Join(s.Credentials, credentials.SeedFile(role)), CA: filepath.Join(s.Credentials, credentials.CACert),
+		Name: role, InboxPrefix: r.Inbox(), Topology: bus.TopologyExpect,
+		NKey: filepath.Join(dir, credentials.SeedFile(role)), CA: filepath.Join(dir, credentials.CACert),
 	}
 }
 

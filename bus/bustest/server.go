@@ -99,9 +99,9 @@ func (s *Server) JetStream() jetstream.JetStream {
 	return plainClient(s.t, s.URL())
 }
 
-func plainClient(t testing.TB, url string) jetstream.JetStream {
+func plainClient(t testing.TB, url string, more ...nats.Option) jetstream.JetStream {
 	t.Helper()
-	nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	nc, err := nats.Connect(url, append(more, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))...)
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}
