@@ -180,6 +180,45 @@ func TestRolesSuffice(t *testing.T) {
 	g.equalsBatch(recordedStore)
 }
 
+// TestRefusedCommands: a command without the right to its work, or that is not let
+// in, ends within seconds with one line that says why.
+func TestRefusedCommands(t *testing.T) {
+	srv := bustest.StartSecure(t)
+	for key, value := range srv.Environment("operator") {
+		t.Setenv(key, value)
+	}
+	must(t, "topology")
+	for _, c := range []struct {
+		role, args, key, value, says string
+	}{
+		{"viewer", "emit --store " + recordedStore, "", "", "may not publish to $JS.API.STREAM.MSG.GET.EPISODES"},
+		{"receiver", "status", "", "", "may not publish to $JS.API.INFO"},
+		{"streamer", "export", "", "", "may not publish to $JS.API.STREAM.MSG.GET.KV_specs"},
+		{"dashboard", "topology --spec default", "", "", "may not publish to $JS.API.INFO"},
+		{"viewer", "topology --spec default", "", "", "may not publish to $JS.API.DIRECT.GET.KV_specs."},
+		{"viewer", "status", "NATS_INBOX_PREFIX", "_INBOX", "is NATS_INBOX_PREFIX that of the role"},
+		{"viewer", "status", "NATS_NKEY", "", "NATS_NKEY names the file"},
+		{"viewer", "status", "NATS_CA", "", "NATS_CA is not set"},
+	} {
+		t.Run(c.role+" "+c.args+" "+c.key, func(t *testing.T) {
+			for key, value := range srv.Environment(c.role) {
+				t.Setenv(key, value)
+			}
+			if c.key != "" {
+				t.Setenv(c.key, c.value)
+			}
+			began := time.Now()
+			code, stdout, stderr := call(t, "", strings.Fields(c.args)...)
+			if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.says) {
+				t.Errorf("exit %d: %s%s", code, stdout, stderr)
+			}
+			if took := time.Since(began); took > 4*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
 // settled waits until all is worked off, at an epoch.
 func (g *guarded) settled(role string, epoch uint64) {
 	g.t.Helper()
