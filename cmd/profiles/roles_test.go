@@ -209,7 +209,7 @@ func TestRefusedCommands(t *testing.T) {
 			}
 			began := time.Now()
 			code, stdout, stderr := call(t, "", strings.Fields(c.args)...)
-			if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.says) {
+			if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "is it running") {
 				t.Errorf("exit %d: %s%s", code, stdout, stderr)
 			}
 			if took := time.Since(began); took > 4*time.Second {
