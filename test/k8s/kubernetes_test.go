@@ -122,15 +122,16 @@ func TestKubernetes(t *testing.T) {
 	})
 
 	c.apply(spec{revision: 1, target: 6}, false)
+	c.kubectl("wait", "--for=condition=complete", "job/profile-topology", "--timeout=5m")
+	table.row("apply -k: three NATS, topology made")
 	c.bringRecorded()
 	// The workers need the folder of the archives to start.
 	c.run("synth", "viewer", "synth", "--episodes-per-profile", fmt.Sprint(perProfile), "--out", "/episodes")
-	table.row("%d synthetic episodes written, while NATS starts", 6*perProfile)
-	c.kubectl("wait", "--for=condition=complete", "job/profile-topology", "--timeout=5m")
+	table.row("%d synthetic episodes written", 6*perProfile)
 	for _, name := range []string{"profile-worker", "profile-streamer", "profile-dashboard"} {
 		c.rolledOut("deployment", name)
 	}
-	table.row("apply -k: topology made, %d NATS, %d worker, %d streamers, %d dashboards ready", len(c.pods("nats")),
+	table.row("ready: %d NATS, %d worker, %d streamers, %d dashboards ready", len(c.pods("nats")),
 		len(c.pods("profile-worker")), len(c.pods("profile-streamer")), len(c.pods("profile-dashboard")))
 
 	watching, stopWatching := context.WithCancel(t.Context())
