@@ -3,6 +3,9 @@
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 LINT := go tool -modfile=tools/go.mod golangci-lint
+# Programs for the build alone, each a module of its own.
+TOOLS := tools/images tools/manifests
+LINT_THERE := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # The time that images bear: the commit's, so that one commit gives the same bytes.
@@ -16,11 +19,15 @@ PYTHON ?= python3
 IMAGE_PREFIX ?= ghcr.io/cis490
 IMAGE_TAG ?= dev
 IMAGES := profile-worker:worker profile-streamer:streamer profile-dashboard:dashboard profiles:profiles profiles-nats:nats
+# The folder of Kubernetes manifests, and what they name that is made by other
+# means: Kind/name,Kind/name.
+MANIFESTS ?= k8s
+MANIFESTS_GIVEN ?=
 PACK = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) go run -C tools/images .
 RELEASE = -bin $(CURDIR)/bin/linux -prefix $(IMAGE_PREFIX) -tag $(IMAGE_TAG) -version $(VERSION) -revision $(REVISION)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries bench fuzz fma-test oracle-test browser-test e2e store-test ci clean
+.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench fuzz fma-test oracle-test browser-test e2e store-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,16 +40,20 @@ test: ## the tests, with the race detector where there is a C compiler
 
 lint: ## golangci-lint, pinned in tools/go.mod
 	$(LINT) run --build-tags browser ./...
+	@set -e; for dir in $(TOOLS); do echo "lint $$dir"; (cd $$dir && $(LINT_THERE) run ./...); done
 
 vet: ## go vet, and go.mod as go mod tidy would leave it
 	go vet ./...
 	go mod tidy -diff
+	@set -e; for dir in $(TOOLS); do echo "vet $$dir"; go vet -C $$dir ./...; go mod -C $$dir tidy -diff; done
 
 fmt: ## format the code
 	$(LINT) fmt ./...
+	@set -e; for dir in $(TOOLS); do (cd $$dir && $(LINT_THERE) fmt ./...); done
 
 tidy: ## bring go.mod and go.sum up to date
 	go mod tidy
+	@set -e; for dir in $(TOOLS); do go mod -C $$dir tidy; done
 
 build: ## static binaries in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -68,6 +79,10 @@ images-test: image-archives ## what the archives hold, and that their binaries r
 
 image-binaries:
 	CGO_ENABLED=0 GOOS=$${GOOS:-linux} go build -trimpath -ldflags '$(LDFLAGS)' -o bin/linux/ ./cmd/... github.com/nats-io/nats-server/v2
+
+manifests-test: ## every kustomization of MANIFESTS, decoded strictly and held to the rules, without a cluster
+	go test -C tools/manifests -count 1 ./...
+	go run -C tools/manifests . -code $(CURDIR) -given '$(MANIFESTS_GIVEN)' $(abspath $(MANIFESTS))
 
 bench: ## each benchmark once
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./...
@@ -100,7 +115,7 @@ store-test: bin/versitygw ## stores of archives, with a real S3 server
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw
 
-ci: lint vet test fma-test oracle-test browser-test bench fuzz e2e store-test ## all that CI checks
+ci: lint vet test fma-test oracle-test browser-test bench fuzz e2e store-test images-test manifests-test ## all that CI checks
 
 clean: ## remove what was built
 	rm -rf bin
