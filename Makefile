@@ -2,10 +2,9 @@
 
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
-LINT := go tool -modfile=tools/go.mod golangci-lint
+LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 # Programs for the build alone, each a module of its own.
 TOOLS := tools/images tools/manifests
-LINT_THERE := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # The time that images bear: the commit's, so that one commit gives the same bytes.
@@ -13,21 +12,23 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CREATED = $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
 LDFLAGS := -s -w -X github.com/cis490/profiles/service.version=$(VERSION)
 FUZZTIME ?= 10s
+# Of a system in Kubernetes.
+NAMESPACE ?= profiles
 # A Python that has numpy, zstandard, pyarrow and duckdb.
 PYTHON ?= python3
 # Images are named $(IMAGE_PREFIX)/<name>:$(IMAGE_TAG).
 IMAGE_PREFIX ?= ghcr.io/cis490
 IMAGE_TAG ?= dev
 IMAGES := profile-worker:worker profile-streamer:streamer profile-dashboard:dashboard profiles:profiles profiles-nats:nats
-# The folder of Kubernetes manifests, and what they name that is made by other
-# means: Kind/name,Kind/name.
+# The folder of Kubernetes manifests, and what a part of it may name without
+# having it: Kind/name,Kind/name.
 MANIFESTS ?= k8s
-MANIFESTS_GIVEN ?=
+MANIFESTS_GIVEN ?= Secret/nats-server,Secret/nats-operator,Secret/nats-worker,Secret/nats-streamer,Secret/nats-dashboard
 PACK = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) go run -C tools/images .
 RELEASE = -bin $(CURDIR)/bin/linux -prefix $(IMAGE_PREFIX) -tag $(IMAGE_TAG) -version $(VERSION) -revision $(REVISION)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench fuzz fma-test oracle-test browser-test e2e store-test ci clean
+.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench fuzz fma-test oracle-test browser-test e2e store-test k8s-secrets k8s-keda k8s-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,20 +41,20 @@ test: ## the tests, with the race detector where there is a C compiler
 
 lint: ## golangci-lint, pinned in tools/go.mod
 	$(LINT) run --build-tags browser ./...
-	@set -e; for dir in $(TOOLS); do echo "lint $$dir"; (cd $$dir && $(LINT_THERE) run ./...); done
+	@set -e; for dir in $(TOOLS); do echo "lint $$dir"; (cd $$dir && $(LINT) run ./...); done
 
 vet: ## go vet, and go.mod as go mod tidy would leave it
 	go vet ./...
 	go mod tidy -diff
-	@set -e; for dir in $(TOOLS); do echo "vet $$dir"; go vet -C $$dir ./...; go mod -C $$dir tidy -diff; done
+	@set -e; for dir in $(TOOLS); do echo "vet $$dir"; go vet -C $$dir ./...; go mod tidy -C $$dir -diff; done
 
 fmt: ## format the code
 	$(LINT) fmt ./...
-	@set -e; for dir in $(TOOLS); do (cd $$dir && $(LINT_THERE) fmt ./...); done
+	@set -e; for dir in $(TOOLS); do (cd $$dir && $(LINT) fmt ./...); done
 
 tidy: ## bring go.mod and go.sum up to date
 	go mod tidy
-	@set -e; for dir in $(TOOLS); do go mod -C $$dir tidy; done
+	@set -e; for dir in $(TOOLS); do go mod tidy -C $$dir; done
 
 build: ## static binaries in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -82,7 +83,10 @@ image-binaries:
 
 manifests-test: ## every kustomization of MANIFESTS, decoded strictly and held to the rules, without a cluster
 	go test -C tools/manifests -count 1 ./...
-	go run -C tools/manifests . -code $(CURDIR) -given '$(MANIFESTS_GIVEN)' $(abspath $(MANIFESTS))
+	@# A copy, with secrets of its own.
+	rm -rf bin/manifests && mkdir -p bin && cp -R $(MANIFESTS) bin/manifests && rm -rf bin/manifests/secrets
+	go run ./cmd/profiles credentials --out bin/manifests/secrets
+	go run -C tools/manifests . -code $(CURDIR) -given '$(MANIFESTS_GIVEN)' $(CURDIR)/bin/manifests
 
 bench: ## each benchmark once
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./...
@@ -111,6 +115,19 @@ e2e: build ## the binaries themselves, from accepted episodes to the saved fit
 
 store-test: bin/versitygw ## stores of archives, with a real S3 server
 	PROFILES_S3_SERVER=$(CURDIR)/bin/versitygw go test $(RACE) -count 1 -timeout 5m -run 'S3|Store' ./store ./worker ./cmd/profiles
+
+k8s-keda: ## the consumer that KEDA shall look at, asked of a running worker, into k8s/overlays/keda
+	@set -e; pod=$$(kubectl -n $(NAMESPACE) get pods -l app.kubernetes.io/name=profile-worker --field-selector=status.phase=Running -o jsonpath='{.items[0].metadata.name}'); \
+	generation=$$(kubectl get --raw "/api/v1/namespaces/$(NAMESPACE)/pods/$$pod:8448/proxy/metrics" | sed -n 's/^profiles_worker_generation_info{.*generation="\([a-z0-9]*\)".*/\1/p'); \
+	test -n "$$generation" || { echo "$$pod works on no generation yet: see its /readyz" >&2; exit 1; }; \
+	echo "consumer=align-$$generation" | tee k8s/overlays/keda/consumer.env
+
+k8s-test: images k8s-secrets ## the system in the cluster of KUBECONFIG (k8s/README.md says what it needs)
+	@if [ -n "$$K8S_LOAD" ]; then for archive in bin/images/*.tar; do $$K8S_LOAD $(CURDIR)/$$archive || exit 1; done; fi
+	go test -count 1 -timeout 40m -tags k8s -v ./test/k8s/
+
+k8s-secrets: ## keys, certificates and rights of NATS in k8s/secrets; what is there stays
+	go run ./cmd/profiles credentials --out k8s/secrets $(CREDENTIALS)
 
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw

@@ -134,25 +134,28 @@ type Specs struct {
 func (b *Bus) OpenSpecs(ctx context.Context) (*Specs, error) {
 	s := &Specs{}
 	var err error
-	fresh := func() map[fit.Generation]Generation { return map[fit.Generation]Generation{} }
-	s.view, s.from, err = newView(ctx, b, SpecsBucket, ">", fresh, func(m map[fit.Generation]Generation, kv jetstream.KeyValueEntry) {
-		gen := fit.Generation(kv.Key())
-		delete(m, gen)
-		if kv.Operation() != jetstream.KeyValuePut {
-			return
-		}
-		spec, err := parseSpec(kv.Key(), kv.Value())
-		if err != nil { // somebody else wrote it, or a version that knows more than this one
-			b.log.Warn("ignore an entry in bucket specs", "key", kv.Key(), "err", err)
-			return
-		}
-		spec.Registered = kv.Revision()
-		m[gen] = spec
-	})
+	s.view, s.from, err = newView(ctx, b, SpecsBucket, ">", freshSpecs, b.foldSpec)
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+func freshSpecs() map[fit.Generation]Generation { return map[fit.Generation]Generation{} }
+
+func (b *Bus) foldSpec(m map[fit.Generation]Generation, kv jetstream.KeyValueEntry) {
+	gen := fit.Generation(kv.Key())
+	delete(m, gen)
+	if kv.Operation() != jetstream.KeyValuePut {
+		return
+	}
+	spec, err := parseSpec(kv.Key(), kv.Value())
+	if err != nil { // somebody else wrote it, or a version that knows more than this one
+		b.log.Warn("ignore an entry in bucket specs", "key", kv.Key(), "err", err)
+		return
+	}
+	spec.Registered = kv.Revision()
+	m[gen] = spec
 }
 
 func parseSpec(key string, value []byte) (Generation, error) {
