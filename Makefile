@@ -4,16 +4,28 @@
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 LINT := go tool -modfile=tools/go.mod golangci-lint
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+# The time that images bear: the commit's, so that one commit gives the same bytes.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+CREATED = $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
 LDFLAGS := -s -w -X github.com/cis490/profiles/service.version=$(VERSION)
 FUZZTIME ?= 10s
+# Of a system in Kubernetes.
+NAMESPACE ?= profiles
 # A Python that has numpy, zstandard, pyarrow and duckdb.
 PYTHON ?= python3
+# Images are named $(IMAGE_PREFIX)/<name>:$(IMAGE_TAG).
+IMAGE_PREFIX ?= ghcr.io/cis490
+IMAGE_TAG ?= dev
+IMAGES := profile-worker:worker profile-streamer:streamer profile-dashboard:dashboard profiles:profiles profiles-nats:nats
+PACK = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) go run -C tools/images .
+RELEASE = -bin $(CURDIR)/bin/linux -prefix $(IMAGE_PREFIX) -tag $(IMAGE_TAG) -version $(VERSION) -revision $(REVISION)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build bench fuzz fma-test oracle-test browser-test e2e store-test ci clean
+.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries bench fuzz fma-test oracle-test browser-test e2e store-test k8s-secrets k8s-keda k8s-test ci clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## run it all in one process on the recorded episodes; Ctrl-C ends it
 	@go build -o bin/profiles ./cmd/profiles && exec bin/profiles up
@@ -36,6 +48,28 @@ tidy: ## bring go.mod and go.sum up to date
 
 build: ## static binaries in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+images: ## the five container images: into Docker where it runs, else as archives
+	@if docker info >/dev/null 2>&1; then $(MAKE) image-docker; \
+	else echo "no Docker engine answers: writing archives"; $(MAKE) image-archives; fi
+
+image-docker:
+	@set -e; for image in $(IMAGES); do \
+		docker build --target $${image#*:} --tag $(IMAGE_PREFIX)/$${image%:*}:$(IMAGE_TAG) \
+			--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg CREATED=$(CREATED) .; \
+	done
+
+image-archives: image-binaries ## the same without Docker: bin/images/*.tar, for ctr, docker, podman, skopeo and kind
+	$(PACK) archive $(RELEASE) -out $(CURDIR)/bin/images
+
+images-push: image-binaries ## the images into the registry of IMAGE_PREFIX, without Docker
+	$(PACK) push $(RELEASE)
+
+images-test: image-archives ## what the archives hold, and that their binaries run
+	go test -C tools/images -count 1 ./...
+
+image-binaries:
+	CGO_ENABLED=0 GOOS=$${GOOS:-linux} go build -trimpath -ldflags '$(LDFLAGS)' -o bin/linux/ ./cmd/... github.com/nats-io/nats-server/v2
 
 bench: ## each benchmark once
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./...
@@ -64,6 +98,19 @@ e2e: build ## the binaries themselves, from accepted episodes to the saved fit
 
 store-test: bin/versitygw ## stores of archives, with a real S3 server
 	PROFILES_S3_SERVER=$(CURDIR)/bin/versitygw go test $(RACE) -count 1 -timeout 5m -run 'S3|Store' ./store ./worker ./cmd/profiles
+
+k8s-keda: ## the consumer that KEDA shall look at, asked of a running worker, into k8s/overlays/keda
+	@set -e; pod=$$(kubectl -n $(NAMESPACE) get pods -l app.kubernetes.io/name=profile-worker --field-selector=status.phase=Running -o jsonpath='{.items[0].metadata.name}'); \
+	generation=$$(kubectl get --raw "/api/v1/namespaces/$(NAMESPACE)/pods/$$pod:8448/proxy/metrics" | sed -n 's/^profiles_worker_generation_info{.*generation="\([a-z0-9]*\)".*/\1/p'); \
+	test -n "$$generation" || { echo "$$pod works on no generation yet: see its /readyz" >&2; exit 1; }; \
+	echo "consumer=align-$$generation" | tee k8s/overlays/keda/consumer.env
+
+k8s-test: images k8s-secrets ## the system in the cluster of KUBECONFIG (k8s/README.md says what it needs)
+	@if [ -n "$$K8S_LOAD" ]; then for archive in bin/images/*.tar; do $$K8S_LOAD $(CURDIR)/$$archive || exit 1; done; fi
+	go test -count 1 -timeout 40m -tags k8s -v ./test/k8s/
+
+k8s-secrets: ## keys, certificates and rights of NATS in k8s/secrets; what is there stays
+	go run ./cmd/profiles credentials --out k8s/secrets $(CREDENTIALS)
 
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw

@@ -16,8 +16,8 @@ var layers = [][]string{
 	{"episode", "fit"},
 	{"align", "dataset", "bus/embedded", "dashboard/web"},
 	{"bus", "plot", "synth", "roster"},
-	{"batch", "service", "store"},
-	{"worker", "streamer", "dashboard", "emit", "status", "gc"},
+	{"batch", "service", "store", "roles"},
+	{"worker", "streamer", "dashboard", "emit", "status", "credentials", "gc"},
 	{"standalone"},
 	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles"},
 }

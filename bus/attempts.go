@@ -44,9 +44,9 @@ func (b *Bus) markAttempt(ctx context.Context, gen fit.Generation, seq uint64) (
 
 // setAttempts leaves so many marks.
 func (b *Bus) setAttempts(ctx context.Context, gen fit.Generation, seq uint64, marks int) error {
-	kv, err := b.js.KeyValue(ctx, AttemptsBucket)
+	kv, err := b.openBucket(ctx, AttemptsBucket)
 	if err != nil {
-		return fmt.Errorf("open bucket %s: %w", AttemptsBucket, err)
+		return err
 	}
 	key := attemptKey(gen, seq)
 	if marks == 0 {

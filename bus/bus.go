@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,9 @@ type Bus struct {
 	nc  *nats.Conn
 	js  jetstream.JetStream
 	log *slog.Logger
+
+	denials denials
+	trouble novelty // of connecting
 
 	mu      sync.Mutex
 	handles map[string]jetstream.Stream
@@ -43,10 +47,13 @@ func Connect(cfg Config, log *slog.Logger, more ...nats.Option) (*Bus, error) {
 		return nil, err
 	}
 	b := &Bus{cfg: cfg, log: log, handles: map[string]jetstream.Stream{}}
-	var err error
-	b.nc, err = nats.Connect(cfg.URL, append(cfg.options(log), more...)...)
+	opts, err := cfg.options()
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS at %s: %w", cfg.redactedURL(), err)
+		return nil, err
+	}
+	b.nc, err = nats.Connect(cfg.URL, slices.Concat(opts, b.handlers(), more)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", cfg.redactedURL(), cfg.explain(err))
 	}
 	// A message that was lost with its stream's leader is never answered.
 	b.js, err = jetstream.New(b.nc, jetstream.WithDefaultTimeout(requestTimeout), jetstream.WithPublishAsyncTimeout(requestTimeout))
@@ -55,6 +62,32 @@ func Connect(cfg Config, log *slog.Logger, more ...nats.Option) (*Bus, error) {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
 	return b, nil
+}
+
+// handlers take what the connection reports.
+func (b *Bus) handlers() []nats.Option {
+	return []nats.Option{
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err = b.cfg.explain(err); err != nil && b.trouble.is(err.Error()) {
+				b.log.Warn("no connection to NATS, keep trying", "url", b.cfg.redactedURL(), "err", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			b.trouble.is("")
+			b.log.Info("reached NATS again", "server", nc.ConnectedServerName())
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if !b.denials.hear(err, b.cfg.InboxPrefix) {
+				b.log.Warn("NATS reports", "err", err)
+			}
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			b.denials.forget()
+			if err != nil {
+				b.log.Warn("lost NATS", "err", err)
+			}
+		}),
+	}
 }
 
 // requestTimeout bounds one request to the JetStream API that has no deadline
@@ -78,7 +111,7 @@ func (b *Bus) Ready(ctx context.Context) error {
 		case <-time.After(time.Second): // a status change may be missed while we subscribe
 		case <-ctx.Done():
 			if err := b.nc.LastError(); err != nil {
-				return fmt.Errorf("connect to NATS at %s: %w (%w)", b.cfg.redactedURL(), err, ctx.Err())
+				return fmt.Errorf("connect to NATS at %s: %w (%w)", b.cfg.redactedURL(), b.cfg.explain(err), ctx.Err())
 			}
 			return fmt.Errorf("connect to NATS at %s: %w", b.cfg.redactedURL(), ctx.Err())
 		}

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"fmt"
-	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -17,6 +16,9 @@ type Config struct {
 	URL string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, separated by commas"`
 	// Creds is a credentials file (JWT and nkey seed). Empty: none.
 	Creds string `envconfig:"NATS_CREDS" desc:"credentials file"`
+	// NKey is a file with an nkey seed, as `profiles credentials` makes it. Empty:
+	// none. Creds and NKey are two ways to say who this is: one of them at most.
+	NKey string `envconfig:"NATS_NKEY" desc:"file with this service's nkey seed, instead of NATS_CREDS"`
 	// CA is a PEM file with the authorities that servers are checked against.
 	// Empty: the system's.
 	CA string `envconfig:"NATS_CA" desc:"PEM file with the authorities that servers are checked against"`
@@ -64,6 +66,12 @@ func (c *Config) Validate() error {
 	if c.Topology != TopologyCreate && c.Topology != TopologyExpect {
 		return fmt.Errorf("TOPOLOGY is %q: it must be %q or %q", c.Topology, TopologyCreate, TopologyExpect)
 	}
+	if c.Creds != "" && c.NKey != "" {
+		return fmt.Errorf("NATS_CREDS and NATS_NKEY are both set: one of them says who this is")
+	}
+	if strings.ContainsAny(c.InboxPrefix, "*> \t\r\n") || strings.HasSuffix(c.InboxPrefix, ".") {
+		return fmt.Errorf("NATS_INBOX_PREFIX is %q: it must be a subject without wildcards", c.InboxPrefix)
+	}
 	if (c.Cert == "") != (c.Key == "") {
 		return fmt.Errorf("NATS_CERT and NATS_KEY go together: one of them is empty")
 	}
@@ -71,26 +79,27 @@ func (c *Config) Validate() error {
 }
 
 // options turns c into the client's options.
-func (c *Config) options(log *slog.Logger) []nats.Option {
+func (c *Config) options() ([]nats.Option, error) {
 	opts := []nats.Option{
 		nats.Name(c.Name),
 		nats.CustomInboxPrefix(c.InboxPrefix),
 		nats.RetryOnFailedConnect(true),
-		nats.MaxReconnects(-1), // the default gives up after 60 tries
+		nats.MaxReconnects(-1),      // the default gives up after 60 tries
+		nats.IgnoreAuthErrorAbort(), // and when a server refuses twice, though rights may come later
 		nats.ReconnectWait(500 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, 500*time.Millisecond),
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				log.Warn("lost NATS", "err", err)
-			}
-		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("reached NATS again", "server", nc.ConnectedServerName()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS reports", "err", err) }),
 	}
 	if c.Creds != "" {
 		opts = append(opts, nats.UserCredentials(c.Creds))
+	}
+	if c.NKey != "" {
+		nkey, err := nats.NkeyOptionFromSeed(c.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("read the seed in NATS_NKEY %s: %w", c.NKey, err)
+		}
+		opts = append(opts, nkey)
 	}
 	if c.CA != "" {
 		opts = append(opts, nats.RootCAs(c.CA))
@@ -98,7 +107,7 @@ func (c *Config) options(log *slog.Logger) []nats.Option {
 	if c.Cert != "" {
 		opts = append(opts, nats.ClientCert(c.Cert, c.Key))
 	}
-	return opts
+	return opts, nil
 }
 
 // redactedURL is URL without passwords, for messages.

@@ -35,9 +35,9 @@ type Feed struct {
 
 // OpenFeed looks at the stream and starts nothing.
 func (b *Bus) OpenFeed(ctx context.Context) (*Feed, error) {
-	s, err := b.js.Stream(ctx, DashboardStream)
+	s, err := b.look(ctx, DashboardStream)
 	if err != nil {
-		return nil, fmt.Errorf("look at stream %s: %w", DashboardStream, err)
+		return nil, err
 	}
 	info := s.CachedInfo()
 	return &Feed{bus: b, life: lifeOf(info), last: info.State.LastSeq, empty: info.State.Msgs == 0}, nil
@@ -60,11 +60,14 @@ const (
 // goroutine only. It returns when ctx ends, or with ErrNewLife where the stream
 // turns out to be another one while the first events come.
 func (f *Feed) Run(ctx context.Context, take func(Posted), whole func()) error {
-	cons, err := f.bus.js.OrderedConsumer(ctx, DashboardStream, jetstream.OrderedConsumerConfig{
+	making, made := f.bus.heed(ctx, apiSubject("CONSUMER.CREATE."+DashboardStream+".>"))
+	cons, err := f.bus.js.OrderedConsumer(making, DashboardStream, jetstream.OrderedConsumerConfig{
 		FilterSubjects:    []string{subjectDashboard + ">"},
 		DeliverPolicy:     jetstream.DeliverLastPerSubjectPolicy,
 		InactiveThreshold: feedInactive,
 	})
+	err = toldBy(making, err)
+	made()
 	if err != nil {
 		return fmt.Errorf("follow events: %w", err)
 	}

@@ -14,6 +14,9 @@ type Lag struct {
 	Pending     uint64 `json:"pending"`     // not yet delivered
 	Unacked     int    `json:"unacked"`     // delivered and in somebody's hands
 	Redelivered int    `json:"redelivered"` // of the unacked, those delivered before
+	// Deliveries counts every message as often as it was handed out, since the
+	// consumer was made.
+	Deliveries uint64 `json:"deliveries"`
 
 	delivered uint64 // stream sequence of the last message that was delivered
 }
@@ -44,15 +47,17 @@ func (b *Bus) Lags(ctx context.Context, gen fit.Generation) (align, reduce Lag, 
 }
 
 func (b *Bus) lag(ctx context.Context, stream, consumer string) (Lag, error) {
+	ctx, done := b.heed(ctx, apiSubject("CONSUMER.INFO."+stream+"."+consumer))
+	defer done()
 	c, err := b.js.Consumer(ctx, stream, consumer)
 	if err != nil {
-		return Lag{}, fmt.Errorf("look at consumer %s: %w", consumer, err)
+		return Lag{}, fmt.Errorf("look at consumer %s: %w", consumer, toldBy(ctx, err))
 	}
 	return lagOf(c.CachedInfo()), nil
 }
 
 func lagOf(i *jetstream.ConsumerInfo) Lag {
-	return Lag{Pending: i.NumPending, Unacked: i.NumAckPending, Redelivered: i.NumRedelivered, delivered: i.Delivered.Stream}
+	return Lag{Pending: i.NumPending, Unacked: i.NumAckPending, Redelivered: i.NumRedelivered, Deliveries: i.Delivered.Consumer, delivered: i.Delivered.Stream}
 }
 
 // CaughtUp tells whether a generation's consumers have nothing pending and

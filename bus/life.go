@@ -24,11 +24,22 @@ func lifeOf(info *jetstream.StreamInfo) Life {
 	return Life(info.Created.UTC().Format(time.RFC3339Nano))
 }
 
-// life asks the stream's leader for its life and last sequence.
-func (b *Bus) life(ctx context.Context, stream string) (Life, uint64, error) {
+// look asks a stream's leader how it stands.
+func (b *Bus) look(ctx context.Context, stream string) (jetstream.Stream, error) {
+	ctx, done := b.heed(ctx, apiSubject("STREAM.INFO."+stream))
+	defer done()
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {
-		return "", 0, fmt.Errorf("look at stream %s: %w", stream, err)
+		return nil, fmt.Errorf("look at stream %s: %w", stream, toldBy(ctx, err))
+	}
+	return s, nil
+}
+
+// life asks the stream's leader for its life and last sequence.
+func (b *Bus) life(ctx context.Context, stream string) (Life, uint64, error) {
+	s, err := b.look(ctx, stream)
+	if err != nil {
+		return "", 0, err
 	}
 	info := s.CachedInfo()
 	return lifeOf(info), info.State.LastSeq, nil

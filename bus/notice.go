@@ -132,6 +132,8 @@ func (b *Bus) PublishAll(ctx context.Context, notices iter.Seq[Notice], done fun
 		ack jetstream.PubAckFuture
 	}
 	var window []sent
+	ctx, heard := b.heed(ctx, subjectEpisode+">")
+	defer heard()
 	settle := func() error {
 		s := window[0]
 		window = window[1:]
@@ -182,12 +184,12 @@ func (b *Bus) Retractions(ctx context.Context, each func(Notice) error) (uint64,
 }
 
 func (b *Bus) readLog(ctx context.Context, filter string, each func(Notice) error) (uint64, error) {
-	return b.readAll(ctx, EpisodesStream, filter, func(msg jetstream.Msg, seq uint64) error {
-		n, err := parseNotice(msg.Subject(), msg.Data())
+	return b.readAll(ctx, EpisodesStream, filter, func(msg *jetstream.RawStreamMsg) error {
+		n, err := parseNotice(msg.Subject, msg.Data)
 		if err != nil {
 			return nil
 		}
-		n.Seq = seq
+		n.Seq = msg.Sequence
 		return each(n)
 	})
 }

@@ -112,39 +112,19 @@ func (o *Objects) look(ctx context.Context, name string) (info jetstream.ObjectI
 	return info, rev, err
 }
 
-// ask is one try of look. A direct get would do with any replica's word, and one
-// that lags says "no such object" of what was stored just now.
+// ask is one try of look.
 func (o *Objects) ask(ctx context.Context, name string) (info jetstream.ObjectInfo, rev uint64, err error) {
-	question, err := json.Marshal(map[string]string{"last_by_subj": o.description(name)})
-	if err != nil {
-		return info, 0, err
-	}
-	msg, err := o.bus.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+o.stream(), question)
-	if err != nil {
-		return info, 0, err
-	}
-	var answer struct {
-		Error   *jetstream.APIError `json:"error"`
-		Message *struct {
-			Seq  uint64 `json:"seq"`
-			Data []byte `json:"data"`
-		} `json:"message"`
-	}
-	if err := json.Unmarshal(msg.Data, &answer); err != nil {
-		return info, 0, fmt.Errorf("read the answer about %s: %w", name, err)
-	}
+	msg, ok, err := o.bus.leaderLast(ctx, o.stream(), o.description(name))
 	switch {
-	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return info, 0, fmt.Errorf("there is no object store %s: %w", o.bucket, err)
+	case err != nil:
+		return info, 0, err
+	case !ok:
 		return info, 0, ErrNoObject
-	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound:
-		return info, 0, fmt.Errorf("there is no object store %s: %w", o.bucket, answer.Error)
-	case answer.Error != nil:
-		return info, 0, answer.Error
-	case answer.Message == nil:
-		return info, 0, fmt.Errorf("the answer about %s is empty", name)
 	}
-	rev = answer.Message.Seq
-	if err := json.Unmarshal(answer.Message.Data, &info); err != nil {
+	rev = msg.Sequence
+	if err := json.Unmarshal(msg.Data, &info); err != nil {
 		return info, rev, fmt.Errorf("%w: its description: %w", ErrObjectDamaged, err)
 	}
 	switch {
@@ -235,7 +215,7 @@ func (o *Objects) chunk(ctx context.Context, nuid string, after uint64) ([]byte,
 	if err != nil {
 		return nil, after, err
 	}
-	msg, err := o.bus.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+o.stream(), question)
+	msg, err := o.bus.request(ctx, apiSubject("DIRECT.GET."+o.stream()), question)
 	if err != nil {
 		return nil, after, err
 	}

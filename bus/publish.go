@@ -20,6 +20,8 @@ const patience = 20 * time.Second
 func (b *Bus) publish(ctx context.Context, msg *nats.Msg, opts ...jetstream.PublishOpt) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	ctx, done := b.heed(ctx, msg.Subject)
+	defer done()
 	wait := 50 * time.Millisecond
 	for {
 		try, end := context.WithTimeout(ctx, requestTimeout)
@@ -28,7 +30,7 @@ func (b *Bus) publish(ctx context.Context, msg *nats.Msg, opts ...jetstream.Publ
 		if err == nil {
 			return ack.Sequence, nil
 		}
-		if refused(err) || ctx.Err() != nil {
+		if err = toldBy(ctx, err); refused(err) || ctx.Err() != nil {
 			return 0, err
 		}
 		if pause(ctx, wait) != nil {
@@ -45,5 +47,5 @@ func refused(err error) bool {
 		return api.Code < 500 // 503: no leader at the moment, and the like
 	}
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) ||
-		errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrPermissionViolation)
+		errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, ErrDenied)
 }

@@ -2,105 +2,181 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// readAll reads what a stream holds at the moment of the call, in order, and
-// returns the stream's last sequence of that moment.
+// readAll reads what a stream holds of a filter at the moment of the call, in
+// order, and what is stored while it reads; it returns the last sequence read, 0
+// where there was nothing.
 //
-// How much that is only the stream's leader knows. The consumer may be on a
-// server that lags, and that nothing is pending there says little.
-func (b *Bus) readAll(ctx context.Context, stream, filter string, each func(jetstream.Msg, uint64) error) (uint64, error) {
-	return b.read(ctx, stream, filter, jetstream.OrderedConsumerConfig{}, each)
+// It makes no consumer: whoever may make or delete one on a stream could stop
+// the workers, and readers have no right to that. A message that comes in while
+// another of its subject is removed is read, so that of a bucket no key is missed.
+//
+// How much there is only the stream's leader knows. A batch may be of a server
+// that lags, and that nothing is pending there says little.
+func (b *Bus) readAll(ctx context.Context, stream, filter string, each func(*jetstream.RawStreamMsg) error) (uint64, error) {
+	end, _, err := b.leaderLast(ctx, stream, filter)
+	last := uint64(0)
+	for lacking := end.Sequence > 0; err == nil && lacking; {
+		var read, pending uint64
+		read, pending, err = b.readBatch(ctx, stream, filter, last+1, each)
+		lacking = pending > 0 || max(last, read) < end.Sequence
+		if err == nil && read == 0 && lacking {
+			// The rest has been removed, or is not there yet.
+			if end, _, err = b.leaderLast(ctx, stream, filter); err == nil && end.Sequence > last {
+				err = pause(ctx, leaderPause)
+			}
+			lacking = end.Sequence > last
+		}
+		last = max(last, read)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	return last, nil
 }
 
-// read is readAll with more said of how messages are delivered.
-func (b *Bus) read(ctx context.Context, stream, filter string, how jetstream.OrderedConsumerConfig, each func(jetstream.Msg, uint64) error) (uint64, error) {
-	left, last, err := b.holds(ctx, stream, filter)
-	if err != nil || left == 0 {
-		return last, err
-	}
-	how.FilterSubjects, how.DeliverPolicy = []string{filter}, jetstream.DeliverAllPolicy
-	cons, err := b.js.OrderedConsumer(ctx, stream, how)
+// A batch of readAll is bounded in both, so that what is under way stays small.
+const (
+	readMessages = 1_000
+	readBytes    = 4 << 20
+)
+
+// readBatch hands on the messages that match a filter from a sequence on, as any
+// replica has them, up to a batch. It returns the last sequence, 0 where there
+// was none, and how many are pending there after it.
+func (b *Bus) readBatch(ctx context.Context, stream, filter string, from uint64, each func(*jetstream.RawStreamMsg) error) (last, pending uint64, err error) {
+	question, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": filter, "batch": readMessages, "max_bytes": readBytes})
 	if err != nil {
-		return 0, fmt.Errorf("read stream %s: %w", stream, err)
+		return 0, 0, err
 	}
-	msgs, err := cons.Messages()
+	inbox := b.nc.NewInbox()
+	answers, err := b.nc.SubscribeSync(inbox)
 	if err != nil {
-		return 0, fmt.Errorf("read stream %s: %w", stream, err)
+		return 0, 0, err
 	}
-	defer func() {
-		msgs.Stop()
-		b.forget(stream, cons)
-	}()
-	read := uint64(0)
+	defer func() { _ = answers.Unsubscribe() }()
+	ctx, done := b.heed(ctx, apiSubject("DIRECT.GET."+stream))
+	defer done()
+	if err := b.nc.PublishRequest(apiSubject("DIRECT.GET."+stream), inbox, question); err != nil {
+		return 0, 0, err
+	}
 	for {
-		msg, err := next(ctx, msgs)
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			// Nothing comes any more: the rest has been removed, or is not there yet.
-			if left, _, err = b.holds(ctx, stream, filter); err == nil && read >= left {
-				return last, nil
-			}
-			if err == nil {
-				continue
-			}
-		}
+		once, end := context.WithTimeout(ctx, requestTimeout)
+		answer, err := answers.NextMsgWithContext(once)
+		end()
 		if err != nil {
-			return 0, fmt.Errorf("read stream %s: %w", stream, err)
+			return 0, 0, toldBy(ctx, err)
 		}
-		meta, err := msg.Metadata()
+		// The server's own headers stand behind those that a sender may have made up.
+		if lastHeader(answer, jetstream.StreamHeader) == "" { // the end of the batch, or no answer
+			return last, pending, endOfBatch(answer, &pending)
+		}
+		msg, err := rawMessage(answer)
 		if err != nil {
-			return 0, fmt.Errorf("read stream %s: %w", stream, err)
+			return 0, 0, err
 		}
-		if meta.Sequence.Stream > last {
-			return last, nil
+		if err := each(msg); err != nil {
+			return 0, 0, err
 		}
-		if err := each(msg, meta.Sequence.Stream); err != nil {
-			return 0, err
-		}
-		if read++; read >= left || meta.Sequence.Stream == last {
-			return last, nil
-		}
+		last = msg.Sequence
 	}
 }
 
-// next waits for a message, but not for ever.
-func next(ctx context.Context, msgs jetstream.MessagesContext) (jetstream.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	return msgs.Next(jetstream.NextContext(ctx))
+// endOfBatch reads the message after the last: how many are pending, or why there
+// is no batch.
+func endOfBatch(answer *nats.Msg, pending *uint64) (err error) {
+	switch status := answer.Header.Get("Status"); status {
+	case "204":
+		*pending, err = strconv.ParseUint(lastHeader(answer, "Nats-Num-Pending"), 10, 64)
+		return err
+	case "404": // no such message
+		return nil
+	case "503":
+		return nats.ErrNoResponders
+	default:
+		return fmt.Errorf("the server says %s %s", status, answer.Header.Get("Description"))
+	}
 }
 
-// holds asks a stream's leader how many messages match a filter, and for the
-// stream's last sequence.
-func (b *Bus) holds(ctx context.Context, stream, filter string) (n, last uint64, err error) {
-	s, err := b.js.Stream(ctx, stream) // a handle of our own, as asking changes it
+func lastHeader(msg *nats.Msg, key string) string {
+	values := msg.Header.Values(key)
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
+}
+
+// rawMessage is a message of a stream as a direct get gives it.
+func rawMessage(answer *nats.Msg) (*jetstream.RawStreamMsg, error) {
+	seq, err := strconv.ParseUint(lastHeader(answer, jetstream.SequenceHeader), 10, 64)
 	if err != nil {
-		return 0, 0, fmt.Errorf("look at stream %s: %w", stream, err)
+		return nil, fmt.Errorf("an answer without a sequence: %w", err)
 	}
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(filter))
+	at, err := time.Parse(time.RFC3339Nano, lastHeader(answer, jetstream.TimeStampHeaer))
 	if err != nil {
-		return 0, 0, fmt.Errorf("look at stream %s: %w", stream, err)
+		return nil, fmt.Errorf("an answer without a time: %w", err)
 	}
-	for _, count := range info.State.Subjects {
-		n += count
-	}
-	return n, info.State.LastSeq, nil
+	return &jetstream.RawStreamMsg{
+		Subject: lastHeader(answer, jetstream.SubjectHeader), Sequence: seq, Header: answer.Header, Data: answer.Data, Time: at,
+	}, nil
 }
 
-// forget removes a consumer that was read to the end; the server would keep it
-// for minutes.
-func (b *Bus) forget(stream string, cons jetstream.Consumer) {
-	info := cons.CachedInfo()
-	if info == nil {
-		return
+// A held message is what a stream's leader says that it holds.
+type held struct {
+	Sequence uint64 `json:"seq"`
+	Data     []byte `json:"data"`
+}
+
+// leaderLast asks a stream's leader for the last message that matches a filter;
+// false: there is none. A direct get would do with any replica's word, and one
+// that lags says "no such message" of what was stored just now.
+func (b *Bus) leaderLast(ctx context.Context, stream, filter string) (held, bool, error) {
+	question, err := json.Marshal(map[string]string{"last_by_subj": filter})
+	if err != nil {
+		return held{}, false, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
-	defer cancel()
-	if err := b.js.DeleteConsumer(ctx, stream, info.Name); err != nil && !absent(err) {
-		b.log.Debug("remove a consumer", "stream", stream, "consumer", info.Name, "err", err)
+	reply, err := b.request(ctx, apiSubject("STREAM.MSG.GET."+stream), question)
+	if err != nil {
+		return held{}, false, err
 	}
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message *held               `json:"message"`
+	}
+	switch err := json.Unmarshal(reply.Data, &answer); {
+	case err != nil:
+		return held{}, false, fmt.Errorf("read the answer about stream %s: %w", stream, err)
+	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return held{}, false, nil
+	case answer.Error != nil:
+		return held{}, false, answer.Error
+	case answer.Message == nil:
+		return held{}, false, errors.New("the answer about stream " + stream + " is empty")
+	}
+	return *answer.Message, true, nil
+}
+
+// apiSubject is the subject of a call of the JetStream API.
+func apiSubject(call string) string { return "$JS.API." + call }
+
+// request asks one question. Without a deadline in ctx it waits requestTimeout.
+func (b *Bus) request(ctx context.Context, subject string, question []byte) (*nats.Msg, error) {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var end context.CancelFunc
+		ctx, end = context.WithTimeout(ctx, requestTimeout)
+		defer end()
+	}
+	ctx, done := b.heed(ctx, subject)
+	defer done()
+	answer, err := b.nc.RequestWithContext(ctx, subject, question)
+	return answer, toldBy(ctx, err)
 }

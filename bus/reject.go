@@ -78,13 +78,10 @@ type Rejected struct {
 
 // Rejected reads what REJECTED holds, oldest first.
 func (b *Bus) Rejected(ctx context.Context, each func(Rejected) error) error {
-	_, err := b.readAll(ctx, RejectedStream, ">", func(msg jetstream.Msg, _ uint64) error {
-		r := Rejected{Reason: msg.Headers().Get(HeaderReason), Detail: msg.Headers().Get(HeaderDetail)}
-		if n, err := parseNotice(msg.Headers().Get(HeaderSubject), msg.Data()); err == nil {
+	_, err := b.readAll(ctx, RejectedStream, ">", func(msg *jetstream.RawStreamMsg) error {
+		r := Rejected{Reason: msg.Header.Get(HeaderReason), Detail: msg.Header.Get(HeaderDetail), FiledAt: msg.Time}
+		if n, err := parseNotice(msg.Header.Get(HeaderSubject), msg.Data); err == nil {
 			r.Notice = n
-		}
-		if meta, err := msg.Metadata(); err == nil {
-			r.FiledAt = meta.Timestamp
 		}
 		return each(r)
 	})

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,9 +91,9 @@ func (b *Bus) Consumed(ctx context.Context) ([]fit.Generation, error) {
 // generation that they show them of.
 func (b *Bus) Shown(ctx context.Context) (map[fit.Generation][]string, error) {
 	shown := map[fit.Generation][]string{}
-	_, err := b.readAll(ctx, DashboardStream, subjectDashboard+TypeAttackProfile+".>", func(msg jetstream.Msg, _ uint64) error {
+	_, err := b.readAll(ctx, DashboardStream, subjectDashboard+TypeAttackProfile+".>", func(msg *jetstream.RawStreamMsg) error {
 		var event AttackProfile
-		if json.Unmarshal(msg.Data(), &event) == nil && event.Generation != "" {
+		if json.Unmarshal(msg.Data, &event) == nil && event.Generation != "" {
 			shown[event.Generation] = append(shown[event.Generation], event.Name)
 		}
 		return nil
@@ -114,11 +113,9 @@ type Holding struct {
 func (b *Bus) Holding(ctx context.Context, gen fit.Generation) (Holding, error) {
 	var h Holding
 	for bucket, count := range map[string]*int{CurvesBucket: &h.Entries, EnvelopesBucket: &h.Envelopes, AttemptsBucket: &h.Marks} {
-		// Messages come without their bodies, and say how long these are.
-		_, err := b.read(ctx, bucketStream(bucket), keysOf(bucket, gen), jetstream.OrderedConsumerConfig{HeadersOnly: true}, func(msg jetstream.Msg, _ uint64) error {
-			size, _ := strconv.ParseInt(msg.Headers().Get(nats.MsgSize), 10, 64)
+		_, err := b.readAll(ctx, bucketStream(bucket), keysOf(bucket, gen), func(msg *jetstream.RawStreamMsg) error {
 			*count++
-			h.Bytes += size
+			h.Bytes += int64(len(msg.Data))
 			return nil
 		})
 		if err != nil && !absent(err) {

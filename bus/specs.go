@@ -146,14 +146,15 @@ type generations struct {
 func (b *Bus) OpenSpecs(ctx context.Context) (*Specs, error) {
 	s := &Specs{}
 	var err error
-	fresh := func() *generations {
-		return &generations{known: map[fit.Generation]Generation{}, removed: map[fit.Generation]bool{}}
-	}
-	s.view, s.from, err = newView(ctx, b, SpecsBucket, ">", fresh, b.foldSpec)
+	s.view, s.from, err = newView(ctx, b, SpecsBucket, ">", freshSpecs, b.foldSpec)
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+func freshSpecs() *generations {
+	return &generations{known: map[fit.Generation]Generation{}, removed: map[fit.Generation]bool{}}
 }
 
 // foldSpec takes one key of the bucket in.

@@ -22,12 +22,12 @@ type StreamSize struct {
 func (b *Bus) Streams(ctx context.Context) ([]StreamSize, error) {
 	var sizes []StreamSize
 	for _, want := range streams(b.cfg.Replicas) {
-		s, err := b.js.Stream(ctx, want.Name)
+		s, err := b.look(ctx, want.Name)
 		if absent(err) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("look at stream %s: %w", want.Name, err)
+			return nil, err
 		}
 		info := s.CachedInfo()
 		sizes = append(sizes, StreamSize{
@@ -52,7 +52,10 @@ func (b *Bus) Answers(ctx context.Context) error {
 	if err := b.Ready(ctx); err != nil {
 		return err
 	}
+	ctx, done := b.heed(ctx, apiSubject("INFO"))
+	defer done()
 	if _, err := b.js.AccountInfo(ctx); err != nil {
+		err = toldBy(ctx, err)
 		return fmt.Errorf("ask NATS at %s for JetStream: %w", b.cfg.redactedURL(), err)
 	}
 	return nil

@@ -23,10 +23,15 @@ const (
 	AttemptsBucket  = "attempts"
 	SpecsBucket     = "specs"
 
-	SubjectAccepted  = "episode.accepted"
-	SubjectRetracted = "episode.retracted"
-	subjectRejected  = "episode.rejected." // + reason
-	subjectDashboard = "dashboard."        // + type + name
+	// ArchivesBucket is the object store of archives that the rights in package
+	// roles are for; one of another name needs its own.
+	ArchivesBucket = "episodes"
+
+	SubjectAccepted  = subjectEpisode + "accepted"
+	SubjectRetracted = subjectEpisode + "retracted"
+	subjectEpisode   = "episode."
+	subjectRejected  = subjectEpisode + "rejected." // + reason
+	subjectDashboard = "dashboard."                 // + type + name
 )
 
 // Limits of the bus. A refused message costs its sender one clear error; one
@@ -186,7 +191,9 @@ func (b *Bus) ensure(ctx context.Context, what string, try func(context.Context)
 	for said := false; ; {
 		// Without a leader nobody answers; that must not use up the caller's time.
 		once, end := context.WithTimeout(ctx, requestTimeout)
-		err := try(once)
+		once, done := b.heed(once, apiSubject(">"))
+		err := toldBy(once, try(once))
+		done()
 		end()
 		switch {
 		case err == nil:

@@ -30,15 +30,21 @@ func (b *Bus) last(ctx context.Context, stream, subject string) (value, error) {
 	if err != nil {
 		return value{}, err
 	}
+	ctx, done := b.heed(ctx, apiSubject("DIRECT.GET."+stream+"."+subject))
+	defer done()
 	msg, err := s.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return value{}, nil
 	}
 	if err != nil {
-		return value{}, fmt.Errorf("read %s: %w", subject, err)
+		return value{}, fmt.Errorf("read %s: %w", subject, toldBy(ctx, err))
 	}
-	gone := msg.Header.Get(operation) != "" || msg.Header.Get(jetstream.MarkerReasonHeader) != ""
-	return value{data: msg.Data, rev: msg.Sequence, live: !gone, at: msg.Time}, nil
+	return value{data: msg.Data, rev: msg.Sequence, live: !removes(msg.Header), at: msg.Time}, nil
+}
+
+// removes tells whether a bucket's message marks that the key is gone.
+func removes(header nats.Header) bool {
+	return header.Get(operation) != "" || header.Get(jetstream.MarkerReasonHeader) != ""
 }
 
 // swap stores data under a subject if its last message is still rev. Compare
@@ -63,14 +69,25 @@ func (b *Bus) stream(ctx context.Context, name string) (jetstream.Stream, error)
 	if s != nil {
 		return s, nil
 	}
-	s, err := b.js.Stream(ctx, name)
+	s, err := b.look(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", name, err)
+		return nil, err
 	}
 	b.mu.Lock()
 	b.handles[name] = s
 	b.mu.Unlock()
 	return s, nil
+}
+
+// openBucket asks for a bucket's stream.
+func (b *Bus) openBucket(ctx context.Context, bucket string) (jetstream.KeyValue, error) {
+	ctx, done := b.heed(ctx, apiSubject("STREAM.INFO."+bucketStream(bucket)))
+	defer done()
+	kv, err := b.js.KeyValue(ctx, bucket)
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", bucket, toldBy(ctx, err))
+	}
+	return kv, nil
 }
 
 // keySubject is the subject under which a bucket keeps a key.

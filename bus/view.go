@@ -73,10 +73,12 @@ type watch[S any] struct {
 
 // watch starts a watcher and reads its first snapshot to the end.
 func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
-	kv, err := v.bus.js.KeyValue(ctx, v.bucket)
+	kv, err := v.bus.openBucket(ctx, v.bucket)
 	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", v.bucket, err)
+		return nil, err
 	}
+	ctx, done := v.bus.heed(ctx, apiSubject("CONSUMER.CREATE."+bucketStream(v.bucket)+".>"))
+	defer done()
 	// A watcher ends with the context that it was started with; this one ends
 	// with stop, so that a view outlives whatever opened it.
 	following, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -84,7 +86,7 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 	keys, err := kv.Watch(following, v.filter)
 	if err != nil {
 		end()
-		return nil, fmt.Errorf("watch %s in bucket %s: %w", v.filter, v.bucket, err)
+		return nil, fmt.Errorf("watch %s in bucket %s: %w", v.filter, v.bucket, toldBy(ctx, err))
 	}
 	w := &watch[S]{keys: keys, end: end, state: v.fresh()}
 	for {

@@ -21,16 +21,12 @@ type Store interface {
 }
 
 // OpenStore opens the store at a location: a directory's path, or file:///directory.
-func OpenStore(location string) (Store, error) {
+func OpenStore(location string) (*DirStore, error) {
 	dir, err := parseLocation(location)
 	if err != nil {
 		return nil, err
 	}
-	store, err := OpenDir(dir)
-	if err != nil {
-		return nil, err // and not a store that is a nil *DirStore
-	}
-	return store, nil
+	return OpenDir(dir)
 }
 
 // parseLocation returns the directory that a location names.
@@ -66,6 +62,9 @@ func OpenDir(dir string) (*DirStore, error) {
 	}
 	return &DirStore{dir}, nil
 }
+
+// Path is the directory.
+func (s *DirStore) Path() string { return s.dir }
 
 // Open implements [Store]. Nothing outside the directory is ever opened, whatever links lie in it.
 func (s *DirStore) Open(ctx context.Context, ref Ref) (io.ReadCloser, error) {

@@ -70,7 +70,7 @@ func NeedsBus(address string) bool { return strings.HasPrefix(address, "nats://"
 // nats://bucket or s3://bucket/prefix. A directory must be there; of the others
 // nothing is asked yet, so that a service starts also while its store is down.
 // nc is used for nats:// alone and stays the caller's.
-func Open(address string, cfg Config, nc *bus.Bus) (episode.Store, error) {
+func Open(address string, cfg Config, nc *bus.Bus) (Uploader, error) {
 	s, err := open(address, cfg, nc)
 	if err != nil {
 		return nil, err // and not a store that is a nil pointer
@@ -78,14 +78,18 @@ func Open(address string, cfg Config, nc *bus.Bus) (episode.Store, error) {
 	return s, nil
 }
 
-func open(address string, cfg Config, nc *bus.Bus) (episode.Store, error) {
+func open(address string, cfg Config, nc *bus.Bus) (Uploader, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	scheme, _, ok := strings.Cut(address, "://")
 	switch {
 	case !ok, scheme == "file":
-		return episode.OpenStore(address)
+		dir, err := episode.OpenStore(address)
+		if err != nil {
+			return nil, err
+		}
+		return Dir{dir}, nil
 	case scheme != "nats" && scheme != "s3":
 		return nil, fmt.Errorf("open store: unknown scheme %q: %w", scheme, ErrAddress)
 	}

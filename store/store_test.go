@@ -36,7 +36,7 @@ func open(t *testing.T, address string, cfg store.Config) store.Uploader {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.(io.Closer).Close() })
-	return s.(store.Uploader)
+	return s
 }
 
 func put(t *testing.T, s store.Uploader, r episode.Ref, data []byte) bool {

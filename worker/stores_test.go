@@ -79,10 +79,10 @@ func TestRemoteStores(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c, ok := opened.(io.Closer); ok {
+			if c, ok := opened.(io.Closer); ok { // the connections of S3
 				defer c.Close()
 			}
-			there := &interrupted{Uploader: opened.(store.Uploader), remote: r, back: make(chan struct{})}
+			there := &interrupted{Uploader: opened, remote: r, back: make(chan struct{})}
 			dir := recordedStore(t)
 			f := newFleet(t, fit.DefaultSpec(), there)
 			f.start()

@@ -140,6 +140,7 @@ func TestMistakes(t *testing.T) {
 		{"export --spec SPEC", "", 2, "line 2"},
 		{"topology --nats " + nobody, "", 1, "connect to NATS"},
 		{"topology --spec SPEC", "", 2, "line 2"},
+		{"topology --patience -1s", "", 2, "--patience"},
 
 		{"gc extra", "", 2, "extra"},
 		{"gc --idle -1s", "", 2, "--idle"},
@@ -223,7 +224,7 @@ func TestSettingsOfTheEnvironment(t *testing.T) {
 
 // Every command explains itself, with an example.
 func TestHelp(t *testing.T) {
-	for _, name := range []string{"up", "fit", "stream", "curve", "emit", "status", "export", "synth", "plot", "show", "topology", "gc", "version"} {
+	for _, name := range []string{"up", "fit", "stream", "curve", "emit", "status", "export", "synth", "plot", "show", "topology", "gc", "credentials", "version"} {
 		code, stdout, stderr := call(t, "", name, "--help")
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
 			t.Errorf("%s: exit %d, stderr %q\n%s", name, code, stderr, stdout)

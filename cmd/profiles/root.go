@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		commands []*cobra.Command
 	}{
 		{"On one machine:", []*cobra.Command{upCommand(t), fitCommand(t), curveCommand(t), plotCommand(t), showCommand(t), synthCommand(t)}},
-		{"With a running system:", []*cobra.Command{emitCommand(t), statusCommand(t), exportCommand(t), streamCommand(t), topologyCommand(t), gcCommand(t)}},
+		{"With a running system:", []*cobra.Command{emitCommand(t), statusCommand(t), exportCommand(t), streamCommand(t), topologyCommand(t), credentialsCommand(t), gcCommand(t)}},
 		{"Also:", []*cobra.Command{versionCommand(t)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})

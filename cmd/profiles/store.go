@@ -2,20 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/kelseyhightower/envconfig"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/store"
 )
 
 // openStore opens the store at an address, and returns what closes it. Where it
 // is in NATS that is over b, or without one over a connection of its own, as
 // NATS_URL says.
-func openStore(ctx context.Context, t *terminal, address string, b *bus.Bus) (episode.Store, func(), error) {
+func openStore(ctx context.Context, t *terminal, address string, b *bus.Bus) (store.Uploader, func(), error) {
 	var cfg store.Config
 	for _, s := range cfg.Settings() {
 		if err := envconfig.Process("", s); err != nil {
@@ -48,14 +46,9 @@ func openStore(ctx context.Context, t *terminal, address string, b *bus.Bus) (ep
 
 // uploader opens the store at an address to put archives there.
 func uploader(ctx context.Context, t *terminal, address string, b *bus.Bus) (store.Uploader, func(), error) {
-	s, shut, err := openStore(ctx, t, address, b)
+	to, shut, err := openStore(ctx, t, address, b)
 	if err != nil {
 		return nil, nil, err
-	}
-	to, ok := s.(store.Uploader)
-	if !ok {
-		shut()
-		return nil, nil, usage(errors.New("--upload takes nats://bucket or s3://bucket/prefix"))
 	}
 	ctx, cancel := context.WithTimeout(ctx, topologyTimeout)
 	defer cancel()

@@ -17,7 +17,7 @@ func TestStores(t *testing.T) {
 	const validation = "../../examples/recorded/validation.parquet"
 	batch := filepath.Join(t.TempDir(), "batch.parquet")
 	must(t, "fit", "--store", recordedStore, "--fit-out", batch)
-	for _, address := range []string{"nats://episodes", "s3://" + storetest.Bucket + "/recorded"} {
+	for _, address := range []string{"file://" + t.TempDir(), "nats://episodes", "s3://" + storetest.Bucket + "/recorded"} {
 		t.Run(address[:strings.Index(address, ":")], func(t *testing.T) {
 			t.Setenv("NATS_URL", bustest.Start(t).URL())
 			if strings.HasPrefix(address, "s3:") {
@@ -50,7 +50,7 @@ func TestStores(t *testing.T) {
 func TestUploadMistakes(t *testing.T) {
 	t.Setenv("NATS_URL", bustest.Start(t).URL())
 	for address, want := range map[string]string{
-		recordedStore:  "--upload takes nats://bucket or s3://bucket/prefix",
+		"/no/such/dir": "no such file or directory",
 		"ftp://bucket": "unknown scheme",
 		"s3://bucket":  "AWS_ACCESS_KEY_ID",
 	} {

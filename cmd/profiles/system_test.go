@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -277,6 +278,37 @@ func TestTopology(t *testing.T) {
 	}
 	if code, _, stderr := call(t, "", "export", "--fit-out", filepath.Join(t.TempDir(), "x.parquet")); code != 1 || !strings.Contains(stderr, "no profile has a usable episode") {
 		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// TestTopologyPatience: a server that comes later is waited for.
+func TestTopologyPatience(t *testing.T) {
+	server := bustest.Start(t)
+	url := server.URL()
+	server.Stop()
+	early, err := net.Listen("tcp", strings.TrimPrefix(url, "nats://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		code           int
+		stdout, stderr string
+	}
+	ended := make(chan result, 1)
+	go func() {
+		var r result
+		r.code, r.stdout, r.stderr = call(t, "", "topology", "--patience", "30s", "--nats", url)
+		ended <- r
+	}()
+	conn, err := early.Accept() // it has tried once
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	_ = early.Close()
+	server.Restart()
+	if r := <-ended; r.code != 0 || !strings.Contains(r.stdout, "7 streams") {
+		t.Errorf("exit %d: %s%s", r.code, r.stdout, r.stderr)
 	}
 }
 

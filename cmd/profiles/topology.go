@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,9 +15,10 @@ import (
 )
 
 type topologyOptions struct {
-	bus  busFlags
-	spec string
-	json bool
+	bus      busFlags
+	spec     string
+	patience time.Duration
+	json     bool
 }
 
 func topologyCommand(t *terminal) *cobra.Command {
@@ -28,13 +31,17 @@ differ. Services do that by themselves, unless TOPOLOGY=expect tells them to wai
 for it: then this command, with more rights than theirs, does it for them.
 
 With --spec it also registers the spec and makes its two consumers. NATS_REPLICAS
-says how many replicas new streams get. It is safe to repeat.`,
+says how many replicas new streams get. It is safe to repeat. --patience is for
+where NATS starts at the same time: until then a server that can't be reached, a
+cluster without a leader and one with too few servers are waited for.`,
 		Example: `  profiles topology
+  profiles topology --spec default --patience 5m
   NATS_REPLICAS=3 profiles topology --spec spec.yaml --nats nats://nats:4222`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.spec, "spec", "", "also register the fit spec in this `FILE` and make its consumers; \"default\" is the built-in one")
+	f.DurationVar(&o.patience, "patience", 0, "how long to wait for NATS, a `TIME` such as 5m (default: fail within seconds)")
 	f.BoolVar(&o.json, "json", false, "print what is there as JSON")
 	o.bus.add(f)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runTopology(cmd.Context(), t, o) }
@@ -52,13 +59,18 @@ func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
 	if err != nil {
 		return err
 	}
-	// Whatever the environment tells the services: this is who makes it.
-	b, err := o.bus.connect(ctx, t, func(cfg *bus.Config) { cfg.Topology = bus.TopologyCreate })
+	if o.patience < 0 {
+		return usagef("--patience is %s: it must not be negative", o.patience)
+	}
+	limit := max(o.patience, topologyTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no success within %s", limit))
+	defer cancel()
+	b, err := o.connect(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	if err := topology(ctx, b); err != nil {
+	if err := b.EnsureTopology(ctx); err != nil {
 		return err
 	}
 	made := topologyMade{}
@@ -108,4 +120,22 @@ func (o *topologyOptions) wanted() (*fit.Spec, episode.Limits, error) {
 	}
 	limits, err := limits()
 	return spec, limits, err
+}
+
+// connect tries for as long as patience says.
+func (o *topologyOptions) connect(ctx context.Context, t *terminal) (*bus.Bus, error) {
+	began := time.Now()
+	for {
+		// Whatever the environment tells the services: this is who makes it.
+		b, err := o.bus.connect(ctx, t, func(cfg *bus.Config) { cfg.Topology = bus.TopologyCreate })
+		var mistake *usageError
+		if err == nil || errors.As(err, &mistake) || time.Since(began) > o.patience {
+			return b, err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }

@@ -1,0 +1,36 @@
+package credentials
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cis490/profiles/roles"
+)
+
+// kustomization makes Secrets of the files. Their names have no hash: manifests
+// elsewhere name them.
+func kustomization(namespace string) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# Made by %s: the Secrets of NATS, one for its servers and one a role.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: %s
+generatorOptions:
+  disableNameSuffixHash: true
+  labels:
+    app.kubernetes.io/part-of: profiles
+secretGenerator:
+`, "`profiles credentials`", namespace)
+	secret(&b, ServerSecret, ServerCert, ServerKey, CACert, Accounts)
+	for _, r := range roles.All() {
+		secret(&b, Secret(r.Name), "seed.nk="+SeedFile(r.Name), CACert)
+	}
+	return []byte(b.String())
+}
+
+func secret(b *strings.Builder, name string, files ...string) {
+	fmt.Fprintf(b, "  - name: %s\n    files:\n", name)
+	for _, f := range files {
+		fmt.Fprintf(b, "      - %s\n", f)
+	}
+}

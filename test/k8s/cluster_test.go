@@ -1,0 +1,289 @@
+//go:build k8s
+
+package k8s_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// namespace is where the test works; it is deleted at the end.
+const namespace = "profiles-test"
+
+// A cluster is what kubectl talks to.
+type cluster struct {
+	t *testing.T
+	// root is the project's folder, dir the overlay that the test applies.
+	root, dir string
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{t: t, root: root, dir: filepath.Join(root, "bin", "k8s-test")}
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// try runs kubectl and returns what it printed.
+func (c *cluster) try(ctx context.Context, stdin string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "kubectl", args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
+	}
+	return out.String(), nil
+}
+
+// kubectl runs kubectl in the test's namespace; an error ends the test.
+func (c *cluster) kubectl(args ...string) string {
+	c.t.Helper()
+	return c.feed("", args...)
+}
+
+// feed is kubectl with something to read.
+func (c *cluster) feed(stdin string, args ...string) string {
+	c.t.Helper()
+	out, err := c.try(c.t.Context(), stdin, append([]string{"--namespace", namespace}, args...)...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return strings.TrimSpace(out)
+}
+
+// words is what kubectl printed, by spaces and lines.
+func (c *cluster) words(args ...string) []string {
+	c.t.Helper()
+	return strings.Fields(c.kubectl(args...))
+}
+
+// A spec is what the overlay fits.
+type spec struct {
+	revision, target, seed int
+}
+
+func (s spec) yaml() string {
+	return fmt.Sprintf("revision: %d\ntarget: %d\nseed: %d\n", s.revision, s.target, s.seed)
+}
+
+// apply applies overlays/single in the test's namespace, with this spec. A
+// topology Job of the apply before stands in the way where it is younger than a
+// minute.
+func (c *cluster) apply(s spec, autoscale bool) {
+	c.t.Helper()
+	autoscaler := ""
+	if !autoscale { // the test scales by hand
+		autoscaler = `
+  - target: {kind: HorizontalPodAutoscaler, name: profile-worker}
+    patch: |
+      $patch: delete
+      apiVersion: autoscaling/v2
+      kind: HorizontalPodAutoscaler
+      metadata:
+        name: profile-worker`
+	}
+	c.write("spec.yaml", s.yaml())
+	c.write("kustomization.yaml", `apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: `+namespace+`
+resources:
+  - ../../k8s/overlays/single
+configMapGenerator:
+  - name: profiles-spec
+    behavior: replace
+    files: [spec.yaml]
+  - name: profiles-worker
+    behavior: merge
+    literals: [EPISODE_STORE=/episodes/store]
+patches:
+  - target: {kind: StatefulSet, name: nats}
+    patch: |
+      - op: replace
+        path: /spec/volumeClaimTemplates/0/spec/resources/requests/storage
+        value: 2Gi`+autoscaler+"\n")
+	c.kubectl("delete", "job", "profile-topology", "--ignore-not-found")
+	c.kubectl("apply", "--server-side", "--force-conflicts", "-k", c.dir)
+}
+
+func (c *cluster) write(name, text string) {
+	c.t.Helper()
+	if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// rolledOut waits until a workload has what it should have.
+func (c *cluster) rolledOut(kind, name string) {
+	c.t.Helper()
+	c.kubectl("rollout", "status", kind+"/"+name, "--timeout=5m")
+}
+
+// pods are the names of a workload's pods that are not on their way out.
+func (c *cluster) pods(name string) []string {
+	c.t.Helper()
+	return c.words("get", "pods", "-l", "app.kubernetes.io/name="+name, "--field-selector=status.phase=Running", "-o",
+		`go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}`)
+}
+
+// command starts the profiles command as a Job under a role, beside the archives.
+func (c *cluster) command(job, role string, args ...string) {
+	c.t.Helper()
+	manifest := map[string]any{
+		"apiVersion": "batch/v1", "kind": "Job",
+		"metadata": map[string]any{"name": job},
+		"spec": map[string]any{
+			"backoffLimit": 0,
+			"template": map[string]any{
+				"metadata": map[string]any{"labels": map[string]any{"app.kubernetes.io/name": "profiles-command", "job": job}},
+				"spec":     c.commandPod(role, args),
+			},
+		},
+	}
+	data, err := json.Marshal(manifest)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.kubectl("delete", "job", job, "--ignore-not-found")
+	c.feed(string(data), "create", "-f", "-")
+}
+
+func (c *cluster) commandPod(role string, args []string) map[string]any {
+	mounts := []any{
+		map[string]any{"name": "nats-client", "mountPath": "/etc/nats-client", "readOnly": true},
+		map[string]any{"name": "episodes", "mountPath": "/episodes"},
+		map[string]any{"name": "spec", "mountPath": "/etc/profiles", "readOnly": true},
+	}
+	volumes := []any{
+		map[string]any{"name": "nats-client", "secret": map[string]any{"secretName": "nats-" + role, "defaultMode": 0o440}},
+		map[string]any{"name": "episodes", "persistentVolumeClaim": map[string]any{"claimName": "episodes"}},
+		map[string]any{"name": "spec", "configMap": map[string]any{"name": c.config("profiles-spec")}},
+	}
+	for i, host := range c.recorded() {
+		name := fmt.Sprint("recorded-", i)
+		mounts = append(mounts, map[string]any{"name": name, "mountPath": "/recorded/" + host.folder, "readOnly": true})
+		volumes = append(volumes, map[string]any{"name": name, "configMap": map[string]any{"name": name}})
+	}
+	return map[string]any{
+		"restartPolicy":                "Never",
+		"automountServiceAccountToken": false,
+		"securityContext": map[string]any{"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+			"seccompProfile": map[string]any{"type": "RuntimeDefault"}},
+		"containers": []any{map[string]any{
+			"name": "profiles", "image": "ghcr.io/cis490/profiles:dev", "args": args,
+			"envFrom": []any{map[string]any{"configMapRef": map[string]any{"name": c.config("profiles-nats")}}},
+			"env": []any{
+				map[string]any{"name": "NATS_INBOX_PREFIX", "value": "_INBOX_" + role},
+				map[string]any{"name": "TMPDIR", "value": "/episodes"},
+			},
+			"securityContext": map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+				"capabilities": map[string]any{"drop": []string{"ALL"}}},
+			"volumeMounts": mounts,
+		}},
+		"volumes": volumes,
+	}
+}
+
+// config is the present name of a generated ConfigMap: that which a Deployment uses.
+func (c *cluster) config(prefix string) string {
+	c.t.Helper()
+	for _, name := range c.words("get", "deployment", "profile-worker", "-o",
+		`go-template={{range .spec.template.spec.volumes}}{{if .configMap}}{{.configMap.name}} {{end}}{{end}}{{range (index .spec.template.spec.containers 0).envFrom}}{{if .configMapRef}}{{.configMapRef.name}} {{end}}{{end}}`) {
+		if strings.HasPrefix(name, prefix+"-") {
+			return name
+		}
+	}
+	c.t.Fatalf("the workers use no ConfigMap %s", prefix)
+	return ""
+}
+
+// ended waits for a command and returns what it printed; one that failed ends the
+// test.
+func (c *cluster) ended(job string, limit time.Duration) string {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), limit)
+	defer cancel()
+	for _, condition := range []string{"complete", "failed"} {
+		go func() {
+			if _, err := c.try(ctx, "", "--namespace", namespace, "wait", "--for=condition="+condition, "job/"+job, "--timeout="+limit.String()); err == nil {
+				cancel()
+			}
+		}()
+	}
+	<-ctx.Done()
+	logs := c.kubectl("logs", "job/"+job, "--tail=-1")
+	if c.kubectl("get", "job", job, "-o", "jsonpath={.status.succeeded}") != "1" {
+		c.t.Fatalf("%s did not end well within %s: %s\n%s", job, limit, logs, c.kubectl("describe", "pods", "-l", "job="+job))
+	}
+	return logs
+}
+
+// run is command and ended.
+func (c *cluster) run(job, role string, args ...string) string {
+	c.t.Helper()
+	c.command(job, role, args...)
+	return c.ended(job, 5*time.Minute)
+}
+
+// A recordedFolder is a folder of examples/recorded that travels as a ConfigMap.
+type recordedFolder struct {
+	folder string // below /recorded
+	files  []string
+}
+
+// recorded lists the folders of the recorded episodes.
+func (c *cluster) recorded() []recordedFolder {
+	c.t.Helper()
+	top := filepath.Join(c.root, "examples", "recorded")
+	folders := []recordedFolder{{"validation", []string{filepath.Join(top, "validation.parquet")}}}
+	hosts, err := filepath.Glob(filepath.Join(top, "store", "*"))
+	if err != nil || len(hosts) == 0 {
+		c.t.Fatalf("no recorded episodes in %s: %v", top, err)
+	}
+	for _, host := range hosts {
+		files, _ := filepath.Glob(filepath.Join(host, "*.tar.zst"))
+		folders = append(folders, recordedFolder{"store/" + filepath.Base(host), files})
+	}
+	return folders
+}
+
+// bringRecorded puts the recorded episodes into the cluster.
+func (c *cluster) bringRecorded() {
+	c.t.Helper()
+	for i, f := range c.recorded() {
+		args := []string{"create", "configmap", fmt.Sprint("recorded-", i)}
+		for _, file := range f.files {
+			args = append(args, "--from-file="+file)
+		}
+		c.kubectl(args...)
+	}
+}
+
+// until asks every half second until the answer is yes.
+func (c *cluster) until(what string, limit time.Duration, ok func() bool) {
+	c.t.Helper()
+	end := time.After(limit)
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-end:
+			c.t.Fatalf("waited %s in vain for %s\n%s", limit, what, c.kubectl("get", "pods", "-o", "wide"))
+		}
+	}
+}

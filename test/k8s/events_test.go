@@ -1,0 +1,152 @@
+//go:build k8s
+
+package k8s_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// An event is what the test reads of an attack_profile.
+type event struct {
+	Name       string    `json:"name"`
+	Curve      []float64 `json:"curve"`
+	Used       int       `json:"n_used"`
+	Target     int       `json:"target"`
+	Complete   bool      `json:"complete"`
+	Generation string    `json:"generation"`
+	Revision   [2]uint64 `json:"revision"`
+	Epoch      uint64    `json:"epoch"`
+}
+
+// A browser listens to the dashboard's feed through a port-forward, and begins
+// anew when that ends, as a page does.
+type browser struct {
+	t  *testing.T
+	mu sync.Mutex
+	// events are all that came, by profile, in order; a repetition after a
+	// reconnect is left out.
+	events map[string][]event
+	lost   int // times that the feed ended
+}
+
+func (c *cluster) browse(ctx context.Context) *browser {
+	b := &browser{t: c.t, events: map[string][]event{}}
+	go func() {
+		for ctx.Err() == nil {
+			b.listen(ctx)
+			b.mu.Lock()
+			b.lost++
+			b.mu.Unlock()
+			select {
+			case <-time.After(500 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return b
+}
+
+var forwarding = regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`)
+
+// listen is one connection, from port-forward to the feed's end.
+func (b *browser) listen(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "kubectl", "--namespace", namespace, "port-forward", "service/profile-dashboard", ":80")
+	out, err := cmd.StdoutPipe()
+	if err != nil || cmd.Start() != nil {
+		return
+	}
+	defer func() { cancel(); _ = cmd.Wait() }()
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		return
+	}
+	address := forwarding.FindStringSubmatch(lines.Text())
+	if address == nil {
+		return
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address[1]+"/events", nil)
+	if err != nil {
+		return
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return
+	}
+	defer response.Body.Close()
+	// A forward through a pod that is gone does not end by itself: heartbeats do.
+	silent := time.AfterFunc(30*time.Second, cancel)
+	defer silent.Stop()
+	feed := bufio.NewScanner(response.Body)
+	feed.Buffer(nil, 1<<20)
+	for feed.Scan() {
+		silent.Reset(30 * time.Second)
+		if data, ok := strings.CutPrefix(feed.Text(), "data: "); ok && strings.Contains(data, `"attack_profile"`) {
+			b.take(data)
+		}
+	}
+}
+
+func (b *browser) take(data string) {
+	var e event
+	if err := json.Unmarshal([]byte(data), &e); err != nil {
+		b.t.Errorf("an event that is no JSON: %v", err)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	seen := b.events[e.Name]
+	if n := len(seen); n > 0 && seen[n-1].Generation == e.Generation && seen[n-1].Revision == e.Revision {
+		return
+	}
+	b.events[e.Name] = append(seen, e)
+}
+
+// seen returns what came of each profile since the last call.
+func (b *browser) seen() map[string][]event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	events := b.events
+	b.events = map[string][]event{}
+	return events
+}
+
+// switched tells whether the last event of all profiles is of this target, and
+// complete.
+func (b *browser) switched(target int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for _, events := range b.events {
+		if last := events[len(events)-1]; last.Target == target && last.Complete {
+			n++
+		}
+	}
+	return n == 6
+}
+
+// neverBack says what went back among the events of a profile: to an earlier
+// revision of the spec, or to an earlier envelope of one generation.
+func neverBack(events []event) error {
+	for i := 1; i < len(events); i++ {
+		before, now := events[i-1], events[i]
+		switch {
+		case now.Revision[0] < before.Revision[0]:
+			return fmt.Errorf("revision %d of the spec was shown after %d", now.Revision[0], before.Revision[0])
+		case now.Generation == before.Generation && now.Revision[1] < before.Revision[1]:
+			return fmt.Errorf("envelope %d was shown after %d", now.Revision[1], before.Revision[1])
+		}
+	}
+	return nil
+}

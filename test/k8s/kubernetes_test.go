@@ -1,0 +1,320 @@
+//go:build k8s
+
+// Package k8s_test runs the system in a real cluster: the one that KUBECONFIG
+// names. `make k8s-test` says what it needs.
+package k8s_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A report is what the test reads of `profiles status --json`.
+type report struct {
+	Wanted      string `json:"wanted"`
+	Generations []struct {
+		ID       string `json:"id"`
+		Revision int    `json:"revision"`
+	} `json:"generations"`
+	Lag *struct {
+		Align, Reduce struct {
+			Pending    int `json:"pending"`
+			Unacked    int `json:"unacked"`
+			Deliveries int `json:"deliveries"`
+		}
+	} `json:"lag"`
+	Profiles []struct {
+		Name     string `json:"name"`
+		Used     int    `json:"used"`
+		Complete bool   `json:"complete"`
+		Agrees   bool   `json:"agrees"`
+	} `json:"profiles"`
+	Rejected map[string]int `json:"rejected"`
+	Streams  []struct {
+		Name    string `json:"name"`
+		LastSeq int    `json:"last_seq"`
+	} `json:"streams"`
+}
+
+func (r report) lastSeq(stream string) int {
+	for _, s := range r.Streams {
+		if s.Name == stream {
+			return s.LastSeq
+		}
+	}
+	return 0
+}
+
+// status waits until a spec's revision is wanted and all is settled. It tries
+// again where NATS was lost meanwhile.
+func (c *cluster) status(revision int) report {
+	c.t.Helper()
+	for began := time.Now(); ; {
+		out := c.run("status", "viewer", "status", "--wait", "--timeout", "4m", "--json")
+		var r report
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			c.t.Fatalf("%v: %s", err, out)
+		}
+		if n := len(r.Generations); n > 0 && r.Generations[n-1].Revision == revision {
+			return r
+		}
+		if time.Since(began) > 2*time.Minute {
+			c.t.Fatalf("revision %d is not wanted: %s", revision, out)
+		}
+	}
+}
+
+// equal fails unless the live envelopes are those of the batch fit, value for
+// value, and returns how many bytes of text were compared.
+func (c *cluster) equal(validation, store string) int {
+	c.t.Helper()
+	c.command("fit", "viewer", "fit", "--spec", "/etc/profiles/spec.yaml", "--store", store, "--validation", validation, "--fit-out", "/episodes/batch.parquet")
+	c.run("export", "viewer", "export", "--fit-out", "/episodes/live.parquet")
+	c.ended("fit", 5*time.Minute)
+	live := c.run("show-live", "viewer", "show", "--json", "/episodes/live.parquet")
+	batch := c.run("show-batch", "viewer", "show", "--json", "/episodes/batch.parquet")
+	if live != batch || strings.Count(live, `"curve"`)+strings.Count(live, `"median"`) < 6 {
+		c.t.Fatalf("the live envelopes differ from the batch fit, or are not six:\n%s\n%s", live, batch)
+	}
+	return len(live)
+}
+
+// setting is a number from the environment.
+func setting(t *testing.T, name string, otherwise int) int {
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s is %q: it must be a number", name, text)
+	}
+	return n
+}
+
+func TestKubernetes(t *testing.T) {
+	c := newCluster(t)
+	episodes := setting(t, "K8S_EPISODES", 20_000)
+	perProfile := episodes / 6
+	most := perProfile * 9 / 10 // a target that has nearly every archive opened
+	table := newTable(t)
+	const store, validation = "/episodes/store", "/episodes/validation.parquet"
+
+	if out, err := c.try(t.Context(), "", "create", "namespace", namespace); err != nil {
+		t.Fatalf("%v %s (is a test still running, or was one cut off? kubectl delete namespace %s)", err, out, namespace)
+	}
+	t.Cleanup(func() {
+		c.try(context.Background(), "", "--namespace", namespace, "delete", "pods", "--all", "--grace-period=0", "--force")
+		if out, err := c.try(context.Background(), "", "delete", "namespace", namespace, "--wait", "--timeout=3m"); err != nil {
+			t.Errorf("clean up: %v %s", err, out)
+		}
+		table.row("cleaned up")
+	})
+
+	c.apply(spec{revision: 1, target: 6}, false)
+	c.bringRecorded()
+	// The workers need the folder of the archives to start.
+	c.run("synth", "viewer", "synth", "--episodes-per-profile", fmt.Sprint(perProfile), "--out", "/episodes")
+	table.row("%d synthetic episodes written, while NATS starts", 6*perProfile)
+	c.kubectl("wait", "--for=condition=complete", "job/profile-topology", "--timeout=5m")
+	for _, name := range []string{"profile-worker", "profile-streamer", "profile-dashboard"} {
+		c.rolledOut("deployment", name)
+	}
+	table.row("apply -k: topology made, %d NATS, %d worker, %d streamers, %d dashboards ready", len(c.pods("nats")),
+		len(c.pods("profile-worker")), len(c.pods("profile-streamer")), len(c.pods("profile-dashboard")))
+
+	watching, stopWatching := context.WithCancel(t.Context())
+	defer stopWatching()
+	page := c.browse(watching)
+
+	c.run("emit-recorded", "emitter", "emit", "--store", "/recorded/store", "--validation", "/recorded/validation/validation.parquet", "--upload", store)
+	r := c.status(1)
+	for _, p := range r.Profiles {
+		if !p.Complete || !p.Agrees {
+			t.Errorf("%+v", p)
+		}
+	}
+	if len(r.Profiles) != 6 || r.Rejected["missing"] != 6 || len(r.Rejected) != 1 {
+		t.Fatalf("%+v", r)
+	}
+	n := c.equal("/recorded/validation/validation.parquet", store)
+	table.row("recorded episodes emitted: 6 complete envelopes equal the fit (%d bytes of text), 6 missing in REJECTED", n)
+
+	c.kubectl("scale", "deployment/profile-worker", "--replicas=0")
+	c.run("emit", "emitter", "emit", "--store", store, "--validation", validation)
+	table.row("the synthetic ones emitted, the recorded ones taken back, while no worker runs")
+
+	// Each load is a spec change: the new generation reads the log from its start
+	// and opens nearly every archive.
+	revision := 1
+	load := func(name string, target int, disturb func()) {
+		t.Helper()
+		revision++
+		c.apply(spec{revision: revision, target: target, seed: revision}, false)
+		c.rolledOut("deployment", "profile-worker")
+		disturb()
+		r := c.status(revision)
+		again := r.Lag.Align.Deliveries - r.lastSeq("EPISODES")
+		n := c.equal(validation, store)
+		for profile, events := range page.seen() {
+			if err := neverBack(events); err != nil {
+				t.Errorf("%s: %v", profile, err)
+			}
+		}
+		table.row("%s: settled; 6 envelopes equal the fit (%d bytes of text); %d of %d messages delivered again", name, n, again, r.lastSeq("EPISODES"))
+		if r.Rejected["missing"] != 6 || len(r.Rejected) != 1 {
+			t.Errorf("REJECTED holds %v", r.Rejected)
+		}
+	}
+
+	load("scaled 1, 4, 2", most, func() {
+		for _, n := range []int{1, 4, 2} {
+			c.kubectl("scale", "deployment/profile-worker", fmt.Sprint("--replicas=", n))
+			c.until(fmt.Sprint(n, " workers"), time.Minute, func() bool { return len(c.pods("profile-worker")) == n })
+			table.row("  %d workers; %s", n, c.progress())
+		}
+	})
+	load("rolled worker, streamer and dashboard", most, func() {
+		for _, name := range []string{"profile-worker", "profile-streamer", "profile-dashboard"} {
+			c.kubectl("rollout", "restart", "deployment/"+name)
+		}
+		for _, name := range []string{"profile-worker", "profile-streamer", "profile-dashboard"} {
+			c.rolledOut("deployment", name)
+		}
+		table.row("  rolled; %s", c.progress())
+	})
+	load("deleted 10 pods at random", most, func() {
+		for range 10 {
+			pods := slices.Concat(c.pods("profile-worker"), c.pods("profile-streamer"), c.pods("profile-dashboard"))
+			pod := pods[rand.IntN(len(pods))]
+			c.kubectl("delete", "pod", pod, "--grace-period=0", "--force")
+			c.until("pods", time.Minute, func() bool { return len(c.pods("profile-worker")) > 0 })
+		}
+		table.row("  deleted; %s", c.progress())
+	})
+	load("restarted NATS one by one", most, func() {
+		c.kubectl("rollout", "restart", "statefulset/nats")
+		c.rolledOut("statefulset", "nats")
+		table.row("  restarted; %s", c.progress())
+	})
+	load("drained a node", most, func() {
+		node := c.nodeOf("nats-1")
+		c.kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=4m", "--pod-selector=app.kubernetes.io/part-of=profiles")
+		table.row("  drained %s; %s", node, c.progress())
+		c.kubectl("uncordon", node)
+		c.rolledOut("statefulset", "nats")
+	})
+	c.killNode(table, load, most)
+
+	// The autoscaler: from one worker, as the load says.
+	revision++
+	c.apply(spec{revision: revision, target: most, seed: revision}, true)
+	table.row("autoscaler applied: %s", c.scaledTo(4*time.Minute))
+	c.status(revision)
+	table.row("  settled; 6 envelopes equal the fit (%d bytes of text)", c.equal(validation, store))
+
+	// A spec change as a user sees it: the page never shows a mixture.
+	revision++
+	c.apply(spec{revision: revision, target: 100}, false)
+	c.until("the page to show target 100", 3*time.Minute, func() bool { return page.switched(100) })
+	page.seen()
+	revision++
+	c.apply(spec{revision: revision, target: 50, seed: 99}, false)
+	c.until("the page to show target 50", 3*time.Minute, func() bool { return page.switched(50) })
+	c.status(revision)
+	shown := 0
+	for profile, events := range page.seen() {
+		if err := neverBack(events); err != nil {
+			t.Errorf("%s: %v", profile, err)
+		}
+		for _, e := range events {
+			shown++
+			// Whatever was shown is complete and of one spec.
+			if !e.Complete || e.Used != e.Target || e.Target == 50 != (e.Revision[0] == uint64(revision)) {
+				t.Errorf("%s: the page was shown %d of %d, complete %v, of revision %v", profile, e.Used, e.Target, e.Complete, e.Revision)
+			}
+		}
+	}
+	n = c.equal(validation, store)
+	table.row("spec changed from target 100 to 50, other seed: %d events, each complete and of one spec; equals the fit (%d bytes of text)", shown, n)
+}
+
+// nodeOf is the node that a pod is on.
+func (c *cluster) nodeOf(pod string) string {
+	c.t.Helper()
+	return c.kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
+}
+
+// progress says how far the present generation is, by the workers' own metrics.
+func (c *cluster) progress() string {
+	settled, pods := 0.0, c.pods("profile-worker")
+	for _, pod := range pods {
+		out, err := c.try(c.t.Context(), "", "get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+pod+":8448/proxy/metrics")
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(out) {
+			if strings.HasPrefix(line, "profiles_episodes_total{") {
+				n, _ := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndex(line, " "):]), 64)
+				settled += n
+			}
+		}
+	}
+	return fmt.Sprintf("%d workers now running have settled %.0f messages", len(pods), settled)
+}
+
+// scaledTo waits for the autoscaler to have made more than one worker.
+func (c *cluster) scaledTo(limit time.Duration) string {
+	c.t.Helper()
+	most := 0
+	c.until("the autoscaler", limit, func() bool {
+		most = max(most, len(c.pods("profile-worker")))
+		return most >= 3
+	})
+	return fmt.Sprintf("%d workers (%s)", most, c.kubectl("get", "hpa", "profile-worker", "-o", "jsonpath={.status.currentMetrics[0].resource.current.averageUtilization}% of the CPU asked for"))
+}
+
+// killNode takes the power from a node that holds a NATS server and workers, and
+// gives it back. How is the cluster's own: K8S_NODE_KILL and K8S_NODE_START are
+// commands that get the node's name.
+func (c *cluster) killNode(table *table, load func(string, int, func()), most int) {
+	kill, start := os.Getenv("K8S_NODE_KILL"), os.Getenv("K8S_NODE_START")
+	if kill == "" || start == "" {
+		table.row("NOT DONE: no node was killed, as K8S_NODE_KILL and K8S_NODE_START are not set")
+		return
+	}
+	load("killed a node and brought it back", most, func() {
+		node := c.nodeOf("nats-2")
+		c.shell(kill, node)
+		c.until(node+" to be noticed as gone", 2*time.Minute, func() bool {
+			return c.kubectl("get", "node", node, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`) != "True"
+		})
+		table.row("  killed %s; %s", node, c.progress())
+		c.shell(start, node)
+		c.until(node+" to be back", 3*time.Minute, func() bool {
+			return c.kubectl("get", "node", node, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`) == "True"
+		})
+		c.rolledOut("statefulset", "nats")
+		table.row("  brought %s back; %s", node, c.progress())
+	})
+}
+
+func (c *cluster) shell(command, node string) {
+	c.t.Helper()
+	cmd := exec.Command("sh", "-c", command, "sh", node)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		c.t.Fatalf("%s %s: %v\n%s", command, node, err, out.String())
+	}
+}

@@ -1,0 +1,30 @@
+//go:build k8s
+
+package k8s_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// A table tells each step with what it saw, as it happens.
+type table struct {
+	t     *testing.T
+	began time.Time
+	last  time.Time
+}
+
+func newTable(t *testing.T) *table {
+	now := time.Now()
+	fmt.Fprintf(os.Stderr, "%7s %7s  %s\n", "at", "took", "step")
+	return &table{t: t, began: now, last: now}
+}
+
+// row says what was seen since the row before.
+func (r *table) row(format string, args ...any) {
+	now := time.Now()
+	fmt.Fprintf(os.Stderr, "%6.0fs %6.1fs  %s\n", now.Sub(r.began).Seconds(), now.Sub(r.last).Seconds(), fmt.Sprintf(format, args...))
+	r.last = now
+}
