@@ -112,6 +112,11 @@ func TestMistakes(t *testing.T) {
 		{"plot nowhere.parquet --out OUT.png", "", 1, "nowhere.parquet"},
 		{"plot FILE --out OUT.png", "", 1, "no readable parquet file"},
 
+		{"show", "", 2, "FILE.parquet is missing"},
+		{"show a b", "", 2, "one argument too many"},
+		{"show nowhere.parquet", "", 1, "nowhere.parquet"},
+		{"show FILE --json", "", 1, "no readable parquet file"},
+
 		{"synth", "", 2, "--out DIR is missing"},
 		{"synth --out OUT --episodes-per-profile 0", "", 2, "--episodes-per-profile"},
 		{"synth --out OUT --profiles nobody", "", 2, "nobody"},
@@ -136,6 +141,11 @@ func TestMistakes(t *testing.T) {
 		{"topology --nats " + nobody, "", 1, "connect to NATS"},
 		{"topology --spec SPEC", "", 2, "line 2"},
 		{"topology --patience -1s", "", 2, "--patience"},
+
+		{"gc extra", "", 2, "extra"},
+		{"gc --idle -1s", "", 2, "--idle"},
+		{"gc --idle soon", "", 2, "--idle"},
+		{"gc --nats " + nobody, "", 1, "connect to NATS"},
 
 		{"stream --also-perf-latency-us 3", "", 2, "--also-metric"},
 		{"stream --also-metric x", "", 2, "--also-metric"},
@@ -228,7 +238,7 @@ func TestSettingsOfTheEnvironment(t *testing.T) {
 
 // Every command explains itself, with an example.
 func TestHelp(t *testing.T) {
-	for _, name := range []string{"up", "fit", "stream", "curve", "emit", "status", "export", "synth", "plot", "topology", "credentials", "version"} {
+	for _, name := range []string{"up", "fit", "stream", "curve", "emit", "status", "export", "synth", "plot", "show", "topology", "gc", "credentials", "version"} {
 		code, stdout, stderr := call(t, "", name, "--help")
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
 			t.Errorf("%s: exit %d, stderr %q\n%s", name, code, stderr, stdout)
