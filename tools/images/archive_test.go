@@ -30,7 +30,7 @@ const archives = "../../bin/images"
 // takes on a node's disk.
 const (
 	maxArchive  = 40_000_000
-	maxUnpacked = 40 << 20
+	maxUnpacked = 40_000_000
 )
 
 // TestArchives opens what make image-archives wrote, with readers of both of
