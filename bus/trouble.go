@@ -20,7 +20,7 @@ func (c *Config) explain(err error) error {
 		name    x509.HostnameError
 		plain   tls.RecordHeaderError
 	)
-	hint := ""
+	var hint string
 	switch {
 	case err == nil:
 		return nil
