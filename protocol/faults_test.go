@@ -7,7 +7,7 @@ func (m *model) fault(s *state, w *worker, st step) string {
 	switch st.kind {
 	case crash:
 		m.end(s, w)
-		w.seen = asOf{}
+		w.seen = seen{}
 	case expire:
 		j := w.jobs[st.a]
 		s.gens[w.gen].deliver(j.seq, again, len(s.log))
@@ -45,7 +45,25 @@ func (m *model) fault(s *state, w *worker, st step) string {
 		m.restoreCurves(s)
 		m.restoreRest(s)
 	}
+	if st.kind >= restoreLog && m.scope.promptly {
+		return m.checkAll(s)
+	}
 	return ""
+}
+
+// checkAll is what all workers do that see NATS again.
+func (m *model) checkAll(s *state) (how string) {
+	for i := range s.workers {
+		if w := &s.workers[i]; w.phase != starting {
+			if found := m.alarm(s, w); found != "" {
+				_, _ = m.check(s, w)
+				how += fmt.Sprintf("%c: %s. ", 'A'+i, found)
+			} else if w.phase == watching {
+				m.end(s, w)
+			}
+		}
+	}
+	return how
 }
 
 func (m *model) loseLog(s *state) {
@@ -74,9 +92,7 @@ func (m *model) loseEnvelopes(s *state) {
 
 func (m *model) loseSpecs(s *state) {
 	s.specs = 0
-	if m.on(specsLives) {
-		s.lives.specs++
-	}
+	s.lives.specs++
 	for i := range s.gens {
 		s.gens[i].registered = 0
 	}
@@ -92,12 +108,22 @@ func (s *state) saved(g *generation) generation {
 	return generation{}
 }
 
+// redeliver is what AckWait does to what was in hand when the backup was made.
+func redeliver(all []delivery) {
+	for i, d := range all {
+		if d == inHand {
+			all[i] = again
+		}
+	}
+}
+
 // restoreLog brings back the log as it was, its consumers included.
 func (m *model) restoreLog(s *state) {
 	s.lives.log, s.log = s.backup.lives.log, append([]notice(nil), s.backup.log...)
 	for i := range s.gens {
 		b := s.saved(&s.gens[i])
 		s.gens[i].align, s.gens[i].log = b.align, append([]delivery(nil), b.log...)
+		redeliver(s.gens[i].log)
 	}
 }
 
@@ -107,6 +133,7 @@ func (m *model) restoreCurves(s *state) {
 	for i := range s.gens {
 		b, g := s.saved(&s.gens[i]), &s.gens[i]
 		g.reduce, g.puts, g.entries, g.revs = b.reduce, b.puts, b.entries, b.revs
+		redeliver(g.puts[:])
 	}
 }
 

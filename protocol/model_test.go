@@ -63,6 +63,7 @@ type scope struct {
 	late     [maxEpisodes]bool // archives that are not there before step arrive
 	started  bool              // all workers have begun before anything happens
 	epochs   uint8             // more than these are too many
+	promptly bool              // what is restored is checked by all workers before anything else happens
 	steady   bool              // no envelope may have fewer members than one before
 }
 
@@ -157,6 +158,9 @@ func (m *model) stepsOf(s *state, at int, add func(kind, int, ...int)) {
 		add(fold, at)
 	}
 	if w.phase == watching {
+		if !w.view.whole && m.next(g, &w.view) < 0 {
+			add(renew, at) // what the snapshot waits for is gone
+		}
 		if w.view.whole || m.off[wholeSnapshot] {
 			add(start, at)
 		}
@@ -303,8 +307,6 @@ func (m *model) apply(old *state, st step) (s *state, how string, err error) {
 	case publish:
 		var names []string
 		for _, n := range m.scope.script[s.script] {
-			s.stamps++
-			n.stamp = s.stamps
 			s.log = append(s.log, n)
 			names = append(names, fmt.Sprintf("%v at %d", n, len(s.log)))
 		}
@@ -319,7 +321,9 @@ func (m *model) apply(old *state, st step) (s *state, how string, err error) {
 	case check:
 		how, err = m.check(s, w)
 	case renew:
-		how = "a later epoch is there"
+		if w.phase == running {
+			how = "a later epoch is there"
+		}
 		m.end(s, w)
 	case deliver:
 		how = m.deliver(s, w, st.a, &w.jobs[st.b])

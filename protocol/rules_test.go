@@ -29,10 +29,9 @@ const (
 	raiseWhenShort                // the next epoch where the slack is used up
 	compareEnvelopes              // mend envelopes that differ from the view
 	logEnds                       // the next epoch where entries stem from beyond the log's end
-	logStamps                     // ... or from another message than the log has there
+	logNames                      // ... or from another message than the log has there
 	curvesWentBack                // the next epoch where the curves bucket lost its end
 	retractionsBeyond             // the next epoch where the log ends before what a session read of it
-	specsLives                    // a generation hangs on the life of the specs bucket, too
 	rules
 )
 
@@ -43,7 +42,7 @@ var ruleNames = [rules]string{
 	"those that had a curve count toward the threshold", "the first snapshot is whole", "a generation hangs on lives",
 	"an envelope of another life is void", "read the log's retractions first", "raise the epoch when short",
 	"compare envelopes with the view", "the log must not end before the entries do", "the log must hold what the entries stem from",
-	"the curves bucket must not go back", "the log must not end before what was read of it", "a generation hangs on the specs bucket",
+	"the curves bucket must not go back", "the log must not end before what was read of it",
 }
 
 func (r rule) String() string { return ruleNames[r] }
@@ -120,10 +119,7 @@ func (c *calculator) join(old, new entry) entry {
 	joined, ok := c.joins[[2]entry{old, new}]
 	if !ok {
 		f, _ := fit.Join(old.fit(0), new.fit(0))
-		joined = entry{seq: uint8(f.Seq), state: uint8(f.State), had: f.HadCurve, stamp: old.stamp}
-		if joined.seq == new.seq {
-			joined.stamp = new.stamp
-		}
+		joined = entry{seq: uint8(f.Seq), state: uint8(f.State), had: f.HadCurve}
 		c.joins[[2]entry{old, new}] = joined
 	}
 	return joined
@@ -131,9 +127,9 @@ func (c *calculator) join(old, new entry) entry {
 
 // standing asks a fit.Sample.
 func (c *calculator) standing(entries *slots) standing {
-	plain := *entries // sequences and stamps don't matter here
+	plain := *entries // sequences don't matter here
 	for i := range plain {
-		plain[i].seq, plain[i].stamp = min(1, plain[i].seq), 0
+		plain[i].seq = min(1, plain[i].seq)
 	}
 	if st, ok := c.standings[plain]; ok {
 		return st

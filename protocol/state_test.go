@@ -16,7 +16,6 @@ const (
 type notice struct {
 	episode   uint8
 	retracted bool
-	stamp     uint8 // when it was stored; no two messages ever have the same
 }
 
 // What an entry, or what was read from an archive, may be. The values are in
@@ -31,7 +30,6 @@ const (
 // An entry is what a key of the curves bucket holds.
 type entry struct {
 	seq   uint8 // of the message that it stems from; 0: there is no entry
-	stamp uint8 // of that message
 	state uint8
 	had   bool // had a curve earlier
 }
@@ -135,14 +133,20 @@ type worker struct {
 	logRead     uint8              // the log's last sequence then
 	jobs        [maxInHand]job
 	batch       batch
-	seen        asOf // as much of the curves bucket as this process has ever seen
+	specs       uint8 // life of the specs bucket that the session knows
+	seen        seen  // what this process saw in its last session
+}
+
+// seen is how much of the curves bucket a worker saw, and at which epoch.
+type seen struct {
+	asOf
+	epoch uint8
 }
 
 // A state is the whole system at one moment. It is a value but for its slices,
 // which are never changed in place once shared: see clone.
 type state struct {
-	script  uint8 // steps of the scope's script that were taken
-	stamps  uint8
+	script  uint8         // steps of the scope's script that were taken
 	budget  [faults]uint8 // how often each fault may still happen
 	log     []notice
 	lives   lives
@@ -181,7 +185,7 @@ func (s *state) key(to []byte) []byte {
 				to = append(to, 0)
 				continue
 			}
-			to = append(to, 1, e[i].seq, e[i].stamp, e[i].state, flag(e[i].had), revs[i])
+			to = append(to, 1, e[i].seq, e[i].state, flag(e[i].had), revs[i])
 		}
 	}
 	env := func(e envelope) {
@@ -190,7 +194,7 @@ func (s *state) key(to []byte) []byte {
 	to = append(to, s.script, s.lives.log, s.lives.curves, s.lives.specs, s.last, s.envs, s.specs, flag(s.arrived), s.curved, byte(len(s.log)))
 	to = append(to, s.budget[:]...)
 	for _, n := range s.log {
-		to = append(to, n.episode, flag(n.retracted), n.stamp)
+		to = append(to, n.episode, flag(n.retracted))
 	}
 	to = append(to, byte(len(s.gens)))
 	for i := range s.gens {
@@ -210,7 +214,7 @@ func (s *state) key(to []byte) []byte {
 	head := to
 	for i := range s.workers {
 		w := &s.workers[i]
-		to = append([]byte(nil), w.phase, w.gen, w.seen.life, w.seen.seq)
+		to = append([]byte(nil), w.phase, w.gen, w.specs, w.seen.life, w.seen.seq, w.seen.epoch)
 		if w.phase != starting {
 			v := &w.view
 			to = append(to, v.life, v.seq, v.expected, flag(v.whole), w.logRead)
@@ -221,7 +225,7 @@ func (s *state) key(to []byte) []byte {
 					to = append(to, 0)
 					continue
 				}
-				to = append(to, j.stage, j.seq, j.read, j.have.seq, j.have.stamp, j.have.state, flag(j.have.had), j.rev)
+				to = append(to, j.stage, j.seq, j.read, j.have.seq, j.have.state, flag(j.have.had), j.rev)
 			}
 			to = append(to, w.batch.stage)
 			if w.batch.stage != 0 {

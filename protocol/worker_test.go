@@ -5,10 +5,7 @@ import "fmt"
 // begin is the first half of a session's start: the generation, its consumers,
 // and the watch of its keys.
 func (m *model) begin(s *state, w *worker) (*state, string, error) {
-	id := generation{lives: s.lives}
-	if m.off[generationLives] {
-		id.lives = lives{}
-	}
+	id := generation{lives: m.lives(s)}
 	if best := s.wanted(); best >= 0 {
 		id.epoch = s.gens[best].epoch
 		if s.gens[best].lives != id.lives {
@@ -16,7 +13,7 @@ func (m *model) begin(s *state, w *worker) (*state, string, error) {
 		}
 	}
 	if m.on(curvesWentBack) && w.seen.life == s.lives.curves && s.last < w.seen.seq {
-		id.epoch++
+		id.epoch = max(id.epoch, w.seen.epoch+1)
 	}
 	at, err := m.register(s, id)
 	if err != nil {
@@ -29,7 +26,7 @@ func (m *model) begin(s *state, w *worker) (*state, string, error) {
 	if !g.reduce {
 		g.reduce, g.puts = true, [maxEpisodes]delivery{}
 	}
-	*w = worker{phase: watching, gen: uint8(at), seen: w.seen, view: view{life: s.lives.curves}}
+	*w = worker{phase: watching, gen: uint8(at), specs: s.lives.specs, view: view{life: s.lives.curves}}
 	for _, rev := range g.revs {
 		if rev > 0 {
 			w.view.expected++
@@ -37,6 +34,16 @@ func (m *model) begin(s *state, w *worker) (*state, string, error) {
 	}
 	w.view.whole = w.view.expected == 0
 	return s, fmt.Sprintf("on epoch %d", g.epoch), nil
+}
+
+// lives are those that a generation of this moment hangs on.
+func (m *model) lives(s *state) lives {
+	hangsOn := s.lives
+	hangsOn.specs = 0 // their loss costs nothing but epochs
+	if m.off[generationLives] {
+		hangsOn = lives{}
+	}
+	return hangsOn
 }
 
 // register makes a generation known and returns its place.
@@ -93,13 +100,13 @@ func (m *model) fold(s *state, w *worker) string {
 		v.expected--
 		v.whole = v.expected == 0 || m.next(g, v) < 0
 	}
-	if v.life == s.lives.curves {
-		if w.seen.life != v.life {
-			w.seen = asOf{life: v.life}
-		}
-		w.seen.seq = max(w.seen.seq, v.seq)
-	}
+	m.handed(s, w, v.seq)
 	return fmt.Sprintf("put %d: %v", v.seq, named(i, e))
+}
+
+// handed notes that a worker knows of a sequence of the curves bucket.
+func (m *model) handed(s *state, w *worker, seq uint8) {
+	w.seen = seen{asOf{w.view.life, max(w.seen.seq, seq)}, s.gens[w.gen].epoch}
 }
 
 // start is the second half: the log's retractions are read, the loops begin.
@@ -119,27 +126,33 @@ func (m *model) start(s *state, w *worker) string {
 func (m *model) alarm(s *state, w *worker) string {
 	g := &s.gens[w.gen]
 	var known entry
-	for _, e := range w.view.entries {
+	of := 0
+	for i, e := range w.view.entries {
 		if e.seq > known.seq {
-			known = e
+			known, of = e, i
 		}
 	}
 	switch raised := m.raised(s, g); {
 	case !g.align || !g.reduce:
 		return "its consumers are gone"
-	case m.on(generationLives) && s.lives != g.lives, m.on(generationLives) && w.view.life != s.lives.curves:
+	case w.specs != s.lives.specs, m.on(generationLives) && (m.lives(s) != g.lives || w.view.life != s.lives.curves):
 		return "streams were made again"
-	case s.last < w.view.seq:
+	case s.last < w.view.seq, s.last < w.seen.seq && m.on(curvesWentBack):
 		return "the curves bucket went back"
 	case raised: // and the rest is what the next epoch is for
 	case m.on(logEnds) && len(s.log) < int(known.seq):
 		return "the log ends before the entries do"
 	case m.on(retractionsBeyond) && len(s.log) < int(w.logRead):
 		return "the log ends before what was read of it"
-	case m.on(logStamps) && known.seq > 0 && int(known.seq) <= len(s.log) && s.log[known.seq-1].stamp != known.stamp:
+	case m.on(logNames) && known.seq > 0 && int(known.seq) <= len(s.log) && !s.log[known.seq-1].names(of, known):
 		return "the log has another message there"
 	}
 	return ""
+}
+
+// names tells whether a message is what an episode's entry stems from.
+func (n notice) names(episode int, e entry) bool {
+	return int(n.episode) == episode && n.retracted == (e.state == retracted)
 }
 
 // raised tells whether a generation's next epoch is known.
@@ -160,6 +173,7 @@ func (m *model) check(s *state, w *worker) (how string, err error) {
 	case "the curves bucket went back":
 		if m.on(curvesWentBack) {
 			err = m.raise(s, w)
+			w.seen = seen{}
 		}
 		m.end(s, w)
 	default:
@@ -231,7 +245,7 @@ func (m *model) put(s *state, w *worker, j *job) string {
 		m.read(s, j)
 		return "conflict"
 	}
-	e := entry{seq: j.seq, stamp: n.stamp, state: j.read}
+	e := entry{seq: j.seq, state: j.read}
 	switch {
 	case n.retracted:
 		e.state = retracted
@@ -252,7 +266,11 @@ func (m *model) put(s *state, w *worker, j *job) string {
 		e = entry{}
 	}
 	s.last++
+	if m.scope.late[i] && e.state == curve {
+		s.curved |= 1 << i
+	}
 	g.entries[i], g.revs[i], g.puts[i] = e, s.last, pending
+	m.handed(s, w, s.last)
 	return fmt.Sprintf("put %d: %v", s.last, named(int(i), e))
 }
 
@@ -286,6 +304,7 @@ func (m *model) take(s *state, w *worker, most int) string {
 		g.puts[first] = inHand
 		w.batch.puts[first] = g.revs[first]
 	}
+	m.handed(s, w, highest(w.batch.puts))
 	if m.off[envelopeThenAck] {
 		m.settlePuts(s, w, acked)
 	}
@@ -364,6 +383,7 @@ func (m *model) decide(s *state, w *worker) (string, error) {
 		var err error
 		if m.on(curvesWentBack) {
 			err = m.raise(s, w)
+			w.seen = seen{}
 		}
 		m.end(s, w)
 		return ", but the bucket went back", err
@@ -386,6 +406,9 @@ func (m *model) write(s *state, w *worker) (string, error) {
 	g.env = e
 	w.batch.stage = finishing
 	how := fmt.Sprintf("%d used, as of %d", e.fit.used, e.asOf.seq)
+	if m.scope.faults[loseEnvelopes]+m.scope.faults[loseAll]+m.scope.faults[restoreAll] > 0 {
+		return how, nil // a revision of another life may be the same by chance; comparing mends that
+	}
 	switch same := before.rev > 0 && before.asOf.life == e.asOf.life && before.asOf.seq <= s.last; {
 	case same && before.asOf.seq > e.asOf.seq:
 		return how, violation(fmt.Sprintf("as_of goes back from %d to %d", before.asOf.seq, e.asOf.seq))
