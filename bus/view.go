@@ -35,6 +35,7 @@ type view[S any] struct {
 	mu    sync.RWMutex
 	state S
 	seq   uint64        // highest sequence folded into state
+	known uint64        // highest sequence that anybody here was handed
 	moved chan struct{} // closed and replaced whenever state changes
 }
 
@@ -266,6 +267,7 @@ const silence = time.Second
 
 // reached waits until the view has seen seq, for at most limit.
 func (v *view[S]) reached(ctx context.Context, seq uint64, limit time.Duration) error {
+	v.handed(seq)
 	var late, silent <-chan time.Time
 	stood := 0
 	for {
@@ -301,10 +303,19 @@ func (v *view[S]) reached(ctx context.Context, seq uint64, limit time.Duration) 
 	}
 }
 
-// check returns ErrNewLife where the bucket's stream is not the one seen.
+// handed notes a sequence that the stream has given out, though the view may not
+// have got that far.
+func (v *view[S]) handed(seq uint64) {
+	v.mu.Lock()
+	v.known = max(v.known, seq)
+	v.mu.Unlock()
+}
+
+// check returns ErrNewLife where the bucket's stream is not the one seen, and
+// ErrWentBack where it is but ends before what was seen.
 func (v *view[S]) check(ctx context.Context) error {
 	v.mu.RLock()
-	seq := v.seq
+	seq := max(v.seq, v.known)
 	v.mu.RUnlock()
 	return v.bus.checkLife(ctx, bucketStream(v.bucket), v.life, seq)
 }

@@ -429,7 +429,7 @@ func (m *model) differs(s *state, w *worker) bool {
 		return st.digest != 0
 	}
 	life := w.view.life
-	same := g.env.fit.digest == st.digest && (g.env.asOf.life == life || m.off[asOfLives])
+	same := g.env.fit.digest == st.digest && (g.env.asOf.life == life && g.env.asOf.seq <= w.view.seq || m.off[asOfLives])
 	return !same && m.judge(s, g.env, envelope{asOf: asOf{life, w.view.seq}}) != refuse
 }
 
