@@ -42,6 +42,10 @@ type view[S any] struct {
 // rewatch is how often a view watches anew.
 const rewatch = 5 * time.Minute
 
+// standstill is how long a first snapshot may wait for its next entry. Whoever
+// waits that long begins anew.
+const standstill = 10 * time.Second
+
 // newView waits for the first whole snapshot. run must be called after it, and
 // goes on from the same watch.
 func newView[S any](ctx context.Context, b *Bus, bucket, filter string, fresh func() S, apply func(S, jetstream.KeyValueEntry)) (*view[S], *watch[S], error) {
@@ -88,8 +92,13 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 		return nil, fmt.Errorf("watch %s in bucket %s: %w", v.filter, v.bucket, err)
 	}
 	w := &watch[S]{keys: keys, end: end, state: v.fresh()}
+	still := time.NewTimer(standstill)
+	defer still.Stop()
 	for {
 		select {
+		case <-still.C: // the stream was lost, and with it what the snapshot counts on
+			w.stop()
+			return nil, fmt.Errorf("watch bucket %s: nothing of the first snapshot came for %s", v.bucket, standstill)
 		case e, ok := <-keys.Updates():
 			if !ok {
 				end()
@@ -99,6 +108,7 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 				return w, nil
 			}
 			v.fold(w, e)
+			still.Reset(standstill)
 		case <-ctx.Done():
 			w.stop()
 			return nil, context.Cause(ctx)

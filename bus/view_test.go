@@ -250,3 +250,27 @@ func TestOneLine(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestSnapshotOfLostStream: a stream that is lost while the first snapshot is
+// read leaves nobody waiting for the rest of it.
+func TestSnapshotOfLostStream(t *testing.T) {
+	b := server(t)
+	value := string(make([]byte, 16<<10))
+	for i := range 1000 {
+		put(t, b, fmt.Sprint("k", i), value)
+	}
+	var once sync.Once
+	_, _, err := newView(limited(t), b, EnvelopesBucket, ">", func() keys { return keys{} }, func(m keys, e jetstream.KeyValueEntry) {
+		once.Do(func() {
+			if err := b.js.DeleteStream(limited(t), bucketStream(EnvelopesBucket)); err != nil {
+				t.Error(err)
+			}
+			if err := b.EnsureTopology(limited(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	if err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
