@@ -29,6 +29,7 @@ type view[S any] struct {
 	fresh  func() S
 	apply  func(S, jetstream.KeyValueEntry)
 	again  time.Duration
+	still  time.Duration
 	life   Life
 	silent chan struct{} // gets a value where the watch seems to have stopped
 
@@ -49,7 +50,7 @@ const standstill = 10 * time.Second
 // newView waits for the first whole snapshot. run must be called after it, and
 // goes on from the same watch.
 func newView[S any](ctx context.Context, b *Bus, bucket, filter string, fresh func() S, apply func(S, jetstream.KeyValueEntry)) (*view[S], *watch[S], error) {
-	v := &view[S]{bus: b, bucket: bucket, filter: filter, fresh: fresh, apply: apply, again: rewatch,
+	v := &view[S]{bus: b, bucket: bucket, filter: filter, fresh: fresh, apply: apply, again: rewatch, still: standstill,
 		silent: make(chan struct{}, 1), moved: make(chan struct{})}
 	var err error
 	if v.life, _, err = b.life(ctx, bucketStream(bucket)); err != nil {
@@ -92,13 +93,13 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 		return nil, fmt.Errorf("watch %s in bucket %s: %w", v.filter, v.bucket, err)
 	}
 	w := &watch[S]{keys: keys, end: end, state: v.fresh()}
-	still := time.NewTimer(standstill)
+	still := time.NewTimer(v.still)
 	defer still.Stop()
 	for {
 		select {
 		case <-still.C: // the stream was lost, and with it what the snapshot counts on
 			w.stop()
-			return nil, fmt.Errorf("watch bucket %s: nothing of the first snapshot came for %s", v.bucket, standstill)
+			return nil, fmt.Errorf("watch bucket %s: nothing of the first snapshot came for %s", v.bucket, v.still)
 		case e, ok := <-keys.Updates():
 			if !ok {
 				end()
@@ -108,7 +109,7 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 				return w, nil
 			}
 			v.fold(w, e)
-			still.Reset(standstill)
+			still.Reset(v.still)
 		case <-ctx.Done():
 			w.stop()
 			return nil, context.Cause(ctx)

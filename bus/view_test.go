@@ -260,7 +260,8 @@ func TestSnapshotOfLostStream(t *testing.T) {
 		put(t, b, fmt.Sprint("k", i), value)
 	}
 	var once sync.Once
-	_, _, err := newView(limited(t), b, EnvelopesBucket, ">", func() keys { return keys{} }, func(m keys, e jetstream.KeyValueEntry) {
+	v := &view[keys]{bus: b, bucket: EnvelopesBucket, filter: ">", still: time.Second, fresh: func() keys { return keys{} }}
+	v.apply = func(keys, jetstream.KeyValueEntry) {
 		once.Do(func() {
 			if err := b.js.DeleteStream(limited(t), bucketStream(EnvelopesBucket)); err != nil {
 				t.Error(err)
@@ -269,8 +270,8 @@ func TestSnapshotOfLostStream(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	})
-	if err == nil || errors.Is(err, context.DeadlineExceeded) {
+	}
+	if _, err := v.watch(limited(t)); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }

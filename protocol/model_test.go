@@ -317,7 +317,7 @@ func (m *model) apply(old *state, st step) (s *state, how string, err error) {
 	case fold:
 		how = m.fold(s, w)
 	case start:
-		how = m.start(s, w)
+		how, err = m.start(s, w)
 	case check:
 		how, err = m.check(s, w)
 	case renew:

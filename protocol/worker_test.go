@@ -110,7 +110,7 @@ func (m *model) handed(s *state, w *worker, seq uint8) {
 }
 
 // start is the second half: the log's retractions are read, the loops begin.
-func (m *model) start(s *state, w *worker) string {
+func (m *model) start(s *state, w *worker) (how string, err error) {
 	w.phase, w.logRead = running, uint8(len(s.log))
 	if m.on(readRetractions) {
 		for i, n := range s.log {
@@ -119,7 +119,12 @@ func (m *model) start(s *state, w *worker) string {
 			}
 		}
 	}
-	return fmt.Sprintf("view at %d", w.view.seq)
+	how = fmt.Sprintf("view at %d", w.view.seq)
+	if m.alarm(s, w) != "" { // asked before anything is written
+		found, err := m.check(s, w)
+		return how + ": " + found, err
+	}
+	return how, nil
 }
 
 // alarm is what the regular check of the streams finds; empty: all is well.

@@ -81,6 +81,10 @@ func (w *Worker) session(ctx context.Context) error {
 	defer end(nil)
 	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, logRead: logRead, end: end}
 	w.last = s
+	// Before anything is written: a later entry would hide which log the others are of.
+	if err := s.checkLog(ctx); err != nil {
+		return err
+	}
 	w.metrics.sessions.Inc()
 	w.sessions.SetReady()
 	w.deps.Log.Info("work on generation", "generation", gen.ID, "epoch", gen.Epoch, "revision", gen.Spec.Revision)
