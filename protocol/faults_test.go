@@ -108,8 +108,8 @@ func (s *state) saved(g *generation) generation {
 	return generation{}
 }
 
-// redeliver is what AckWait does to what was in hand when the backup was made.
-func redeliver(all []delivery) {
+// handAgain is what AckWait does to what was in hand when the backup was made.
+func handAgain(all []delivery) {
 	for i, d := range all {
 		if d == inHand {
 			all[i] = again
@@ -123,7 +123,7 @@ func (m *model) restoreLog(s *state) {
 	for i := range s.gens {
 		b := s.saved(&s.gens[i])
 		s.gens[i].align, s.gens[i].log = b.align, append([]delivery(nil), b.log...)
-		redeliver(s.gens[i].log)
+		handAgain(s.gens[i].log)
 	}
 }
 
@@ -133,7 +133,7 @@ func (m *model) restoreCurves(s *state) {
 	for i := range s.gens {
 		b, g := s.saved(&s.gens[i]), &s.gens[i]
 		g.reduce, g.puts, g.entries, g.revs = b.reduce, b.puts, b.entries, b.revs
-		redeliver(g.puts[:])
+		handAgain(g.puts[:])
 	}
 }
 
