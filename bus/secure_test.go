@@ -163,14 +163,26 @@ func TestRoutesNeedACertificate(t *testing.T) {
 }
 
 // TestSecureCluster: three servers find each other by their certificates, and
-// keep what the operator makes.
+// each keeps what the operator makes.
 func TestSecureCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts three servers and waits for elections")
 	}
-	b := bustest.StartSecureCluster(t, bustest.Credentials(t)).Topology()
-	if sizes, err := b.Streams(bustest.Context(t)); err != nil || len(sizes) != 7 {
+	cluster := bustest.StartSecureCluster(t, bustest.Credentials(t))
+	sizes, err := cluster.Topology().Streams(bustest.Context(t))
+	if err != nil || len(sizes) != 7 {
 		t.Errorf("%v, %v", sizes, err)
+	}
+	js := cluster.JetStream()
+	for _, size := range sizes {
+		until(t, "the replicas of "+size.Name, func() bool {
+			s, err := js.Stream(bustest.Context(t), size.Name)
+			if err != nil || s.CachedInfo().Cluster == nil {
+				return false
+			}
+			replicas := s.CachedInfo().Cluster.Replicas
+			return len(replicas) == 2 && replicas[0].Current && replicas[1].Current
+		})
 	}
 }
 
