@@ -3,6 +3,8 @@ package worker
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cis490/profiles/fit"
 )
 
 // Outcomes of an episode's message, as label values.
@@ -41,7 +43,7 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
 	fast := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
-	return &metrics{
+	m := &metrics{
 		episodes: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_episodes_total",
 			Help: "Messages of the episode log that were settled, by outcome."}, []string{"outcome"}),
 		opened: f.NewCounter(prometheus.CounterOpts{Name: "profiles_archives_opened_total",
@@ -76,5 +78,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Bytes that a stream holds, one copy of it; asked every CHECK_EVERY."}, []string{"stream"}),
 		generation: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_worker_generation_info",
 			Help: "1 for the generation that the worker is at."}, []string{"generation", "epoch", "revision"}),
+	}	// A counter that begins with its first event has not risen by it.
+	for _, reason := range []fit.Reason{"malformed", fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal} {
+		m.rejected.WithLabelValues(string(reason))
 	}
+	return m
 }
