@@ -2,7 +2,9 @@
 
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
-LINT := go tool -modfile=tools/go.mod golangci-lint
+LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+# Programs for the build alone, each a module of its own.
+TOOLS := tools/images tools/manifests
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # The time that images bear: the commit's, so that one commit gives the same bytes.
@@ -18,11 +20,15 @@ PYTHON ?= python3
 IMAGE_PREFIX ?= ghcr.io/cis490
 IMAGE_TAG ?= dev
 IMAGES := profile-worker:worker profile-streamer:streamer profile-dashboard:dashboard profiles:profiles profiles-nats:nats
+# The folder of Kubernetes manifests, and what a part of it may name without
+# having it: Kind/name,Kind/name.
+MANIFESTS ?= k8s
+MANIFESTS_GIVEN ?= Secret/nats-server,Secret/nats-operator,Secret/nats-worker,Secret/nats-streamer,Secret/nats-dashboard
 PACK = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) go run -C tools/images .
 RELEASE = -bin $(CURDIR)/bin/linux -prefix $(IMAGE_PREFIX) -tag $(IMAGE_TAG) -version $(VERSION) -revision $(REVISION)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries bench fuzz fma-test oracle-test browser-test e2e store-test k8s-secrets k8s-keda k8s-test ci clean
+.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench fuzz fma-test oracle-test browser-test e2e store-test k8s-secrets k8s-keda k8s-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,16 +41,20 @@ test: ## the tests, with the race detector where there is a C compiler
 
 lint: ## golangci-lint, pinned in tools/go.mod
 	$(LINT) run --build-tags browser ./...
+	@set -e; for dir in $(TOOLS); do echo "lint $$dir"; (cd $$dir && $(LINT) run ./...); done
 
 vet: ## go vet, and go.mod as go mod tidy would leave it
 	go vet ./...
 	go mod tidy -diff
+	@set -e; for dir in $(TOOLS); do echo "vet $$dir"; go vet -C $$dir ./...; go mod tidy -C $$dir -diff; done
 
 fmt: ## format the code
 	$(LINT) fmt ./...
+	@set -e; for dir in $(TOOLS); do (cd $$dir && $(LINT) fmt ./...); done
 
 tidy: ## bring go.mod and go.sum up to date
 	go mod tidy
+	@set -e; for dir in $(TOOLS); do go mod tidy -C $$dir; done
 
 build: ## static binaries in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
@@ -70,6 +80,13 @@ images-test: image-archives ## what the archives hold, and that their binaries r
 
 image-binaries:
 	CGO_ENABLED=0 GOOS=$${GOOS:-linux} go build -trimpath -ldflags '$(LDFLAGS)' -o bin/linux/ ./cmd/... github.com/nats-io/nats-server/v2
+
+manifests-test: ## every kustomization of MANIFESTS, decoded strictly and held to the rules, without a cluster
+	go test -C tools/manifests -count 1 ./...
+	@# A copy, with secrets of its own.
+	rm -rf bin/manifests && mkdir -p bin && cp -R $(MANIFESTS) bin/manifests && rm -rf bin/manifests/secrets
+	go run ./cmd/profiles credentials --out bin/manifests/secrets
+	go run -C tools/manifests . -code $(CURDIR) -given '$(MANIFESTS_GIVEN)' $(CURDIR)/bin/manifests
 
 bench: ## each benchmark once
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./...
@@ -115,7 +132,7 @@ k8s-secrets: ## keys, certificates and rights of NATS in k8s/secrets; what is th
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw
 
-ci: lint vet test fma-test oracle-test browser-test bench fuzz e2e store-test ## all that CI checks
+ci: lint vet test fma-test oracle-test browser-test bench fuzz e2e store-test images-test manifests-test ## all that CI checks
 
 clean: ## remove what was built
 	rm -rf bin

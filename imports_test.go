@@ -22,8 +22,8 @@ var layers = [][]string{
 	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles"},
 }
 
-// testOnly are packages that only tests import.
-var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest"}
+// testOnly are packages that only tests import, or that hold nothing but tests.
+var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest", "protocol"}
 
 func list(t *testing.T, args ...string) []string {
 	t.Helper()

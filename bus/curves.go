@@ -31,7 +31,15 @@ type Curves struct {
 type samples struct {
 	byProfile map[fit.ProfileName]*fit.Sample
 	revisions map[curveID]uint64
-	last      uint64 // highest sequence of the log that an entry stems from
+	last      Origin // latest place in the log that an entry stems from
+}
+
+// An Origin is the message of the log that an entry stems from, as the entry
+// tells it.
+type Origin struct {
+	Seq                    uint64
+	Host, Episode, Profile string
+	Retracted              bool
 }
 
 type curveID struct {
@@ -81,7 +89,9 @@ func (c *Curves) fold(s *samples, e jetstream.KeyValueEntry) {
 		return
 	}
 	sample.Put(id.rank, entry)
-	s.last = max(s.last, entry.Seq)
+	if entry.Seq > s.last.Seq {
+		s.last = Origin{entry.Seq, entry.Host, entry.Episode, string(id.profile), entry.State == fit.StateRetracted}
+	}
 }
 
 func (c *Curves) decode(data []byte) (fit.Entry, error) {
@@ -166,13 +176,14 @@ func (c *Curves) Put(ctx context.Context, p fit.ProfileName, r fit.Rank, entry f
 		header = nats.Header{headerAcceptedAt: {acceptedAt.UTC().Format(time.RFC3339Nano)}}
 	}
 	id := curveID{p, r}
-	_, err = c.bus.swap(ctx, keySubject(CurvesBucket, id.key(c.gen)), data, rev, header)
+	seq, err := c.bus.swap(ctx, keySubject(CurvesBucket, id.key(c.gen)), data, rev, header)
 	if isConflict(err) {
 		return fmt.Errorf("put entry %s/%s: %w", entry.Host, entry.Episode, ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("put entry %s/%s: %w", entry.Host, entry.Episode, err)
 	}
+	c.view.handed(seq)
 	return nil
 }
 
@@ -182,7 +193,8 @@ func (c *Curves) Reached(ctx context.Context, seq uint64, limit time.Duration) e
 	return c.view.reached(ctx, seq, limit)
 }
 
-// Check returns ErrNewLife where the bucket is not the one that the view is of.
+// Check returns ErrNewLife where the bucket is not the one that the view is of,
+// and ErrWentBack where it is but has lost puts that were seen or made here.
 func (c *Curves) Check(ctx context.Context) error { return c.view.check(ctx) }
 
 // A Standing is what the view says of one profile at one moment.
@@ -217,8 +229,9 @@ func (c *Curves) Digest(p fit.ProfileName) fit.Digest {
 	return c.view.state.byProfile[p].Digest()
 }
 
-// LastSeq returns the highest sequence of the log that an entry stems from.
-func (c *Curves) LastSeq() uint64 {
+// Last returns the latest message of the log that an entry stems from; of
+// sequence 0 where there is no entry.
+func (c *Curves) Last() Origin {
 	c.view.mu.RLock()
 	defer c.view.mu.RUnlock()
 	return c.view.state.last

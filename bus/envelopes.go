@@ -36,7 +36,8 @@ func envelopeKey(gen fit.Generation, p fit.ProfileName) string { return string(g
 
 // WriteEnvelope stores an envelope unless the one there is later, and reports
 // whether it did. Where the two are of different lives the caller's must be the
-// present one, or the result is ErrNewLife.
+// present one, or the result is ErrNewLife; where one of them has seen more than
+// the curves bucket holds, it is ErrWentBack.
 func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.ProfileName, env fit.Envelope, asOf AsOf, now time.Time) (bool, error) {
 	data, err := json.Marshal(Envelope{Envelope: env, AsOf: asOf, UpdatedAt: now.UTC()})
 	if err != nil {
@@ -66,7 +67,8 @@ func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.Profi
 }
 
 // later tells whether the stored envelope must stay: it has seen more than asOf
-// has. One of another life, or from beyond the stream's end, is void.
+// has. One of another life is void. One from beyond the stream's end tells that
+// the bucket lost puts: ErrWentBack.
 func (b *Bus) later(ctx context.Context, v value, asOf AsOf) (bool, error) {
 	var stored Envelope
 	if !v.live || json.Unmarshal(v.data, &stored) != nil {
@@ -80,10 +82,12 @@ func (b *Bus) later(ctx context.Context, v value, asOf AsOf) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case life != asOf.Life || last < asOf.Seq:
+	case life != asOf.Life:
 		return false, fmt.Errorf("write an envelope as of %s: %w", asOf.Life, ErrNewLife)
+	case last < asOf.Seq, stored.AsOf.Life == life && last < stored.AsOf.Seq:
+		return false, fmt.Errorf("write an envelope as of %d: the curves end at %d, one stands as of %d: %w", asOf.Seq, last, stored.AsOf.Seq, ErrWentBack)
 	}
-	return stored.AsOf.Life == asOf.Life && stored.AsOf.Seq <= last, nil
+	return stored.AsOf.Life == life, nil
 }
 
 // ReadEnvelope returns the stored envelope, and whether there is one.

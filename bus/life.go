@@ -20,6 +20,11 @@ type Life string
 // Whoever holds such a view drops it and starts anew.
 var ErrNewLife = errors.New("the stream is not the one that was seen before")
 
+// ErrWentBack is the ErrNewLife of a stream that lost its end: of the same life,
+// but shorter than somebody saw it. A consumer of another stream may have
+// acknowledged what hung on that end.
+var ErrWentBack = fmt.Errorf("the stream lost its end: %w", ErrNewLife)
+
 func lifeOf(info *jetstream.StreamInfo) Life {
 	return Life(info.Created.UTC().Format(time.RFC3339Nano))
 }
@@ -57,7 +62,7 @@ func (b *Bus) checkLife(ctx context.Context, stream string, life Life, seq uint6
 	case now != life:
 		return fmt.Errorf("stream %s was made again at %s: %w", stream, now, ErrNewLife)
 	case last < seq:
-		return fmt.Errorf("stream %s ends at %d, before the %d that was seen: %w", stream, last, seq, ErrNewLife)
+		return fmt.Errorf("stream %s ends at %d, before the %d that was seen: %w", stream, last, seq, ErrWentBack)
 	}
 	return nil
 }

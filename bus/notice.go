@@ -178,6 +178,25 @@ func (b *Bus) Log(ctx context.Context, each func(Notice) error) (uint64, error) 
 	return b.readLog(ctx, ">", each)
 }
 
+// Holds tells whether the log has at its place the message that an entry stems
+// from. A server that lags may not have it yet: then it tells nothing, and the
+// answer is true.
+func (b *Bus) Holds(ctx context.Context, o Origin) (bool, error) {
+	s, err := b.stream(ctx, EpisodesStream)
+	if err != nil {
+		return false, err
+	}
+	msg, err := s.GetMsg(ctx, o.Seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read message %d of the log: %w", o.Seq, err)
+	}
+	n, err := parseNotice(msg.Subject, msg.Data)
+	return err == nil && o == Origin{o.Seq, n.Host, n.Episode, n.Profile, n.Retracted}, nil
+}
+
 // Retractions reads what the log takes back, as it stands, oldest first.
 func (b *Bus) Retractions(ctx context.Context, each func(Notice) error) (uint64, error) {
 	return b.readLog(ctx, SubjectRetracted, each)

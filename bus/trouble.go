@@ -20,7 +20,7 @@ func (c *Config) explain(err error) error {
 		name    x509.HostnameError
 		plain   tls.RecordHeaderError
 	)
-	hint := ""
+	var hint string
 	switch {
 	case err == nil:
 		return nil
@@ -38,6 +38,8 @@ func (c *Config) explain(err error) error {
 		hint = "the server speaks no TLS there: is it the port for clients?"
 	case strings.Contains(err.Error(), "tls: certificate required"), strings.Contains(err.Error(), "tls: bad certificate"):
 		hint = "the server asks for this client's certificate: NATS_CERT and NATS_KEY"
+	case errors.Is(err, nats.ErrNkeysNotSupported):
+		hint = "the server asks nobody who they are, so it is not the one that NATS_NKEY is for: is NATS_URL right, does it include accounts.conf?"
 	case !unauthorized(err):
 		return err
 	case c.NKey == "" && c.Creds == "":
@@ -54,7 +56,7 @@ func (c *Config) explain(err error) error {
 // makes plain errors of some of its answers.
 func unauthorized(err error) bool {
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) ||
-		errors.Is(err, nats.ErrNkeysNotSupported) || strings.Contains(strings.ToLower(err.Error()), "authorization violation")
+		strings.Contains(strings.ToLower(err.Error()), "authorization violation")
 }
 
 // A novelty tells a text that differs from the one before: what is tried for ever

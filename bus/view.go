@@ -29,22 +29,28 @@ type view[S any] struct {
 	fresh  func() S
 	apply  func(S, jetstream.KeyValueEntry)
 	again  time.Duration
+	still  time.Duration
 	life   Life
 	silent chan struct{} // gets a value where the watch seems to have stopped
 
 	mu    sync.RWMutex
 	state S
 	seq   uint64        // highest sequence folded into state
+	known uint64        // highest sequence that anybody here was handed
 	moved chan struct{} // closed and replaced whenever state changes
 }
 
 // rewatch is how often a view watches anew.
 const rewatch = 5 * time.Minute
 
+// standstill is how long a first snapshot may wait for its next entry. Whoever
+// waits that long begins anew.
+const standstill = 10 * time.Second
+
 // newView waits for the first whole snapshot. run must be called after it, and
 // goes on from the same watch.
 func newView[S any](ctx context.Context, b *Bus, bucket, filter string, fresh func() S, apply func(S, jetstream.KeyValueEntry)) (*view[S], *watch[S], error) {
-	v := &view[S]{bus: b, bucket: bucket, filter: filter, fresh: fresh, apply: apply, again: rewatch,
+	v := &view[S]{bus: b, bucket: bucket, filter: filter, fresh: fresh, apply: apply, again: rewatch, still: standstill,
 		silent: make(chan struct{}, 1), moved: make(chan struct{})}
 	var err error
 	if v.life, _, err = b.life(ctx, bucketStream(bucket)); err != nil {
@@ -89,8 +95,13 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 		return nil, fmt.Errorf("watch %s in bucket %s: %w", v.filter, v.bucket, toldBy(ctx, err))
 	}
 	w := &watch[S]{keys: keys, end: end, state: v.fresh()}
+	still := time.NewTimer(v.still)
+	defer still.Stop()
 	for {
 		select {
+		case <-still.C: // the stream was lost, and with it what the snapshot counts on
+			w.stop()
+			return nil, fmt.Errorf("watch bucket %s: nothing of the first snapshot came for %s", v.bucket, v.still)
 		case e, ok := <-keys.Updates():
 			if !ok {
 				end()
@@ -100,6 +111,7 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 				return w, nil
 			}
 			v.fold(w, e)
+			still.Reset(v.still)
 		case <-ctx.Done():
 			w.stop()
 			return nil, context.Cause(ctx)
@@ -268,6 +280,7 @@ const silence = time.Second
 
 // reached waits until the view has seen seq, for at most limit.
 func (v *view[S]) reached(ctx context.Context, seq uint64, limit time.Duration) error {
+	v.handed(seq)
 	var late, silent <-chan time.Time
 	stood := 0
 	for {
@@ -303,10 +316,19 @@ func (v *view[S]) reached(ctx context.Context, seq uint64, limit time.Duration) 
 	}
 }
 
-// check returns ErrNewLife where the bucket's stream is not the one seen.
+// handed notes a sequence that the stream has given out, though the view may not
+// have got that far.
+func (v *view[S]) handed(seq uint64) {
+	v.mu.Lock()
+	v.known = max(v.known, seq)
+	v.mu.Unlock()
+}
+
+// check returns ErrNewLife where the bucket's stream is not the one seen, and
+// ErrWentBack where it is but ends before what was seen.
 func (v *view[S]) check(ctx context.Context) error {
 	v.mu.RLock()
-	seq := v.seq
+	seq := max(v.seq, v.known)
 	v.mu.RUnlock()
 	return v.bus.checkLife(ctx, bucketStream(v.bucket), v.life, seq)
 }

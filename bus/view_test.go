@@ -250,3 +250,28 @@ func TestOneLine(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestSnapshotOfLostStream: a stream that is lost while the first snapshot is
+// read leaves nobody waiting for the rest of it.
+func TestSnapshotOfLostStream(t *testing.T) {
+	b := server(t)
+	value := string(make([]byte, 16<<10))
+	for i := range 1000 {
+		put(t, b, fmt.Sprint("k", i), value)
+	}
+	var once sync.Once
+	v := &view[keys]{bus: b, bucket: EnvelopesBucket, filter: ">", still: time.Second, fresh: func() keys { return keys{} }}
+	v.apply = func(keys, jetstream.KeyValueEntry) {
+		once.Do(func() {
+			if err := b.js.DeleteStream(limited(t), bucketStream(EnvelopesBucket)); err != nil {
+				t.Error(err)
+			}
+			if err := b.EnsureTopology(limited(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if _, err := v.watch(limited(t)); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}

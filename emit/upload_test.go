@@ -43,7 +43,7 @@ func TestUploads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := &counted{Uploader: opened.(store.Uploader)}
+	to := &counted{Uploader: opened}
 	if err := to.Ensure(ctx); err != nil {
 		t.Fatal(err)
 	}

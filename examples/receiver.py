@@ -15,6 +15,7 @@ import datetime
 import json
 import os
 import re
+import ssl
 import sys
 import time
 
@@ -58,10 +59,23 @@ async def trouble(err):
     print("NATS:", err, file=sys.stderr)
 
 
+def connection():
+    """How to reach NATS. Where there are roles it asks for TLS and a key: NATS_CA
+    names the authority's file, NATS_NKEY that with the role's seed, and
+    NATS_INBOX_PREFIX is the role's, such as _INBOX_receiver."""
+    options = {"servers": os.environ.get("NATS_URL", "nats://127.0.0.1:4222"), "error_cb": trouble, "max_reconnect_attempts": -1}
+    if ca := os.environ.get("NATS_CA"):
+        options["tls"] = ssl.create_default_context(cafile=ca)
+    if seed := os.environ.get("NATS_NKEY"):  # takes pip install 'nats-py[nkeys]'
+        options["nkeys_seed"] = seed
+    if inbox := os.environ.get("NATS_INBOX_PREFIX"):
+        options["inbox_prefix"] = inbox.encode()
+    return options
+
+
 async def main(verb, host, episode, profile):
     what = {"accept": "accepted", "retract": "retracted"}[verb]
-    url = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
-    nc = await nats.connect(url, error_cb=trouble, max_reconnect_attempts=-1)
+    nc = await nats.connect(**connection())
     try:
         print("stored as message", await publish(nc.jetstream(), what, host, episode, profile))
     finally:

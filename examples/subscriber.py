@@ -11,6 +11,7 @@ nats://127.0.0.1:4222).
 import asyncio
 import json
 import os
+import ssl
 import sys
 
 import nats
@@ -51,9 +52,22 @@ async def trouble(err):
     print("NATS:", err, file=sys.stderr)
 
 
+def connection():
+    """How to reach NATS. Where there are roles it asks for TLS and a key: NATS_CA
+    names the authority's file, NATS_NKEY that with the role's seed, and
+    NATS_INBOX_PREFIX is the role's, such as _INBOX_viewer."""
+    options = {"servers": os.environ.get("NATS_URL", "nats://127.0.0.1:4222"), "error_cb": trouble, "max_reconnect_attempts": -1}
+    if ca := os.environ.get("NATS_CA"):
+        options["tls"] = ssl.create_default_context(cafile=ca)
+    if seed := os.environ.get("NATS_NKEY"):  # takes pip install 'nats-py[nkeys]'
+        options["nkeys_seed"] = seed
+    if inbox := os.environ.get("NATS_INBOX_PREFIX"):
+        options["inbox_prefix"] = inbox.encode()
+    return options
+
+
 async def main():
-    url = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
-    nc = await nats.connect(url, error_cb=trouble, max_reconnect_attempts=-1)
+    nc = await nats.connect(**connection())
     live = await nc.subscribe(SUBJECTS)  # first, so that nothing falls between
     # The stream DASHBOARD keeps the last event of each subject.
     js = nc.jetstream()

@@ -14,12 +14,18 @@ func All() []Role {
 		{"receiver-retract", "receivers that take back, too", Profiles, []Grant{accept, retract}},
 		{"receiver-upload", "receivers that store archives in NATS", Profiles, []Grant{accept, upload}},
 		{"receiver-retract-upload", "receivers that do both", Profiles, []Grant{accept, retract, upload}},
-		{"emitter", "`profiles emit`, with all its flags", Profiles, []Grant{accept, retract, upload, account, look, readLog, readRejected, readSpecs, readCurves}},
-		{"worker", "profile-worker", Profiles, []Grant{look, readLog, readSpecs, readCurves, readEnvelopes, readArchives, followSpecs, followCurves, register, align, reduce}},
-		{"streamer", "profile-streamer, `profiles stream`", Profiles, []Grant{account, look, readSpecs, readEnvelopes, readLag, readEvents, followSpecs, followEnvelopes, show}},
-		{"dashboard", "profile-dashboard, `/publish` included", Profiles, []Grant{look, readEvents, followEvents, show}},
-		{"viewer", "`profiles status`, `profiles export`, subscribers of events", Profiles, []Grant{account, look, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear}},
-		{"operator", "`profiles topology`, and all that viewer may", Profiles, []Grant{account, look, readLag, readLog, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear, register, administer}},
+		{"emitter", "`profiles emit`, with all its flags", Profiles,
+			[]Grant{accept, retract, upload, account, look, readLog, readRejected, readSpecs, readCurves}},
+		{"worker", "profile-worker", Profiles,
+			[]Grant{look, readLog, readEnvelopes, readArchives, followSpecs, followCurves, register, align, reduce}},
+		{"streamer", "profile-streamer, `profiles stream`", Profiles,
+			[]Grant{account, look, readLag, followSpecs, followEnvelopes, show}},
+		{"dashboard", "profile-dashboard, `/publish` included", Profiles,
+			[]Grant{look, followEvents, show}},
+		{"viewer", "`profiles status`, `profiles export`, subscribers of events", Profiles,
+			[]Grant{account, look, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear}},
+		{"operator", "`profiles topology`, and all that a viewer may", Profiles,
+			[]Grant{account, look, readLog, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear, register, administer}},
 		{"system", "who looks after the servers: `nats server report`", System, []Grant{serve}},
 	}
 }
@@ -39,14 +45,18 @@ var (
 	account = Grant{Name: "account", What: "ask whether JetStream is there", Publish: []string{api("INFO")}}
 	look    = Grant{Name: "look", What: "see that the streams are there, and how long they are", Publish: each("STREAM.INFO.%", streams)}
 
-	readLog       = read("log", "read the episode log", bus.EpisodesStream)
-	readRejected  = read("rejected", "read what was rejected", bus.RejectedStream)
-	readSpecs     = read("specs", "read specs", specs)
-	readCurves    = read("curves", "read entries of episodes", curves)
-	readEnvelopes = read("envelopes", "read envelopes", envelopes)
-	readEvents    = read("events", "read the last events", bus.DashboardStream)
-	readArchives  = read("archives", "read archives", archives)
-	readLag       = Grant{Name: "lag", What: "see how far the workers are", Publish: []string{
+	readLog       = read("read log", "read the episode log", bus.EpisodesStream)
+	readRejected  = read("read rejected", "read what was rejected", bus.RejectedStream)
+	readSpecs     = read("read specs", "read specs", specs)
+	readCurves    = read("read curves", "read the entries of episodes", curves)
+	readArchives  = read("read archives", "read archives", archives)
+	readEnvelopes = Grant{Name: "read envelopes", What: "read envelopes", Publish: []string{
+		api("DIRECT.GET." + envelopes + "." + key(bus.EnvelopesBucket, "*", "*")),
+	}}
+	readEvents = Grant{Name: "read events", What: "read the last events", Publish: []string{
+		api("DIRECT.GET." + bus.DashboardStream + ".dashboard.>"), api("STREAM.MSG.GET." + bus.DashboardStream),
+	}}
+	readLag = Grant{Name: "read lag", What: "see how far the workers are", Publish: []string{
 		api("CONSUMER.INFO." + bus.EpisodesStream + ".*"), api("CONSUMER.INFO." + curves + ".*"),
 	}}
 	hear = Grant{Name: "hear", What: "subscribe to events", Subscribe: []string{"dashboard.>"}}
@@ -57,12 +67,11 @@ var (
 	followEvents    = Grant{Name: "follow events", What: "follow stream " + bus.DashboardStream, Publish: []string{
 		api("CONSUMER.CREATE." + bus.DashboardStream + ".*.dashboard.>"),
 		api("CONSUMER.MSG.NEXT." + bus.DashboardStream + ".*"),
-		api("CONSUMER.INFO." + bus.DashboardStream + ".*"),
 		api("CONSUMER.DELETE." + bus.DashboardStream + ".*"),
 	}}
 
 	register = Grant{Name: "register", What: "make a spec's generation known, and its two consumers", Publish: []string{
-		key(bus.SpecsBucket, "*"),
+		key(bus.SpecsBucket, "*"), api("DIRECT.GET." + specs + "." + key(bus.SpecsBucket, "*")),
 		api("CONSUMER.CREATE." + bus.EpisodesStream + ".*"),
 		api("CONSUMER.CREATE." + curves + ".*." + key(bus.CurvesBucket, "*", ">")),
 		api("CONSUMER.INFO." + bus.EpisodesStream + ".*"), api("CONSUMER.INFO." + curves + ".*"),
@@ -70,17 +79,18 @@ var (
 	align = Grant{Name: "align", What: "take episodes from the log, write entries, reject, mark attempts", Publish: []string{
 		api("CONSUMER.MSG.NEXT." + bus.EpisodesStream + ".*"),
 		"$JS.ACK." + bus.EpisodesStream + ".>",
-		key(bus.CurvesBucket, "*", "*", "*"),
+		key(bus.CurvesBucket, "*", "*", "*"), api("DIRECT.GET." + curves + "." + key(bus.CurvesBucket, "*", "*", "*")),
 		"episode.rejected.*",
-		key(bus.AttemptsBucket, "*", "*"),
-		api("DIRECT.GET." + attempts + "." + key(bus.AttemptsBucket, "*", "*")),
+		key(bus.AttemptsBucket, "*", "*"), api("DIRECT.GET." + attempts + "." + key(bus.AttemptsBucket, "*", "*")),
 	}}
 	reduce = Grant{Name: "reduce", What: "take puts, write envelopes", Publish: []string{
 		api("CONSUMER.MSG.NEXT." + curves + ".*"),
 		"$JS.ACK." + curves + ".>",
 		key(bus.EnvelopesBucket, "*", "*"),
 	}}
-	show = Grant{Name: "show", What: "publish events", Publish: []string{"dashboard.*.*"}}
+	show = Grant{Name: "show", What: "publish events", Publish: []string{
+		"dashboard.*.*", api("DIRECT.GET." + bus.DashboardStream + ".dashboard.*.*"),
+	}}
 
 	administer = Grant{Name: "administer", What: "make, change, purge and delete the project's streams and consumers",
 		Publish: slices.Concat(
@@ -128,7 +138,7 @@ func key(bucket string, tokens ...string) string {
 // nothing.
 func read(name, what, stream string) Grant {
 	return Grant{Name: name, What: what, Publish: []string{
-		api("DIRECT.GET." + stream), api("DIRECT.GET." + stream + ".>"), api("STREAM.MSG.GET." + stream),
+		api("STREAM.MSG.GET." + stream), api("DIRECT.GET." + stream),
 	}}
 }
 
@@ -137,7 +147,6 @@ func read(name, what, stream string) Grant {
 func follow(name, stream, filter string) Grant {
 	return Grant{Name: name, What: "follow bucket " + strings.TrimPrefix(stream, "KV_"), Publish: []string{
 		api("CONSUMER.CREATE." + stream + ".*." + filter),
-		api("CONSUMER.INFO." + stream + ".*"),
 		api("CONSUMER.DELETE." + stream + ".*"),
 		"$JS.FC." + stream + ".>",
 	}}

@@ -23,7 +23,7 @@ func natsStore(t *testing.T, nc *bus.Bus, timeout time.Duration) store.Uploader 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.(store.Uploader)
+	return s
 }
 
 func TestNATS(t *testing.T) {

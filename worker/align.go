@@ -104,7 +104,9 @@ func (a *aligner) Handle(ctx context.Context, n bus.Notice) error {
 	var read *fit.Entry // the archive is read once, however often the write is tried
 	have := a.curves.Seen(c.profile, c.rank)
 	for {
-		if done, err := a.settled(n, have); done {
+		// A reader may have found the archive where another had not.
+		better := read != nil && read.State == fit.StateCurve && have.State == fit.StateReason && have.Seq == n.Seq
+		if done, err := a.settled(n, have); done && !better {
 			return err
 		}
 		entry, outcome := have.Entry, outcomeRaised

@@ -65,7 +65,7 @@ func (s *session) reduce(ctx context.Context, p fit.ProfileName) error {
 		return s.raiseEpoch(ctx)
 	}
 	if _, err := s.deps.Bus.WriteEnvelope(ctx, s.gen.ID, p, standing.Envelope, standing.AsOf, time.Now()); err != nil {
-		return err
+		return s.ifWentBack(ctx, err)
 	}
 	s.metrics.reduce.Observe(time.Since(began).Seconds())
 	s.measure(p)
@@ -90,6 +90,19 @@ func (s *session) raiseEpoch(ctx context.Context) error {
 	return s.deps.Bus.Register(ctx, next)
 }
 
+// ifWentBack raises the epoch where err says that the curves bucket lost puts:
+// the log's consumer has acknowledged what they came from, so nobody would put
+// them again. It returns err.
+func (s *session) ifWentBack(ctx context.Context, err error) error {
+	if !errors.Is(err, bus.ErrWentBack) {
+		return err
+	}
+	if raising := s.raiseEpoch(ctx); raising != nil {
+		return raising
+	}
+	return err
+}
+
 // compare makes sure of the streams and mends every envelope that does not say
 // what the view says.
 func (s *session) compare(ctx context.Context) error {
@@ -100,18 +113,10 @@ func (s *session) compare(ctx context.Context) error {
 		return err
 	}
 	if err := s.curves.Check(ctx); err != nil {
-		return err
+		return s.ifWentBack(ctx, err)
 	}
-	known := s.curves.LastSeq() // before the log is asked, which grows
-	switch lives, last, err := s.deps.Bus.Lives(ctx); {
-	case err != nil:
+	if err := s.checkLog(ctx); err != nil {
 		return err
-	case lives != s.gen.Lives:
-		return fmt.Errorf("the log was made again: %w", bus.ErrNewLife)
-	case last < known:
-		// Restored from an older backup: what comes next would count as old news.
-		s.deps.Log.Warn("the log ends before what entries stem from", "log", last, "entries", known)
-		return s.raiseEpoch(ctx)
 	}
 	for _, p := range s.deps.Spec.Profiles {
 		standing, err := s.curves.Standing(p.Name)
@@ -124,7 +129,8 @@ func (s *session) compare(ctx context.Context) error {
 		}
 		s.measure(p.Name)
 		empty := !ok && standing.Envelope.Attempted == 0
-		same := ok && have.Digest == standing.Envelope.Digest && have.AsOf.Life == standing.AsOf.Life
+		same := ok && have.Digest == standing.Envelope.Digest && have.AsOf.Life == standing.AsOf.Life &&
+			have.AsOf.Seq <= standing.AsOf.Seq // else this view lags, or the bucket lost its end
 		if empty || same && !standing.Short {
 			continue
 		}
@@ -134,4 +140,37 @@ func (s *session) compare(ctx context.Context) error {
 		s.metrics.mended.Inc()
 	}
 	return nil
+}
+
+// checkLog makes sure that the log is the one that this session and its entries
+// stem from, and raises the epoch where it was restored from an older backup:
+// what comes next would count as old news.
+func (s *session) checkLog(ctx context.Context) error {
+	known := s.curves.Last() // before the log is asked, which grows
+	lives, last, err := s.deps.Bus.Lives(ctx)
+	switch {
+	case err != nil:
+		return err
+	case lives != s.gen.Lives:
+		return fmt.Errorf("the log was made again: %w", bus.ErrNewLife)
+	case last < known.Seq, last < s.logRead:
+		s.deps.Log.Warn("the log ends before what was read of it", "log", last, "entries", known.Seq, "retractions", s.logRead)
+		return s.nextEpoch(ctx)
+	case known.Seq == 0:
+		return nil
+	}
+	holds, err := s.deps.Bus.Holds(ctx, known)
+	if err != nil || holds {
+		return err
+	}
+	s.deps.Log.Warn("the log has another message than the one that an entry stems from", "seq", known.Seq, "host", known.Host, "episode", known.Episode)
+	return s.nextEpoch(ctx)
+}
+
+// nextEpoch raises the epoch and ends the session.
+func (s *session) nextEpoch(ctx context.Context) error {
+	if err := s.raiseEpoch(ctx); err != nil {
+		return err
+	}
+	return errNewEpoch
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,7 @@ type session struct {
 	specs       *bus.Specs
 	curves      *bus.Curves
 	retractedAt map[place]uint64        // where in the log an episode was last retracted, as of the session's start
+	logRead     uint64                  // the log's last sequence at that time
 	end         context.CancelCauseFunc // ends the session, with the reason
 }
 
@@ -39,6 +41,13 @@ func (w *Worker) session(ctx context.Context) error {
 		_ = following.Wait()
 	}()
 
+	// The last session may have ended before it could tell that puts were lost.
+	if last := w.last; last != nil {
+		err := last.ifWentBack(ctx, last.curves.Check(ctx))
+		if err != nil && !errors.Is(err, bus.ErrNewLife) {
+			return err
+		}
+	}
 	specs, err := w.deps.Bus.OpenSpecs(ctx)
 	if err != nil {
 		return err
@@ -63,14 +72,19 @@ func (w *Worker) session(ctx context.Context) error {
 	following.Go(func() error { return curves.Run(views) })
 
 	w.sessions.WaitFor("the log's retractions")
-	retractedAt, err := w.retractions(ctx)
+	retractedAt, logRead, err := w.retractions(ctx)
 	if err != nil {
 		return err
 	}
 
 	loops, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, end: end}
+	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, logRead: logRead, end: end}
+	w.last = s
+	// Before anything is written: a later entry would hide which log the others are of.
+	if err := s.checkLog(ctx); err != nil {
+		return err
+	}
 	w.metrics.sessions.Inc()
 	s.show()
 	w.sessions.SetReady()
@@ -97,15 +111,15 @@ func (w *Worker) session(ctx context.Context) error {
 // retraction need not be read; and it must not be: a curve that only was would
 // lower the threshold of a new epoch just as it did in the one before, which
 // would then run short, too, for ever.
-func (w *Worker) retractions(ctx context.Context) (map[place]uint64, error) {
-	retractedAt := map[place]uint64{}
-	_, err := w.deps.Bus.Retractions(ctx, func(n bus.Notice) error {
+func (w *Worker) retractions(ctx context.Context) (retractedAt map[place]uint64, last uint64, err error) {
+	retractedAt = map[place]uint64{}
+	last, err = w.deps.Bus.Retractions(ctx, func(n bus.Notice) error {
 		if c, err := w.candidate(n); err == nil {
 			retractedAt[c.place] = n.Seq
 		}
 		return nil
 	})
-	return retractedAt, err
+	return retractedAt, last, err
 }
 
 func (s *session) alignLoop(ctx context.Context) error {

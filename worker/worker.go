@@ -38,6 +38,7 @@ type Worker struct {
 	channels map[fit.ProfileName]episode.ChannelName
 	metrics  *metrics
 	sessions service.Sessions
+	last     *session // the last one that got to work, perhaps the present
 }
 
 // New makes a worker and starts nothing.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/bus"
@@ -21,17 +22,38 @@ type Cluster struct {
 	t       testing.TB
 	configs []embedded.Config
 	servers map[string]*embedded.Server // those that run, by name
+	client  []nats.Option               // of plain clients
+	config  bus.Config                  // of Topology
 }
 
 // StartCluster starts three servers that end with the test, and returns when
 // they have a leader.
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, servers: map[string]*embedded.Server{}}
+	return startCluster(t, &Cluster{t: t, servers: map[string]*embedded.Server{}}, "")
+}
+
+// StartSecureCluster starts three servers that ask clients for TLS and a key, and
+// each other for a certificate. Its clients are the operator's.
+func StartSecureCluster(t testing.TB, credentials string) *Cluster {
+	t.Helper()
+	cfg := roleConfig(t, credentials, "operator")
+	cfg.Topology = bus.TopologyCreate
+	seed, err := nats.NkeyOptionFromSeed(cfg.NKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{t: t, servers: map[string]*embedded.Server{}, config: cfg,
+		client: []nats.Option{seed, nats.RootCAs(cfg.CA), nats.CustomInboxPrefix(cfg.InboxPrefix)}}
+	return startCluster(t, c, ServerConf(t, credentials))
+}
+
+func startCluster(t testing.TB, c *Cluster, file string) *Cluster {
+	t.Helper()
 	const nodes = 3
 	ports := freePorts(t, 2*nodes)
 	for i := range nodes {
-		c.configs = append(c.configs, embedded.Config{Addr: ports[i], Dir: t.TempDir(),
+		c.configs = append(c.configs, embedded.Config{Addr: ports[i], Dir: t.TempDir(), File: file,
 			Cluster: &embedded.Cluster{Server: fmt.Sprint("n", i+1), Addr: ports[nodes+i], Routes: ports[nodes:]}})
 	}
 	t.Cleanup(func() {
@@ -130,7 +152,9 @@ func (c *Cluster) URL() string {
 // Topology makes a Bus of its own connection and the topology with three replicas.
 func (c *Cluster) Topology() *bus.Bus {
 	c.t.Helper()
-	b, err := bus.Connect(bus.Config{URL: c.URL(), Name: c.t.Name(), Replicas: len(c.configs)}, Log(c.t))
+	cfg := c.config
+	cfg.URL, cfg.Name, cfg.Replicas = c.URL(), c.t.Name(), len(c.configs)
+	b, err := bus.Connect(cfg, Log(c.t))
 	if err != nil {
 		c.t.Fatalf("connect: %v", err)
 	}
@@ -144,7 +168,7 @@ func (c *Cluster) Topology() *bus.Bus {
 // JetStream is a plain client beside the project's own.
 func (c *Cluster) JetStream() jetstream.JetStream {
 	c.t.Helper()
-	return plainClient(c.t, c.URL())
+	return plainClient(c.t, c.URL(), c.client...)
 }
 
 // Leader names the server that leads a stream, waiting for an election.

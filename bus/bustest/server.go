@@ -19,6 +19,8 @@ type Server struct {
 	t    testing.TB
 	dir  string
 	addr string
+	file string       // a configuration; empty: none
+	log  *slog.Logger // nil: none
 	srv  *embedded.Server
 }
 
@@ -33,7 +35,7 @@ func Start(t testing.TB) *Server {
 
 func (s *Server) start() {
 	s.t.Helper()
-	srv, err := embedded.Start(embedded.Config{Addr: s.addr, Dir: s.dir})
+	srv, err := embedded.Start(embedded.Config{Addr: s.addr, Dir: s.dir, File: s.file, Log: s.log})
 	if err != nil {
 		s.t.Fatalf("start NATS: %v", err)
 	}
@@ -97,9 +99,9 @@ func (s *Server) JetStream() jetstream.JetStream {
 	return plainClient(s.t, s.URL())
 }
 
-func plainClient(t testing.TB, url string) jetstream.JetStream {
+func plainClient(t testing.TB, url string, more ...nats.Option) jetstream.JetStream {
 	t.Helper()
-	nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	nc, err := nats.Connect(url, append(more, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))...)
 	if err != nil {
 		t.Fatalf("connect: %v", err)
 	}

@@ -5,6 +5,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -24,6 +25,11 @@ type Config struct {
 	Addr string
 	// Dir holds JetStream's files; it must not be shared with another server.
 	Dir string
+	// File is a NATS configuration that holds beside what stands here: accounts,
+	// TLS, limits. Empty: none, and everybody may do everything.
+	File string
+	// Log takes what the server says. Nil: nothing.
+	Log *slog.Logger
 	// Cluster makes the server one of several. Nil: it is alone.
 	Cluster *Cluster
 }
@@ -56,14 +62,14 @@ func Start(cfg Config) (_ *Server, err error) {
 			_ = lock.Unlock()
 		}
 	}()
-	opts := &server.Options{
-		ServerName: "profiles",
-		JetStream:  true,
-		StoreDir:   cfg.Dir,
-		DontListen: cfg.Addr == "",
-		NoSigs:     true,
-		NoLog:      true,
+	opts := &server.Options{}
+	if cfg.File != "" {
+		if opts, err = server.ProcessConfigFile(cfg.File); err != nil {
+			return nil, fmt.Errorf("read the configuration of the embedded NATS server: %w", err)
+		}
 	}
+	opts.ServerName, opts.JetStream, opts.StoreDir = "profiles", true, cfg.Dir
+	opts.DontListen, opts.NoSigs, opts.NoLog = cfg.Addr == "", true, cfg.Log == nil
 	if cfg.Addr != "" {
 		host, port, err := net.SplitHostPort(cfg.Addr)
 		if err != nil {
@@ -91,6 +97,9 @@ func Start(cfg Config) (_ *Server, err error) {
 	srv, err := server.NewServer(opts)
 	if err != nil {
 		return nil, fmt.Errorf("make the embedded NATS server: %w", err)
+	}
+	if cfg.Log != nil {
+		srv.SetLoggerV2(logger{cfg.Log}, false, false, false)
 	}
 	go srv.Start()
 	if !srv.ReadyForConnections(startTimeout) {

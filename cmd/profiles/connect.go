@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -52,14 +54,23 @@ func (f *busFlags) connect(ctx context.Context, t *terminal, change ...func(*bus
 		c(&cfg)
 	}
 	b, err := bus.Connect(cfg, t.log, nats.RetryOnFailedConnect(false), nats.Timeout(dialTimeout))
-	if err != nil {
+	if nobodyThere(err) {
 		return nil, fmt.Errorf("%w (is it running? --nats or NATS_URL says where; `profiles up` starts one)", err)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := b.Answers(ctx); err != nil {
 		b.Close()
 		return nil, err
 	}
 	return b, nil
+}
+
+// nobodyThere tells whether err says that no server answers there at all.
+func nobodyThere(err error) bool {
+	var dial *net.OpError
+	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.As(err, &dial) && dial.Op == "dial"
 }
 
 // topology makes sure of streams and buckets.

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// What the machine is set to is no part of a test.
-	for _, key := range []string{"NATS_URL", "LOG_LEVEL", "TOPOLOGY", "PUBLISH_TOKEN", "PUBLISH_URL", "LISTEN", "FIT_SPEC",
+	for _, key := range []string{"NATS_URL", "NATS_CREDS", "NATS_NKEY", "NATS_CA", "NATS_CERT", "NATS_KEY", "NATS_INBOX_PREFIX", "LOG_LEVEL", "TOPOLOGY", "PUBLISH_TOKEN", "PUBLISH_URL", "LISTEN", "FIT_SPEC",
 		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_ENDPOINT"} {
 		_ = os.Unsetenv(key)
 	}
@@ -157,6 +157,13 @@ func TestMistakes(t *testing.T) {
 		{"stream --load-fit FILE", "", 1, "no readable parquet file"},
 		{"stream --load-fit TABLE --nats " + nobody, "", 1, "connect to NATS"},
 
+		{"credentials", "", 2, "--out DIR is missing"},
+		{"credentials --out OUT --namespace A", "", 2, "namespace"},
+		{"credentials --out OUT --host a..b", "", 2, "host"},
+		{"credentials --out OUT --valid 1h", "", 2, "valid for 1h"},
+		{"credentials --out FILE", "", 1, "FILE"},
+		{"topology --archives s3://bucket", "", 2, "--archives"},
+
 		{"up", "", 1, "examples/recorded is not in this folder"},
 		{"up --validation FILE", "", 2, "--store"},
 		{"up --store nowhere", "", 1, "nowhere"},
@@ -205,7 +212,7 @@ func TestMistakes(t *testing.T) {
 
 func TestSettingsOfTheEnvironment(t *testing.T) {
 	for key, value := range map[string]string{
-		"NATS_REPLICAS": "many", "TOPOLOGY": "perhaps", "NATS_CERT": "alone.pem", "LOG_LEVEL": "loud",
+		"NATS_REPLICAS": "many", "TOPOLOGY": "perhaps", "NATS_CERT": "alone.pem", "NATS_INBOX_PREFIX": "_INBOX.*", "LOG_LEVEL": "loud",
 	} {
 		t.Run(key, func(t *testing.T) {
 			t.Setenv(key, value)
@@ -214,6 +221,13 @@ func TestSettingsOfTheEnvironment(t *testing.T) {
 			}
 		})
 	}
+	t.Run("two keys", func(t *testing.T) {
+		t.Setenv("NATS_CREDS", "a.creds")
+		t.Setenv("NATS_NKEY", "a.nk")
+		if code, _, stderr := call(t, "", "status"); code != 2 || !strings.Contains(stderr, "NATS_CREDS and NATS_NKEY") {
+			t.Errorf("exit %d: %s", code, stderr)
+		}
+	})
 	t.Setenv("EPISODE_MAX_ROWS", "-1")
 	for _, args := range []string{"fit --store " + recordedStore, "curve - -c proc.x", "up --store " + recordedStore} {
 		if code, _, stderr := call(t, "", strings.Fields(args)...); code != 2 || strings.Count(stderr, "\n") != 1 {

@@ -60,7 +60,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetVersionTemplate("profiles {{.Version}}\n")
 	root.PersistentFlags().StringVar(&t.level, "log-level", envOr("LOG_LEVEL", "warn"), "debug, info, warn or error (LOG_LEVEL)")
 	for _, group := range []struct {
 		title    string

@@ -12,35 +12,39 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/store"
 )
 
 type topologyOptions struct {
 	bus      busFlags
 	spec     string
 	patience time.Duration
+	archives string
 	json     bool
 }
 
 func topologyCommand(t *terminal) *cobra.Command {
 	var o topologyOptions
 	cmd := &cobra.Command{
-		Use:   "topology [--spec FILE] [flags]",
+		Use:   "topology [--spec FILE] [--archives URL] [flags]",
 		Short: "make the streams and buckets that the services use",
 		Long: `topology makes every stream and bucket where absent and mends settings that
 differ. Services do that by themselves, unless TOPOLOGY=expect tells them to wait
 for it: then this command, with more rights than theirs, does it for them.
 
-With --spec it also registers the spec and makes its two consumers. NATS_REPLICAS
-says how many replicas new streams get. It is safe to repeat. --patience is for
-where NATS starts at the same time: until then a server that can't be reached, a
-cluster without a leader and one with too few servers are waited for.`,
+With --spec it also registers the spec and makes its two consumers, with --archives
+the bucket of archives. NATS_REPLICAS says how many replicas new streams get. It is
+safe to repeat. --patience is for where NATS starts at the same time: until then a
+server that can't be reached, a cluster without a leader and one with too few
+servers are waited for.`,
 		Example: `  profiles topology
-  profiles topology --spec default --patience 5m
+  profiles topology --spec default --archives nats://episodes --patience 5m
   NATS_REPLICAS=3 profiles topology --spec spec.yaml --nats nats://nats:4222`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.spec, "spec", "", "also register the fit spec in this `FILE` and make its consumers; \"default\" is the built-in one")
+	f.StringVar(&o.archives, "archives", "", "also make the bucket of archives at this `URL`: nats://bucket")
 	f.DurationVar(&o.patience, "patience", 0, "how long to wait for NATS, a `TIME` such as 5m (default: fail within seconds)")
 	f.BoolVar(&o.json, "json", false, "print what is there as JSON")
 	o.bus.add(f)
@@ -52,9 +56,13 @@ cluster without a leader and one with too few servers are waited for.`,
 type topologyMade struct {
 	Streams    []bus.StreamSize `json:"streams"`
 	Generation string           `json:"generation,omitempty"`
+	Archives   string           `json:"archives,omitempty"`
 }
 
 func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
+	if o.archives != "" && !store.NeedsBus(o.archives) {
+		return usagef("--archives is %q: it must be nats://bucket", o.archives)
+	}
 	spec, limits, err := o.wanted()
 	if err != nil {
 		return err
@@ -73,7 +81,14 @@ func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
 	if err := b.EnsureTopology(ctx); err != nil {
 		return err
 	}
-	made := topologyMade{}
+	made := topologyMade{Archives: o.archives}
+	if o.archives != "" {
+		_, shut, err := uploader(ctx, t, o.archives, b) // which makes the bucket
+		if err != nil {
+			return err
+		}
+		shut()
+	}
 	if spec != nil {
 		specs, err := b.SpecsNow(ctx)
 		if err != nil {
@@ -98,6 +113,9 @@ func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
 		return json.NewEncoder(t.out).Encode(made)
 	}
 	fmt.Fprintf(t.out, "%d streams and buckets are there\n", len(made.Streams))
+	if o.archives != "" {
+		fmt.Fprintf(t.out, "archives have their place at %s\n", o.archives)
+	}
 	if spec != nil {
 		fmt.Fprintf(t.out, "generation %s is registered and has its consumers\n", made.Generation)
 	}

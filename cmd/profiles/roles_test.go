@@ -1,0 +1,271 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/dashboard"
+	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/roster"
+	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/status"
+	"github.com/cis490/profiles/store"
+	"github.com/cis490/profiles/streamer"
+	"github.com/cis490/profiles/worker"
+)
+
+// A guarded system is every service in its own role, at a server that lets each
+// do nothing but its own.
+type guarded struct {
+	t    *testing.T
+	srv  *bustest.Secure
+	said *bustest.Record // by the services and the commands
+	log  *slog.Logger
+	spec string // a file
+}
+
+// as runs a command line in a role, which has to succeed.
+func (g *guarded) as(role string, args ...string) string {
+	g.t.Helper()
+	for key, value := range g.srv.Environment(role) {
+		g.t.Setenv(key, value)
+	}
+	code, stdout, stderr := call(g.t, "", args...)
+	_, _ = g.said.Write([]byte(stderr))
+	if code != 0 {
+		g.t.Fatalf("%s: profiles %s: exit %d\n%s%s", role, strings.Join(args, " "), code, stdout, stderr)
+	}
+	return stdout
+}
+
+// services runs a worker, a streamer and a dashboard until the test ends, and
+// returns what tells whether all do their work, and the dashboard's address.
+func (g *guarded) services() (ready func() error, page string) {
+	g.t.Helper()
+	spec, err := service.LoadSpec(g.spec)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	nc := g.srv.ConnectAs("worker", g.log)
+	archives, err := store.Open("nats://episodes", store.Config{}, nc)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	w, err := worker.New(worker.Config{Bus: g.srv.Config("worker"), Patience: 20 * time.Millisecond, CheckEvery: time.Second},
+		worker.Deps{Bus: nc, Store: archives, Spec: spec, Log: g.log, Registry: registry})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	s, err := streamer.New(streamer.Config{CyclePause: time.Second, CheckEvery: time.Second},
+		streamer.Deps{Bus: g.srv.ConnectAs("streamer", g.log), Log: g.log, Registry: registry})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	d, err := dashboard.New(dashboard.Config{CheckEvery: time.Second},
+		dashboard.Deps{Bus: g.srv.ConnectAs("dashboard", g.log), Log: g.log, Registry: registry})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running errgroup.Group
+	running.Go(func() error { return w.Run(ctx) })
+	running.Go(func() error { return s.Run(ctx) })
+	running.Go(func() error { return d.Run(ctx) })
+	running.Go(func() error { return d.ServeListener(ctx, listener) })
+	g.t.Cleanup(func() {
+		stop()
+		_ = running.Wait()
+	})
+	return func() error { return cmp.Or(w.Ready(), s.Ready(), d.Ready()) }, "http://" + listener.Addr().String()
+}
+
+// wait asks until there is no error.
+func wait(t *testing.T, what string, ask func() error) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ctx := bustest.Context(t); ; {
+		err := ask()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited in vain for %s: %v", what, err)
+		}
+	}
+}
+
+// TestRolesSuffice: with nothing but its own rights everybody does all of their
+// work, and never tries what they have no right to.
+func TestRolesSuffice(t *testing.T) {
+	said := &bustest.Record{}
+	g := &guarded{t: t, srv: bustest.StartSecure(t), said: said, log: said.Log(t), spec: write(t, "spec.yaml", "target: 3\n")}
+	t.Cleanup(func() {
+		for who, lines := range map[string][]string{"the server": g.srv.Said.Violations(), "a client": said.Violations()} {
+			if len(lines) > 0 {
+				t.Errorf("%s says:\n%s", who, strings.Join(lines, ""))
+			}
+		}
+	})
+	if out := g.as("operator", "topology", "--spec", g.spec, "--archives", "nats://episodes"); !strings.Contains(out, "nats://episodes") {
+		t.Error(out)
+	}
+	g.as("operator", "topology", "--spec", g.spec, "--archives", "nats://episodes") // again: nothing is to be done
+
+	ready, page := g.services()
+	wait(t, "all services", ready)
+	events, err := g.srv.Dial("viewer", func(err error) { t.Error(err) }).SubscribeSync("dashboard.attack_profile.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	g.as("emitter", "emit", "--store", recordedStore, "--upload", "nats://episodes")
+	g.settled("viewer", 0)
+	for shown := map[string]bool{}; len(shown) < len(six); {
+		msg, err := events.NextMsgWithContext(bustest.Context(t))
+		if err != nil {
+			t.Fatalf("events came of %v: %v", shown, err)
+		}
+		shown[msg.Subject] = true
+	}
+	g.equalsBatch(recordedStore)
+
+	event := bus.ModelMetric{Type: bus.TypeModelMetric, Model: "knn", Metric: 0.5}
+	if err := post(bustest.Context(t), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, page+"/publish", event); err != nil {
+		t.Error(err)
+	}
+	wait(t, "the posted event", func() error {
+		if body := get(t, page+"/api/events"); !strings.Contains(body, "knn") || strings.Count(body, "attack_profile\"") < len(six) {
+			return fmt.Errorf("the dashboard shows %s", body)
+		}
+		return nil
+	})
+	table := filepath.Join(t.TempDir(), "fit.parquet")
+	g.as("viewer", "export", "--fit-out", table)
+	g.as("streamer", "stream", "--load-fit", table)
+	g.as("emitter", "emit", "--rejected")
+	g.settled("viewer", 0)
+
+	t.Log("more is taken back than the sample has in reserve")
+	g.retractLowest("cpu-saturate", 4)
+	g.settled("viewer", 1)
+
+	t.Log("the server is started again")
+	g.srv.Restart()
+	wait(t, "all services, again", ready)
+	g.as("emitter", "emit", "--store", recordedStore, "--upload", "nats://episodes")
+	g.settled("operator", 1)
+	g.equalsBatch(recordedStore)
+}
+
+// TestRefusedCommands: a command without the right to its work, or that is not let
+// in, ends within seconds with one line that says why.
+func TestRefusedCommands(t *testing.T) {
+	srv := bustest.StartSecure(t)
+	for key, value := range srv.Environment("operator") {
+		t.Setenv(key, value)
+	}
+	must(t, "topology")
+	for _, c := range []struct {
+		role, args, key, value, says string
+	}{
+		{"viewer", "emit --store " + recordedStore, "", "", "may not publish to $JS.API.STREAM.MSG.GET.EPISODES"},
+		{"receiver", "status", "", "", "may not publish to $JS.API.INFO"},
+		{"streamer", "export", "", "", "may not publish to $JS.API.STREAM.MSG.GET.KV_specs"},
+		{"dashboard", "topology --spec default", "", "", "may not publish to $JS.API.INFO"},
+		{"viewer", "topology --spec default", "", "", "may not publish to $JS.API.DIRECT.GET.KV_specs."},
+		{"viewer", "status", "NATS_INBOX_PREFIX", "_INBOX", "is NATS_INBOX_PREFIX that of the role"},
+		{"viewer", "status", "NATS_NKEY", "", "NATS_NKEY names the file"},
+		{"viewer", "status", "NATS_CA", "", "NATS_CA is not set"},
+	} {
+		t.Run(c.role+" "+c.args+" "+c.key, func(t *testing.T) {
+			for key, value := range srv.Environment(c.role) {
+				t.Setenv(key, value)
+			}
+			if c.key != "" {
+				t.Setenv(c.key, c.value)
+			}
+			began := time.Now()
+			code, stdout, stderr := call(t, "", strings.Fields(c.args)...)
+			if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "is it running") {
+				t.Errorf("exit %d: %s%s", code, stdout, stderr)
+			}
+			if took := time.Since(began); took > 4*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+// settled waits until all is worked off, at an epoch.
+func (g *guarded) settled(role string, epoch uint64) {
+	g.t.Helper()
+	wait(g.t, fmt.Sprint("epoch ", epoch), func() error {
+		r := decode[status.Report](g.t, g.as(role, "status", "--wait", "--timeout", "20s", "--json"))
+		if last := r.Generations[len(r.Generations)-1]; last.Epoch != epoch {
+			return fmt.Errorf("%+v", last)
+		}
+		return nil
+	})
+}
+
+// equalsBatch compares the live envelopes with those of the batch fit.
+func (g *guarded) equalsBatch(dir string) {
+	g.t.Helper()
+	live, batch := filepath.Join(g.t.TempDir(), "live.parquet"), filepath.Join(g.t.TempDir(), "batch.parquet")
+	g.as("viewer", "export", "--fit-out", live)
+	must(g.t, "fit", "--store", dir, "--spec", g.spec, "--fit-out", batch)
+	sameTables(g.t, live, batch)
+}
+
+// retractLowest takes back the episodes of a profile that the sample likes best.
+func (g *guarded) retractLowest(profile fit.ProfileName, n int) {
+	g.t.Helper()
+	spec, err := service.LoadSpec(g.spec)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	file, err := roster.Read(dataset.OpenValidation(filepath.Join(filepath.Dir(recordedStore), "validation.parquet")), 0)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	type ranked struct {
+		rank          fit.Rank
+		host, episode string
+	}
+	var all []ranked
+	for ref, p := range file.Standing() {
+		if p == profile {
+			all = append(all, ranked{spec.Rank(string(ref.Host), string(ref.ID)), string(ref.Host), string(ref.ID)})
+		}
+	}
+	slices.SortFunc(all, func(a, b ranked) int { return a.rank.Compare(b.rank) })
+	b := g.srv.ConnectAs("receiver-retract", g.log)
+	for _, e := range all[:n] {
+		if _, err := b.Publish(bustest.Context(g.t), bus.Notice{Retracted: true, Host: e.host, Episode: e.episode, Profile: string(profile), At: time.Now()}); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+}

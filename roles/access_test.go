@@ -1,0 +1,322 @@
+package roles_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/goleak"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/credentials"
+	"github.com/cis490/profiles/roles"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// nobodys are subjects that no role of the project's account may publish to, or
+// subscribe to.
+var nobodys = []string{
+	">", "$SYS.>", "$SYS.REQ.SERVER.PING", "$JS.>", "$JS.API.>", "$JS.ACK.>", "$KV.>", "$O.>",
+	"$JS.API.ACCOUNT.PURGE.PROFILES", "$JS.API.META.LEADER.STEPDOWN", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.RESTORE.EPISODES",
+	"$JS.API.STREAM.SNAPSHOT.EPISODES", "$JS.API.STREAM.MSG.DELETE.EPISODES", "$JS.API.CONSUMER.DURABLE.CREATE.EPISODES.x",
+	"$JS.API.CONSUMER.CREATE.OTHER.x", "$JS.FC.EPISODES.x.y", "$JS.EVENT.ADVISORY.x",
+	"_INBOX.x", "_INBOX.>", "_R_.x",
+	"episode", "episode.>", "episode.*", "episode.other", "episode.accepted.x", "dashboard",
+	"$KV.curves", "$KV.other.x", "$KV.curves.a.b.c.d", "$KV.specs.a.b", "$O.other.M.x",
+}
+
+// further are subjects that only some may have.
+var further = []string{"_INBOX_worker.x.y", "_INBOX_receiver.>", "dashboard.x", "dashboard.x.y.z"}
+
+// concrete puts tokens where a pattern has wildcards.
+func concrete(pattern string) string {
+	tokens := strings.Split(pattern, ".")
+	for i, t := range tokens {
+		switch t {
+		case "*":
+			tokens[i] = "x"
+		case ">":
+			tokens[i] = "x.y"
+		}
+	}
+	return strings.Join(tokens, ".")
+}
+
+// publishes is every subject that somebody may publish to, and every one that
+// nobody may.
+func publishes() []string {
+	all := slices.Concat(nobodys, further)
+	for _, r := range ours() {
+		for _, p := range r.Publish() {
+			all = append(all, concrete(p))
+		}
+		all = append(all, r.Inbox()+".x")
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// subscribes is the same of subscriptions.
+func subscribes() []string {
+	all := publishes()
+	for _, r := range ours() {
+		all = append(all, r.Subscribe()...)
+		all = append(all, r.Publish()...)
+		all = append(all, r.Inbox(), r.Inbox()+".*", strings.Replace(r.Inbox(), "_INBOX_", "_INBOX_*", 1)+".>")
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// ours are the roles of the project's account.
+func ours() []roles.Role {
+	return slices.DeleteFunc(roles.All(), func(r roles.Role) bool { return r.Account != roles.Profiles })
+}
+
+func covered(patterns []string, subject string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return roles.Covers(p, subject) })
+}
+
+var refusal = regexp.MustCompile(`(Publish|Subscription) to "([^"]*)"`)
+
+// A trial is a role at a server, and what that refuses it.
+type trial struct {
+	t       *testing.T
+	nc      *nats.Conn
+	refused chan string // "Publish x" or "Subscription x", in the order of trying
+}
+
+func try(t *testing.T, srv *bustest.Secure, role string) *trial {
+	x := &trial{t: t, refused: make(chan string, 10_000)}
+	x.nc = srv.Dial(role, func(err error) {
+		if parts := refusal.FindStringSubmatch(err.Error()); parts != nil && errors.Is(err, nats.ErrPermissionViolation) {
+			x.refused <- parts[1] + " " + parts[2]
+		} else {
+			t.Errorf("%s hears %v", role, err)
+		}
+	})
+	return x
+}
+
+// refusals are what was refused until now: one that is refused to all comes last.
+func (x *trial) refusals() map[string]bool {
+	x.t.Helper()
+	const last = "nobody.may.this"
+	if err := x.nc.Publish(last, nil); err != nil {
+		x.t.Fatal(err)
+	}
+	all := map[string]bool{}
+	for ctx := bustest.Context(x.t); ; {
+		select {
+		case r := <-x.refused:
+			if r == "Publish "+last {
+				return all
+			}
+			all[r] = true
+		case <-ctx.Done():
+			x.t.Fatal("the server does not refuse what nobody may")
+		}
+	}
+}
+
+// differences tries every subject of every role in one, and tells where the
+// server does not do as the table says.
+func differences(t *testing.T, srv *bustest.Secure, role roles.Role) (wrong []string) {
+	t.Helper()
+	x := try(t, srv, role.Name)
+	wildcard := func(subject string) bool { return strings.ContainsAny(subject, "*>") }
+	var tried []string
+	for _, subject := range publishes() {
+		if wildcard(subject) {
+			continue // of publishing there is one subject at a time
+		}
+		tried = append(tried, "Publish "+subject)
+		if err := x.nc.Publish(subject, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, subject := range subscribes() {
+		tried = append(tried, "Subscription "+subject)
+		if _, err := x.nc.SubscribeSync(subject); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := x.refusals()
+	granted := 0
+	for _, what := range tried {
+		kind, subject, _ := strings.Cut(what, " ")
+		may := covered(role.Publish(), subject)
+		if kind == "Subscription" {
+			may = covered(role.Subscribe(), subject)
+		}
+		if may {
+			granted++
+		}
+		if may == refused[what] {
+			wrong = append(wrong, fmt.Sprintf("%s: %s: granted %t, refused %t", role.Name, what, may, refused[what]))
+		}
+	}
+	t.Logf("%s: %d granted, %d refused", role.Name, granted, len(refused))
+	return wrong
+}
+
+// TestTable: every role tries every subject and call of every other, and many of
+// nobody's. What the table grants is let through, all else is refused.
+func TestTable(t *testing.T) {
+	srv := bustest.StartSecure(t)
+	for _, role := range ours() {
+		for _, wrong := range differences(t, srv, role) {
+			t.Error(wrong)
+		}
+	}
+}
+
+// TestTableIsSeen: a right too many and one too few show.
+func TestTableIsSeen(t *testing.T) {
+	dir := bustest.Credentials(t)
+	path := filepath.Join(dir, credentials.Accounts)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, streamer, _ := strings.Cut(string(text), "{ # streamer")
+	streamer = strings.Replace(streamer, `"dashboard.*.*"`, `"$KV.curves.*.*.*"`, 1)
+	if err := os.WriteFile(path, []byte(before+"{ # streamer"+streamer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	role, _ := roles.Named("streamer")
+	wrong := differences(t, bustest.StartSecureWith(t, dir), role)
+	want := []string{
+		"streamer: Publish $KV.curves.x.x.x: granted false, refused false",
+		"streamer: Publish dashboard.x.x: granted true, refused true",
+	}
+	if !slices.Equal(wrong, want) {
+		t.Errorf("seen: %q, want %q", wrong, want)
+	}
+}
+
+// TestFacts are what must hold whatever becomes of the table.
+func TestFacts(t *testing.T) {
+	who := func(subject string) []string {
+		var names []string
+		for _, r := range ours() {
+			if covered(r.Publish(), subject) {
+				names = append(names, r.Name)
+			}
+		}
+		return names
+	}
+	receivers := []string{"receiver", "receiver-retract", "receiver-upload", "receiver-retract-upload"}
+	for subject, want := range map[string][]string{
+		"episode.accepted":                                append(slices.Clone(receivers), "emitter"),
+		"episode.retracted":                               {"receiver-retract", "receiver-retract-upload", "emitter"},
+		"$O.episodes.C.x":                                 {"receiver-upload", "receiver-retract-upload", "emitter"},
+		"episode.rejected.corrupt":                        {"worker"},
+		"$KV.curves.g.p.r":                                {"worker"},
+		"$KV.envelopes.g.p":                               {"worker"},
+		"$KV.attempts.g.1":                                {"worker"},
+		"$KV.specs.g":                                     {"worker", "operator"},
+		"dashboard.attack_profile.p":                      {"streamer", "dashboard"},
+		"$JS.ACK.EPISODES.align-g.1.1.1.1.1":              {"worker"},
+		"$JS.ACK.KV_curves.reduce-g.1.1.1.1.1":            {"worker"},
+		"$JS.API.CONSUMER.CREATE.EPISODES.align-g":        {"worker", "operator"},
+		"$JS.API.CONSUMER.DELETE.EPISODES.align-g":        {"operator"},
+		"$JS.API.CONSUMER.DELETE.KV_curves.reduce-g":      {"worker", "operator"},
+		"$JS.API.CONSUMER.MSG.NEXT.EPISODES.align-g":      {"worker"},
+		"$JS.API.DIRECT.GET.OBJ_episodes":                 {"worker"},
+		"$JS.API.STREAM.MSG.GET.OBJ_episodes":             {"receiver-upload", "receiver-retract-upload", "emitter", "worker"},
+		"$JS.API.STREAM.CREATE.EPISODES":                  {"operator"},
+		"$JS.API.STREAM.UPDATE.EPISODES":                  {"operator"},
+		"$JS.API.STREAM.DELETE.EPISODES":                  {"operator"},
+		"$JS.API.STREAM.PURGE.DASHBOARD":                  {"operator"},
+		"$JS.API.STREAM.PURGE.OBJ_episodes":               {"receiver-upload", "receiver-retract-upload", "emitter", "operator"},
+		"$JS.API.STREAM.MSG.DELETE.EPISODES":              nil,
+		"$JS.API.CONSUMER.CREATE.DASHBOARD.x.dashboard.>": {"dashboard", "operator"},
+	} {
+		if got := who(subject); !slices.Equal(got, want) {
+			t.Errorf("%s may be published by %v, want %v", subject, got, want)
+		}
+	}
+	for _, subject := range nobodys {
+		for _, r := range ours() {
+			if covered(r.Publish(), subject) || covered(r.Subscribe(), subject) {
+				t.Errorf("%s may have %s", r.Name, subject)
+			}
+		}
+	}
+	receiver, _ := roles.Named("receiver")
+	if p, s := receiver.Publish(), receiver.Subscribe(); !slices.Equal(p, []string{"episode.accepted"}) || !slices.Equal(s, []string{"_INBOX_receiver.>"}) {
+		t.Errorf("a receiver may publish %v and subscribe to %v", p, s)
+	}
+	viewer, _ := roles.Named("viewer")
+	for _, p := range viewer.Publish() { // it changes nothing
+		if !regexp.MustCompile(`^\$JS\.API\.(INFO$|STREAM\.INFO\.|STREAM\.MSG\.GET\.|CONSUMER\.INFO\.|DIRECT\.GET\.)`).MatchString(p) {
+			t.Errorf("a viewer may publish to %s", p)
+		}
+	}
+}
+
+// TestGrantedCallsAreAnswered: a call of the API that a role has gets an answer,
+// at its own inbox.
+func TestGrantedCallsAreAnswered(t *testing.T) {
+	srv := bustest.StartSecure(t)
+	makeTopology(t, srv)
+	for _, role := range ours() { // the operator last, who can delete it all
+		x := try(t, srv, role.Name)
+		for _, pattern := range role.Publish() {
+			if !strings.HasPrefix(pattern, "$JS.API.") {
+				continue
+			}
+			_, err := x.nc.RequestWithContext(bustest.Context(t), concrete(pattern), nil)
+			if err != nil && !errors.Is(err, nats.ErrNoResponders) { // of a consumer that is not there
+				t.Errorf("%s asks %s: %v", role.Name, concrete(pattern), err)
+			}
+		}
+		if refused := x.refusals(); len(refused) > 0 {
+			t.Errorf("%s: refused %v", role.Name, slices.Collect(maps.Keys(refused)))
+		}
+	}
+}
+
+func makeTopology(t *testing.T, srv *bustest.Secure) {
+	t.Helper()
+	cfg := srv.Config("operator")
+	cfg.Topology = bus.TopologyCreate
+	b, err := bus.Connect(cfg, bustest.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if err := errors.Join(b.Ready(bustest.Context(t)), b.EnsureTopology(bustest.Context(t))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSystem: the account of the servers sees nothing of the project's, and the
+// other way about.
+func TestSystem(t *testing.T) {
+	srv := bustest.StartSecure(t)
+	makeTopology(t, srv)
+	system := srv.Dial("system", func(err error) { t.Error(err) })
+	msg, err := system.RequestWithContext(bustest.Context(t), "$SYS.REQ.SERVER.PING.JSZ", []byte(`{"accounts": true}`))
+	if err != nil || !json.Valid(msg.Data) || !strings.Contains(string(msg.Data), roles.Profiles) {
+		t.Errorf("a report: %v", err)
+	}
+	if err := errors.Join(system.Publish(bus.SubjectAccepted, []byte("{}")), system.Flush()); err != nil {
+		t.Error(err)
+	}
+	sizes, err := srv.ConnectAs("viewer", bustest.Log(t)).Streams(bustest.Context(t))
+	if err != nil || len(sizes) != 7 || sizes[0].Messages != 0 {
+		t.Errorf("%+v, %v", sizes, err)
+	}
+}
