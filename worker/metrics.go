@@ -78,7 +78,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Bytes that a stream holds, one copy of it; asked every CHECK_EVERY."}, []string{"stream"}),
 		generation: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_worker_generation_info",
 			Help: "1 for the generation that the worker is at."}, []string{"generation", "epoch", "revision"}),
-	}	// A counter that begins with its first event has not risen by it.
+	} // A counter that begins with its first event has not risen by it.
 	for _, reason := range []fit.Reason{"malformed", fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal} {
 		m.rejected.WithLabelValues(string(reason))
 	}
