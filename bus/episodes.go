@@ -46,6 +46,9 @@ type EpisodeOptions struct {
 	Concurrency int           // handlers at once; at least 1
 	AckWait     time.Duration // as given to EnsureConsumers
 	DrainTime   time.Duration // how long work in hand may go on after ctx ends
+	// Rejected, where set, is called for each message that was filed under
+	// REJECTED. It must be quick and safe for concurrent use.
+	Rejected func(reason string)
 }
 
 // marksUntilAlone is how many marks make an episode be read with nothing else
@@ -279,6 +282,9 @@ func (e *episodes) settle(m *episodeMsg, err error) {
 			e.bus.log.Warn("reject", "seq", m.notice.Seq, "err", ferr)
 			e.handBack(m, handBackDelay)
 			return
+		}
+		if e.opt.Rejected != nil {
+			e.opt.Rejected(rejection.Reason)
 		}
 		e.clear(m, 0)
 		_ = m.msg.Term()

@@ -38,7 +38,7 @@ func newMetrics(r prometheus.Registerer, b *board, browsers *slots) *metrics {
 		}
 		return 0
 	})
-	return &metrics{
+	m := &metrics{
 		in: f.NewCounter(prometheus.CounterOpts{Name: "profiles_dashboard_events_in_total",
 			Help: "Events that came from the stream, those of snapshots included."}),
 		out: f.NewCounter(prometheus.CounterOpts{Name: "profiles_dashboard_events_out_total",
@@ -57,6 +57,17 @@ func newMetrics(r prometheus.Registerer, b *board, browsers *slots) *metrics {
 		sessions: f.NewCounter(prometheus.CounterOpts{Name: "profiles_dashboard_sessions_total",
 			Help: "Times that the dashboard followed the stream anew: at start, after NATS was lost, in another life of the stream."}),
 	}
+	// A counter that begins with its first event has not risen by it.
+	for counter, values := range map[*prometheus.CounterVec][]string{
+		m.left:    {leftSubject, leftJSON, leftSize, leftRoom},
+		m.ended:   {endedLeft, endedSlow, endedShutdown, endedFull},
+		m.publish: {publishStored, publishKept, publishBad, publishTooLarge, publishUnauthorized, publishNoRoom, publishUnreachable},
+	} {
+		for _, v := range values {
+			counter.WithLabelValues(v)
+		}
+	}
+	return m
 }
 
 // wrote counts events that a browser has got, and how late those were that are

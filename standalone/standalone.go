@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
@@ -19,6 +18,7 @@ import (
 	"github.com/cis490/profiles/dashboard"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/service"
 	"github.com/cis490/profiles/streamer"
 	"github.com/cis490/profiles/worker"
 )
@@ -87,7 +87,7 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 	if err := buses[0].EnsureTopology(ctx); err != nil {
 		return err
 	}
-	registry := prometheus.NewRegistry()
+	registry := service.NewRegistry()
 	cfg.Worker.Bus, cfg.Streamer.Bus, cfg.Dashboard.Bus = bus.Config{}, bus.Config{}, bus.Config{}
 	s := &System{Bus: buses[0], URL: server.URL()}
 	s.worker, err = worker.New(cfg.Worker, worker.Deps{

@@ -31,7 +31,7 @@ type Poster struct {
 
 // NewPoster makes a poster; Run does its work. An empty token sends none.
 func NewPoster(url, token string, log *slog.Logger, r prometheus.Registerer) *Poster {
-	return &Poster{
+	p := &Poster{
 		url: url, token: token, log: log,
 		client: http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // following one could turn a post into a GET of nothing
@@ -41,6 +41,10 @@ func NewPoster(url, token string, log *slog.Logger, r prometheus.Registerer) *Po
 		waiting: map[string]any{},
 		wake:    make(chan struct{}, 1),
 	}
+	for _, result := range []string{"ok", "refused", "retried"} { // there from the start, so that the first is a rise
+		p.posts.WithLabelValues(result)
+	}
+	return p
 }
 
 // Post leaves an event to be posted.

@@ -180,6 +180,7 @@ func (a *aligner) read(ctx context.Context, n bus.Notice, c candidate) (fit.Entr
 		return fit.Entry{}, err
 	}
 	if !errors.Is(err, episode.ErrNotFound) {
+		a.metrics.unanswered.Inc()
 		a.deps.Log.Warn("the store does not answer, keep trying", "episode", c.ref, "err", err)
 		return fit.Entry{}, patience(n.Again, err, time.Second, time.Minute)
 	}

@@ -3,6 +3,8 @@ package worker
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cis490/profiles/fit"
 )
 
 // Outcomes of an episode's message, as label values.
@@ -30,12 +32,18 @@ type metrics struct {
 	kept         *prometheus.GaugeVec
 	mended       prometheus.Counter
 	sessions     prometheus.Counter
+	rejected     *prometheus.CounterVec
+	unanswered   prometheus.Counter
+	pending      *prometheus.GaugeVec
+	unacked      *prometheus.GaugeVec
+	streamBytes  *prometheus.GaugeVec
+	generation   *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
 	fast := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
-	return &metrics{
+	m := &metrics{
 		episodes: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_episodes_total",
 			Help: "Messages of the episode log that were settled, by outcome."}, []string{"outcome"}),
 		opened: f.NewCounter(prometheus.CounterOpts{Name: "profiles_archives_opened_total",
@@ -58,5 +66,21 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Envelopes that the regular comparison wrote, since they did not say what the view said; also such as were being written."}),
 		sessions: f.NewCounter(prometheus.CounterOpts{Name: "profiles_worker_sessions_total",
 			Help: "Times that the worker took new views: at start, after a new epoch, after NATS was lost or restored."}),
+		rejected: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_rejected_total",
+			Help: "Messages that were filed under REJECTED, by reason: malformed, corrupt, too_large, missing, fatal."}, []string{"reason"}),
+		unanswered: f.NewCounter(prometheus.CounterOpts{Name: "profiles_store_unanswered_total",
+			Help: "Tries to read an archive that ended since the store did not answer; each is tried again."}),
+		pending: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_consumer_pending",
+			Help: "Messages that the generation's consumer has not delivered yet, the same at every worker of it; asked every CHECK_EVERY."}, []string{"consumer"}),
+		unacked: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_consumer_unacked",
+			Help: "Messages in the hands of the generation's workers, the same at every worker of it; asked every CHECK_EVERY."}, []string{"consumer"}),
+		streamBytes: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_stream_bytes",
+			Help: "Bytes that a stream holds, one copy of it; asked every CHECK_EVERY."}, []string{"stream"}),
+		generation: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_worker_generation_info",
+			Help: "1 for the generation that the worker is at."}, []string{"generation", "epoch", "revision"}),
+	} // A counter that begins with its first event has not risen by it.
+	for _, reason := range []fit.Reason{"malformed", fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal} {
+		m.rejected.WithLabelValues(string(reason))
 	}
+	return m
 }

@@ -86,6 +86,7 @@ func (w *Worker) session(ctx context.Context) error {
 		return err
 	}
 	w.metrics.sessions.Inc()
+	s.show()
 	w.sessions.SetReady()
 	w.deps.Log.Info("work on generation", "generation", gen.ID, "epoch", gen.Epoch, "revision", gen.Spec.Revision)
 
@@ -122,7 +123,8 @@ func (w *Worker) retractions(ctx context.Context) (retractedAt map[place]uint64,
 }
 
 func (s *session) alignLoop(ctx context.Context) error {
-	opt := bus.EpisodeOptions{Concurrency: s.cfg.Concurrency, AckWait: s.cfg.AckWait, DrainTime: s.cfg.DrainTime}
+	opt := bus.EpisodeOptions{Concurrency: s.cfg.Concurrency, AckWait: s.cfg.AckWait, DrainTime: s.cfg.DrainTime,
+		Rejected: func(reason string) { s.metrics.rejected.WithLabelValues(reason).Inc() }}
 	return s.deps.Bus.ConsumeEpisodes(ctx, s.gen.ID, opt, &aligner{s})
 }
 
@@ -151,7 +153,7 @@ func (s *session) epochLoop(ctx context.Context) error {
 
 // compareLoop is the net under the reduce loop: at the start, after each
 // reconnect and every CheckEvery it makes sure that the streams are those that the view is of, and
-// that each envelope says what the view says.
+// that each envelope says what the view says. It also asks for what the gauges show.
 func (s *session) compareLoop(ctx context.Context) error {
 	reconnects, stop := s.deps.Bus.Reconnects()
 	defer stop()
@@ -163,6 +165,9 @@ func (s *session) compareLoop(ctx context.Context) error {
 				return err
 			}
 			s.deps.Log.Warn("compare the envelopes with the view", "err", err)
+		}
+		if err := s.gauge(ctx); err != nil && ctx.Err() == nil {
+			s.deps.Log.Debug("ask how far the consumers are", "err", err)
 		}
 		select {
 		case <-reconnects:

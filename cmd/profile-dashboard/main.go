@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
@@ -28,7 +27,7 @@ func run(args []string, stderr io.Writer) int {
 			return err
 		}
 		defer nc.Close()
-		d, err := dashboard.New(cfg, dashboard.Deps{Bus: nc, Log: log, Registry: prometheus.NewRegistry()})
+		d, err := dashboard.New(cfg, dashboard.Deps{Bus: nc, Log: log, Registry: service.NewRegistry()})
 		if err != nil {
 			return err
 		}

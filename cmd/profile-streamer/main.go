@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
@@ -29,7 +28,7 @@ func run(args []string, stderr io.Writer) int {
 			return err
 		}
 		defer nc.Close()
-		registry := prometheus.NewRegistry()
+		registry := service.NewRegistry()
 		s, err := streamer.New(cfg, streamer.Deps{Bus: nc, Log: log, Registry: registry})
 		if err != nil {
 			return err

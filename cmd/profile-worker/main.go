@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
@@ -41,7 +40,7 @@ func run(args []string, stderr io.Writer) int {
 		if err != nil {
 			return err
 		}
-		registry := prometheus.NewRegistry()
+		registry := service.NewRegistry()
 		w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: store, Spec: spec, Log: log, Registry: registry})
 		if err != nil {
 			return err

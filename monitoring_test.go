@@ -1,0 +1,193 @@
+package profiles
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	monitoring = "k8s/monitoring/"
+	operations = "docs/OPERATIONS.md"
+	runbook    = "https://github.com/cis490/profiles/blob/main/" + operations + "#"
+)
+
+// ofOthers are the metrics that are not declared here: those of every process,
+// and kube-state-metrics'.
+var ofOthers = []string{
+	"process_resident_memory_bytes", "process_cpu_seconds_total",
+	"kube_deployment_status_replicas_ready", "kube_statefulset_status_replicas_ready", "kube_statefulset_replicas",
+	"kube_pod_container_resource_limits", "kube_persistentvolumeclaim_resource_requests_storage_bytes",
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// declared returns the names of all metrics that the code declares, by their kind.
+func declared(t *testing.T) map[string]string {
+	t.Helper()
+	declaration := regexp.MustCompile(`(Counter|Gauge|Histogram)Opts\{Name: "(profiles_\w+)"|gauge\("(profiles_\w+)"`)
+	names := map[string]string{}
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range declaration.FindAllSubmatch(text, -1) {
+			if len(m[2]) > 0 {
+				names[string(m[2])] = string(m[1])
+			} else {
+				names[string(m[3])] = "Gauge"
+			}
+		}
+		return err
+	})
+	if err != nil || len(names) < 25 {
+		t.Fatalf("found %d metrics, %v", len(names), err)
+	}
+	return names
+}
+
+var metric = regexp.MustCompile(`\b(?:profiles|process|kube)_\w+`)
+
+// measured fails for what an expression asks for and nothing gives.
+func measured(t *testing.T, known map[string]string, where, expr string) {
+	t.Helper()
+	found := metric.FindAllString(expr, -1)
+	if len(found) == 0 {
+		t.Errorf("%s: %s asks for no metric", where, expr)
+	}
+	for _, name := range found {
+		base := name
+		for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+			if b, ok := strings.CutSuffix(name, suffix); ok && known[b] == "Histogram" {
+				base = b
+			}
+		}
+		if _, ok := known[base]; !ok && !slices.Contains(ofOthers, name) {
+			t.Errorf("%s: nothing gives %s", where, name)
+		}
+	}
+}
+
+func TestAlerts(t *testing.T) {
+	type rule struct {
+		Alert, Expr, For    string
+		Labels, Annotations map[string]string
+	}
+	var file struct {
+		Spec struct{ Groups []struct{ Rules []rule } }
+	}
+	if err := yaml.Unmarshal([]byte(read(t, monitoring+"rules.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	known, manual := declared(t), read(t, operations)
+	alerts := 0
+	for _, g := range file.Spec.Groups {
+		for _, r := range g.Rules {
+			alerts++
+			measured(t, known, r.Alert, r.Expr)
+			if s := r.Labels["severity"]; s != "critical" && s != "warning" {
+				t.Errorf("%s has severity %q", r.Alert, s)
+			}
+			if r.Annotations["summary"] == "" || r.Annotations["description"] == "" || r.Annotations["runbook_url"] != runbook+strings.ToLower(r.Alert) {
+				t.Errorf("%s says %q", r.Alert, r.Annotations)
+			}
+			if !strings.Contains(manual, "\n### "+r.Alert+"\n") {
+				t.Errorf("%s has no section in %s", r.Alert, operations)
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^### (Profiles\w+)$`).FindAllStringSubmatch(manual, -1) {
+		if alerts--; !strings.Contains(read(t, monitoring+"rules.yaml"), "alert: "+m[1]+"\n") {
+			t.Errorf("%s tells of %s, which is no alert", operations, m[1])
+		}
+	}
+	if alerts != 0 {
+		t.Errorf("%d alerts more than sections", alerts)
+	}
+}
+
+// Every metric that the services have is described.
+func TestMetricsAreDescribed(t *testing.T) {
+	manual := read(t, operations)
+	for _, name := range slices.Sorted(maps.Keys(declared(t))) {
+		if !strings.Contains(manual, "`"+name+"`") && !strings.Contains(manual, "`"+name+"{") {
+			t.Errorf("%s does not describe %s", operations, name)
+		}
+	}
+}
+
+func TestGrafanaDashboard(t *testing.T) {
+	type panel struct {
+		ID      int
+		Type    string
+		Title   string
+		GridPos struct{ H, W, X, Y int }
+		Targets []struct {
+			Expr       string
+			Datasource struct{ UID string }
+		}
+	}
+	var board struct {
+		SchemaVersion int
+		Templating    struct{ List []struct{ Name, Type string } }
+		Panels        []panel
+	}
+	d := json.NewDecoder(bytes.NewBufferString(read(t, monitoring+"profiles.json")))
+	if err := d.Decode(&board); err != nil {
+		t.Fatal(err)
+	}
+	if board.SchemaVersion < 39 || len(board.Templating.List) == 0 || board.Templating.List[0].Type != "datasource" {
+		t.Errorf("schema %d, variables %+v", board.SchemaVersion, board.Templating.List)
+	}
+	known := declared(t)
+	var rows []string
+	ids := map[int]bool{}
+	shown := ""
+	for i, p := range board.Panels {
+		if ids[p.ID] {
+			t.Errorf("two panels have the id %d", p.ID)
+		}
+		ids[p.ID] = true
+		for _, o := range board.Panels[:i] {
+			if a, b := p.GridPos, o.GridPos; a.X < b.X+b.W && b.X < a.X+a.W && a.Y < b.Y+b.H && b.Y < a.Y+a.H {
+				t.Errorf("%s lies over %s", p.Title, o.Title)
+			}
+		}
+		if p.Type == "row" {
+			rows = append(rows, p.Title)
+			continue
+		}
+		for _, target := range p.Targets {
+			measured(t, known, p.Title, target.Expr)
+			shown += target.Expr + "\n"
+			if target.Datasource.UID != "${datasource}" {
+				t.Errorf("%s has a data source of its own", p.Title)
+			}
+		}
+	}
+	if want := []string{"Episodes", "Latency", "Samples", "Reduce", "Dashboard", "Workers"}; !slices.Equal(rows, want) {
+		t.Errorf("rows %q, want %q", rows, want)
+	}
+	for name := range known {
+		if !strings.Contains(shown, name) {
+			t.Errorf("no panel shows %s", name)
+		}
+	}
+}
