@@ -46,6 +46,10 @@ func (b *Bus) OpenFeed(ctx context.Context) (*Feed, error) {
 // Life is that of the stream when the feed was opened.
 func (f *Feed) Life() Life { return f.life }
 
+// Last is the stream's last sequence when the feed was opened, as its leader had
+// it: one that was elected this moment may not have applied all yet.
+func (f *Feed) Last() uint64 { return f.last }
+
 // Settings of the feed's consumer. A server that died with it is noticed after
 // two heartbeats.
 const (
@@ -130,20 +134,17 @@ func (f *Feed) Run(ctx context.Context, take func(Posted), whole func()) error {
 		case d := <-came:
 			take(d.Posted)
 			f.seq.Store(max(f.seq.Load(), d.Seq))
-			if !done && (d.pending == 0 || d.Seq >= f.last) {
+			// That nothing is pending is the word of a server that may lag.
+			if !done && (d.Seq >= f.last || d.pending == 0 && f.hasAll(ctx)) {
 				if err := finish(f.last); err != nil {
 					return err
 				}
 			}
 		case <-silent:
 			return fmt.Errorf("no sign of life from the server for %s: %w", 2*feedHeartbeat, ErrStalled)
-		case <-look.C: // all that was there may have been purged before it came
-			if done {
-				continue
-			}
-			s, err := f.bus.js.Stream(ctx, DashboardStream)
-			if err == nil && s.CachedInfo().State.Msgs == 0 {
-				if err := finish(s.CachedInfo().State.LastSeq); err != nil {
+		case <-look.C: // what the feed waits for may have been purged before it came
+			if !done && f.hasAll(ctx) {
+				if err := finish(f.last); err != nil {
 					return err
 				}
 			}
@@ -151,6 +152,12 @@ func (f *Feed) Run(ctx context.Context, take func(Posted), whole func()) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// hasAll asks the stream's leader whether the last event that it has has come.
+func (f *Feed) hasAll(ctx context.Context) bool {
+	end, _, err := f.bus.leaderLast(ctx, DashboardStream, subjectDashboard+">")
+	return err == nil && end.Sequence <= f.seq.Load() // 0 where it has none
 }
 
 // leaveWait is how long Run waits for its consumer to end.

@@ -16,7 +16,7 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, bustest.Leaks()...) }
 
 const gen = fit.Generation("abcdefghij")
 

@@ -110,6 +110,13 @@ func (b *board) put(e *event) (evicted int) {
 	return evicted
 }
 
+// beyond tells whether the board has seen more of a life than up to seq.
+func (b *board) beyond(life bus.Life, seq uint64) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.epoch > 0 && life == b.life && b.state.seq > seq
+}
+
 // same returns the event with that sequence where the board has it already.
 func (b *board) same(life bus.Life, subject string, seq uint64) *event {
 	b.mu.RLock()

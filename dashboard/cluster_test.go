@@ -46,7 +46,7 @@ func TestLeaderChange(t *testing.T) {
 			m := br.next()
 			arrived = m.data == body
 			if m.kind == "bridge" && parseBridge(t, m).Life != life {
-				t.Errorf("another life: %v", m)
+				t.Errorf("another life than %s: %v", life, m)
 			}
 		}
 		t.Logf("round %d: without %s, it arrived %s after it was acknowledged", round, leader, time.Since(began))

@@ -111,7 +111,7 @@ func (d *Dashboard) session(ctx context.Context) error {
 	d.sessions.WaitFor("the last events")
 	changes, stop := d.deps.Bus.StatusChanges() // from before the feed: nothing is missed in between
 	defer stop()
-	feed, err := d.deps.Bus.OpenFeed(ctx)
+	feed, err := d.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -121,6 +121,29 @@ func (d *Dashboard) session(ctx context.Context) error {
 	g.Go(func() error { return d.watch(ctx, changes) })
 	g.Go(func() error { return d.check(ctx, feed) })
 	return g.Wait()
+}
+
+const (
+	// catchUpPatience is how long a stream may end before what was seen of it. A
+	// leader that was elected this moment gets there; an old backup never does.
+	catchUpPatience = 5 * time.Second
+	catchUpPause    = 100 * time.Millisecond
+)
+
+// open opens the feed, and waits for a leader that has not got as far as what
+// browsers have seen: else all of them would begin anew for nothing.
+func (d *Dashboard) open(ctx context.Context) (*bus.Feed, error) {
+	for end := time.Now().Add(catchUpPatience); ; {
+		feed, err := d.deps.Bus.OpenFeed(ctx)
+		if err != nil || !d.board.beyond(feed.Life(), feed.Last()) || time.Now().After(end) {
+			return feed, err
+		}
+		select {
+		case <-time.After(catchUpPause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // follow folds the feed: into a state of its own until that is whole, into the

@@ -21,7 +21,7 @@ func All() []Role {
 		{"streamer", "profile-streamer, `profiles stream`", Profiles,
 			[]Grant{account, look, readLag, followSpecs, followEnvelopes, show}},
 		{"dashboard", "profile-dashboard, `/publish` included", Profiles,
-			[]Grant{look, followEvents, show}},
+			[]Grant{look, readEvents, followEvents, show}},
 		{"viewer", "`profiles status`, `profiles export`, subscribers of events", Profiles,
 			[]Grant{account, look, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear}},
 		{"operator", "`profiles topology`, and all that a viewer may", Profiles,

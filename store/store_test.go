@@ -17,7 +17,7 @@ import (
 	"github.com/cis490/profiles/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, bustest.Leaks()...) }
 
 var ref = episode.Ref{Host: "lab-01", ID: "ep-1"}
 
