@@ -122,7 +122,7 @@ func TestKubernetes(t *testing.T) {
 		table.row("cleaned up")
 	})
 
-	c.apply(spec{revision: 1, target: 6}, false)
+	c.apply(spec{revision: 1, target: 7}, false) // each profile has seven that give a curve
 	c.kubectl("wait", "--for=condition=complete", "job/profile-topology", "--timeout=5m")
 	table.row("apply -k: three NATS, topology made")
 	c.bringRecorded()
