@@ -47,13 +47,21 @@ func (b *Bus) Lags(ctx context.Context, gen fit.Generation) (align, reduce Lag, 
 }
 
 func (b *Bus) lag(ctx context.Context, stream, consumer string) (Lag, error) {
+	info, err := b.consumerInfo(ctx, stream, consumer)
+	if err != nil {
+		return Lag{}, err
+	}
+	return lagOf(info), nil
+}
+
+func (b *Bus) consumerInfo(ctx context.Context, stream, consumer string) (*jetstream.ConsumerInfo, error) {
 	ctx, done := b.heed(ctx, apiSubject("CONSUMER.INFO."+stream+"."+consumer))
 	defer done()
 	c, err := b.js.Consumer(ctx, stream, consumer)
 	if err != nil {
-		return Lag{}, fmt.Errorf("look at consumer %s: %w", consumer, toldBy(ctx, err))
+		return nil, fmt.Errorf("look at consumer %s: %w", consumer, toldBy(ctx, err))
 	}
-	return lagOf(c.CachedInfo()), nil
+	return c.CachedInfo(), nil
 }
 
 func lagOf(i *jetstream.ConsumerInfo) Lag {

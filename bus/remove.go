@@ -26,20 +26,19 @@ type Use struct {
 
 // Use asks for the use of a generation. It may be one that is not registered.
 func (b *Bus) Use(ctx context.Context, gen Generation) (Use, error) {
-	s, err := b.js.Stream(ctx, bucketStream(SpecsBucket))
+	s, err := b.look(ctx, bucketStream(SpecsBucket))
 	if err != nil {
-		return Use{}, fmt.Errorf("look at bucket %s: %w", SpecsBucket, err)
+		return Use{}, err
 	}
 	u := Use{Idle: s.CachedInfo().TimeStamp.Sub(gen.RegisteredAt)}
 	for stream, name := range consumersOf(gen.ID) {
-		c, err := b.js.Consumer(ctx, stream, name)
+		info, err := b.consumerInfo(ctx, stream, name)
 		if absent(err) {
 			continue
 		}
 		if err != nil {
-			return Use{}, fmt.Errorf("look at consumer %s: %w", name, err)
+			return Use{}, err
 		}
-		info := c.CachedInfo()
 		last := info.Created
 		for _, at := range []*time.Time{info.Delivered.Last, info.AckFloor.Last} {
 			if at != nil && at.After(last) {
@@ -64,27 +63,41 @@ func consumersOf(gen fit.Generation) map[string]string {
 func (b *Bus) Consumed(ctx context.Context) ([]fit.Generation, error) {
 	var ids []fit.Generation
 	for stream, prefix := range consumersOf("") {
-		s, err := b.js.Stream(ctx, stream)
+		names, err := b.consumerNames(ctx, stream)
 		if absent(err) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("look at stream %s: %w", stream, err)
+			return nil, err
 		}
-		names := s.ConsumerNames(ctx)
-		for name := range names.Name() {
+		for _, name := range names {
 			if id, ok := strings.CutPrefix(name, prefix); ok {
 				if gen, err := fit.ParseGeneration(id); err == nil {
 					ids = append(ids, gen)
 				}
 			}
 		}
-		if err := names.Err(); err != nil {
-			return nil, fmt.Errorf("list the consumers of %s: %w", stream, err)
-		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
+}
+
+func (b *Bus) consumerNames(ctx context.Context, stream string) ([]string, error) {
+	s, err := b.look(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done := b.heed(ctx, apiSubject("CONSUMER.NAMES."+stream))
+	defer done()
+	var names []string
+	lister := s.ConsumerNames(ctx)
+	for name := range lister.Name() {
+		names = append(names, name)
+	}
+	if err := lister.Err(); err != nil {
+		return nil, fmt.Errorf("list the consumers of %s: %w", stream, toldBy(ctx, err))
+	}
+	return names, nil
 }
 
 // Shown returns the profiles that the last events on the dashboard show, by the
@@ -105,14 +118,14 @@ func (b *Bus) Shown(ctx context.Context) (map[fit.Generation][]string, error) {
 type Holding struct {
 	Entries   int   `json:"entries"`   // in curves
 	Envelopes int   `json:"envelopes"` // with their history
-	Marks     int   `json:"marks"`     // in attempts
 	Bytes     int64 `json:"bytes"`     // of all these values
 }
 
-// Holding counts what a generation has in the buckets.
+// Holding counts what a generation has in the buckets; marks of attempts, which go
+// after a day, are not counted.
 func (b *Bus) Holding(ctx context.Context, gen fit.Generation) (Holding, error) {
 	var h Holding
-	for bucket, count := range map[string]*int{CurvesBucket: &h.Entries, EnvelopesBucket: &h.Envelopes, AttemptsBucket: &h.Marks} {
+	for bucket, count := range map[string]*int{CurvesBucket: &h.Entries, EnvelopesBucket: &h.Envelopes} {
 		_, err := b.readAll(ctx, bucketStream(bucket), keysOf(bucket, gen), func(msg *jetstream.RawStreamMsg) error {
 			*count++
 			h.Bytes += int64(len(msg.Data))
@@ -146,19 +159,37 @@ func (b *Bus) Remove(ctx context.Context, gen fit.Generation) error {
 		return fmt.Errorf("mark generation %s as removed: %w", gen, err)
 	}
 	for stream, name := range consumersOf(gen) {
-		if err := b.js.DeleteConsumer(ctx, stream, name); err != nil && !absent(err) {
-			return fmt.Errorf("delete consumer %s: %w", name, err)
+		if err := b.deleteConsumer(ctx, stream, name); err != nil && !absent(err) {
+			return err
 		}
 	}
 	// Purging what a consumer has pending can move it past the rest: so only now.
 	for _, bucket := range []string{CurvesBucket, EnvelopesBucket, AttemptsBucket} {
-		s, err := b.js.Stream(ctx, bucketStream(bucket))
-		if err == nil {
-			err = s.Purge(ctx, jetstream.WithPurgeSubject(keysOf(bucket, gen)))
+		if err := b.purge(ctx, bucketStream(bucket), keysOf(bucket, gen)); err != nil && !absent(err) {
+			return err
 		}
-		if err != nil && !absent(err) {
-			return fmt.Errorf("purge generation %s from bucket %s: %w", gen, bucket, err)
-		}
+	}
+	return nil
+}
+
+func (b *Bus) deleteConsumer(ctx context.Context, stream, name string) error {
+	ctx, done := b.heed(ctx, apiSubject("CONSUMER.DELETE."+stream+"."+name))
+	defer done()
+	if err := b.js.DeleteConsumer(ctx, stream, name); err != nil {
+		return fmt.Errorf("delete consumer %s: %w", name, toldBy(ctx, err))
+	}
+	return nil
+}
+
+func (b *Bus) purge(ctx context.Context, stream, filter string) error {
+	s, err := b.look(ctx, stream)
+	if err != nil {
+		return err
+	}
+	ctx, done := b.heed(ctx, apiSubject("STREAM.PURGE."+stream))
+	defer done()
+	if err := s.Purge(ctx, jetstream.WithPurgeSubject(filter)); err != nil {
+		return fmt.Errorf("purge %s: %w", filter, toldBy(ctx, err))
 	}
 	return nil
 }

@@ -48,6 +48,17 @@ func TestRemove(t *testing.T) {
 		if h, err := b.Holding(ctx, id); err != nil || h != want {
 			t.Errorf("%s has %+v, want %+v, %v", id, h, want, err)
 		}
+		marks, err := bucketOf(t, srv, bus.AttemptsBucket).ListKeysFiltered(ctx, string(id)+".>")
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := 0
+		for range marks.Keys() {
+			left++
+		}
+		if (left == 0) != removed {
+			t.Errorf("%s has %d marks of attempts", id, left)
+		}
 		if got := specsNow(t, b).Removed(id); got != removed {
 			t.Errorf("%s is removed: %t", id, got)
 		}
@@ -55,14 +66,14 @@ func TestRemove(t *testing.T) {
 			t.Errorf("%v have consumers, %v", all, err)
 		}
 	}
-	expect(gen, 2, bus.Holding{Entries: 5, Envelopes: 5, Marks: 1, Bytes: 110}, false)
+	expect(gen, 2, bus.Holding{Entries: 5, Envelopes: 5, Bytes: 100}, false)
 	for range 2 {
 		if err := b.Remove(ctx, gen); err != nil {
 			t.Fatal(err)
 		}
 		expect(gen, 0, bus.Holding{}, true)
 	}
-	expect(otherGen, 2, bus.Holding{Entries: 3, Envelopes: 3, Marks: 1, Bytes: 70}, false)
+	expect(otherGen, 2, bus.Holding{Entries: 3, Envelopes: 3, Bytes: 60}, false)
 
 	// The puts of others are still to be delivered, every one.
 	cons, err := srv.JetStream().Consumer(ctx, "KV_"+bus.CurvesBucket, bus.ReduceConsumer(otherGen))

@@ -24,8 +24,8 @@ func All() []Role {
 			[]Grant{look, readEvents, followEvents, show}},
 		{"viewer", "`profiles status`, `profiles export`, subscribers of events", Profiles,
 			[]Grant{account, look, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear}},
-		{"operator", "`profiles topology`, and all that a viewer may", Profiles,
-			[]Grant{account, look, readLog, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear, register, administer}},
+		{"operator", "`profiles topology`, `profiles gc`, and all that a viewer may", Profiles,
+			[]Grant{account, look, readLog, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear, register, administer, weigh}},
 		{"system", "who looks after the servers: `nats server report`", System, []Grant{serve}},
 	}
 }
@@ -99,6 +99,9 @@ var (
 			each("CONSUMER.CREATE.%.>", everything), each("CONSUMER.INFO.%.*", everything), each("CONSUMER.DELETE.%.*", everything),
 			each("CONSUMER.NAMES.%", everything), each("CONSUMER.LIST.%", everything),
 		)}
+	weigh = Grant{Name: "weigh", What: "see what generations hold, and which are shown", Publish: []string{
+		api("STREAM.MSG.GET." + envelopes), api("DIRECT.GET." + envelopes), api("DIRECT.GET." + bus.DashboardStream),
+	}}
 	serve = Grant{Name: "serve", What: "everything in the account " + System + ", nothing in " + Profiles,
 		Publish: []string{">"}, Subscribe: []string{">"}}
 )

@@ -21,6 +21,7 @@ import (
 	"github.com/cis490/profiles/dashboard"
 	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/gc"
 	"github.com/cis490/profiles/roster"
 	"github.com/cis490/profiles/service"
 	"github.com/cis490/profiles/status"
@@ -172,6 +173,15 @@ func TestRolesSuffice(t *testing.T) {
 	g.retractLowest("cpu-saturate", 4)
 	g.settled("viewer", 1)
 
+	t.Log("the epoch before is removed, once nobody shows it")
+	wait(t, "the removal", func() error {
+		r := decode[gc.Report](t, g.as("operator", "gc", "--idle", "0s", "--json"))
+		if len(r.Generations) != 2 || r.Generations[0].Fate != gc.Removed || r.Generations[1].Why != gc.Wanted {
+			return fmt.Errorf("%+v", r)
+		}
+		return nil
+	})
+
 	t.Log("the server is started again")
 	g.srv.Restart()
 	wait(t, "all services, again", ready)
@@ -196,6 +206,7 @@ func TestRefusedCommands(t *testing.T) {
 		{"streamer", "export", "", "", "may not publish to $JS.API.STREAM.MSG.GET.KV_specs"},
 		{"dashboard", "topology --spec default", "", "", "may not publish to $JS.API.INFO"},
 		{"viewer", "topology --spec default", "", "", "may not publish to $JS.API.DIRECT.GET.KV_specs."},
+		{"viewer", "gc", "", "", "may not publish to $JS.API.CONSUMER.NAMES."},
 		{"viewer", "status", "NATS_INBOX_PREFIX", "_INBOX", "is NATS_INBOX_PREFIX that of the role"},
 		{"viewer", "status", "NATS_NKEY", "", "NATS_NKEY names the file"},
 		{"viewer", "status", "NATS_CA", "", "NATS_CA is not set"},

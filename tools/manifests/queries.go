@@ -18,8 +18,8 @@ import (
 )
 
 // others are the beginnings of names that the project does not make: those of
-// the scrape itself, of kube-state-metrics and of cAdvisor.
-var others = regexp.MustCompile(`^(up$|ALERTS|scrape_|kube_|container_)`)
+// the scrape itself, of every process, of kube-state-metrics and of cAdvisor.
+var others = regexp.MustCompile(`^(up$|ALERTS|scrape_|process_|go_|kube_|container_)`)
 
 var metricName = regexp.MustCompile(`^profiles_[a-z0-9_]+$`)
 
