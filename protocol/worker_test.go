@@ -438,7 +438,7 @@ func (m *model) differs(s *state, w *worker) bool {
 	return !same && m.judge(s, g.env, envelope{asOf: asOf{life, w.view.seq}}) != refuse
 }
 
-// check ends a run where nothing is left to do: the envelope must be the batch's.
+// final judges a run in which nothing is left to do: the envelope must be the batch's.
 func (m *model) final(s *state) error {
 	want := m.calc.batch(s, m)
 	at := s.wanted()
