@@ -46,10 +46,9 @@ const (
 
 // A step is one thing that happens at once. What a and b mean depends on the kind.
 type step struct {
-	kind    kind
-	worker  uint8
-	a, b    uint8
-	because string // how it went, for people; not part of what happens
+	kind   kind
+	worker uint8
+	a, b   uint8
 }
 
 // A scope is what a run of the model has to do with.

@@ -99,7 +99,7 @@ func (c *calculator) intern(d fit.Digest) uint16 {
 // rankOf makes an episode's number its rank.
 func rankOf(episode int) fit.Rank { return fit.Rank{byte(episode)} }
 
-// fitEntry is an entry as package fit has it.
+// fit is an entry as package fit has it.
 func (e entry) fit(episode int) fit.Entry {
 	f := fit.Entry{Seq: uint64(e.seq), Host: "h", Episode: fmt.Sprint(episode), State: fit.State(e.state), HadCurve: e.had}
 	switch e.state {

@@ -83,6 +83,7 @@ type view struct {
 	seq      uint8 // highest sequence folded
 	expected uint8 // keys that the first snapshot has still to bring
 	whole    bool
+	known    origin
 	entries  slots
 	revs     [maxEpisodes]uint8
 }
@@ -130,17 +131,26 @@ type worker struct {
 	gen         uint8 // place in state.gens
 	view        view
 	retractedAt [maxEpisodes]uint8 // as of the session's start
-	logRead     uint8              // the log's last sequence then
+	logRead     uint8              // highest sequence of the log that the session knows of
 	jobs        [maxInHand]job
 	batch       batch
 	specs       uint8 // life of the specs bucket that the session knows
 	seen        seen  // what this process saw in its last session
 }
 
-// seen is how much of the curves bucket a worker saw, and at which epoch.
+// seen is how much of the curves bucket and of the log a worker saw, and at
+// which epoch.
 type seen struct {
 	asOf
-	epoch uint8
+	logLife, log uint8
+	epoch        uint8
+}
+
+// An origin is the message of the log that the entry of the latest place that a
+// view saw stems from.
+type origin struct {
+	seq uint8
+	of  notice
 }
 
 // A state is the whole system at one moment. It is a value but for its slices,
@@ -214,10 +224,10 @@ func (s *state) key(to []byte) []byte {
 	head := to
 	for i := range s.workers {
 		w := &s.workers[i]
-		to = append([]byte(nil), w.phase, w.gen, w.specs, w.seen.life, w.seen.seq, w.seen.epoch)
+		to = append([]byte(nil), w.phase, w.gen, w.specs, w.seen.life, w.seen.seq, w.seen.logLife, w.seen.log, w.seen.epoch)
 		if w.phase != starting {
 			v := &w.view
-			to = append(to, v.life, v.seq, v.expected, flag(v.whole), w.logRead)
+			to = append(to, v.life, v.seq, v.expected, flag(v.whole), w.logRead, v.known.seq, v.known.of.episode, flag(v.known.of.retracted))
 			entries(&v.entries, &v.revs)
 			to = append(to, w.retractedAt[:]...)
 			for _, j := range w.jobs {

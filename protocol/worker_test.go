@@ -12,7 +12,8 @@ func (m *model) begin(s *state, w *worker) (*state, string, error) {
 			id.epoch++
 		}
 	}
-	if m.on(curvesWentBack) && w.seen.life == s.lives.curves && s.last < w.seen.seq {
+	if m.on(curvesWentBack) && w.seen.life == s.lives.curves && s.last < w.seen.seq ||
+		m.on(retractionsBeyond) && w.seen.logLife == s.lives.log && len(s.log) < int(w.seen.log) {
 		id.epoch = max(id.epoch, w.seen.epoch+1)
 	}
 	at, err := m.register(s, id)
@@ -92,6 +93,9 @@ func (m *model) fold(s *state, w *worker) string {
 	g, v := &s.gens[w.gen], &w.view
 	i := m.next(g, v)
 	e := g.entries[i]
+	if e.seq > v.known.seq {
+		v.known = origin{e.seq, notice{uint8(i), e.state == retracted}}
+	}
 	if e.state != none {
 		e = m.calc.join(v.entries[i], e)
 	}
@@ -106,12 +110,22 @@ func (m *model) fold(s *state, w *worker) string {
 
 // handed notes that a worker knows of a sequence of the curves bucket.
 func (m *model) handed(s *state, w *worker, seq uint8) {
-	w.seen = seen{asOf{w.view.life, max(w.seen.seq, seq)}, s.gens[w.gen].epoch}
+	w.seen.asOf, w.seen.epoch = asOf{w.view.life, max(w.seen.seq, seq)}, s.gens[w.gen].epoch
+}
+
+// told notes that a worker knows of a sequence of the log.
+func (m *model) told(s *state, w *worker, seq uint8) {
+	if w.seen.logLife != s.lives.log {
+		w.logRead = 0
+	}
+	w.logRead = max(w.logRead, seq)
+	w.seen.logLife, w.seen.log, w.seen.epoch = s.lives.log, w.logRead, s.gens[w.gen].epoch
 }
 
 // start is the second half: the log's retractions are read, the loops begin.
 func (m *model) start(s *state, w *worker) (how string, err error) {
-	w.phase, w.logRead = running, uint8(len(s.log))
+	w.phase = running
+	m.told(s, w, uint8(len(s.log)))
 	if m.on(readRetractions) {
 		for i, n := range s.log {
 			if n.retracted {
@@ -129,35 +143,28 @@ func (m *model) start(s *state, w *worker) (how string, err error) {
 
 // alarm is what the regular check of the streams finds; empty: all is well.
 func (m *model) alarm(s *state, w *worker) string {
-	g := &s.gens[w.gen]
-	var known entry
-	of := 0
-	for i, e := range w.view.entries {
-		if e.seq > known.seq {
-			known, of = e, i
+	g, known := &s.gens[w.gen], w.view.known
+	same := w.seen.logLife == s.lives.log && w.view.life == s.lives.curves
+	if same && s.last < max(w.view.seq, w.seen.seq) && (m.on(curvesWentBack) || s.last < w.view.seq) {
+		return "the curves bucket went back"
+	}
+	if same && !m.raised(s, g) {
+		switch {
+		case m.on(logEnds) && len(s.log) < int(known.seq):
+			return "the log ends before the entries do"
+		case m.on(retractionsBeyond) && len(s.log) < int(w.logRead):
+			return "the log ends before what was read of it"
+		case m.on(logNames) && known.seq > 0 && int(known.seq) <= len(s.log) && s.log[known.seq-1] != known.of:
+			return "the log has another message there"
 		}
 	}
-	switch raised := m.raised(s, g); {
+	switch {
 	case !g.align || !g.reduce:
 		return "its consumers are gone"
-	case w.specs != s.lives.specs, m.on(generationLives) && (m.lives(s) != g.lives || w.view.life != s.lives.curves):
+	case w.specs != s.lives.specs, w.view.life != s.lives.curves, m.on(generationLives) && m.lives(s) != g.lives:
 		return "streams were made again"
-	case s.last < w.view.seq, s.last < w.seen.seq && m.on(curvesWentBack):
-		return "the curves bucket went back"
-	case raised: // and the rest is what the next epoch is for
-	case m.on(logEnds) && len(s.log) < int(known.seq):
-		return "the log ends before the entries do"
-	case m.on(retractionsBeyond) && len(s.log) < int(w.logRead):
-		return "the log ends before what was read of it"
-	case m.on(logNames) && known.seq > 0 && int(known.seq) <= len(s.log) && !s.log[known.seq-1].names(of, known):
-		return "the log has another message there"
 	}
 	return ""
-}
-
-// names tells whether a message is what an episode's entry stems from.
-func (n notice) names(episode int, e entry) bool {
-	return int(n.episode) == episode && n.retracted == (e.state == retracted)
 }
 
 // raised tells whether a generation's next epoch is known.
@@ -191,6 +198,7 @@ func (m *model) check(s *state, w *worker) (how string, err error) {
 func (m *model) deliver(s *state, w *worker, seq uint8, j *job) string {
 	g := &s.gens[w.gen]
 	n := s.log[seq-1]
+	m.told(s, w, seq)
 	have := w.view.entries[n.episode]
 	why := ""
 	switch {
@@ -438,7 +446,7 @@ func (m *model) differs(s *state, w *worker) bool {
 	return !same && m.judge(s, g.env, envelope{asOf: asOf{life, w.view.seq}}) != refuse
 }
 
-// check ends a run where nothing is left to do: the envelope must be the batch's.
+// final judges a run in which nothing is left to do: the envelope must be the batch's.
 func (m *model) final(s *state) error {
 	want := m.calc.batch(s, m)
 	at := s.wanted()

@@ -47,6 +47,7 @@ func (w *Worker) candidate(n bus.Notice) (candidate, error) {
 
 // Glance settles what needs neither the store nor a write: look before you leap.
 func (a *aligner) Glance(n bus.Notice) (done bool, err error) {
+	a.hear(n.Seq)
 	if n.Deliveries > 1 && n.Again == nil {
 		a.metrics.redeliveries.Inc()
 	}
@@ -65,6 +66,12 @@ func (a *aligner) Glance(n bus.Notice) (done bool, err error) {
 		return true, nil
 	}
 	return a.settled(n, a.curves.Seen(c.profile, c.rank))
+}
+
+// hear notes that the log has got as far as seq.
+func (a *aligner) hear(seq uint64) {
+	for known := a.logRead.Load(); known < seq && !a.logRead.CompareAndSwap(known, seq); known = a.logRead.Load() {
+	}
 }
 
 func (a *aligner) count(outcome string) { a.metrics.episodes.WithLabelValues(outcome).Inc() }

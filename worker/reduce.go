@@ -112,10 +112,7 @@ func (s *session) compare(ctx context.Context) error {
 	if err := s.specs.Check(ctx); err != nil {
 		return err
 	}
-	if err := s.curves.Check(ctx); err != nil {
-		return s.ifWentBack(ctx, err)
-	}
-	if err := s.checkLog(ctx); err != nil {
+	if err := s.checkStreams(ctx); err != nil {
 		return err
 	}
 	for _, p := range s.deps.Spec.Profiles {
@@ -142,19 +139,28 @@ func (s *session) compare(ctx context.Context) error {
 	return nil
 }
 
+// checkStreams makes sure that the curves bucket and the log are those that this
+// session worked on, and have what it saw of them.
+func (s *session) checkStreams(ctx context.Context) error {
+	if err := s.curves.Check(ctx); err != nil {
+		return s.ifWentBack(ctx, err)
+	}
+	return s.checkLog(ctx)
+}
+
 // checkLog makes sure that the log is the one that this session and its entries
 // stem from, and raises the epoch where it was restored from an older backup:
 // what comes next would count as old news.
 func (s *session) checkLog(ctx context.Context) error {
-	known := s.curves.Last() // before the log is asked, which grows
+	known, read := s.curves.Last(), s.logRead.Load() // before the log is asked, which grows
 	lives, last, err := s.deps.Bus.Lives(ctx)
 	switch {
 	case err != nil:
 		return err
 	case lives != s.gen.Lives:
 		return fmt.Errorf("the log was made again: %w", bus.ErrNewLife)
-	case last < known.Seq, last < s.logRead:
-		s.deps.Log.Warn("the log ends before what was read of it", "log", last, "entries", known.Seq, "retractions", s.logRead)
+	case last < known.Seq, last < read:
+		s.deps.Log.Warn("the log ends before what was read of it", "log", last, "entries", known.Seq, "read", read)
 		return s.nextEpoch(ctx)
 	case known.Seq == 0:
 		return nil

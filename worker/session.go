@@ -2,7 +2,7 @@ package worker
 
 import (
 	"context"
-	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,7 +18,7 @@ type session struct {
 	specs       *bus.Specs
 	curves      *bus.Curves
 	retractedAt map[place]uint64        // where in the log an episode was last retracted, as of the session's start
-	logRead     uint64                  // the log's last sequence at that time
+	logRead     atomic.Uint64           // the highest sequence of the log that the session knows of
 	end         context.CancelCauseFunc // ends the session, with the reason
 }
 
@@ -41,10 +41,9 @@ func (w *Worker) session(ctx context.Context) error {
 		_ = following.Wait()
 	}()
 
-	// The last session may have ended before it could tell that puts were lost.
-	if last := w.last; last != nil {
-		err := last.ifWentBack(ctx, last.curves.Check(ctx))
-		if err != nil && !errors.Is(err, bus.ErrNewLife) {
+	// The last session may have ended before it could tell that something was lost.
+	if w.last != nil {
+		if err := w.last.checkStreams(ctx); err != nil && !endsSession(err) {
 			return err
 		}
 	}
@@ -79,7 +78,8 @@ func (w *Worker) session(ctx context.Context) error {
 
 	loops, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, logRead: logRead, end: end}
+	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, end: end}
+	s.logRead.Store(logRead)
 	w.last = s
 	// Before anything is written: a later entry would hide which log the others are of.
 	if err := s.checkLog(ctx); err != nil {
