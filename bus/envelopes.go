@@ -80,8 +80,10 @@ func (b *Bus) later(ctx context.Context, v value, asOf AsOf) (bool, error) {
 	switch {
 	case err != nil:
 		return false, err
-	case life != asOf.Life || last < asOf.Seq:
+	case life != asOf.Life:
 		return false, fmt.Errorf("write an envelope as of %s: %w", asOf.Life, ErrNewLife)
+	case last < asOf.Seq:
+		return false, fmt.Errorf("write an envelope as of %d: %w", asOf.Seq, ErrRestored)
 	}
 	return stored.AsOf.Life == asOf.Life && stored.AsOf.Seq <= last, nil
 }

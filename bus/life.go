@@ -20,6 +20,11 @@ type Life string
 // Whoever holds such a view drops it and starts anew.
 var ErrNewLife = errors.New("the stream is not the one that was seen before")
 
+// ErrRestored is an ErrNewLife of a stream that was not made again, but ends
+// before what was seen of it: it was restored from an older backup. What others
+// hold of the time between is void, too, but looks as if it were not.
+var ErrRestored = fmt.Errorf("it was restored from an older backup: %w", ErrNewLife)
+
 func lifeOf(info *jetstream.StreamInfo) Life {
 	return Life(info.Created.UTC().Format(time.RFC3339Nano))
 }
@@ -45,8 +50,8 @@ func (b *Bus) life(ctx context.Context, stream string) (Life, uint64, error) {
 	return lifeOf(info), info.State.LastSeq, nil
 }
 
-// checkLife returns ErrNewLife where the stream isn't of this life, or has not
-// got as far as seq.
+// checkLife returns ErrNewLife where the stream isn't of this life, and
+// ErrRestored, which is one, too, where it has not got as far as seq.
 func (b *Bus) checkLife(ctx context.Context, stream string, life Life, seq uint64) error {
 	now, last, err := b.life(ctx, stream)
 	switch {
@@ -57,7 +62,7 @@ func (b *Bus) checkLife(ctx context.Context, stream string, life Life, seq uint6
 	case now != life:
 		return fmt.Errorf("stream %s was made again at %s: %w", stream, now, ErrNewLife)
 	case last < seq:
-		return fmt.Errorf("stream %s ends at %d, before the %d that was seen: %w", stream, last, seq, ErrNewLife)
+		return fmt.Errorf("stream %s ends at %d, before the %d that was seen: %w", stream, last, seq, ErrRestored)
 	}
 	return nil
 }

@@ -474,6 +474,7 @@ func (f *fleet) oldBackup() {
 	f.must("the cluster after the copy", time.Minute, func(ctx context.Context) error { return healthy(ctx, f.js) })
 	f.while(f.between(3*time.Second, 5*time.Second))
 	f.halted(func(n *node) error { return copyTree(f.backup(n), n.store) })
+	f.watchers.plain.forget() // orders of a backup are lower in the same life: nobody tells plain subscribers
 	f.must("the cluster of the backup", time.Minute, func(ctx context.Context) error { return healthy(ctx, f.js) })
 	f.while(f.between(0, 3*time.Second))
 }

@@ -4,6 +4,7 @@ package faulttest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -109,13 +110,18 @@ func (r *round) becomesEqual(ctx context.Context, validation string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, settledWithin)
 	defer cancel()
+	var differs error
 	for {
-		if err := ask(ctx, func(context.Context) error { _, err := status.Wait(ctx, r.bus, nil); return err }); err != nil {
-			return fmt.Errorf("it did not settle: %w", err)
-		}
-		err := r.equal(ctx, live, batch)
-		if err == nil || !r.lossy || ctx.Err() != nil {
+		waitsFor := ""
+		err := ask(ctx, func(context.Context) error {
+			_, err := status.Wait(ctx, r.bus, func(what string) { waitsFor = what })
 			return err
+		})
+		if err != nil {
+			return cmp.Or(differs, fmt.Errorf("it did not settle, and waits for %s: %w", waitsFor, err))
+		}
+		if differs = r.equal(ctx, live, batch); differs == nil || !r.lossy {
+			return differs
 		}
 		r.while(200 * time.Millisecond)
 	}
@@ -239,9 +245,8 @@ func (r *round) wanted(ctx context.Context) (bus.Generation, error) {
 // taken back.
 func (r *round) forward(ctx context.Context) error {
 	backs := r.receiver.tookBack()
-	if r.lossy {
-		r.envelopes = map[string]bus.Envelope{}
-		r.envelopesSeen = 0
+	if r.lossy { // sequences may be others: begin anew
+		r.envelopes, r.envelopesSeen = map[string]bus.Envelope{}, 0
 	}
 	stream, err := r.js.Stream(ctx, "KV_"+bus.EnvelopesBucket)
 	if err != nil {
@@ -259,7 +264,7 @@ func (r *round) forward(ctx context.Context) error {
 		}
 		before, had := r.envelopes[msg.Subject]
 		r.envelopes[msg.Subject] = env
-		if !had || before.AsOf.Life != env.AsOf.Life {
+		if !had || r.lossy || before.AsOf.Life != env.AsOf.Life {
 			continue
 		}
 		profile := msg.Subject[strings.LastIndex(msg.Subject, ".")+1:]

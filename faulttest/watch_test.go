@@ -21,6 +21,7 @@ import (
 // Watchers see what is shown: one that plainly subscribes to all events, and a
 // browser at each dashboard. What one of them sees must not go back.
 type watchers struct {
+	plain *eyewitness // the plain subscriber
 	mu    sync.Mutex
 	backs []string // what went back since the last look
 	seen  int      // events
@@ -35,8 +36,8 @@ type eyewitness struct {
 
 func watch(t *testing.T, nc *nats.Conn, dashboards []*daemon) *watchers {
 	w := &watchers{}
-	plain := w.eyewitness("a plain subscriber")
-	_, err := nc.Subscribe("dashboard.>", func(msg *nats.Msg) { plain.see(msg.Subject, msg.Data) })
+	w.plain = w.eyewitness("a plain subscriber")
+	_, err := nc.Subscribe("dashboard.>", func(msg *nats.Msg) { w.plain.see(msg.Subject, msg.Data) })
 	if err != nil {
 		t.Fatal(err)
 	}

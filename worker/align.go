@@ -50,6 +50,7 @@ func (a *aligner) Glance(n bus.Notice) (done bool, err error) {
 	if n.Deliveries > 1 && n.Again == nil {
 		a.metrics.redeliveries.Inc()
 	}
+	a.saw(n.Seq)
 	c, err := a.candidate(n)
 	switch {
 	case errors.Is(err, errOtherProfile):
@@ -65,6 +66,12 @@ func (a *aligner) Glance(n bus.Notice) (done bool, err error) {
 		return true, nil
 	}
 	return a.settled(n, a.curves.Seen(c.profile, c.rank))
+}
+
+// saw notes how far in the log we were.
+func (s *session) saw(seq uint64) {
+	for have := s.logSeen.Load(); have < seq && !s.logSeen.CompareAndSwap(have, seq); have = s.logSeen.Load() {
+	}
 }
 
 func (a *aligner) count(outcome string) { a.metrics.episodes.WithLabelValues(outcome).Inc() }

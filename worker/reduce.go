@@ -102,16 +102,14 @@ func (s *session) compare(ctx context.Context) error {
 	if err := s.curves.Check(ctx); err != nil {
 		return err
 	}
-	known := s.curves.LastSeq() // before the log is asked, which grows
+	known := max(s.curves.LastSeq(), s.logSeen.Load()) // before the log is asked, which grows
 	switch lives, last, err := s.deps.Bus.Lives(ctx); {
 	case err != nil:
 		return err
 	case lives != s.gen.Lives:
 		return fmt.Errorf("the log was made again: %w", bus.ErrNewLife)
 	case last < known:
-		// Restored from an older backup: what comes next would count as old news.
-		s.deps.Log.Warn("the log ends before what entries stem from", "log", last, "entries", known)
-		return s.raiseEpoch(ctx)
+		return fmt.Errorf("the log ends at %d, before the %d that was seen: %w", last, known, bus.ErrRestored)
 	}
 	for _, p := range s.deps.Spec.Profiles {
 		standing, err := s.curves.Standing(p.Name)

@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +19,7 @@ type session struct {
 	specs       *bus.Specs
 	curves      *bus.Curves
 	retractedAt map[place]uint64        // where in the log an episode was last retracted, as of the session's start
+	logSeen     atomic.Uint64           // the last message of the log that decisions were made by
 	end         context.CancelCauseFunc // ends the session, with the reason
 }
 
@@ -48,6 +51,10 @@ func (w *Worker) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if gen.ID == w.outlived {
+		w.deps.Log.Warn("NATS was restored from an older backup: read the log again", "epoch", gen.Epoch+1)
+		gen = gen.Next()
+	}
 	if err := w.deps.Bus.Register(ctx, gen); err != nil {
 		return err
 	}
@@ -63,7 +70,7 @@ func (w *Worker) session(ctx context.Context) error {
 	following.Go(func() error { return curves.Run(views) })
 
 	w.sessions.WaitFor("the log's retractions")
-	retractedAt, err := w.retractions(ctx)
+	retractedAt, last, err := w.retractions(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,6 +78,7 @@ func (w *Worker) session(ctx context.Context) error {
 	loops, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, end: end}
+	s.logSeen.Store(last)
 	w.metrics.sessions.Inc()
 	w.sessions.SetReady()
 	w.deps.Log.Info("work on generation", "generation", gen.ID, "epoch", gen.Epoch, "revision", gen.Spec.Revision)
@@ -89,22 +97,27 @@ func (w *Worker) session(ctx context.Context) error {
 	run(s.compareLoop)
 	run(s.epochLoop)
 	_ = g.Wait()
+	if err := context.Cause(loops); errors.Is(err, bus.ErrRestored) {
+		// Until this was noticed, messages were settled by views of what is gone:
+		// whatever the bucket lacks of them is never delivered to this generation again.
+		w.outlived = gen.ID
+	}
 	return context.Cause(loops)
 }
 
-// retractions reads what the log takes back. An accept that stands before its
+// retractions reads what the log takes back, and up to where. An accept that stands before its
 // retraction need not be read; and it must not be: a curve that only was would
 // lower the threshold of a new epoch just as it did in the one before, which
 // would then run short, too, for ever.
-func (w *Worker) retractions(ctx context.Context) (map[place]uint64, error) {
+func (w *Worker) retractions(ctx context.Context) (map[place]uint64, uint64, error) {
 	retractedAt := map[place]uint64{}
-	_, err := w.deps.Bus.Retractions(ctx, func(n bus.Notice) error {
+	last, err := w.deps.Bus.Retractions(ctx, func(n bus.Notice) error {
 		if c, err := w.candidate(n); err == nil {
 			retractedAt[c.place] = n.Seq
 		}
 		return nil
 	})
-	return retractedAt, err
+	return retractedAt, last, err
 }
 
 func (s *session) alignLoop(ctx context.Context) error {

@@ -38,6 +38,10 @@ type Worker struct {
 	channels map[fit.ProfileName]episode.ChannelName
 	metrics  *metrics
 	sessions service.Sessions
+	// outlived is a generation whose consumers may have acknowledged what its
+	// entries lack, since NATS was restored under it. Only sessions use it, of which
+	// there is one at a time.
+	outlived fit.Generation
 }
 
 // New makes a worker and starts nothing.

@@ -3,7 +3,9 @@ package bustest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -53,6 +55,25 @@ func (s *Server) Stop() {
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Stop()
+	s.start()
+}
+
+// Backup copies the server's files, and restarts it. Restore puts them back as
+// they were, and restarts it again.
+func (s *Server) Backup() (restore func()) {
+	s.t.Helper()
+	copied := s.t.TempDir()
+	s.exchange(s.dir, copied)
+	return func() { s.t.Helper(); s.exchange(copied, s.dir) }
+}
+
+// exchange makes one folder a copy of another while the server does not run.
+func (s *Server) exchange(from, to string) {
+	s.t.Helper()
+	s.Stop()
+	if err := errors.Join(os.RemoveAll(to), os.CopyFS(to, os.DirFS(from))); err != nil {
+		s.t.Fatal(err)
+	}
 	s.start()
 }
 
