@@ -37,7 +37,7 @@ const (
 	holdsEqual     = "export equals fit"
 	holdsForward   = "envelopes only forward"
 	holdsShown     = "events show the envelopes"
-	holdsOrder     = "no event goes back"
+	holdsOrder     = "no browser sees an event go back"
 	holdsHealthy   = "streams and consumers healthy"
 	holdsAlive     = "nobody died, memory under its limit"
 )
@@ -87,7 +87,7 @@ func (r *round) settle() {
 	r.check(holdsForward, func() error { return r.forward(ctx) })
 	r.check(holdsShown, func() error { return r.shows(ctx) })
 	r.check(holdsOrder, func() error {
-		if backs, _ := r.watchers.look(); len(backs) > 0 {
+		if backs := r.watchers.look(); len(backs) > 0 {
 			return fmt.Errorf("%d times, first: %s", len(backs), backs[0])
 		}
 		return nil

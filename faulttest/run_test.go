@@ -78,6 +78,7 @@ func (f *fleet) runWhile(next func() (fault, bool)) {
 		}
 	}
 	table.episodes(f.receiver.total, f.fates)
+	table.dropped = f.watchers.dropped
 	f.farewell(table)
 }
 

@@ -17,6 +17,7 @@ type table struct {
 	held     map[string]int
 	sent     int
 	fates    map[string]int
+	dropped  int // events that the plain subscriber had to drop
 	services []string
 }
 
@@ -67,7 +68,8 @@ func (t *table) String() string {
 	for _, what := range slices.Sorted(maps.Keys(t.fates)) {
 		fmt.Fprintf(&b, "%s %d; ", what, t.fates[what])
 	}
-	fmt.Fprintln(&b, "\n\n| process | memory at the peak | goroutines at the end |\n|---|---|---|")
+	fmt.Fprintf(&b, "\n\nA plain subscriber had to drop %d events that the stream had refused.\n", t.dropped)
+	fmt.Fprintln(&b, "\n| process | memory at the peak | goroutines at the end |\n|---|---|---|")
 	fmt.Fprint(&b, strings.Join(t.services, "\n"))
 	return b.String()
 }
