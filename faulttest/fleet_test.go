@@ -221,10 +221,10 @@ func (f *fleet) makeStore() []claim {
 			all = append(all, claim{host, id, profile})
 			path := filepath.Join(f.storeDir(), host, id+".tar.zst")
 			var err error
-			switch {
-			case i%20 == 7:
+			switch i % 20 {
+			case 7:
 				err = os.Truncate(path, damagedSize)
-			case i%20 == 13:
+			case 13:
 				err = os.Remove(path)
 			}
 			if err != nil {

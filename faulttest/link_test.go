@@ -76,7 +76,7 @@ func (k *link) accept() {
 }
 
 func (k *link) serve(in net.Conn) {
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	if !k.hold(in) {
 		return
 	}
@@ -85,7 +85,7 @@ func (k *link) serve(in net.Conn) {
 	if err != nil {
 		return
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	if !k.hold(out) {
 		return
 	}
