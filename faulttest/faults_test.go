@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/cis490/profiles/bus"
 )
 
@@ -218,19 +220,19 @@ func (f *fleet) swap(path string, env ...string) {
 func (f *fleet) storm() {
 	f.mood(moodSlow, "400ms", true)
 	f.moody(func() {
+		var c jetstream.Consumer
 		f.must("a shorter AckWait", time.Minute, func(ctx context.Context) error {
 			return ask(ctx, func(ctx context.Context) error {
 				gen, err := (&round{fleet: f}).wanted(ctx)
 				if err != nil {
 					return err
 				}
-				c, err := f.js.Consumer(ctx, bus.EpisodesStream, bus.AlignConsumer(gen.ID))
-				if err != nil {
+				if c, err = f.js.Consumer(ctx, bus.EpisodesStream, bus.AlignConsumer(gen.ID)); err != nil {
 					return err
 				}
 				cfg := c.CachedInfo().Config
 				cfg.AckWait = 100 * time.Millisecond
-				_, err = f.js.UpdateConsumer(ctx, bus.EpisodesStream, cfg)
+				c, err = f.js.UpdateConsumer(ctx, bus.EpisodesStream, cfg)
 				return err
 			})
 		})
@@ -242,6 +244,10 @@ func (f *fleet) storm() {
 			}
 		}
 		f.while(5 * time.Second)
+		before := c.CachedInfo().Delivered
+		if now, err := c.Info(context.Background()); err == nil {
+			f.t.Logf("the storm: %d deliveries of %d messages", now.Delivered.Consumer-before.Consumer, now.Delivered.Stream-before.Stream)
+		}
 	})
 }
 
