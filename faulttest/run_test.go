@@ -3,6 +3,8 @@
 package faulttest
 
 import (
+	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +101,9 @@ func (f *fleet) farewell(table *table) {
 		n, err := s.goroutines()
 		if err != nil {
 			f.t.Error(err)
+		}
+		if said, err := os.ReadFile(s.log); err != nil || bytes.Contains(said, []byte("DATA RACE")) {
+			f.t.Errorf("%s has a data race (%v): see %s", s.name, err, s.log)
 		}
 		if n > goroutinesMost {
 			f.t.Errorf("%s has %d goroutines", s.name, n)
