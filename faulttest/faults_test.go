@@ -288,18 +288,19 @@ func (f *fleet) lateArchives() {
 // poison lets an episode kill whoever opens it, until it is in REJECTED. Its
 // archive is a damaged one, so that a fit counts it as what it comes to.
 func (f *fleet) poison() {
-	var victim claim
+	var damaged []claim
 	for _, c := range f.receiver.all {
 		path := filepath.Join(f.storeDir(), c.host, c.episode+".tar.zst")
 		if info, err := os.Stat(path); err == nil && info.Size() == damagedSize && !f.poisoned[c] {
-			victim = c
-			break
+			damaged = append(damaged, c)
 		}
 	}
-	if victim == (claim{}) {
+	if len(damaged) == 0 {
 		f.t.Log("every damaged episode has been poison once")
 		return
 	}
+	slicesSortByRank(f.spec, damaged) // one beyond the sample would never be opened
+	victim := damaged[0]
 	f.poisoned[victim] = true
 	f.mood(moodPoison, victim.episode, true)
 	f.moody(func() {
