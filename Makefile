@@ -28,7 +28,7 @@ PACK = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) go run -C tools/images .
 RELEASE = -bin $(CURDIR)/bin/linux -prefix $(IMAGE_PREFIX) -tag $(IMAGE_TAG) -version $(VERSION) -revision $(REVISION)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench fuzz fma-test oracle-test browser-test e2e store-test k8s-secrets k8s-keda k8s-test ci clean
+.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,11 +40,11 @@ test: ## the tests, with the race detector where there is a C compiler
 	go test $(RACE) -timeout 20m ./...
 
 lint: ## golangci-lint, pinned in tools/go.mod
-	$(LINT) run --build-tags browser ./...
+	$(LINT) run --build-tags browser,faults ./...
 	@set -e; for dir in $(TOOLS); do echo "lint $$dir"; (cd $$dir && $(LINT) run ./...); done
 
 vet: ## go vet, and go.mod as go mod tidy would leave it
-	go vet ./...
+	go vet -tags faults ./...
 	go mod tidy -diff
 	@set -e; for dir in $(TOOLS); do echo "vet $$dir"; go vet -C $$dir ./...; go mod tidy -C $$dir -diff; done
 
@@ -112,6 +112,12 @@ browser-test: ## the page in a headless Chromium; it says what to install where 
 
 e2e: build ## the binaries themselves, from accepted episodes to the saved fit
 	test/e2e.sh bin examples/recorded
+
+fault-test: ## every fault once, under real processes (PROFILES_FAULT_SEED=... repeats a schedule)
+	go test -count 1 -timeout 20m -tags faults -v -run TestFaults ./faulttest/
+
+fault-soak: ## faults at random for PROFILES_FAULT_TIME, an hour by default
+	PROFILES_FAULT_TIME=$${PROFILES_FAULT_TIME:-1h} go test -count 1 -timeout 0 -tags faults -v -run TestSoak ./faulttest/
 
 store-test: bin/versitygw ## stores of archives, with a real S3 server
 	PROFILES_S3_SERVER=$(CURDIR)/bin/versitygw go test $(RACE) -count 1 -timeout 5m -run 'S3|Store' ./store ./worker ./cmd/profiles

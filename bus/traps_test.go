@@ -153,6 +153,51 @@ func TestSubscribersSeeWhatIsRefused(t *testing.T) {
 	}
 }
 
+// TestRepublishedIsStored is the way to have plain subscribers see nothing but
+// what was stored (docs/DECISIONS.md): publishers send to another subject, under
+// which the stream listens, and the stream sends on what it took. The order of
+// one subject, its last sequence and late readers are those of the other name.
+func TestRepublishedIsStored(t *testing.T) {
+	for name, at := range map[string]func() (jetstream.JetStream, int){
+		"one server":      func() (jetstream.JetStream, int) { return bustest.Start(t).JetStream(), 1 },
+		"three of a kind": func() (jetstream.JetStream, int) { return bustest.StartCluster(t).JetStream(), 3 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			js, replicas := at()
+			ctx := bustest.Context(t)
+			s, err := js.CreateStream(ctx, jetstream.StreamConfig{
+				Name: "SHOWN", Subjects: []string{"show.>"}, MaxMsgsPerSubject: 1, Replicas: replicas, AllowDirect: true,
+				SubjectTransform: &jetstream.SubjectTransformConfig{Source: "show.>", Destination: "dashboard.>"},
+				RePublish:        &jetstream.RePublish{Source: "dashboard.>", Destination: "dashboard.>"},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sub, err := js.Conn().SubscribeSync("dashboard.>")
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := uint64(0)
+			for i := range 20 {
+				if _, err := js.Publish(ctx, "show.x.y", []byte("refused"), jetstream.WithExpectLastSequencePerSubject(last+7)); err == nil {
+					t.Fatal("stored")
+				}
+				ack, err := js.Publish(ctx, "show.x.y", fmt.Append(nil, i), jetstream.WithExpectLastSequencePerSubject(last))
+				if err != nil {
+					t.Fatal(err)
+				}
+				last = ack.Sequence
+				if msg, err := sub.NextMsgWithContext(ctx); err != nil || msg.Subject != "dashboard.x.y" || string(msg.Data) != fmt.Sprint(i) {
+					t.Fatalf("%v, %v", msg, err)
+				}
+			}
+			if msg, err := s.GetLastMsgForSubject(ctx, "dashboard.x.y"); err != nil || string(msg.Data) != "19" {
+				t.Errorf("%v, %v", msg, err)
+			}
+		})
+	}
+}
+
 // TestFetchWaits is why the reduce loop does not fetch: for one message of many
 // that were asked for it waits its whole time.
 func TestFetchWaits(t *testing.T) {

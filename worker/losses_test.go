@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,6 +64,33 @@ func (f *fleet) drop(stream string) {
 func (f *fleet) ready() {
 	f.t.Helper()
 	until(f.t, func() bool { return f.bus.EnsureTopology(bustest.Context(f.t)) == nil })
+}
+
+// TestOldBackup: what comes right after NATS was restored from an older backup is
+// settled by views of what is gone, before anybody notices. It must not be lost.
+func TestOldBackup(t *testing.T) {
+	spec := fit.DefaultSpec()
+	spec.Target = 4
+	f := newFleet(t, spec, recordedStore(t))
+	f.start()
+	f.start()
+	accepted := rows(t)
+	known, lost := accepted[:20], accepted[20:26]
+	for _, n := range known {
+		f.send(n)
+	}
+	f.equal(known)
+	restore := f.srv.BackupAll()
+	for _, n := range lost {
+		f.send(n)
+	}
+	f.equal(accepted[:26])
+	restore()
+	f.bus = f.srv.Connect()                   // before the workers are connected again
+	for _, n := range slices.Backward(lost) { // at an earlier place of the log than their entries of what is gone
+		f.send(n)
+	}
+	f.becomes(accepted[:26])
 }
 
 // TestManyMissing: archives that are waited for don't keep others out.

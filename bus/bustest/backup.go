@@ -35,3 +35,14 @@ func (s *Server) replace(to, from string) {
 	}
 	s.start()
 }
+
+// BackupAll is Backup of everything that the server keeps.
+func (s *Server) BackupAll() (restore func()) {
+	s.t.Helper()
+	saved := filepath.Join(s.t.TempDir(), "all")
+	s.replace(saved, s.dir)
+	return func() {
+		s.t.Helper()
+		s.replace(s.dir, saved)
+	}
+}

@@ -1,0 +1,376 @@
+//go:build faults
+
+package faulttest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/status"
+)
+
+// Limits of the wait after a fault.
+const (
+	healthyWithin = 90 * time.Second
+	settledWithin = 2 * time.Minute
+	shownWithin   = 30 * time.Second
+)
+
+// Invariants, by the names that the table has.
+const (
+	holdsLog       = "acknowledged, and in the log"
+	holdsLast      = "the log accepts what the receiver does"
+	holdsAccounted = "every episode accounted for"
+	holdsEqual     = "export equals fit"
+	holdsForward   = "envelopes only forward"
+	holdsShown     = "events show the envelopes"
+	holdsOrder     = "no browser sees an event go back"
+	holdsHealthy   = "streams and consumers healthy"
+	holdsAlive     = "nobody died, memory under its limit"
+)
+
+// A round is what is known of one fault while it is checked.
+type round struct {
+	*fleet
+	lossy bool // acknowledged messages may be lost: `profiles emit` follows, and envelopes may be of another life
+	wrong []string
+	held  map[string]int // checks by invariant
+}
+
+func (r *round) fail(invariant, format string, args ...any) {
+	r.wrong = append(r.wrong, invariant+": "+fmt.Sprintf(format, args...))
+}
+
+// check holds an invariant against what a question finds.
+func (r *round) check(invariant string, question func() error) {
+	r.held[invariant]++
+	if err := question(); err != nil {
+		r.fail(invariant, "%v", err)
+	}
+}
+
+// settle waits until all is quiet and checks everything. The receiver is silent.
+func (r *round) settle() {
+	ctx, cancel := context.WithTimeout(context.Background(), healthyWithin+settledWithin+shownWithin)
+	defer cancel()
+	validation := filepath.Join(r.dir, "validation.parquet")
+	if err := r.receiver.writeValidation(validation); err != nil {
+		r.t.Fatal(err)
+	}
+	if r.lossy {
+		r.check(holdsLast, func() error {
+			return ask(ctx, func(context.Context) error { _, err := r.profiles(ctx, "emit", "--validation", validation); return err })
+		})
+		r.receiver.forget()
+	}
+	r.check(holdsHealthy, func() error {
+		ctx, cancel := context.WithTimeout(ctx, healthyWithin)
+		defer cancel()
+		return healthy(ctx, r.js)
+	})
+	r.check(holdsEqual, func() error { return r.becomesEqual(ctx, validation) })
+	r.checkLog(ctx)
+	r.check(holdsAccounted, func() error { return r.accounted(ctx) })
+	r.check(holdsForward, func() error { return r.forward(ctx) })
+	r.check(holdsShown, func() error { return r.shows(ctx) })
+	r.check(holdsOrder, func() error {
+		if backs := r.watchers.look(); len(backs) > 0 {
+			return fmt.Errorf("%d times, first: %s", len(backs), backs[0])
+		}
+		return nil
+	})
+	r.check(holdsAlive, r.alive)
+	if len(r.wrong) > 0 {
+		r.report(ctx)
+		return
+	}
+	r.prune(ctx)
+}
+
+// becomesEqual waits until the system says that it has settled, and compares the
+// live envelopes with the fit of the validation file, by the programs that an
+// operator has. Where nothing was lost, settled is settled: it may not differ.
+func (r *round) becomesEqual(ctx context.Context, validation string) error {
+	live, batch := filepath.Join(r.dir, "live.parquet"), filepath.Join(r.dir, "batch.parquet")
+	if _, err := r.profiles(ctx, "fit", "--spec", r.file, "--store", r.storeDir(), "--validation", validation, "--fit-out", batch); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, settledWithin)
+	defer cancel()
+	var differs error
+	for {
+		waitsFor := ""
+		err := ask(ctx, func(context.Context) error {
+			_, err := status.Wait(ctx, r.bus, func(what string) { waitsFor = what })
+			return err
+		})
+		if err != nil {
+			return cmp.Or(differs, fmt.Errorf("it did not settle, and waits for %s: %w", waitsFor, err))
+		}
+		if differs = r.equal(ctx, live, batch); differs == nil || !r.lossy {
+			return differs
+		}
+		r.while(200 * time.Millisecond)
+	}
+}
+
+func (r *round) equal(ctx context.Context, live, batch string) error {
+	if err := os.RemoveAll(live); err != nil {
+		return err
+	}
+	if _, err := r.profiles(ctx, "export", "--spec", r.file, "--fit-out", live); err != nil {
+		return err
+	}
+	a, err := os.ReadFile(live)
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(batch)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(a, b) {
+		return fmt.Errorf("the live envelopes differ from the fit of the same episodes (%s, %s)", live, batch)
+	}
+	return nil
+}
+
+// checkLog reads the log: it has what was acknowledged, and its last word is the
+// receiver's.
+func (r *round) checkLog(ctx context.Context) {
+	have, accepted := map[string]bool{}, map[claim]bool{}
+	_, err := r.bus.Log(ctx, func(n bus.Notice) error {
+		have[key(n)] = true
+		accepted[claimOf(n)] = !n.Retracted
+		return nil
+	})
+	r.receiver.mu.Lock()
+	defer r.receiver.mu.Unlock()
+	r.check(holdsLog, func() error {
+		if err != nil {
+			return err
+		}
+		for k := range r.receiver.acked {
+			if !have[k] {
+				return fmt.Errorf("the log lacks %s", k)
+			}
+		}
+		return nil
+	})
+	r.check(holdsLast, func() error {
+		for _, c := range r.receiver.all {
+			if accepted[c] != r.receiver.accepted[c] {
+				return fmt.Errorf("the log says accepted=%v of %v", accepted[c], c)
+			}
+		}
+		return nil
+	})
+}
+
+// accounted looks for every claim that stands: it has a curve, or a reason (and a
+// copy in REJECTED where that reason asks for one), or ranks beyond the sample.
+func (r *round) accounted(ctx context.Context) error {
+	gen, err := r.wanted(ctx)
+	if err != nil {
+		return err
+	}
+	curves, err := r.bus.CurvesNow(ctx, gen)
+	if err != nil {
+		return err
+	}
+	rejected := map[claim]string{}
+	if err := r.bus.Rejected(ctx, func(x bus.Rejected) error {
+		rejected[claimOf(x.Notice)] = x.Reason
+		return nil
+	}); err != nil {
+		return err
+	}
+	counts := map[string]int{}
+	for _, c := range r.receiver.standing() {
+		profile, rank := fit.ProfileName(c.profile), gen.Spec.Rank(c.host, c.episode)
+		entry := curves.Seen(profile, rank)
+		switch {
+		case entry.Found && entry.State == fit.StateCurve:
+			counts["curve"]++
+		case entry.Found && entry.State == fit.StateReason:
+			counts[string(entry.Reason)]++
+			switch entry.Reason {
+			case fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal:
+				if rejected[c] == "" {
+					return fmt.Errorf("%v is %s, and not in REJECTED", c, entry.Reason)
+				}
+				if entry.Reason == fit.ReasonFatal && !r.poisoned[c] {
+					return fmt.Errorf("%v was rejected as fatal, but is harmless", c)
+				}
+			}
+		case !curves.Needed(profile, rank):
+			counts["beyond the sample"]++
+		default:
+			return fmt.Errorf("nothing is known of %v", c)
+		}
+	}
+	for what, n := range counts {
+		r.fates[what] = max(r.fates[what], n)
+	}
+	return nil
+}
+
+func (r *round) wanted(ctx context.Context) (bus.Generation, error) {
+	specs, err := r.bus.SpecsNow(ctx)
+	if err != nil {
+		return bus.Generation{}, err
+	}
+	gen, ok := specs.Wanted()
+	if !ok || gen.Spec.Revision != r.spec.Revision {
+		return gen, fmt.Errorf("revision %d is wanted, not %d", gen.Spec.Revision, r.spec.Revision)
+	}
+	return gen, nil
+}
+
+// forward reads every envelope that was written since the last look: within a
+// life and a generation as_of only rises, and n_used, too, unless episodes were
+// taken back.
+func (r *round) forward(ctx context.Context) error {
+	backs := r.receiver.tookBack()
+	if r.lossy { // sequences may be others: begin anew
+		r.envelopes, r.envelopesSeen = map[string]bus.Envelope{}, 0
+	}
+	stream, err := r.js.Stream(ctx, "KV_"+bus.EnvelopesBucket)
+	if err != nil {
+		return err
+	}
+	for r.envelopesSeen < stream.CachedInfo().State.LastSeq {
+		msg, err := stream.GetMsg(ctx, r.envelopesSeen+1, jetstream.WithGetMsgSubject(">"))
+		if err != nil {
+			return err
+		}
+		r.envelopesSeen = msg.Sequence
+		var env bus.Envelope
+		if json.Unmarshal(msg.Data, &env) != nil {
+			continue
+		}
+		before, had := r.envelopes[msg.Subject]
+		r.envelopes[msg.Subject] = env
+		if !had || r.lossy || before.AsOf.Life != env.AsOf.Life {
+			continue
+		}
+		profile := msg.Subject[strings.LastIndex(msg.Subject, ".")+1:]
+		if env.AsOf.Seq < before.AsOf.Seq {
+			return fmt.Errorf("%s went back from as of %d to %d", msg.Subject, before.AsOf.Seq, env.AsOf.Seq)
+		}
+		if env.Used < before.Used && !backs[profile] {
+			return fmt.Errorf("%s shrank from %d to %d", msg.Subject, before.Used, env.Used)
+		}
+	}
+	return nil
+}
+
+// shows waits until the last events show the envelopes, in the stream and at
+// every dashboard.
+func (r *round) shows(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, shownWithin)
+	defer cancel()
+	return ask(ctx, func(ctx context.Context) error {
+		gen, err := r.wanted(ctx)
+		if err != nil {
+			return err
+		}
+		at := map[string]map[string]bus.AttackProfile{}
+		for _, d := range r.dashboards {
+			if at[d.name], err = d.events(ctx); err != nil {
+				return err
+			}
+		}
+		for _, p := range gen.Spec.Profiles {
+			env, ok, err := r.bus.ReadEnvelope(ctx, gen.ID, p.Name)
+			if err != nil {
+				return err
+			}
+			event, err := r.bus.Dashboard().LastAttackProfile(ctx, p.Name)
+			if err != nil {
+				return err
+			}
+			if ok && (event.Generation != gen.ID || event.Digest != env.Digest) {
+				return fmt.Errorf("the event of %s shows %s/%s, the envelope is %s/%s", p.Name, event.Generation, event.Digest, gen.ID, env.Digest)
+			}
+			for name, events := range at {
+				shown := events[bus.EventSubject(bus.TypeAttackProfile, string(p.Name))]
+				if shown.Digest != event.Digest || shown.Generation != event.Generation {
+					return fmt.Errorf("%s shows %s/%s of %s, the event is %s/%s", name, shown.Generation, shown.Digest, p.Name, event.Generation, event.Digest)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// alive: nobody ended who was not meant to, and nobody took more memory than it may.
+func (r *round) alive() error {
+	for _, p := range r.processes() {
+		if died := p.deaths(); len(died) > 0 {
+			return fmt.Errorf("%s", died[0])
+		}
+		if kib := p.measure(); kib > memoryLimit(p.name) {
+			return fmt.Errorf("%s had %d MiB", p.name, kib>>10)
+		}
+	}
+	return nil
+}
+
+// memoryLimit is what a process may have, in KiB. One with the race detector
+// takes several times as much.
+func memoryLimit(name string) int {
+	limit := 256 << 10
+	if name[0] == 'n' { // a node of NATS
+		return 1 << 20
+	}
+	if race {
+		limit *= 5
+	}
+	return limit
+}
+
+// prune removes the consumers of generations that no worker runs any more, as
+// docs/OPERATIONS.md says. They would slow the cluster down.
+func (r *round) prune(ctx context.Context) {
+	gen, err := r.wanted(ctx)
+	if err != nil {
+		return
+	}
+	for stream, name := range map[string]func(fit.Generation) string{
+		bus.EpisodesStream: bus.AlignConsumer, "KV_" + bus.CurvesBucket: bus.ReduceConsumer,
+	} {
+		s, err := r.js.Stream(ctx, stream)
+		if err != nil {
+			return
+		}
+		names := s.ConsumerNames(ctx)
+		for other := range names.Name() {
+			if strings.HasPrefix(other, name("")) && other != name(gen.ID) {
+				_ = r.js.DeleteConsumer(ctx, stream, other)
+			}
+		}
+	}
+}
+
+// report says how the system stands, for who looks into it.
+func (r *round) report(ctx context.Context) {
+	text, err := r.profiles(ctx, "status", "--json")
+	r.t.Logf("status: %s %v", text, err)
+	for _, what := range slices.Sorted(maps.Keys(r.fates)) {
+		r.t.Logf("%s: %d", what, r.fates[what])
+	}
+}

@@ -1,0 +1,125 @@
+//go:build faults
+
+package faulttest
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/fit"
+)
+
+// TestFaults injects every fault once, in an order that the seed draws.
+func TestFaults(t *testing.T) {
+	f := newFleet(t)
+	all := f.known()
+	f.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	f.run(all)
+}
+
+// TestSoak goes on with faults drawn at random, two at once now and then, for
+// PROFILES_FAULT_TIME.
+func TestSoak(t *testing.T) {
+	if soak == 0 {
+		t.Skip("PROFILES_FAULT_TIME is not set: make fault-soak sets it")
+	}
+	f := newFleet(t)
+	all := f.known()
+	began := time.Now()
+	f.runWhile(func() (fault, bool) { return pick(f, all), time.Since(began) < soak && !t.Failed() })
+}
+
+// known are the faults that this machine can inject, and that were asked for.
+func (f *fleet) known() []fault {
+	return slices.DeleteFunc(faults(), func(x fault) bool {
+		if only != "" {
+			return !slices.ContainsFunc(strings.Split(only, ","), func(part string) bool { return strings.Contains(x.name, part) })
+		}
+		return x.disks && !f.cluster.disks
+	})
+}
+
+func (f *fleet) run(all []fault) {
+	f.runWhile(func() (fault, bool) {
+		if len(all) == 0 || f.t.Failed() {
+			return fault{}, false
+		}
+		next := all[0]
+		all = all[1:]
+		return next, true
+	})
+}
+
+// runWhile injects one fault after the other. After each the system settles and
+// everything is checked.
+func (f *fleet) runWhile(next func() (fault, bool)) {
+	table := newTable()
+	defer func() { f.t.Logf("seed %d, the race detector in daemons: %v\n%s", seed, race, table) }()
+	f.fillSamples()
+	for {
+		x, more := next()
+		if !more {
+			break
+		}
+		began := time.Now()
+		r := &round{fleet: f, lossy: x.lossy, held: table.held}
+		f.receiver.begin(f.rand.Uint64())
+		x.inject(f)
+		f.heal()
+		injected := time.Now()
+		f.receiver.end()
+		r.settle()
+		table.add(x.name, injected.Sub(began), time.Since(injected), r.wrong)
+		f.t.Logf("%s: injected in %.1fs, settled and checked in %.1fs", x.name, injected.Sub(began).Seconds(), time.Since(injected).Seconds())
+		for _, w := range r.wrong {
+			f.t.Errorf("after %q: %s", x.name, w)
+		}
+	}
+	table.episodes(f.receiver.total, f.fates)
+	table.dropped = f.watchers.dropped
+	f.farewell(table)
+}
+
+// fillSamples accepts everything once, so that samples are full and thresholds
+// are finite before anything goes wrong.
+func (f *fleet) fillSamples() {
+	for _, c := range f.receiver.all {
+		f.receiver.send(c, false, false)
+	}
+}
+
+// goroutinesMost is how many goroutines a service may have when all is quiet.
+const goroutinesMost = 100
+
+// farewell ends every service and looks at what it held.
+func (f *fleet) farewell(table *table) {
+	for _, s := range f.services() {
+		n, err := s.goroutines()
+		if err != nil {
+			f.t.Error(err)
+		}
+		if said, err := os.ReadFile(s.log); err != nil || bytes.Contains(said, []byte("DATA RACE")) {
+			f.t.Errorf("%s has a data race (%v): see %s", s.name, err, s.log)
+		}
+		if n > goroutinesMost {
+			f.t.Errorf("%s has %d goroutines", s.name, n)
+		}
+		table.process(s.name, s.measure(), n)
+	}
+	for _, n := range f.cluster.nodes {
+		if err := n.stop(); err != nil {
+			f.t.Error(err)
+		}
+		table.process(n.name, n.measure(), 0)
+	}
+}
+
+func slicesSortByRank(spec *fit.Spec, all []claim) {
+	slices.SortFunc(all, func(a, b claim) int {
+		return spec.Rank(a.host, a.episode).Compare(spec.Rank(b.host, b.episode))
+	})
+}
