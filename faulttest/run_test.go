@@ -21,7 +21,7 @@ func TestFaults(t *testing.T) {
 	f.run(all)
 }
 
-// TestSoak goes on with faults drawn at random, two at once now and then, for
+// TestSoak goes on with faults drawn at random, one after the other, for
 // PROFILES_FAULT_TIME.
 func TestSoak(t *testing.T) {
 	if soak == 0 {

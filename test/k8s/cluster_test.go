@@ -86,7 +86,12 @@ func (s spec) yaml() string {
 // minute.
 func (c *cluster) apply(s spec, autoscale bool) {
 	c.t.Helper()
-	autoscaler := ""
+	autoscaler := `
+  - target: {kind: HorizontalPodAutoscaler, name: profile-worker}
+    patch: |
+      - op: replace # all nodes of a test may be one machine
+        path: /spec/maxReplicas
+        value: 6`
 	if !autoscale { // the test scales by hand
 		autoscaler = `
   - target: {kind: HorizontalPodAutoscaler, name: profile-worker}
