@@ -35,7 +35,9 @@ func ServerConf(t testing.TB, dir string) string {
 	t.Helper()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	tls := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", at(credentials.ServerCert), at(credentials.ServerKey), at(credentials.CACert))
-	conf := fmt.Sprintf("include %q\ntls { %s }\ncluster { tls { %s, verify: true } }\n", "accounts.conf", tls, tls)
+	// A busy machine may take longer than the server is used to wait.
+	tls += ", timeout: 20"
+	conf := fmt.Sprintf("include %q\nauthorization { timeout: 30 }\ntls { %s }\ncluster { tls { %s, verify: true } }\n", "accounts.conf", tls, tls)
 	path := at("nats.conf")
 	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
