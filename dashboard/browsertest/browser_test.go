@@ -97,6 +97,7 @@ type tab struct {
 
 	mu         sync.Mutex
 	complaints []string
+	broken     []string // complaints of connections
 	hosts      map[string]bool
 	breaks     bool // connections are meant to break
 }
@@ -140,10 +141,11 @@ func (b *tab) note(event any) {
 	case *runtime.EventConsoleAPICalled:
 		b.complaints = append(b.complaints, fmt.Sprintf("console.%s", e.Type))
 	case *log.EventEntryAdded:
-		if e.Entry.Source == log.EntrySourceNetwork && b.breaks {
-			return
+		to := &b.complaints
+		if e.Entry.Source == log.EntrySourceNetwork {
+			to = &b.broken
 		}
-		b.complaints = append(b.complaints, fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
+		*to = append(*to, fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
 	}
 }
 
@@ -151,6 +153,9 @@ func (b *tab) note(event any) {
 func (b *tab) clean(address string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.breaks {
+		b.complaints = append(b.complaints, b.broken...)
+	}
 	for _, c := range b.complaints {
 		b.t.Error(c)
 	}
