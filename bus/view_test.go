@@ -198,11 +198,24 @@ func TestOldBackup(t *testing.T) {
 	}
 }
 
-// TestPurgeSkipsPending shows why no key of a live generation is ever purged: it
-// moves a durable consumer past messages that it handed out and that nobody
-// acknowledged, and these never come again. Should this fail, the server has
-// become kinder than we assume.
+// TestPurgeSkipsPending shows why no key of a live generation is ever purged: a
+// purge may move a durable consumer past messages that it handed out and that
+// nobody acknowledged, and these never come again. It mostly does, not always;
+// five times not, and the server has become kinder than we assume.
 func TestPurgeSkipsPending(t *testing.T) {
+	for range 5 {
+		came := comesAfterPurge(t)
+		if slices.Equal(came, []string{"d", "e", "c"}) { // c is the marker of its purge
+			return
+		}
+		t.Logf("after the purge of c came %v", came)
+	}
+	t.Error("no purge skipped a and b")
+}
+
+// comesAfterPurge gives what a consumer still gets that was handed a, b and c of
+// five keys and acknowledged none, when c was purged then.
+func comesAfterPurge(t *testing.T) []string {
 	b := server(t)
 	ctx := limited(t)
 	const ackWait = 2 * time.Second // the purge must come before it is over
@@ -215,7 +228,7 @@ func TestPurgeSkipsPending(t *testing.T) {
 	for _, k := range []string{"a", "b", "c", "d", "e"} {
 		put(t, b, k, "x")
 	}
-	batch, err := cons.Fetch(3) // a, b and c, which nobody acknowledges
+	batch, err := cons.Fetch(3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,9 +250,7 @@ func TestPurgeSkipsPending(t *testing.T) {
 		came = append(came, msg.Subject()[len("$KV."+EnvelopesBucket+"."):])
 		_ = msg.Ack()
 	}
-	if want := []string{"d", "e", "c"}; !slices.Equal(came, want) { // c is the marker of its purge
-		t.Errorf("after the purge of c came %v, not just %v", came, want)
-	}
+	return came
 }
 
 func TestOneLine(t *testing.T) {
