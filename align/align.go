@@ -1,5 +1,5 @@
-// Package align turns one archive into one profile's curve: it joins what
-// package episode reads with what package fit computes. The batch fit and the
+// Package align turns one archive into one profile's curve and the episode's
+// signature: it joins what package episode reads with what package fit computes. The batch fit and the
 // workers both go through it, so both get the same numbers.
 package align
 
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
@@ -26,24 +27,54 @@ func (f *Fitter) Generation(epoch uint64) fit.Generation { return f.Spec.Generat
 
 // An Alignment is one episode's curve with what it is made of.
 type Alignment struct {
-	Episode *episode.Episode
-	Slices  [5]fit.Slice
-	Curve   fit.Curve // in the channel's raw unit, NaN for a gap
+	Episode   *episode.Episode
+	Slices    [5]fit.Slice
+	Curve     fit.Curve     // in the channel's raw unit, NaN for a gap
+	Signature fit.Signature // of the spec's signature channels, whatever the profile
 }
 
-// Read reads an archive to its end and aligns one channel of it. Errors are
-// those of episode.Read.
+// Read reads an archive to its end, once, and aligns one channel of it and those
+// of the spec's signature. A signature's channel that the archive lacks is
+// nothing but gaps. Errors are those of episode.Read.
 func (f *Fitter) Read(r io.Reader, channel episode.ChannelName) (*Alignment, error) {
-	e, err := episode.Read(r, []episode.ChannelName{channel}, f.Limits)
+	want, places, err := f.wanted(channel)
+	if err != nil {
+		return nil, err
+	}
+	e, err := episode.Read(r, want, f.Limits)
 	if err != nil {
 		return nil, err
 	}
 	w := walk(e)
+	signature := make([]fit.Series, len(places))
+	for i, place := range places {
+		signature[i] = series(&e.Channels[place], f.Spec.Signature.Resample)
+	}
 	return &Alignment{
-		Episode: e,
-		Slices:  f.Spec.Points.Slices(w),
-		Curve:   fit.Align(f.Spec.Points, f.Spec.Resample, w, series(&e.Channels[0], f.Spec.Resample)),
+		Episode:   e,
+		Slices:    f.Spec.Points.Slices(w),
+		Curve:     fit.Align(f.Spec.Points, f.Spec.Resample, w, series(&e.Channels[0], f.Spec.Resample)),
+		Signature: fit.AlignSignature(f.Spec.Points, f.Spec.Signature.Resample, w, signature),
 	}, nil
+}
+
+// wanted returns the channels to be read, the profile's first, and the places
+// among them of the signature's.
+func (f *Fitter) wanted(channel episode.ChannelName) (want []episode.ChannelName, places []int, err error) {
+	want = []episode.ChannelName{channel}
+	for _, text := range f.Spec.Signature.Channels {
+		name, err := episode.ParseChannelName(text)
+		if err != nil {
+			return nil, nil, fmt.Errorf("signature of the spec: %w", err)
+		}
+		place := slices.Index(want, name)
+		if place < 0 {
+			place = len(want)
+			want = append(want, name)
+		}
+		places = append(places, place)
+	}
+	return want, places, nil
 }
 
 // walk finds the moments that the slices hang on.

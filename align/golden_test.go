@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -79,6 +80,9 @@ func read(t *testing.T, archive []byte, channel string, resample fit.Resample) (
 	}
 	spec := fit.DefaultSpec()
 	spec.Resample = resample
+	if name.Source != "proc" { // damage to what only the signature needs would count, too
+		spec.Signature.Channels = nil
+	}
 	f := align.Fitter{Spec: spec, Limits: episode.DefaultLimits()}
 	a, err := f.Read(bytes.NewReader(archive), name)
 	var unusable *episode.UnusableError
@@ -169,6 +173,84 @@ func TestRecordedEpisodes(t *testing.T) {
 				check(t, string(resample), have, curve, want, g.Curves)
 			}
 		})
+	}
+}
+
+// TestSignatures: the curve is the same with a signature beside it, as the other
+// tests show, and the signature is the oracle's.
+func TestSignatures(t *testing.T) {
+	type signature struct {
+		File, Channel, Outcome string
+		Signature              []string
+	}
+	f := align.Fitter{Spec: fit.DefaultSpec(), Limits: episode.DefaultLimits()}
+	outcomes, lacking := map[string]int{}, 0
+	for _, c := range load[signature](t, "signature.json").Cases {
+		path := filepath.Join("../examples/recorded/store", c.File)
+		if strings.HasPrefix(c.File, "edge/") {
+			path = filepath.Join(oracle, c.File)
+		}
+		archive, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, err := episode.ParseChannelName(c.Channel)
+		if err != nil {
+			continue // no such field can be in a spec
+		}
+		outcomes[c.Outcome]++
+		a, err := f.Read(bytes.NewReader(archive), name)
+		switch {
+		case c.Outcome == "unusable" && errors.Is(err, episode.ErrUnusable), c.Outcome == "corrupt" && errors.Is(err, episode.ErrCorrupt):
+			continue
+		case c.Outcome != "ok" || err != nil:
+			t.Errorf("%s %s: %v, the oracle has %s", c.File, c.Channel, err, c.Outcome)
+			continue
+		}
+		if len(a.Signature) != len(c.Signature) {
+			t.Fatalf("%s: %d channels, the oracle has %d", c.File, len(a.Signature), len(c.Signature))
+		}
+		for i, row := range a.Signature {
+			if rowID(row) != c.Signature[i] {
+				t.Errorf("%s %s: %v, which is not the oracle's", c.File, f.Spec.Signature.Channels[i], row)
+			}
+			if !slices.ContainsFunc(row, func(v float32) bool { return v == v }) {
+				lacking++
+			}
+		}
+	}
+	if outcomes["ok"] == 0 || outcomes["unusable"] == 0 || outcomes["corrupt"] == 0 || lacking == 0 {
+		t.Errorf("outcomes %v, %d channels that were lacking: not all is tested", outcomes, lacking)
+	}
+}
+
+// rowID is the oracle's id of one channel of a signature.
+func rowID(row []float32) string {
+	h := sha256.New()
+	for _, v := range row {
+		var b [4]byte
+		binary.LittleEndian.PutUint32(b[:], math.Float32bits(v))
+		h.Write(b[:])
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// TestNoSignature: without channels nothing but the curve is read for.
+func TestNoSignature(t *testing.T) {
+	archive, err := os.ReadFile(filepath.Join(oracle, "edge", "other-source.tar.zst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for channels, want := range map[string]string{"": "ok", "host.nothing": "ok", "proc.minflt": "corrupt"} {
+		spec := fit.DefaultSpec()
+		spec.Signature.Channels = strings.Fields(channels)
+		a, err := (&align.Fitter{Spec: spec}).Read(bytes.NewReader(archive), episode.ChannelName{Source: "host", Field: "mem_free_kb"})
+		if got := map[bool]string{true: "ok", false: "corrupt"}[err == nil]; got != want || err != nil && !errors.Is(err, episode.ErrCorrupt) {
+			t.Errorf("%q: %v, want %s", channels, err, want)
+		}
+		if err == nil && len(a.Signature) != len(spec.Signature.Channels) {
+			t.Errorf("%q: a signature of %d channels", channels, len(a.Signature))
+		}
 	}
 }
 

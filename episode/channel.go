@@ -47,7 +47,8 @@ type Channel struct {
 	Counter bool
 
 	// Times are the points, in seconds since the first label, strictly increasing; Values are the per-second rates of a
-	// counter, or the values of a gauge, at those times, NaN for a gap. There are two at least.
+	// counter, or the values of a gauge, at those times, NaN for a gap. There are two at least, or none where the archive lacks
+	// the channel.
 	Times, Values []float64
 
 	// Counts are how much a counter has grown since its first sample, at each sample that has the field; the first is 0.
@@ -60,6 +61,9 @@ type Channel struct {
 
 // channel makes a channel of the rows that are kept.
 func (t *telemetry) channel(name ChannelName) (Channel, error) {
+	if !t.found {
+		return Channel{}, unusablef(ReasonNoSource, "no channel %s: no member telemetry-%s.jsonl", name, name.Source)
+	}
 	c := Channel{Name: name, Counter: name.IsCounter(), Times: t.times}
 	samples := 0
 	exact := true

@@ -15,15 +15,16 @@ import (
 type Episode struct {
 	Duration    float64   // seconds, as meta.json says; 0 where it doesn't
 	Labels      []Label   // in the file's order; the first is at 0
-	Channels    []Channel // those asked for, in that order
+	Channels    []Channel // those asked for, in that order; of those after the first, one that the archive lacks has no points
 	Rows        int       // rows of the first channel's source that count
 	RowsDropped int       // rows of it that don't: without a time, or with one that doesn't lie after that before
 }
 
-// Read reads one archive to its end and returns its labels and the channels wanted. lim's zeros are defaults. The error matches
+// Read reads one archive to its end and returns its labels and the channels wanted. It is read for the first of them: the others may
+// be missing. lim's zeros are defaults. The error matches
 //   - [ErrCorrupt] where the archive is not whole or not of the format,
 //   - [ErrTooLarge] where it goes beyond lim,
-//   - [ErrUnusable], as an [*UnusableError], where it is fine but gives no curve, or lacks a channel;
+//   - [ErrUnusable], as an [*UnusableError], where it is fine but gives no curve, or lacks the first channel;
 //   - else it is r's own, wrapped (or about lim), and reading may be tried again.
 //
 // Read may be called concurrently. Where the archive's zstd window is over lim.BigWindowBytes it waits for other such reads.
@@ -118,15 +119,14 @@ func (p *parts) episode(want []ChannelName) (*Episode, error) {
 	}
 	for i, name := range want {
 		t := p.source(name.Source)
-		if i == 0 {
-			e.Rows, e.RowsDropped = len(t.times), t.dropped
-		}
-		if !t.found {
-			return nil, unusablef(ReasonNoSource, "no channel %s: no member telemetry-%s.jsonl", name, name.Source)
-		}
 		channel, err := t.channel(name)
-		if err != nil {
+		switch {
+		case i == 0 && err != nil:
 			return nil, err
+		case i == 0:
+			e.Rows, e.RowsDropped = len(t.times), t.dropped
+		case err != nil:
+			channel = Channel{Name: name, Counter: name.IsCounter()}
 		}
 		e.Channels = append(e.Channels, channel)
 	}

@@ -172,7 +172,7 @@ func TestReadUnusable(t *testing.T) {
 		"labels before channels":     {labels("clean").Without("telemetry-proc.jsonl"), user, ReasonFewSegments},
 		"no source":                  {small().Without("telemetry-proc.jsonl"), user, ReasonNoSource},
 		"another source":             {small(), []ChannelName{{"host", "cpu_user"}}, ReasonNoSource},
-		"one of two channels":        {small(), []ChannelName{user[0], {"proc", "nothing"}}, ReasonNoChannel},
+		"the first of two channels":  {small(), []ChannelName{{"proc", "nothing"}, user[0]}, ReasonNoChannel},
 		"no channel":                 {small(), []ChannelName{{"proc", "pid.x"}}, ReasonNoChannel},
 		"a channel of texts":         {small(), []ChannelName{{"proc", "state"}}, ReasonNoChannel},
 		"a channel of gaps":          {rows(et.Rows(5, func(int) string { return `"cpu_user_jiffies": 1e31` })), user, ReasonNoChannel},
@@ -227,5 +227,26 @@ func TestReadSlowSources(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestReadLacking: of the channels after the first, one that the archive lacks has no points.
+func TestReadLacking(t *testing.T) {
+	want := []ChannelName{user[0], {"net", "rx_bytes"}, {"proc", "minflt"}, {"proc", "nothing"}, {"proc", "state"}, user[0]}
+	e, err := Read(bytes.NewReader(small().Bytes()), want, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := mustRead(t, small().Bytes())
+	for i, c := range e.Channels {
+		switch lacks := i == 1 || i == 3 || i == 4; {
+		case c.Name != want[i] || c.Counter != want[i].IsCounter():
+			t.Errorf("channel %d is %v, counter %v", i, c.Name, c.Counter)
+		case lacks != (len(c.Times)+len(c.Values)+len(c.CountTimes)+len(c.Counts) == 0):
+			t.Errorf("%v has %d points", c.Name, len(c.Values))
+		}
+	}
+	if !sameChannel(e.Channels[0], alone.Channels[0]) || !sameChannel(e.Channels[5], alone.Channels[0]) || e.Rows != alone.Rows {
+		t.Errorf("%+v, alone %+v", e, alone)
 	}
 }

@@ -4,6 +4,7 @@
 //	Spec     what is fitted: profiles, target, seed, point counts; its Generation
 //	Align    one episode: Walk and Series to a Curve, slice by slice
 //	Rank     an episode's place in the drawing
+//	Signature an episode in several channels
 //	Entry    what is known of one episode; Join merges two states of it
 //	Sample   the entries of one profile: threshold, members, digest
 //	Reduce   curves to a Band: pointwise median and quartiles
@@ -25,4 +26,4 @@ package fit
 
 // codeVersion is part of every [Generation]. It must be raised whenever a golden changes: then workers of the new code never mix
 // their curves with those of the old.
-const codeVersion = 1
+const codeVersion = 2

@@ -43,8 +43,12 @@ func (s *Spec) canonical(limits any, epoch uint64) []byte {
 		"resample": s.Resample,
 		"points":   s.Points,
 		"profiles": profiles,
-		"limits":   limits,
-		"epoch":    epoch,
+		"signature": SignatureSpec{
+			Resample: s.Signature.Resample,
+			Channels: append([]string{}, s.Signature.Channels...), // none is always [], never null
+		},
+		"limits": limits,
+		"epoch":  epoch,
 	})
 }
 

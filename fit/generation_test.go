@@ -3,6 +3,7 @@ package fit
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -46,9 +47,18 @@ func TestGeneration(t *testing.T) {
 	differs("a profile fewer", edited(func(s *Spec) { s.Profiles = s.Profiles[1:] }))
 	differs("a name", edited(func(s *Spec) { s.Profiles[0].Name = "other" }))
 	differs("a channel", edited(func(s *Spec) { s.Profiles[0].Channel = "proc.other" }))
+	differs("how signatures are resampled", edited(func(s *Spec) { s.Signature.Resample = Linear }))
+	differs("signature channels", edited(func(s *Spec) { s.Signature.Channels = s.Signature.Channels[1:] }))
+	differs("order of signature channels", edited(func(s *Spec) { slices.Reverse(s.Signature.Channels) }))
+	differs("no signature", edited(func(s *Spec) { s.Signature.Channels = nil }))
 	differs("epoch", DefaultSpec().Generation(limits, 1))
 	differs("limits", DefaultSpec().Generation(testLimits{Bytes: 1 << 30, Rows: 5}, 0))
 	differs("no limits", DefaultSpec().Generation(nil, 0))
+
+	none := edited(func(s *Spec) { s.Signature.Channels = []string{} })
+	if none != edited(func(s *Spec) { s.Signature.Channels = nil }) {
+		t.Error("an empty list of signature channels is another than none")
+	}
 
 	same := func(what string, g Generation) {
 		if g != base {
@@ -84,14 +94,16 @@ func TestGenerationOfYAML(t *testing.T) {
 
 // These must not change unless codeVersion is raised: then they must.
 func TestGenerationIsStable(t *testing.T) {
-	if got, want := DefaultSpec().Generation(testLimits{Bytes: 1, Rows: 2}, 3), Generation("tbdwmy3t3a"); got != want {
+	if got, want := DefaultSpec().Generation(testLimits{Bytes: 1, Rows: 2}, 3), Generation("ti3xihiart"); got != want {
 		t.Errorf("generation = %s, want %s", got, want)
 	}
-	const text = `{"code":1,"epoch":3,"limits":{"bytes":1,"rows":2},"points":{"armed":5,"clean_lead":10,"clean_tail":15,"infected_running":40,` +
-		`"infecting":10},"profiles":[{"channel":"b.c","name":"a"}],"resample":"linear","seed":18446744073709551615,"target":100}`
+	const text = `{"code":2,"epoch":3,"limits":{"bytes":1,"rows":2},"points":{"armed":5,"clean_lead":10,"clean_tail":15,"infected_running":40,` +
+		`"infecting":10},"profiles":[{"channel":"b.c","name":"a"}],"resample":"linear","seed":18446744073709551615,` +
+		`"signature":{"channels":["b.c"],"resample":"mean"},"target":100}`
 	s := DefaultSpec()
 	s.Seed = 1<<64 - 1
 	s.Profiles = []Profile{{"a", "b.c", "shape"}}
+	s.Signature.Channels = []string{"b.c"}
 	if got := string(s.canonical(testLimits{Bytes: 1, Rows: 2}, 3)); got != text {
 		t.Errorf("canonical JSON\n%s\nwant\n%s", got, text)
 	}

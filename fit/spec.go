@@ -48,15 +48,35 @@ type Spec struct {
 	Resample Resample  `json:"resample"` // linear or mean
 	Points   Points    `json:"points"`   // of the five slices of a curve
 	Profiles []Profile `json:"profiles"` // at least one, each name once; results come in this order
+
+	Signature SignatureSpec `json:"signature"` // what is kept of an episode beside its curve
+}
+
+// SignatureSpec says which channels make an episode's [Signature], and how. They are the same for all profiles, so that episodes of
+// different profiles can be compared.
+type SignatureSpec struct {
+	Resample Resample `json:"resample"` // mean, or linear
+	Channels []string `json:"channels"` // <source>.<field>, each once, at most 32; none: no signature
 }
 
 const (
 	maxTarget      = 100_000
 	maxChannelPart = 128
+	// maxSignature bounds the channels of a signature, and so what a reader must hold of an archive's rows.
+	maxSignature = 32
 )
 
-// DefaultSpec returns the spec that has everything as the Python program has it: six profiles, 100 episodes, 80 points. It belongs
+// DefaultSignature returns the bin means of seven channels: what a process computes, waits for, touches, reads and writes. It belongs
 // to the caller.
+func DefaultSignature() SignatureSpec {
+	return SignatureSpec{Resample: Mean, Channels: []string{
+		"proc.cpu_user_jiffies", "proc.cpu_sys_jiffies", "proc.ctxt_voluntary", "proc.minflt",
+		"proc.io_wchar", "proc.io_write_bytes", "proc.io_rchar",
+	}}
+}
+
+// DefaultSpec returns the spec that has everything as the Python program has it: six profiles, 100 episodes, 80 points. Beside that it
+// has [DefaultSignature]. It belongs to the caller.
 func DefaultSpec() *Spec {
 	const user, sys = "proc.cpu_user_jiffies", "proc.cpu_sys_jiffies"
 	return &Spec{
@@ -73,6 +93,7 @@ func DefaultSpec() *Spec {
 			{"scan-and-dial", sys, "SYN-style probes + dial-home"},
 			{"shell-resident", sys, "persistent TCP socket + command ticks"},
 		},
+		Signature: DefaultSignature(),
 	}
 }
 
@@ -114,6 +135,25 @@ func (s *Spec) Validate() error {
 		seen[p.Name] = true
 		if err := checkChannel(p.Channel); err != nil {
 			return &fieldError{field + ".channel", err}
+		}
+	}
+	return s.Signature.validate("signature")
+}
+
+func (s SignatureSpec) validate(field string) error {
+	if _, err := ParseResample(string(s.Resample)); err != nil {
+		return &fieldError{field + ".resample", err}
+	}
+	if len(s.Channels) > maxSignature {
+		return &fieldError{field + ".channels", fmt.Errorf("%d channels are more than %d", len(s.Channels), maxSignature)}
+	}
+	for i, name := range s.Channels {
+		field := fmt.Sprintf("%s.channels[%d]", field, i)
+		if err := checkChannel(name); err != nil {
+			return &fieldError{field, err}
+		}
+		if slices.Contains(s.Channels[:i], name) {
+			return &fieldError{field, fmt.Errorf("channel %s is there twice", quote(name))}
 		}
 	}
 	return nil

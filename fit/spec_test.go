@@ -27,6 +27,10 @@ func drawSpec(t *rapid.T) *Spec {
 			Shape:   rapid.String().Draw(t, "shape"),
 		})
 	}
+	s.Signature = SignatureSpec{
+		Resample: rapid.SampledFrom([]Resample{Linear, Mean}).Draw(t, "resample"),
+		Channels: rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z]{1,8}\.[a-z.]{1,8}`), 0, maxSignature, rapid.ID).Draw(t, "signature"),
+	}
 	return s
 }
 
@@ -38,9 +42,9 @@ func TestDefaultSpec(t *testing.T) {
 	if s.Points.Total() != 80 || len(s.Profiles) != 6 {
 		t.Errorf("%d points, %d profiles", s.Points.Total(), len(s.Profiles))
 	}
-	s.Profiles[0].Channel = "changed"
-	if DefaultSpec().Profiles[0].Channel == "changed" {
-		t.Error("two default specs share their profiles")
+	s.Profiles[0].Channel, s.Signature.Channels[0] = "changed", "changed"
+	if again := DefaultSpec(); again.Profiles[0].Channel == "changed" || again.Signature.Channels[0] == "changed" {
+		t.Error("two default specs share their profiles or their signature")
 	}
 	p, ok := s.Profile("scan-and-dial")
 	if want := (Profile{"scan-and-dial", "proc.cpu_sys_jiffies", "SYN-style probes + dial-home"}); !ok || p != want {
@@ -69,6 +73,10 @@ func TestValidate(t *testing.T) {
 		{"profiles[5].name: ", func(s *Spec) { s.Profiles[5].Name = "" }},
 		{`profiles[1].name: profile "cpu-saturate"`, func(s *Spec) { s.Profiles[1].Name = "cpu-saturate" }},
 		{"profiles[2].channel: ", func(s *Spec) { s.Profiles[2].Channel = "proc" }},
+		{`signature.resample: resample ""`, func(s *Spec) { s.Signature.Resample = "" }},
+		{"signature.channels[1]: channel is empty", func(s *Spec) { s.Signature.Channels[1] = "" }},
+		{`signature.channels[6]: channel "proc.minflt" is there twice`, func(s *Spec) { s.Signature.Channels[6] = "proc.minflt" }},
+		{"signature.channels: 33 channels", func(s *Spec) { s.Signature.Channels = make([]string, 33) }},
 	}
 	for _, test := range tests {
 		s := DefaultSpec()
@@ -134,6 +142,14 @@ func TestSpecJSONDefaults(t *testing.T) {
 	if err := json.Unmarshal([]byte(`{"profiles":[{"name":"a","channel":"b.c"}]}`), &s); err != nil || s.Profiles[0].Shape != "" {
 		t.Errorf("got %+v, %v", s, err)
 	}
+	if err := json.Unmarshal([]byte(`{"signature":{"channels":["b.c"]}}`), &s); err != nil || !reflect.DeepEqual(s.Signature, SignatureSpec{Mean, []string{"b.c"}}) {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	for _, none := range []string{"[]", "null"} {
+		if err := json.Unmarshal([]byte(`{"signature":{"channels":`+none+`}}`), &s); err != nil || len(s.Signature.Channels) != 0 {
+			t.Errorf("got %+v, %v", s, err)
+		}
+	}
 }
 
 func TestSpecJSONRefuses(t *testing.T) {
@@ -141,6 +157,7 @@ func TestSpecJSONRefuses(t *testing.T) {
 		``, `null`, `[]`, `1`, `{`, `{"targt":1}`, `{"target":0}`, `{"target":1.5}`, `{"target":"1"}`, `{"seed":-1}`, `{"seed":18446744073709551616}`,
 		`{"resample":"cubic"}`, `{"points":{"armed":0}}`, `{"points":{"legs":1}}`, `{"profiles":[]}`, `{"profiles":[{"name":"a"}]}`,
 		`{"profiles":[{"name":"a","channel":"b.c"},{"name":"a","channel":"b.c"}]}`, `{} {}`,
+		`{"signature":{"chanels":[]}}`, `{"signature":{"channels":["b"]}}`, `{"signature":{"channels":["a.b","a.b"]}}`, `{"signature":{"resample":"x"}}`,
 	}
 	for _, text := range tests {
 		before := DefaultSpec()
@@ -170,6 +187,9 @@ func TestParseSpec(t *testing.T) {
 		{"profiles", "profiles:\n  - name: \"0\"\n    channel: net.tx.bytes\n  - {name: b, channel: a.b, shape: 'so # so'}\n", func(s *Spec) {
 			s.Profiles = []Profile{{"0", "net.tx.bytes", ""}, {"b", "a.b", "so # so"}}
 		}},
+		{"signature", "signature: {resample: linear, channels: [a.b, c.d]}", func(s *Spec) { s.Signature = SignatureSpec{Linear, []string{"a.b", "c.d"}} }},
+		{"channels only", "signature: {channels: [a.b]}", func(s *Spec) { s.Signature.Channels = []string{"a.b"} }},
+		{"no signature", "signature: {channels: []}", func(s *Spec) { s.Signature.Channels = []string{} }},
 	}
 	for _, test := range tests {
 		want := DefaultSpec()
@@ -235,6 +255,13 @@ func TestParseSpecNamesTheLine(t *testing.T) {
 		{"profiles:\n  - name: a\n", `line 2: profiles[0].channel: channel is empty`},
 		{"profiles:\n  - channel: a.b\n", `line 2: profiles[0].name: profile name is empty`},
 		{"profiles:\n  - name: A\n    channel: a.b\n", `line 2: profiles[0].name: profile name "A" does not match`},
+		{"signature: mean\n", `line 1: signature: want keys and values, have "mean"`},
+		{"signature:\n  resample: cubic\n", `line 2: signature.resample: resample "cubic"`},
+		{"signature:\n  chanels: []\n", `line 2: signature.chanels: unknown key`},
+		{"signature:\n  channels: a.b\n", `line 2: signature.channels: want a list`},
+		{"signature:\n  channels:\n  - a.b\n  - 1\n", `line 4: signature.channels[1]: want text`},
+		{"signature:\n  channels:\n  - a.b\n  - ab\n", `line 4: signature.channels[1]: channel "ab" is not`},
+		{"signature:\n  channels:\n  - a.b\n  - a.b\n", `line 4: signature.channels[1]: channel "a.b" is there twice`},
 		{"profiles:\n  - name: 1\n    channel: a.b\n", `line 2: profiles[0].name: want text, have "1"`},
 		{"profiles:\n  - a\n", `line 2: profiles[0]: want keys and values, have "a"`},
 		{"profiles:\n  - &a {name: a, channel: b.c}\n  - *a\n", `line 3: profiles[1]: want keys and values, have an alias`},

@@ -79,6 +79,8 @@ func (r specReader) spec(node *yaml.Node, s *Spec) error {
 			return r.points(value, path, &s.Points)
 		case "profiles":
 			return r.profiles(value, path, &s.Profiles)
+		case "signature":
+			return r.signature(value, path, &s.Signature)
 		}
 		return errUnknownKey
 	})
@@ -129,6 +131,33 @@ func (r specReader) profile(node *yaml.Node, path string, p *Profile) error {
 		}
 		return errUnknownKey
 	})
+}
+
+func (r specReader) signature(node *yaml.Node, path string, s *SignatureSpec) error {
+	return r.mapping(node, path, func(key, path string, value *yaml.Node) error {
+		switch key {
+		case "resample":
+			return text(value, path, &s.Resample)
+		case "channels":
+			return r.channels(value, path, &s.Channels)
+		}
+		return errUnknownKey
+	})
+}
+
+func (r specReader) channels(node *yaml.Node, path string, channels *[]string) error {
+	if node.Kind != yaml.SequenceNode {
+		return mismatch(node, path, "a list")
+	}
+	*channels = make([]string, len(node.Content))
+	for i, item := range node.Content {
+		path := fmt.Sprintf("%s[%d]", path, i)
+		r.lines[path] = item.Line
+		if err := text(item, path, &(*channels)[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var errUnknownKey = errors.New("unknown key")

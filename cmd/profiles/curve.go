@@ -52,6 +52,7 @@ func runCurve(t *terminal, path string, o curveOptions) error {
 	}
 	spec := fit.DefaultSpec()
 	spec.Profiles = []fit.Profile{{Name: "curve", Channel: o.channel}}
+	spec.Signature.Channels = nil
 	var err error
 	if spec.Resample, err = fit.ParseResample(o.resample); err != nil {
 		return usagef("--resample: %w", err)

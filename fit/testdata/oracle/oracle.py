@@ -878,6 +878,39 @@ def golden_recorded():
     return {"cases": cases, "curves": curves}
 
 
+SIGNATURE = ["proc." + field for field in ("cpu_user_jiffies", "cpu_sys_jiffies", "ctxt_voluntary", "minflt", "io_wchar", "io_write_bytes", "io_rchar")]
+
+
+def row_id(curve):
+    """As curve_id, over float32 values; a gap is 7fc00000."""
+    bits = b"".join(struct.pack("<I", 0x7FC00000) if math.isnan(x) else struct.pack("<f", x) for x in curve)
+    return hashlib.sha256(bits).hexdigest()[:16]
+
+
+def signature_of(data, channel):
+    """Outcome and signature of an episode that is read for a channel: the bin means of each of SIGNATURE, gaps where the episode lacks it."""
+    outcomes = [outcome_of(data, name, "mean") for name in [channel] + SIGNATURE]
+    if outcomes[0][0] != "ok":
+        return outcomes[0][0], []
+    if any(outcome not in ("ok", "unusable") for outcome, _, _ in outcomes):
+        return "corrupt", []
+    return "ok", [row_id(curve if outcome == "ok" else [NAN] * 80) for outcome, _, curve in outcomes[1:]]
+
+
+def golden_signature():
+    import edge
+    files = [("edge/" + case.name + ".tar.zst", channel, read_file("edge", case.name + ".tar.zst")) for case in edge.CASES if not case.open for channel in case.channels]
+    for host, name in recorded_files():
+        with open(os.path.join(RECORDED, "store", host, name), "rb") as f:
+            files.append((host + "/" + name, SIGNATURE[0], f.read()))
+    cases = []
+    for name, channel, data in files:
+        outcome, rows = signature_of(data, channel)
+        if outcome != "too_large":
+            cases.append({"file": name, "channel": channel, "outcome": outcome, "signature": rows})
+    return {"cases": cases}
+
+
 def golden_fit():
     rows = read_validation(os.path.join(RECORDED, "validation.jsonl"))
     out = []
@@ -1004,7 +1037,7 @@ def golden_choice():
 
 
 GOLDENS = {"points": golden_points, "rank": golden_rank, "choice": golden_choice, "envelope": golden_envelope, "resample": golden_resample, "recorded": golden_recorded,
-           "fit": golden_fit, "edge": golden_edge, "damage": golden_damage}
+           "signature": golden_signature, "fit": golden_fit, "edge": golden_edge, "damage": golden_damage}
 
 
 def dump(golden):
