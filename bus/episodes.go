@@ -75,6 +75,7 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 	e := &episodes{
 		bus: b, gen: gen, opt: opt, handler: h, work: work,
 		queue:  make(chan *episodeMsg, alignPending),
+		taken:  make(chan struct{}, 1),
 		inHand: map[*episodeMsg]struct{}{},
 	}
 	var helpers sync.WaitGroup
@@ -82,19 +83,7 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 	for range max(1, opt.Concurrency) {
 		e.handlers.Go(e.handle)
 	}
-	c, err := consume(cons, alignPull, e.receive)
-	if err == nil {
-		for err == nil && ctx.Err() == nil {
-			select {
-			case <-ctx.Done():
-			case err = <-c.failed:
-			case <-c.doubt:
-				err = c.gone(ctx)
-			}
-		}
-		e.stopping.Store(true)
-		c.stop()
-	}
+	err = e.pull(ctx, cons)
 	// What waits goes back at once, what is in work has DrainTime to end.
 	drain := time.AfterFunc(opt.DrainTime, endWork)
 	defer drain.Stop()
@@ -107,6 +96,62 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 	e.returns.Wait()
 	endWork()
 	helpers.Wait()
+	return err
+}
+
+// pull fetches messages until ctx ends or there is a reason not to go on. Once
+// what was fetched has come it fetches more only as the handlers keep up: a slow
+// worker must not sit on work that another could do.
+func (e *episodes) pull(ctx context.Context, cons jetstream.Consumer) error {
+	defer e.stopping.Store(true)
+	room := min(alignAhead*max(1, e.opt.Concurrency), alignPull)
+	n := room
+	for ctx.Err() == nil {
+		if err := e.fetch(ctx, cons, n); err != nil {
+			return err
+		}
+		if len(e.queue) <= room/2 {
+			n = min(2*n, alignPull) // most could be skipped
+			continue
+		}
+		for len(e.queue) > room/2 && ctx.Err() == nil {
+			select {
+			case <-e.taken:
+			case <-ctx.Done():
+			}
+		}
+		n = room - len(e.queue)
+	}
+	return nil
+}
+
+// fetch returns when n messages have come, or ctx ended, or with the reason why
+// none can come any more.
+func (e *episodes) fetch(ctx context.Context, cons jetstream.Consumer, n int) error {
+	c, err := consume(cons, n, n, e.receive)
+	if err != nil {
+		return err
+	}
+	came := c.cc.Closed()
+	for err == nil {
+		select {
+		case <-came:
+			select {
+			case err = <-c.failed: // that is why it was closed
+			default:
+			}
+			return err
+		case err = <-c.failed:
+		case <-c.doubt:
+			err = c.gone(ctx)
+		case <-ctx.Done():
+			e.stopping.Store(true)
+			c.stop()
+			return nil
+		}
+	}
+	e.stopping.Store(true)
+	c.stop()
 	return err
 }
 
@@ -128,6 +173,7 @@ type episodes struct {
 	work    context.Context
 
 	queue    chan *episodeMsg
+	taken    chan struct{} // gets a value when a handler took one from the queue
 	stopping atomic.Bool
 	waiting  atomic.Int64 // messages that are kept for another try
 	alone    sync.RWMutex // held for writing by an episode that is read alone
@@ -225,6 +271,10 @@ func (e *episodes) close() {
 // handle is one of Concurrency handlers.
 func (e *episodes) handle() {
 	for m := range e.queue {
+		select {
+		case e.taken <- struct{}{}:
+		default:
+		}
 		e.settle(m, e.try(m))
 	}
 }

@@ -108,6 +108,34 @@ func TestSlowWorkIsNotRedelivered(t *testing.T) {
 	}
 }
 
+// TestSlowWorkerLeavesTheRest: a worker fetches no more than it is about to work
+// on, so that one that hangs does not keep what another could do.
+func TestSlowWorkerLeavesTheRest(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	const n, held = 400, 16 + 1 // what is fetched ahead and what is in work
+	hang, hangs := make(chan struct{}), make(chan struct{}, n)
+	release := sync.OnceFunc(func() { close(hang) })
+	defer release()
+	stop := consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Minute}, handler{handle: func(context.Context, bus.Notice) error {
+		hangs <- struct{}{}
+		<-hang
+		return errors.New("not mine")
+	}})
+	publish(t, b, n)
+	if err := wait(bustest.Context(t), hangs); err != nil {
+		t.Fatal(err)
+	}
+	var handled atomic.Int32
+	consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Minute}, handler{handle: func(context.Context, bus.Notice) error {
+		handled.Add(1)
+		return nil
+	}})
+	until(t, "the other did the rest", func() bool { return handled.Load() >= n-held })
+	release()
+	_ = stop()
+	until(t, "all acknowledged", caughtUp(t, b))
+}
+
 // TestGlanceSettles: what a glance settles never waits for a handler, however
 // long those take.
 func TestGlanceSettles(t *testing.T) {

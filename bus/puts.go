@@ -33,7 +33,7 @@ func (b *Bus) ConsumePuts(ctx context.Context, gen fit.Generation, drain time.Du
 		return fmt.Errorf("open consumer %s: %w", ReduceConsumer(gen), err)
 	}
 	msgs := make(chan jetstream.Msg, reducePending)
-	c, err := consume(cons, reduceBatch, func(msg jetstream.Msg) {
+	c, err := consume(cons, reduceBatch, 0, func(msg jetstream.Msg) {
 		select {
 		case msgs <- msg:
 		default: // more than the consumer may hand out: it was changed by somebody

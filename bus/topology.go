@@ -119,7 +119,8 @@ const (
 
 	alignPending  = 1_000  // episodes in the hands of all workers together
 	reducePending = 10_000 // puts in the hands of all workers together
-	alignPull     = 500    // prefetch; what is skipped is skipped in the callback
+	alignPull     = 500    // most that a worker fetches at once; what is skipped is skipped in the callback
+	alignAhead    = 16     // what a worker fetches ahead for each of its handlers, where all must be worked on
 	reduceBatch   = 256    // puts that one reduce takes at most
 )
 

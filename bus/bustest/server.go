@@ -117,7 +117,7 @@ func plainClient(t testing.TB, url string, more ...nats.Option) jetstream.JetStr
 // for what never comes says where.
 func Context(t testing.TB) context.Context {
 	t.Helper()
-	limit := 30 * time.Second
+	limit := 2 * time.Minute
 	if tt, ok := t.(*testing.T); ok {
 		if end, ok := tt.Deadline(); ok {
 			limit = min(limit, time.Until(end)-5*time.Second)

@@ -91,7 +91,10 @@ func (c *cluster) apply(s spec, autoscale bool) {
     patch: |
       - op: replace # all nodes of a test may be one machine
         path: /spec/maxReplicas
-        value: 6`
+        value: 4
+      - op: replace # which need not have a free core for a worker
+        path: /spec/metrics/0/resource/target/averageUtilization
+        value: 30`
 	if !autoscale { // the test scales by hand
 		autoscaler = `
   - target: {kind: HorizontalPodAutoscaler, name: profile-worker}
@@ -240,8 +243,13 @@ func (c *cluster) ended(job string, limit time.Duration) string {
 // run is command and ended.
 func (c *cluster) run(job, role string, args ...string) string {
 	c.t.Helper()
+	return c.runFor(5*time.Minute, job, role, args...)
+}
+
+func (c *cluster) runFor(limit time.Duration, job, role string, args ...string) string {
+	c.t.Helper()
 	c.command(job, role, args...)
-	return c.ended(job, 5*time.Minute)
+	return c.ended(job, limit)
 }
 
 // A recordedFolder is a folder of examples/recorded that travels as a ConfigMap.
