@@ -296,7 +296,8 @@ func (c *cluster) until(what string, limit time.Duration, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-end:
-			c.t.Fatalf("waited %s in vain for %s\n%s", limit, what, c.kubectl("get", "pods", "-o", "wide"))
+			pods, _ := c.try(c.t.Context(), "", "--namespace", namespace, "get", "pods", "-o", "wide")
+			c.t.Fatalf("waited %s in vain for %s\n%s", limit, what, pods)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The kinds that are not Kubernetes' own, with where their schema is: a module
@@ -39,9 +40,10 @@ func TestDryRun(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		if _, err := c.try(t.Context(), "", "wait", "--for=condition=Established", "crd/"+s.kind, "--timeout=1m"); err != nil {
-			t.Fatal(err)
-		}
+		c.until(s.kind, time.Minute, func() bool { // kubectl wait fails where there is no condition yet
+			_, err := c.try(t.Context(), "", "wait", "--for=condition=Established", "crd/"+s.kind, "--timeout=10s")
+			return err == nil
+		})
 	}
 	const space = "profiles-dry-run"
 	restricted, _ := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{
