@@ -1,0 +1,103 @@
+package model
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cis490/profiles/fit"
+)
+
+// An Example is an episode whose profile is known.
+type Example struct {
+	Profile fit.ProfileName
+	Host    string
+	Episode string
+	Vector  []float32 // as the model's [Layout] makes it
+}
+
+// A Model is its examples, by profile. The zero value is none.
+type Model struct {
+	layout  Layout
+	classes []*class // by name of profile
+}
+
+// New makes a model of examples, in any order. It keeps their vectors. An episode that comes twice is an error, as is a vector of
+// another length than the layout's; so are no examples.
+func New(l Layout, examples []Example) (*Model, error) {
+	if err := l.Validate(); err != nil {
+		return nil, fmt.Errorf("make a model: %w", err)
+	}
+	if len(examples) == 0 {
+		return nil, errors.New("make a model: there are no examples")
+	}
+	sorted := slices.Clone(examples)
+	slices.SortFunc(sorted, compareExamples)
+	for i, e := range sorted {
+		if i > 0 && compareExamples(sorted[i-1], e) == 0 {
+			return nil, fmt.Errorf("make a model: episode %s/%s comes twice", e.Host, e.Episode)
+		}
+		if len(e.Vector) != l.Dim() {
+			return nil, fmt.Errorf("make a model: the vector of %s/%s has %d features, want %d", e.Host, e.Episode, len(e.Vector), l.Dim())
+		}
+	}
+	slices.SortStableFunc(sorted, func(a, b Example) int { return cmp.Compare(a.Profile, b.Profile) })
+	m := &Model{layout: l}
+	for len(sorted) > 0 {
+		n := 1
+		for n < len(sorted) && sorted[n].Profile == sorted[0].Profile {
+			n++
+		}
+		c, err := newClass(l, sorted[0].Profile, sorted[:n:n])
+		if err != nil {
+			return nil, fmt.Errorf("make a model: %w", err)
+		}
+		m.classes = append(m.classes, c)
+		sorted = sorted[n:]
+	}
+	return m, nil
+}
+
+// Layout says what the model's vectors are made of.
+func (m *Model) Layout() Layout { return m.layout }
+
+// Examples returns the examples, by profile, host and episode.
+func (m *Model) Examples() []Example {
+	var all []Example
+	for _, c := range m.classes {
+		all = append(all, c.members...)
+	}
+	return all
+}
+
+// Profiles returns the profiles that the model has examples of, by name.
+func (m *Model) Profiles() []fit.ProfileName {
+	names := make([]fit.ProfileName, len(m.classes))
+	for i, c := range m.classes {
+		names[i] = c.profile
+	}
+	return names
+}
+
+// Without returns the model of the examples that are not left out; nil where none is left. What profiles lose nothing is shared.
+func (m *Model) Without(out func(Example) bool) (*Model, error) {
+	rest := &Model{layout: m.layout}
+	for _, c := range m.classes {
+		kept := slices.DeleteFunc(slices.Clone(c.members), out)
+		switch {
+		case len(kept) == 0:
+			continue
+		case len(kept) < len(c.members):
+			var err error
+			if c, err = newClass(m.layout, c.profile, kept); err != nil {
+				return nil, err
+			}
+		}
+		rest.classes = append(rest.classes, c)
+	}
+	if len(rest.classes) == 0 {
+		return nil, nil
+	}
+	return rest, nil
+}
