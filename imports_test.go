@@ -14,6 +14,7 @@ const module = "github.com/cis490/profiles/"
 // of layers below its own; those of one layer don't know each other.
 var layers = [][]string{
 	{"episode", "fit"},
+	{"model"},
 	{"align", "dataset", "bus/embedded", "dashboard/web"},
 	{"bus", "plot", "synth", "roster"},
 	{"batch", "service", "store", "roles"},
@@ -68,6 +69,7 @@ func TestImportsPointOneWay(t *testing.T) {
 func TestWhatPackagesDoNotKnow(t *testing.T) {
 	for pkg, forbidden := range map[string][]string{
 		"fit":                   {"os", "time", "log/slog", "context", "sync", module + "episode"},
+		"model":                 {"os", "log/slog", "context", "math/rand", "math/rand/v2", module + "episode"},
 		"bus":                   {module + "episode", module + "align", module + "dataset"},
 		"dataset":               {module + "episode", module + "bus"},
 		"cmd/profile-worker":    {"testing", "github.com/nats-io/nats-server/v2/server"},

@@ -113,26 +113,43 @@ func series(c *episode.Channel, r fit.Resample) fit.Series {
 	return fit.Series{T: c.Times, V: c.Values}
 }
 
+// Aligned opens an episode's archive in the store and aligns it for a channel.
+//
+// An error for which [ReasonOf] knows no reason says nothing of the episode: the
+// store does not answer, or ctx ended. So does episode.ErrNotFound, which may pass.
+func (f *Fitter) Aligned(ctx context.Context, store episode.Store, ref episode.Ref, channel episode.ChannelName) (*Alignment, error) {
+	archive, err := store.Open(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("open the archive of %s: %w", ref, err)
+	}
+	defer archive.Close()
+	a, err := f.Read(&reader{ctx, archive}, channel)
+	if _, known := ReasonOf(err); err != nil && !known {
+		return nil, fmt.Errorf("read the archive of %s: %w", ref, err)
+	}
+	return a, err
+}
+
 // Entry opens an episode's archive in the store and returns its entry for a
 // channel: a curve, or the reason why there is none. Seq is left to the caller.
 //
 // An error says nothing of the episode: the store has no such archive
 // (episode.ErrNotFound, which may pass), does not answer, or ctx ended.
 func (f *Fitter) Entry(ctx context.Context, store episode.Store, ref episode.Ref, channel episode.ChannelName) (fit.Entry, error) {
+	a, err := f.Aligned(ctx, store, ref, channel)
+	return EntryOf(ref, a, err)
+}
+
+// EntryOf is the entry of what [Fitter.Aligned] returned.
+func EntryOf(ref episode.Ref, a *Alignment, err error) (fit.Entry, error) {
 	entry := fit.Entry{Host: string(ref.Host), Episode: string(ref.ID)}
-	archive, err := store.Open(ctx, ref)
-	if err != nil {
-		return entry, fmt.Errorf("open the archive of %s: %w", ref, err)
-	}
-	defer archive.Close()
-	a, err := f.Read(&reader{ctx, archive}, channel)
 	if err == nil {
 		entry.State, entry.Curve = fit.StateCurve, a.Curve
 		return entry, nil
 	}
 	reason, ok := ReasonOf(err)
-	if !ok {
-		return entry, fmt.Errorf("read the archive of %s: %w", ref, err)
+	if !ok || errors.Is(err, episode.ErrNotFound) {
+		return entry, err
 	}
 	return Without(ref, reason, err.Error()), nil
 }

@@ -26,6 +26,10 @@ type Config struct {
 	Concurrency int
 	// Progress, where set, is called after each archive, one call at a time.
 	Progress func(Progress)
+	// Aligned, where set, is called with each episode that gave a curve, in no
+	// certain order, one call at a time. With BottomK these are the samples'
+	// members, each once.
+	Aligned func(fit.ProfileName, episode.Ref, fit.Signature)
 }
 
 // Progress is how far a fit has got, over all profiles.
@@ -52,7 +56,7 @@ type Fitted struct {
 func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster) ([]Fitted, error) {
 	f := &fitter{
 		Fitter: align.Fitter{Spec: cfg.Spec, Limits: cfg.Limits},
-		store:  store, roster: r, progress: cfg.Progress,
+		store:  store, roster: r, progress: cfg.Progress, aligned: cfg.Aligned,
 	}
 	for _, p := range cfg.Spec.Profiles {
 		channel, err := episode.ParseChannelName(p.Channel)
@@ -96,6 +100,7 @@ type fitter struct {
 	draws    []draw                // by profile
 	without  []map[fit.Reason]int  // by profile
 	progress func(Progress)
+	aligned  func(fit.ProfileName, episode.Ref, fit.Signature) // nil: nobody asks
 }
 
 // An outcome is what became of one row.
@@ -104,6 +109,9 @@ type outcome struct {
 	row     roster.Row
 	entry   fit.Entry
 	err     error
+
+	ref       episode.Ref   // of an entry with a curve,
+	signature fit.Signature // and its signature
 }
 
 // run reads until no draw needs more. It has at most atOnce archives open, and
@@ -132,6 +140,9 @@ func (f *fitter) run(ctx context.Context, atOnce int) error {
 			continue
 		}
 		f.draws[o.profile].put(o.row, o.entry)
+		if f.aligned != nil && o.entry.State == fit.StateCurve {
+			f.aligned(f.Spec.Profiles[o.profile].Name, o.ref, o.signature)
+		}
 		if o.entry.State == fit.StateReason {
 			f.without[o.profile][o.entry.Reason]++
 		}
@@ -155,7 +166,11 @@ func (f *fitter) read(ctx context.Context, profile int, row roster.Row) outcome 
 		o.entry = align.Without(ref, fit.ReasonMissing, "the row's ids are not well-formed")
 		return o
 	}
-	o.entry, o.err = f.Entry(ctx, f.store, ref, f.channels[profile])
+	a, err := f.Aligned(ctx, f.store, ref, f.channels[profile])
+	o.entry, o.err = align.EntryOf(ref, a, err)
+	if a != nil {
+		o.ref, o.signature = ref, a.Signature
+	}
 	if reason, about := align.ReasonOf(o.err); about {
 		o.entry, o.err = align.Without(ref, reason, o.err.Error()), nil
 	}

@@ -57,3 +57,16 @@ func (p *AttackProfile) Check() error {
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+var profileColumns = []tableColumn[AttackProfile]{
+	{"profile", kindString, func(p *AttackProfile, v value) error { p.Profile = string(v.bytes); return nil }},
+	{"channel", kindString, func(p *AttackProfile, v value) error { p.Channel = string(v.bytes); return nil }},
+	{"n_episodes_used", kindCount, func(p *AttackProfile, v value) (err error) { p.Used, err = v.count(); return err }},
+	{"n_episodes_attempted", kindCount, func(p *AttackProfile, v value) (err error) { p.Attempted, err = v.count(); return err }},
+	{"median", kindList, func(p *AttackProfile, v value) error { p.Median = append(p.Median, v.float()); return nil }},
+	{"median_raw", kindList, func(p *AttackProfile, v value) error { p.MedianRaw = append(p.MedianRaw, v.float()); return nil }},
+	{"p25_raw", kindList, func(p *AttackProfile, v value) error { p.P25Raw = append(p.P25Raw, v.float()); return nil }},
+	{"p75_raw", kindList, func(p *AttackProfile, v value) error { p.P75Raw = append(p.P75Raw, v.float()); return nil }},
+	{"median_min_raw", kindDouble, func(p *AttackProfile, v value) error { p.MedianMinRaw = v.double(); return nil }},
+	{"median_max_raw", kindDouble, func(p *AttackProfile, v value) error { p.MedianMaxRaw = v.double(); return nil }},
+}

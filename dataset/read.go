@@ -33,10 +33,19 @@ func ReadAttackProfiles(r io.ReaderAt, size int64) ([]AttackProfile, map[string]
 }
 
 // ReadAttackProfilesFile reads the file at path, as ReadAttackProfiles does.
-func ReadAttackProfilesFile(path string) ([]AttackProfile, map[string]string, error) {
+func ReadAttackProfilesFile(path string) (rows []AttackProfile, meta map[string]string, err error) {
+	err = readFile(path, "attack profiles", func(r io.ReaderAt, size int64) (err error) {
+		rows, meta, err = ReadAttackProfiles(r, size)
+		return err
+	})
+	return rows, meta, err
+}
+
+// readFile opens the file at path and has it read.
+func readFile(path, what string, read func(r io.ReaderAt, size int64) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open attack profiles: %w", err)
+		return fmt.Errorf("open %s: %w", what, err)
 	}
 	defer func() { _ = f.Close() }() // nothing was written
 	info, err := f.Stat()
@@ -44,37 +53,16 @@ func ReadAttackProfilesFile(path string) ([]AttackProfile, map[string]string, er
 		err = errors.New("it is a directory; name the parquet file")
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("open attack profiles %s: %w", path, err)
+		return fmt.Errorf("open %s %s: %w", what, path, err)
 	}
-	rows, meta, err := ReadAttackProfiles(f, info.Size())
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	if err := read(f, info.Size()); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return rows, meta, nil
+	return nil
 }
 
 func readAttackProfiles(r io.ReaderAt, size int64) (rows []AttackProfile, meta map[string]string, err error) {
-	f, err := openFile(r, size)
-	if err != nil {
-		return nil, nil, err
-	}
-	err = f.src.guard(func() error {
-		n := f.NumRows()
-		if n < 0 || n > maxProfiles {
-			return fmt.Errorf("%w: %d rows, at most %d are read", ErrShape, n, maxProfiles)
-		}
-		rows = make([]AttackProfile, n)
-		for _, c := range profileColumns {
-			if err := readColumn(f, c, rows); err != nil {
-				return err
-			}
-		}
-		meta = make(map[string]string)
-		for _, kv := range f.Metadata().KeyValueMetadata {
-			meta[kv.Key] = kv.Value
-		}
-		return nil
-	})
+	rows, meta, err = readTable(r, size, profileColumns, tableLimits{maxProfiles, maxNumbers})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,11 +10,17 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// profileColumn says how one column's values get into the rows.
-type profileColumn struct {
+// A tableColumn says how one column's values get into the rows.
+type tableColumn[Row any] struct {
 	name string
 	kind columnKind
-	set  func(*AttackProfile, value) error // a list's: appends
+	set  func(*Row, value) error // a list's: appends
+}
+
+// tableLimits bound what is read of a table.
+type tableLimits struct {
+	rows    int
+	numbers int // of one list column, all rows together
 }
 
 type columnKind string
@@ -25,19 +31,6 @@ const (
 	kindDouble columnKind = "double"
 	kindList   columnKind = "list of float"
 )
-
-var profileColumns = []profileColumn{
-	{"profile", kindString, func(p *AttackProfile, v value) error { p.Profile = string(v.bytes); return nil }},
-	{"channel", kindString, func(p *AttackProfile, v value) error { p.Channel = string(v.bytes); return nil }},
-	{"n_episodes_used", kindCount, func(p *AttackProfile, v value) (err error) { p.Used, err = v.count(); return err }},
-	{"n_episodes_attempted", kindCount, func(p *AttackProfile, v value) (err error) { p.Attempted, err = v.count(); return err }},
-	{"median", kindList, func(p *AttackProfile, v value) error { p.Median = append(p.Median, v.float()); return nil }},
-	{"median_raw", kindList, func(p *AttackProfile, v value) error { p.MedianRaw = append(p.MedianRaw, v.float()); return nil }},
-	{"p25_raw", kindList, func(p *AttackProfile, v value) error { p.P25Raw = append(p.P25Raw, v.float()); return nil }},
-	{"p75_raw", kindList, func(p *AttackProfile, v value) error { p.P75Raw = append(p.P75Raw, v.float()); return nil }},
-	{"median_min_raw", kindDouble, func(p *AttackProfile, v value) error { p.MedianMinRaw = v.double(); return nil }},
-	{"median_max_raw", kindDouble, func(p *AttackProfile, v value) error { p.MedianMaxRaw = v.double(); return nil }},
-}
 
 // fits says whether a leaf can hold a column of this kind.
 func (k columnKind) fits(leaf *parquet.Column) bool {
@@ -92,9 +85,39 @@ func (v value) double() float64 {
 
 func (v value) float() float32 { return float32(v.double()) }
 
+// readTable reads the columns of a file of size bytes into rows, and its
+// key-value metadata. Errors match ErrDamaged or ErrShape, or are those of r.
+func readTable[Row any](r io.ReaderAt, size int64, columns []tableColumn[Row], most tableLimits) (rows []Row, meta map[string]string, err error) {
+	f, err := openFile(r, size)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = f.src.guard(func() error {
+		n := f.NumRows()
+		if n < 0 || n > int64(most.rows) {
+			return fmt.Errorf("%w: %d rows, at most %d are read", ErrShape, n, most.rows)
+		}
+		rows = make([]Row, n)
+		for _, c := range columns {
+			if err := readColumn(f, c, rows, most.numbers); err != nil {
+				return err
+			}
+		}
+		meta = make(map[string]string)
+		for _, kv := range f.Metadata().KeyValueMetadata {
+			meta[kv.Key] = kv.Value
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return rows, meta, nil
+}
+
 // readColumn puts one column's values into rows, which are as many as the file
 // says it has.
-func readColumn(f *file, c profileColumn, rows []AttackProfile) error {
+func readColumn[Row any](f *file, c tableColumn[Row], rows []Row, maxNumbers int) error {
 	top, err := f.column(c.name)
 	if err != nil {
 		return err

@@ -29,6 +29,14 @@ func WriteAttackProfiles(w io.Writer, rows []AttackProfile, meta map[string]stri
 		}
 		seen[rows[i].Profile] = true
 	}
+	if err := writeTable(w, rows, meta); err != nil {
+		return fmt.Errorf("write attack profiles: %w", err)
+	}
+	return nil
+}
+
+// writeTable writes rows as they stand. The same input gives the same bytes.
+func writeTable[Row any](w io.Writer, rows []Row, meta map[string]string) error {
 	options := []parquet.WriterOption{
 		parquet.Compression(&parquet.Zstd),
 		parquet.CreatedBy("github.com/cis490/profiles", "1", ""),
@@ -36,14 +44,11 @@ func WriteAttackProfiles(w io.Writer, rows []AttackProfile, meta map[string]stri
 	for _, key := range slices.Sorted(maps.Keys(meta)) {
 		options = append(options, parquet.KeyValueMetadata(key, meta[key]))
 	}
-	p := parquet.NewGenericWriter[AttackProfile](w, options...)
+	p := parquet.NewGenericWriter[Row](w, options...)
 	if _, err := p.Write(rows); err != nil {
-		return fmt.Errorf("write attack profiles: %w", err)
+		return err
 	}
-	if err := p.Close(); err != nil {
-		return fmt.Errorf("write attack profiles: %w", err)
-	}
-	return nil
+	return p.Close()
 }
 
 // CheckTarget makes sure that a file can be put at path, before long work whose
@@ -71,7 +76,12 @@ func CheckTarget(path string) error {
 // temporary file in the same folder, which is synced and then takes path's
 // place. Folders that are missing are made. On an error the old file, if there
 // was one, is as it was.
-func WriteAttackProfilesFile(path string, rows []AttackProfile, meta map[string]string) (err error) {
+func WriteAttackProfilesFile(path string, rows []AttackProfile, meta map[string]string) error {
+	return writeFile(path, func(w io.Writer) error { return WriteAttackProfiles(w, rows, meta) })
+}
+
+// writeFile makes the file at path of what write writes, whole or not at all.
+func writeFile(path string, write func(io.Writer) error) (err error) {
 	if err := CheckTarget(path); err != nil {
 		return err
 	}
@@ -85,7 +95,7 @@ func WriteAttackProfilesFile(path string, rows []AttackProfile, meta map[string]
 			err = errors.Join(err, ignoreClosed(f.Close()), os.Remove(f.Name()))
 		}
 	}()
-	if err := WriteAttackProfiles(f, rows, meta); err != nil {
+	if err := write(f); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := f.Chmod(0o644); err != nil { // CreateTemp's 0600 would shut readers out

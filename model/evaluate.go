@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/cis490/profiles/fit"
 )
@@ -84,6 +85,8 @@ type Score struct {
 	Profiles  []fit.ProfileName `json:"profiles"`
 	Confusion [][]int           `json:"confusion"`
 	Wrong     []Miss            `json:"wrong"`
+	// Latency is that of one classification, from vector to verdict.
+	Latency Latency `json:"latency"`
 }
 
 // A Miss is a wrong answer.
@@ -95,13 +98,9 @@ type Miss struct {
 	None    bool            `json:"none_of_these"`
 }
 
-// Evaluate classifies every fold's episodes by every method. It calls each for each classification with what to do and when
-// that is done returns, so that the caller may measure how long it takes; nil: it is just done. The scores come in the order of the
-// methods.
-func Evaluate(folds iter.Seq2[Fold, error], methods []Method, each func(method string, classify func())) ([]Score, error) {
-	if each == nil {
-		each = func(_ string, classify func()) { classify() }
-	}
+// Evaluate classifies every fold's episodes by every method, one after the other. The clock tells a time since any fixed moment and is
+// read before and after each classification. The scores come in the order of the methods.
+func Evaluate(folds iter.Seq2[Fold, error], methods []Method, clock func() time.Duration) ([]Score, error) {
 	scores := make([]scorer, len(methods))
 	for fold, err := range folds {
 		if err != nil {
@@ -112,7 +111,9 @@ func Evaluate(folds iter.Seq2[Fold, error], methods []Method, each func(method s
 				var v Verdict
 				err := ErrNothingInCommon
 				if fold.Model != nil {
-					each(method.Name, func() { v, err = method.Classify(fold.Model, e.Vector) })
+					began := clock()
+					v, err = method.Classify(fold.Model, e.Vector)
+					scores[i].took = append(scores[i].took, clock()-began)
 				}
 				if err != nil && !errors.Is(err, ErrNothingInCommon) {
 					return nil, err
@@ -134,6 +135,7 @@ type scorer struct {
 	none    int
 	noneBad int
 	wrong   []Miss
+	took    []time.Duration
 }
 
 func (s *scorer) add(e Example, v Verdict) {
@@ -157,7 +159,7 @@ func (s *scorer) add(e Example, v Verdict) {
 }
 
 func (s *scorer) score(method string) Score {
-	r := Score{Method: method, NoneOfThese: s.none, Wrong: []Miss{}, Profiles: []fit.ProfileName{}, Confusion: [][]int{}}
+	r := Score{Method: method, NoneOfThese: s.none, Latency: latencyOf(s.took), Wrong: []Miss{}, Profiles: []fit.ProfileName{}, Confusion: [][]int{}}
 	most := 0
 	for profile, said := range s.answers {
 		r.Profiles = append(r.Profiles, profile)

@@ -113,7 +113,9 @@ func (x *Index) NearestOfEach(queries [][]float32, k int) ([][]Neighbour, error)
 		}
 	}
 	for i, f := range found {
-		slices.SortFunc(f, func(a, b Neighbour) int { return cmp.Or(cmp.Compare(a.Distance, b.Distance), cmp.Compare(a.Number, b.Number)) })
+		slices.SortFunc(f, func(a, b Neighbour) int {
+			return cmp.Or(cmp.Compare(a.Distance, b.Distance), cmp.Compare(a.Number, b.Number))
+		})
 		found[i] = slices.Clip(f[:k])
 	}
 	return found, nil

@@ -80,6 +80,16 @@ func (m *Model) Profiles() []fit.ProfileName {
 	return names
 }
 
+// Unknown returns those of the episodes that the model has no example of.
+func (m *Model) Unknown(episodes []Example) []Example {
+	known := m.Examples()
+	slices.SortFunc(known, compareExamples)
+	return slices.DeleteFunc(slices.Clone(episodes), func(e Example) bool {
+		_, found := slices.BinarySearchFunc(known, e, compareExamples)
+		return found
+	})
+}
+
 // Without returns the model of the examples that are not left out; nil where none is left. What profiles lose nothing is shared.
 func (m *Model) Without(out func(Example) bool) (*Model, error) {
 	rest := &Model{layout: m.layout}

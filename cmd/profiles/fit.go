@@ -31,6 +31,8 @@ type fitOptions struct {
 	sampler     string
 	resample    string
 	concurrency int
+	modelOut    string
+	features    string
 }
 
 func fitCommand(t *terminal) *cobra.Command {
@@ -45,8 +47,12 @@ system gives after the same episodes were accepted, bit for bit.
 stdout gets one JSON object, stderr a line a profile. The file appears whole or
 not at all. It is a failure (exit 1) if no profile has a usable episode, or if
 the store doesn't answer; archives that are missing, corrupt or unusable only
-count as attempted.`,
+count as attempted.
+
+With --model-out the signatures of the same episodes become a model for profiles
+classify and profiles evaluate.`,
 		Example: `  profiles fit --store examples/recorded/store
+  profiles fit --store examples/recorded/store --model-out model.parquet
   profiles fit --store store --n-episodes-per-profile 20 --sampler numpy --seed 7
   profiles fit --store store --spec spec.yaml --fit-out fit.parquet`,
 		Args: cobra.NoArgs,
@@ -61,6 +67,8 @@ count as attempted.`,
 	f.StringVar(&o.resample, "resample", string(fit.Linear), "resampling's `NAME`: linear (as the Python program) or mean (keeps totals); goes over the spec's")
 	addSpecFlag(f, &o.spec)
 	f.IntVar(&o.concurrency, "concurrency", 0, "read `N` archives at once (default: the cores)")
+	f.StringVar(&o.modelOut, "model-out", "", "parquet `FILE` to write a model into, too")
+	addFeaturesFlag(f, &o.features)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runFit(cmd, t, o) }
 	return cmd
 }
@@ -84,6 +92,15 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 	if err != nil {
 		return err
 	}
+	generation := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
+	cfg := batch.Config{Spec: spec, Limits: limits, Sampler: sampler, Concurrency: o.concurrency}
+	var sample examples
+	if o.modelOut != "" {
+		if sample.layout, err = layoutOf(spec, o.features); err != nil { // it may change the signature, but no envelope
+			return err
+		}
+		cfg.Aligned = sample.add
+	}
 	file, err := o.source.validationFile()
 	if err != nil {
 		return err
@@ -104,10 +121,7 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 	warnMalformed(t.err, first, all)
 
 	fitting := t.bar("fitting")
-	cfg := batch.Config{
-		Spec: spec, Limits: limits, Sampler: sampler, Concurrency: o.concurrency,
-		Progress: func(p batch.Progress) { fitting.set(p.Read, p.Read+p.Open) },
-	}
+	cfg.Progress = func(p batch.Progress) { fitting.set(p.Read, p.Read+p.Open) }
 	fitted, err := batch.Fit(cmd.Context(), cfg, store, rows)
 	fitting.end()
 	if err != nil {
@@ -117,7 +131,15 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 	for _, f := range fitted {
 		results = append(results, result{f.Profile, f.Envelope, f.Without})
 	}
-	generation := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
+	if o.modelOut != "" {
+		m, err := sample.model()
+		if err != nil {
+			return err
+		}
+		if err := dataset.WriteModelFile(o.modelOut, m); err != nil {
+			return err
+		}
+	}
 	return save(t, o.out, results, generation, sampler)
 }
 
@@ -193,15 +215,20 @@ func save(t *terminal, path string, results []result, generation fit.Generation,
 func describe(w io.Writer, r result) {
 	e := r.envelope
 	fmt.Fprintf(w, "%-16s used %d of %d attempted", r.profile.Name, e.Used, e.Attempted)
-	var why []string
-	for _, reason := range slices.Sorted(maps.Keys(r.without)) {
-		why = append(why, fmt.Sprintf("%d %s", r.without[reason], reason))
-	}
-	if why != nil {
-		fmt.Fprintf(w, " (%s)", strings.Join(why, ", "))
+	if why := reasons(r.without); why != "" {
+		fmt.Fprintf(w, " (%s)", why)
 	}
 	if e.Used > 0 {
 		fmt.Fprintf(w, ", %s", span(e.Min, e.Max, fit.Unit(r.profile.Channel)))
 	}
 	fmt.Fprintln(w)
+}
+
+// reasons lists why episodes gave no curve; empty where all did.
+func reasons(without map[fit.Reason]int) string {
+	var why []string
+	for _, reason := range slices.Sorted(maps.Keys(without)) {
+		why = append(why, fmt.Sprintf("%d %s", without[reason], reason))
+	}
+	return strings.Join(why, ", ")
 }

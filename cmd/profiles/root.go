@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		title    string
 		commands []*cobra.Command
 	}{
-		{"On one machine:", []*cobra.Command{upCommand(t), fitCommand(t), curveCommand(t), plotCommand(t), showCommand(t), synthCommand(t)}},
+		{"On one machine:", []*cobra.Command{upCommand(t), fitCommand(t), curveCommand(t), classifyCommand(t), evaluateCommand(t), plotCommand(t), showCommand(t), synthCommand(t)}},
 		{"With a running system:", []*cobra.Command{emitCommand(t), statusCommand(t), exportCommand(t), streamCommand(t), topologyCommand(t), credentialsCommand(t), gcCommand(t)}},
 		{"Also:", []*cobra.Command{versionCommand(t)}},
 	} {

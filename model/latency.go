@@ -1,0 +1,47 @@
+package model
+
+import (
+	"slices"
+	"time"
+)
+
+// Latency is how long something took, as it was measured: order statistics and a histogram.
+type Latency struct {
+	N       int      `json:"n"`
+	P50     float64  `json:"p50_us"` // µs; of no measurement all are 0
+	P90     float64  `json:"p90_us"`
+	P99     float64  `json:"p99_us"`
+	Max     float64  `json:"max_us"`
+	Buckets []Bucket `json:"buckets"` // from the first that counts any to the last
+}
+
+// A Bucket counts measurements above the bucket before it and up to its own bound.
+type Bucket struct {
+	UpTo float64 `json:"up_to_us"` // µs: 1, 2, 5, 10, ...
+	N    int     `json:"n"`
+}
+
+// latencyOf sums up measurements, which it sorts. Quantile q is the value at place ceil(q*n), so one that was measured.
+func latencyOf(took []time.Duration) Latency {
+	l := Latency{N: len(took), Buckets: []Bucket{}}
+	if l.N == 0 {
+		return l
+	}
+	slices.Sort(took)
+	at := func(percent int) float64 { return micros(took[(percent*len(took)+99)/100-1]) }
+	l.P50, l.P90, l.P99, l.Max = at(50), at(90), at(99), at(100)
+	rest := took
+	for decade := time.Microsecond; len(rest) > 0; decade *= 10 {
+		for _, step := range []time.Duration{1, 2, 5} {
+			bound := step * decade
+			n, _ := slices.BinarySearch(rest, bound+1)
+			rest = rest[n:]
+			if n > 0 || len(l.Buckets) > 0 && len(rest) > 0 {
+				l.Buckets = append(l.Buckets, Bucket{micros(bound), n})
+			}
+		}
+	}
+	return l
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
