@@ -14,7 +14,7 @@ LDFLAGS := -s -w -X github.com/cis490/profiles/service.version=$(VERSION)
 FUZZTIME ?= 10s
 # Of a system in Kubernetes.
 NAMESPACE ?= profiles
-# A Python that has numpy, zstandard, pyarrow and duckdb.
+# A Python that has numpy, zstandard, pyarrow, duckdb and scikit-learn.
 PYTHON ?= python3
 # Images are named $(IMAGE_PREFIX)/<name>:$(IMAGE_TAG).
 IMAGE_PREFIX ?= ghcr.io/cis490
@@ -104,7 +104,7 @@ fma-test: ## the numbers, compiled so that Go may fuse multiply and add
 		GOAMD64=v3 go test ./fit ./align; \
 	else echo "this processor can't run GOAMD64=v3: not tested"; fi
 
-oracle-test: ## goldens and parquet against numpy, pyarrow and DuckDB (PYTHON=...)
+oracle-test: ## goldens and parquet against numpy, scikit-learn, pyarrow and DuckDB (PYTHON=...)
 	PROFILES_PYTHON=$(PYTHON) go test -count 1 -run 'Python|Oracles' ./...
 
 browser-test: ## the page in a headless Chromium; it says what to install where there is none

@@ -31,9 +31,9 @@ func latencyOf(took []time.Duration) Latency {
 	at := func(percent int) float64 { return micros(took[(percent*len(took)+99)/100-1]) }
 	l.P50, l.P90, l.P99, l.Max = at(50), at(90), at(99), at(100)
 	rest := took
-	for decade := time.Microsecond; len(rest) > 0; decade *= 10 {
-		for _, step := range []time.Duration{1, 2, 5} {
-			bound := step * decade
+	for decade := int64(time.Microsecond); len(rest) > 0; decade *= 10 {
+		for _, step := range []int64{1, 2, 5} {
+			bound := time.Duration(step * decade)
 			n, _ := slices.BinarySearch(rest, bound+1)
 			rest = rest[n:]
 			if n > 0 || len(l.Buckets) > 0 && len(rest) > 0 {

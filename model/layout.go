@@ -135,8 +135,8 @@ func levels(slice []float32) {
 	for i := range slice {
 		at := min(max((float64(i)+0.5)*m/n-0.5, 0), m-1)
 		low := int(at)
-		part := float32(at - float64(low))
-		slice[i] = s[low] + part*(s[min(low+1, len(s)-1)]-s[low])
+		from, to := float64(s[low]), float64(s[min(low+1, len(s)-1)])
+		slice[i] = float32(from + float64((at-float64(low))*(to-from)))
 	}
 }
 

@@ -38,7 +38,7 @@ that 0.7 is a factor of two.`,
 		Example: `  profiles fit --store examples/recorded/store --model-out model.parquet
   profiles classify episode.tar.zst --model model.parquet
   profiles classify - --json < episode.tar.zst | jq '.[0].profile'`,
-		Args: exactly(1, "FILE.tar.zst"),
+		Args: exactly("FILE.tar.zst"),
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.model, "model", defaultModel, "model `FILE`")

@@ -35,7 +35,7 @@ It fails with exit 3 where the archive is fine but gives no curve (no armed
 phase, no such channel, ...), with exit 4 where it is corrupt or too large.`,
 		Example: `  profiles curve episode.tar.zst --channel proc.cpu_user_jiffies
   profiles curve - -c proc.rss_bytes --json < episode.tar.zst | jq .curve`,
-		Args: exactly(1, "FILE.tar.zst"),
+		Args: exactly("FILE.tar.zst"),
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.channel, "channel", "c", "", "channel `SOURCE.FIELD`, such as proc.cpu_user_jiffies")

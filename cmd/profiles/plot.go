@@ -21,7 +21,7 @@ func plotCommand(t *terminal) *cobra.Command {
 		Long: `plot draws a panel for each profile of a file that fit or export wrote: the
 median, the band between the quartiles, and where the phases begin.`,
 		Example: `  profiles plot data/processed/attack_profiles_v1.parquet --out profiles.png`,
-		Args:    exactly(1, "FILE.parquet"),
+		Args:    exactly("FILE.parquet"),
 	}
 	f := cmd.Flags()
 	f.StringVar(&out, "out", "", "picture to write, a `FILE` whose name ends in .png or .svg")
@@ -54,14 +54,14 @@ median, the band between the quartiles, and where the phases begin.`,
 	return cmd
 }
 
-// exactly wants n arguments, and names what is missing.
-func exactly(n int, what string) cobra.PositionalArgs {
+// exactly wants one argument, and names it where it is missing.
+func exactly(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
-		if len(args) < n {
+		if len(args) == 0 {
 			return fmt.Errorf("%s is missing", what)
 		}
-		if len(args) > n {
-			return fmt.Errorf("one argument too many: %q", args[n])
+		if len(args) > 1 {
+			return fmt.Errorf("one argument too many: %q", args[1])
 		}
 		return nil
 	}

@@ -24,7 +24,7 @@ With --json it prints every value of every row, each number in the shortest form
 that reads back as the same: two files hold the same where the texts are equal.`,
 		Example: `  profiles show data/processed/attack_profiles_v1.parquet
   diff <(profiles show --json live.parquet) <(profiles show --json batch.parquet)`,
-		Args: exactly(1, "FILE.parquet"),
+		Args: exactly("FILE.parquet"),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print every value as JSON")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
