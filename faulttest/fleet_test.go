@@ -267,7 +267,7 @@ func (f *fleet) mood(name, says string, on bool) {
 // must fails the test where something takes longer than a limit.
 func (f *fleet) must(what string, limit time.Duration, do func(context.Context) error) {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), patient(limit))
 	defer cancel()
 	if err := do(ctx); err != nil {
 		f.t.Fatalf("%s: %v", what, err)

@@ -64,7 +64,7 @@ func (r *round) check(invariant string, question func() error) {
 
 // settle waits until all is quiet and checks everything. The receiver is silent.
 func (r *round) settle() {
-	ctx, cancel := context.WithTimeout(context.Background(), healthyWithin+settledWithin+shownWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), patient(healthyWithin+settledWithin+shownWithin))
 	defer cancel()
 	validation := filepath.Join(r.dir, "validation.parquet")
 	if err := r.receiver.writeValidation(validation); err != nil {
@@ -77,7 +77,7 @@ func (r *round) settle() {
 		r.receiver.forget()
 	}
 	r.check(holdsHealthy, func() error {
-		ctx, cancel := context.WithTimeout(ctx, healthyWithin)
+		ctx, cancel := context.WithTimeout(ctx, patient(healthyWithin))
 		defer cancel()
 		return healthy(ctx, r.js)
 	})
@@ -108,7 +108,7 @@ func (r *round) becomesEqual(ctx context.Context, validation string) error {
 	if _, err := r.profiles(ctx, "fit", "--spec", r.file, "--store", r.storeDir(), "--validation", validation, "--fit-out", batch); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, settledWithin)
+	ctx, cancel := context.WithTimeout(ctx, patient(settledWithin))
 	defer cancel()
 	var differs error
 	for {
@@ -198,6 +198,11 @@ func (r *round) accounted(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	for _, p := range gen.Spec.Profiles {
+		if standing, err := curves.Standing(p.Name); err != nil || standing.Short {
+			return fmt.Errorf("the sample of %s is short, and no epoch was raised (%v)", p.Name, err)
+		}
+	}
 	counts := map[string]int{}
 	for _, c := range r.receiver.standing() {
 		profile, rank := fit.ProfileName(c.profile), gen.Spec.Rank(c.host, c.episode)
@@ -281,7 +286,7 @@ func (r *round) forward(ctx context.Context) error {
 // shows waits until the last events show the envelopes, in the stream and at
 // every dashboard.
 func (r *round) shows(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, shownWithin)
+	ctx, cancel := context.WithTimeout(ctx, patient(shownWithin))
 	defer cancel()
 	return ask(ctx, func(ctx context.Context) error {
 		gen, err := r.wanted(ctx)

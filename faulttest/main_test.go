@@ -27,6 +27,9 @@ var (
 	seed = fromEnv("PROFILES_FAULT_SEED", strconv.ParseUint, rand.Uint64()>>32)
 	// soak is how long TestSoak goes on: PROFILES_FAULT_TIME. 0: it does not run.
 	soak = fromEnv("PROFILES_FAULT_TIME", duration, 0)
+	// patience is how many times longer than usual everything may take:
+	// PROFILES_FAULT_PATIENCE. It is for machines that are slow, or busy.
+	patience = fromEnv("PROFILES_FAULT_PATIENCE", strconv.ParseInt, 1)
 	// only are the faults that run, separated by commas: PROFILES_FAULT_ONLY. Empty: all.
 	only = os.Getenv("PROFILES_FAULT_ONLY")
 	// race says that the daemons are built with the race detector: PROFILES_FAULT_RACE=1.
@@ -91,5 +94,8 @@ func fromEnv[T any](key string, parse func(string, int, int) (T, error), otherwi
 	}
 	return v
 }
+
+// patient is a limit on this machine.
+func patient(limit time.Duration) time.Duration { return limit * time.Duration(patience) }
 
 func duration(text string, _, _ int) (time.Duration, error) { return time.ParseDuration(text) }

@@ -94,7 +94,7 @@ func (p *process) end(s syscall.Signal, limit time.Duration) error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(limit):
+	case <-time.After(patient(limit)):
 		_ = cmd.Process.Kill()
 		<-ended
 		return fmt.Errorf("%s did not end within %s of %s", p.name, limit, s)

@@ -60,9 +60,10 @@ const (
 	pace    = 60 * time.Millisecond
 )
 
-// begin sends until end is called. What is sent follows from the seed, when it
-// is from the machine.
-func (r *receiver) begin(seed uint64) {
+// begin sends until end is called; one sending in three is about a fickle claim,
+// which is accepted or taken back, whatever it was before. What is sent follows
+// from the seed, when it is from the machine.
+func (r *receiver) begin(seed uint64, fickle []claim) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	for i := range senders {
@@ -71,8 +72,12 @@ func (r *receiver) begin(seed uint64) {
 			tick := time.NewTicker(pace)
 			defer tick.Stop()
 			for ctx.Err() == nil {
-				c := r.all[draw.IntN(len(r.all))]
-				r.send(c, r.takesBack(c, draw), draw.IntN(10) == 0)
+				if len(fickle) > 0 && draw.IntN(3) == 0 {
+					r.send(fickle[draw.IntN(len(fickle))], draw.IntN(2) == 0, draw.IntN(10) == 0)
+				} else {
+					c := r.all[draw.IntN(len(r.all))]
+					r.send(c, r.takesBack(c, draw), draw.IntN(10) == 0)
+				}
 				select {
 				case <-tick.C:
 				case <-ctx.Done():
@@ -152,7 +157,7 @@ func key(n bus.Notice) string {
 const unacknowledged = 100 * time.Second
 
 func (r *receiver) publish(n bus.Notice) error {
-	ctx, cancel := context.WithTimeout(context.Background(), unacknowledged)
+	ctx, cancel := context.WithTimeout(context.Background(), patient(unacknowledged))
 	defer cancel()
 	return ask20(ctx, func(ctx context.Context) error {
 		_, err := r.bus.Publish(ctx, n)

@@ -21,6 +21,15 @@ func TestFaults(t *testing.T) {
 	f.run(all)
 }
 
+// TestBrief injects the faults that take little time, for a machine that has
+// little of it.
+func TestBrief(t *testing.T) {
+	f := newFleet(t)
+	all := slices.DeleteFunc(f.known(), func(x fault) bool { return !x.brief })
+	f.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	f.run(all)
+}
+
 // TestSoak goes on with faults drawn at random, one after the other, for
 // PROFILES_FAULT_TIME.
 func TestSoak(t *testing.T) {
@@ -60,21 +69,25 @@ func (f *fleet) runWhile(next func() (fault, bool)) {
 	table := newTable()
 	defer func() { f.t.Logf("seed %d, the race detector in daemons: %v\n%s", seed, race, table) }()
 	f.fillSamples()
-	for {
+	for n := 1; ; n++ {
 		x, more := next()
 		if !more {
 			break
 		}
 		began := time.Now()
 		r := &round{fleet: f, lossy: x.lossy, held: table.held}
-		f.receiver.begin(f.rand.Uint64())
+		var fickle []claim
+		if n%2 == 0 {
+			fickle = f.fickle()
+		}
+		f.receiver.begin(f.rand.Uint64(), fickle)
 		x.inject(f)
 		f.heal()
 		injected := time.Now()
 		f.receiver.end()
 		r.settle()
-		table.add(x.name, injected.Sub(began), time.Since(injected), r.wrong)
-		f.t.Logf("%s: injected in %.1fs, settled and checked in %.1fs", x.name, injected.Sub(began).Seconds(), time.Since(injected).Seconds())
+		table.add(x.name, len(fickle) > 0, injected.Sub(began), time.Since(injected), r.wrong)
+		f.t.Logf("%s, amid %d fickle episodes: injected in %.1fs, settled and checked in %.1fs", x.name, len(fickle), injected.Sub(began).Seconds(), time.Since(injected).Seconds())
 		for _, w := range r.wrong {
 			f.t.Errorf("after %q: %s", x.name, w)
 		}

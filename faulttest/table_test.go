@@ -22,14 +22,14 @@ type table struct {
 }
 
 type faultRow struct {
-	times             int
+	times, fickle     int           // all, and those amid fickle episodes
 	injected, settled time.Duration // the longest
 	wrong             int
 }
 
 func newTable() *table { return &table{rows: map[string]*faultRow{}, held: map[string]int{}} }
 
-func (t *table) add(fault string, injected, settled time.Duration, wrong []string) {
+func (t *table) add(fault string, fickle bool, injected, settled time.Duration, wrong []string) {
 	row := t.rows[fault]
 	if row == nil {
 		row = &faultRow{}
@@ -37,6 +37,9 @@ func (t *table) add(fault string, injected, settled time.Duration, wrong []strin
 		t.order = append(t.order, fault)
 	}
 	row.times++
+	if fickle {
+		row.fickle++
+	}
 	row.injected, row.settled = max(row.injected, injected), max(row.settled, settled)
 	row.wrong += len(wrong)
 }
@@ -55,10 +58,10 @@ func (t *table) process(name string, kib, goroutines int) {
 
 func (t *table) String() string {
 	var b strings.Builder
-	fmt.Fprintln(&b, "| injected | times | lasted at most | settled and checked within | wrong |\n|---|---|---|---|---|")
+	fmt.Fprintln(&b, "| injected | times | amid fickle episodes | lasted at most | settled and checked within | wrong |\n|---|---|---|---|---|---|")
 	for _, name := range t.order {
 		r := t.rows[name]
-		fmt.Fprintf(&b, "| %s | %d | %.1fs | %.1fs | %d |\n", name, r.times, r.injected.Seconds(), r.settled.Seconds(), r.wrong)
+		fmt.Fprintf(&b, "| %s | %d | %d | %.1fs | %.1fs | %d |\n", name, r.times, r.fickle, r.injected.Seconds(), r.settled.Seconds(), r.wrong)
 	}
 	fmt.Fprintln(&b, "\n| checked | times |\n|---|---|")
 	for _, what := range slices.Sorted(maps.Keys(t.held)) {

@@ -1,0 +1,191 @@
+package bus
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/fit"
+)
+
+// FuzzNotice: what anybody sends to the log is refused, or says the same when it
+// is sent again.
+func FuzzNotice(f *testing.F) {
+	for _, body := range []string{
+		`{"episode_id":"ep-1","host_id":"lab-01","profile":"cpu-saturate","accepted_at":"2026-01-01T00:00:00Z"}`,
+		`{"episode_id":"ep-1","host_id":"lab-01","profile":"cpu-saturate","retracted_at":1767225600.5}`,
+		`{"episode_id":"../../etc","host_id":"..","profile":"*.>","accepted_at":1e99}`,
+		`{"episode_id":"\ud800","host_id":"\u0000","profile":"","accepted_at":{"a":[]},"accepted_at":-1}`,
+		`{"EPISODE_ID":"a","episode_id":null,"host_id":["x"]}`, `{"episode_id":"` + strings.Repeat("x", 300) + `"}`,
+		`[]`, `null`, `"x"`, ``, " \n{} ", `{}{}`, "{\"episode_id\":\"\xff\"}", strings.Repeat(`{"a":`, 20_000),
+	} {
+		f.Add(SubjectAccepted, []byte(body))
+		f.Add(SubjectRetracted, []byte(body))
+	}
+	f.Fuzz(func(t *testing.T, subject string, body []byte) {
+		n, err := parseNotice(subject, body)
+		if err != nil {
+			if n.Episode+n.Host+n.Profile != "" || !utf8.ValidString(oneLine(err.Error(), maxDetail)) {
+				t.Fatalf("%+v with error %v", n, err)
+			}
+			return
+		}
+		msg := n.message()
+		if strings.ContainsAny(msg.Subject, " *>") {
+			t.Fatalf("subject %q", msg.Subject)
+		}
+		again, err := parseNotice(msg.Subject, msg.Data)
+		if err != nil {
+			t.Fatalf("%s: %v", msg.Data, err)
+		}
+		if year := n.At.Year(); year < 0 || year > 9999 { // RFC 3339 has no such time
+			again.At = n.At
+		}
+		if !again.At.Equal(n.At) {
+			t.Fatalf("%v became %v", n.At, again.At)
+		}
+		if again.At = n.At; again != n {
+			t.Fatalf("%+v became %+v", n, again)
+		}
+	})
+}
+
+// A foreign is a key of a bucket as somebody else may have written it.
+type foreign struct {
+	key   string
+	value []byte
+	op    jetstream.KeyValueOp
+}
+
+func (k foreign) Bucket() string                  { return "" }
+func (k foreign) Key() string                     { return k.key }
+func (k foreign) Value() []byte                   { return k.value }
+func (k foreign) Revision() uint64                { return 7 }
+func (k foreign) Created() time.Time              { return time.Time{} }
+func (k foreign) Delta() uint64                   { return 0 }
+func (k foreign) Operation() jetstream.KeyValueOp { return k.op }
+
+// FuzzBuckets: whatever stands in the buckets curves, envelopes and specs, or as
+// the last event of a subject, is ignored, or everything that hangs on it can be
+// computed, shown and written again.
+func FuzzBuckets(f *testing.F) {
+	spec := fit.DefaultSpec()
+	curve, err := fit.EncodeEntry(fit.Entry{Seq: 1, Host: "lab-01", Episode: "ep-1", State: fit.StateCurve, Curve: make(fit.Curve, spec.Points.Total())})
+	if err != nil {
+		f.Fatal(err)
+	}
+	sample := fit.NewSample(1)
+	sample.Put(fit.Rank{}, fit.Entry{Seq: 1, Host: "h", Episode: "e", State: fit.StateCurve, Curve: make(fit.Curve, spec.Points.Total())})
+	envelope, err := json.Marshal(Envelope{Envelope: sample.Envelope(spec.Points.Total()), AsOf: AsOf{Life: "l", Seq: 1}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	gen := Generation{Spec: *spec, Limits: json.RawMessage(`{}`), Base: spec.Generation(nil, 0), Lives: Lives{"l", "c"}}
+	known, err := json.Marshal(gen)
+	if err != nil {
+		f.Fatal(err)
+	}
+	id := string(gen.id())
+	for _, key := range []string{id + ".cpu-saturate." + strings.Repeat("0", 32), id + ".cpu-saturate", id, removedPrefix + id, "a.b.c.d", ".", "", "x.\xff.y"} {
+		for _, value := range [][]byte{
+			curve, envelope, known, nil, []byte("7"), []byte("-1"), []byte(`{}`), []byte(`null`), []byte(`[[[`), []byte("\xff"),
+			[]byte(`{"seq":18446744073709551615,"host":"h","episode":"e","retracted":true}`),
+			[]byte(`{"seq":1,"host":"h","episode":"e","curve":[1e308,-1e308,null]}`),
+			[]byte(`{"seq":1,"host":"h","episode":"e","reason":"` + strings.Repeat("x", 300) + `"}`),
+			[]byte(`{"median":[1e308],"p25":[-1e308],"p75":null,"n_used":-1,"as_of":{"seq":-1}}`),
+			[]byte(`{"spec":{"revision":18446744073709551615,"target":99999999},"limits":"\u0000","epoch":18446744073709551615}`),
+			[]byte(`{"type":"attack_profile","revision":[1,2,3],"turn":1e9,"life":["x"]}`),
+		} {
+			f.Add(key, value, uint8(jetstream.KeyValuePut))
+		}
+		f.Add(key, []byte(nil), uint8(jetstream.KeyValueDelete))
+	}
+	b := &Bus{log: slog.New(slog.DiscardHandler)}
+	curves := &Curves{bus: b, gen: fit.Generation(id), spec: spec}
+	f.Fuzz(func(t *testing.T, key string, value []byte, op uint8) {
+		kv := foreign{key, value, jetstream.KeyValueOp(op % 3)}
+		checkCurves(t, curves, kv)
+		checkSpecs(t, b, kv)
+		checkEnvelope(t, gen, kv)
+		marks, err := strconv.Atoi(string(value))
+		if event := markOf(value); err == nil && event != (eventMark{}) {
+			t.Fatalf("%q is %d marks and an event with the order %v", value, marks, event)
+		}
+	})
+}
+
+// checkCurves folds a key into an empty view and asks for all that a view gives.
+func checkCurves(t *testing.T, c *Curves, kv foreign) {
+	c.view = &view[*samples]{state: c.fresh()}
+	c.fold(c.view.state, kv)
+	for _, p := range c.spec.Profiles {
+		standing, err := c.Standing(p.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := json.Marshal(standing.Envelope); err != nil {
+			t.Fatalf("%s = %q gives an envelope that can't be written: %v", kv.key, kv.value, err)
+		}
+		if c.Digest(p.Name) != standing.Envelope.Digest {
+			t.Fatalf("%s = %q: two digests", kv.key, kv.value)
+		}
+	}
+	id, err := parseCurveKey(kv.key)
+	if err != nil {
+		return
+	}
+	e := c.Seen(id.profile, id.rank)
+	c.Needed(id.profile, id.rank)
+	if e.Found && e.Rev != kv.Revision() {
+		t.Fatalf("%s has revision %d", kv.key, e.Rev)
+	}
+	if _, err := fit.EncodeEntry(e.Entry); e.Found && err != nil {
+		t.Fatalf("%q can't be written again: %v", kv.value, err)
+	}
+}
+
+// checkSpecs does the same with the bucket specs.
+func checkSpecs(t *testing.T, b *Bus, kv foreign) {
+	s := &Specs{view: &view[*generations]{state: freshSpecs()}}
+	b.foldSpec(s.view.state, kv)
+	wanted, ok := s.Wanted()
+	if !ok {
+		return
+	}
+	if err := wanted.Spec.Validate(); err != nil {
+		t.Fatalf("%q is wanted, but %v", kv.value, err)
+	}
+	if _, err := json.Marshal(wanted.Next()); err != nil {
+		t.Fatalf("%q has no next epoch: %v", kv.value, err)
+	}
+	if latest, ok := s.Latest(wanted.Base); !ok || latest.ID != wanted.ID {
+		t.Fatalf("%q is not the latest of its base", kv.value)
+	}
+}
+
+// checkEnvelope makes the event of what may be an envelope.
+func checkEnvelope(t *testing.T, gen Generation, kv foreign) {
+	env := Envelope{Profile: gen.Spec.Profiles[0].Name}
+	if json.Unmarshal(kv.value, &env) != nil {
+		return
+	}
+	event, err := NewAttackProfile(gen, env)
+	if err != nil {
+		return
+	}
+	text, err := json.Marshal(event)
+	if err != nil {
+		var never *json.UnsupportedValueError
+		t.Fatalf("the event of %q can't be written (a value that JSON lacks: %v): %v", kv.value, errors.As(err, &never), err)
+	}
+	if markOf(text).Order != event.Order {
+		t.Fatalf("%s has another order than %v", text, event.Order)
+	}
+}

@@ -1,0 +1,121 @@
+//go:build faults
+
+package faulttest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+)
+
+// filler is the file that fills a disk.
+const filler = "filler"
+
+func (f *fleet) fill(n *node) {
+	out, err := os.Create(filepath.Join(n.disk, filler))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer func() { _ = out.Close() }()
+	block := make([]byte, 1<<20)
+	for err == nil {
+		_, err = out.Write(block)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		f.t.Fatal(err)
+	}
+}
+
+// fullDisk fills a node's disk. A server that could not write gives JetStream up
+// until it is started again, which is for the operator to do.
+func (f *fleet) fullDisk() {
+	n := pick(f, f.cluster.nodes[:])
+	f.fill(n)
+	f.while(f.between(3*time.Second, 6*time.Second))
+	f.replenish(n)
+}
+
+func (f *fleet) fullDisks() {
+	for _, n := range f.cluster.nodes {
+		f.fill(n)
+	}
+	f.while(f.between(3*time.Second, 6*time.Second))
+	f.replenish(f.cluster.nodes[:]...)
+}
+
+// replenish makes room again and starts the nodes anew.
+func (f *fleet) replenish(nodes ...*node) {
+	for _, n := range nodes {
+		if err := os.Remove(filepath.Join(n.disk, filler)); err != nil {
+			f.t.Fatal(err)
+		}
+		n.kill()
+		n.start()
+	}
+}
+
+// deleteStreams deletes two streams, as an operator might by mistake.
+func (f *fleet) deleteStreams() {
+	for _, i := range f.rand.Perm(len(allStreams))[:3] {
+		f.must("the end of "+allStreams[i], time.Minute, func(ctx context.Context) error {
+			return ask(ctx, func(ctx context.Context) error {
+				err := f.js.DeleteStream(ctx, allStreams[i])
+				if bus.IsAbsent(err) {
+					return nil
+				}
+				return err
+			})
+		})
+		f.while(f.between(100*time.Millisecond, 3*time.Second))
+	}
+	f.must("the topology again", time.Minute, f.bus.EnsureTopology)
+}
+
+// oldBackup copies the nodes' files, goes on, and puts the copy back.
+func (f *fleet) oldBackup() {
+	f.halted(func(n *node) error { return copyTree(n.store, f.backup(n)) })
+	f.must("the cluster after the copy", time.Minute, func(ctx context.Context) error { return healthy(ctx, f.js) })
+	f.while(f.between(3*time.Second, 5*time.Second))
+	f.halted(func(n *node) error { return copyTree(f.backup(n), n.store) })
+	f.watchers.plain.forget() // orders of a backup are lower in the same life: nobody tells plain subscribers
+	f.must("the cluster of the backup", time.Minute, func(ctx context.Context) error { return healthy(ctx, f.js) })
+	f.while(f.between(0, 3*time.Second))
+}
+
+func (f *fleet) backup(n *node) string { return filepath.Join(f.dir, "backup-"+n.name) }
+
+// halted does something to all nodes' files while none runs.
+func (f *fleet) halted(do func(*node) error) {
+	var ending sync.WaitGroup
+	for _, n := range f.cluster.nodes {
+		ending.Go(func() { _ = n.stop() })
+	}
+	ending.Wait()
+	for _, n := range f.cluster.nodes {
+		if err := do(n); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	for _, n := range f.cluster.nodes {
+		n.start()
+	}
+}
+
+func (f *fleet) totalLoss() {
+	f.while(f.between(100*time.Millisecond, time.Second))
+	killAll(f.cluster.nodes[:]...)
+	for _, n := range f.cluster.nodes {
+		if err := os.RemoveAll(n.store); err != nil {
+			f.t.Fatal(err)
+		}
+		n.start()
+	}
+	f.must("the topology again", time.Minute, f.bus.EnsureTopology)
+	f.while(f.between(0, 3*time.Second))
+}

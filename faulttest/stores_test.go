@@ -1,0 +1,170 @@
+//go:build faults
+
+package faulttest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+)
+
+// moody replaces the workers by such whose store has moods, and brings the
+// others back after do.
+func (f *fleet) moody(do func()) {
+	self, err := os.Executable()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	real := f.workers[0].path
+	f.swap(self, roleEnv+"="+roleWorker)
+	do()
+	for _, mood := range []string{moodSlow, moodFails, moodPoison} {
+		f.mood(mood, "", false)
+	}
+	f.swap(real)
+}
+
+// swap ends the workers and starts others in their place.
+func (f *fleet) swap(path string, env ...string) {
+	for _, w := range f.workers {
+		if err := w.stop(); err != nil {
+			f.t.Error(err)
+		}
+		w.path = path
+		f.startService(w, env...)
+	}
+}
+
+// storm makes the server deliver again much earlier than the work takes.
+func (f *fleet) storm() {
+	f.mood(moodSlow, "400ms", true)
+	f.moody(func() {
+		var c jetstream.Consumer
+		f.must("a shorter AckWait", time.Minute, func(ctx context.Context) error {
+			return ask(ctx, func(ctx context.Context) error {
+				gen, err := (&round{fleet: f}).wanted(ctx)
+				if err != nil {
+					return err
+				}
+				if c, err = f.js.Consumer(ctx, bus.EpisodesStream, bus.AlignConsumer(gen.ID)); err != nil {
+					return err
+				}
+				cfg := c.CachedInfo().Config
+				cfg.AckWait = 100 * time.Millisecond
+				c, err = f.js.UpdateConsumer(ctx, bus.EpisodesStream, cfg)
+				return err
+			})
+		})
+		// Episodes that must be read: those that were taken back and come again.
+		for _, p := range f.spec.Profiles {
+			for _, c := range f.lowest(string(p.Name), 3) {
+				f.receiver.send(c, true, false)
+				f.receiver.send(c, false, true)
+			}
+		}
+		f.while(5 * time.Second)
+		before := c.CachedInfo().Delivered
+		if now, err := c.Info(context.Background()); err == nil {
+			f.t.Logf("the storm: %d deliveries of %d messages", now.Delivered.Consumer-before.Consumer, now.Delivered.Stream-before.Stream)
+		}
+	})
+}
+
+func (f *fleet) slowStore() {
+	f.mood(moodSlow, f.between(200*time.Millisecond, 2*time.Second).String(), true)
+	f.moody(func() { f.while(6 * time.Second) })
+}
+
+func (f *fleet) failingStore() {
+	f.mood(moodFails, "", true)
+	f.moody(func() {
+		f.while(4 * time.Second)
+		f.mood(moodFails, "", false)
+		f.while(time.Second)
+	})
+}
+
+// lateArchives takes some archives away, has their episodes accepted, and puts
+// them back while they are waited for, or later.
+func (f *fleet) lateArchives() {
+	for _, p := range f.spec.Profiles {
+		for _, c := range f.lowest(string(p.Name), 2) {
+			path := filepath.Join(f.storeDir(), c.host, c.episode+".tar.zst")
+			if os.Rename(path, path+".away") != nil {
+				continue // missing for good
+			}
+			f.receiver.send(c, true, false)
+			f.receiver.send(c, false, false)
+			defer func() { _ = os.Rename(path+".away", path) }()
+		}
+	}
+	f.while(f.between(100*time.Millisecond, 3*time.Second))
+	defer f.must("the rejected once more", time.Minute, func(ctx context.Context) error {
+		return ask(ctx, func(context.Context) error { _, err := f.profiles(ctx, "emit", "--rejected"); return err })
+	})
+}
+
+// poison lets an episode kill whoever opens it, until it is in REJECTED. Its
+// archive is a damaged one, so that a fit counts it as what it comes to.
+func (f *fleet) poison() {
+	var damaged []claim
+	for _, c := range f.receiver.all {
+		path := filepath.Join(f.storeDir(), c.host, c.episode+".tar.zst")
+		if info, err := os.Stat(path); err == nil && info.Size() == damagedSize && !f.poisoned[c] {
+			damaged = append(damaged, c)
+		}
+	}
+	if len(damaged) == 0 {
+		f.t.Log("every damaged episode has been poison once")
+		return
+	}
+	slicesSortByRank(f.spec, damaged) // one beyond the sample would never be opened
+	victim := damaged[0]
+	f.poisoned[victim] = true
+	f.mood(moodPoison, victim.episode, true)
+	f.moody(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		var nursing sync.WaitGroup
+		for _, w := range f.workers {
+			nursing.Go(func() { f.nurse(ctx, w) })
+		}
+		f.receiver.send(victim, true, false)
+		f.receiver.send(victim, false, false)
+		f.must("the poison in REJECTED", 90*time.Second, func(ctx context.Context) error {
+			return ask(ctx, func(ctx context.Context) error {
+				found := false
+				err := f.bus.Rejected(ctx, func(r bus.Rejected) error {
+					found = found || claimOf(r.Notice) == victim && r.Reason == "fatal"
+					return nil
+				})
+				if err == nil && !found {
+					err = errors.New("not yet")
+				}
+				return err
+			})
+		})
+		cancel()
+		nursing.Wait()
+	})
+}
+
+// nurse starts a worker again whenever it dies, as an orchestrator does.
+func (f *fleet) nurse(ctx context.Context, w *daemon) {
+	for {
+		w.doom()
+		select {
+		case <-w.gone():
+			f.startService(w, roleEnv+"="+roleWorker)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
