@@ -28,7 +28,7 @@ PACK = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) go run -C tools/images .
 RELEASE = -bin $(CURDIR)/bin/linux -prefix $(IMAGE_PREFIX) -tag $(IMAGE_TAG) -version $(VERSION) -revision $(REVISION)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
+.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-brief hostile-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,6 +116,13 @@ e2e: build ## the binaries themselves, from accepted episodes to the saved fit
 fault-test: ## every fault once, under real processes (PROFILES_FAULT_SEED=... repeats a schedule)
 	go test -count 1 -timeout 20m -tags faults -v -run TestFaults ./faulttest/
 
+fault-brief: ## some faults, all of one seed, and some hostile archives, in a few minutes
+	PROFILES_FAULT_SEED=$${PROFILES_FAULT_SEED:-1} PROFILES_FAULT_PATIENCE=$${PROFILES_FAULT_PATIENCE:-4} PROFILES_FAULT_ARCHIVES=$${PROFILES_FAULT_ARCHIVES:-500} \
+		go test -count 1 -timeout 40m -tags faults -v -run 'TestBrief|TestHostile' ./faulttest/
+
+hostile-test: ## a worker reads PROFILES_FAULT_ARCHIVES archives that are meant to harm it, 10,000 by default
+	go test -count 1 -timeout 60m -tags faults -v -run TestHostile ./faulttest/
+
 fault-soak: ## faults at random for PROFILES_FAULT_TIME, an hour by default
 	PROFILES_FAULT_TIME=$${PROFILES_FAULT_TIME:-1h} go test -count 1 -timeout 0 -tags faults -v -run TestSoak ./faulttest/
 
@@ -138,7 +145,7 @@ k8s-secrets: ## keys, certificates and rights of NATS in k8s/secrets; what is th
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw
 
-ci: lint vet test fma-test oracle-test browser-test bench fuzz e2e store-test images-test manifests-test ## all that CI checks
+ci: lint vet test fma-test oracle-test browser-test bench fuzz e2e store-test fault-brief images-test manifests-test ## all that CI checks
 
 clean: ## remove what was built
 	rm -rf bin

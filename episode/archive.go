@@ -64,7 +64,7 @@ func (a *archive) close() {
 	if a.kit.decoder.Reset(nil) == nil && !a.frames.owner && len(a.kit.line) <= keptLine {
 		kits.Put(a.kit)
 	}
-	a.kit = nil
+	a.kit, a.content.decoder = nil, nil
 	a.frames.release()
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"runtime"
 )
 
 // bigWindow is held by the one archive whose zstd window may be over Limits.BigWindowBytes.
@@ -53,10 +54,12 @@ func (f *frames) reset(src *bufio.Reader, lim Limits) {
 	*f = frames{src: src, lim: lim, need: 4}
 }
 
-// release lets the next archive with a big window go on.
+// release lets the next archive with a big window go on, whose decoder nobody may hold any more. The window is collected
+// first: the next one is as large, and would be taken long before the collector comes by.
 func (f *frames) release() {
 	if f.owner {
 		f.owner = false
+		runtime.GC()
 		<-bigWindow
 	}
 }

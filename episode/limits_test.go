@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -278,6 +279,26 @@ func TestReadBigWindows(t *testing.T) {
 		t.Error(err)
 	}
 	<-bigWindow
+}
+
+// TestReadBigWindowsAgain holds that the memory of one big window serves the next,
+// whether or not the collector has come by.
+func TestReadBigWindowsAgain(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	const window = 64 << 20
+	big := et.Raw(et.Window(26), small().Tar())
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range 4 {
+		if _, err := read(big); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if took := int64(after.HeapInuse) - int64(before.HeapInuse); took > window/2 {
+		t.Errorf("%d MiB are still held", took>>20)
+	}
 }
 
 // TestReadConcurrently reads good and bad archives at once, with what the pool keeps.

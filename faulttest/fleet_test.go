@@ -276,8 +276,12 @@ func (f *fleet) must(what string, limit time.Duration, do func(context.Context) 
 
 // profiles runs the operator's command and returns what it prints.
 func (f *fleet) profiles(ctx context.Context, args ...string) (string, error) {
+	return runProfiles(ctx, []string{"NATS_URL=" + f.cluster.url(), "NATS_REPLICAS=3"}, args...)
+}
+
+func runProfiles(ctx context.Context, env []string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "profiles"), args...)
-	cmd.Env = append(os.Environ(), "NATS_URL="+f.cluster.url(), "NATS_REPLICAS=3")
+	cmd.Env = append(os.Environ(), env...)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.Output()

@@ -30,6 +30,8 @@ var (
 	// patience is how many times longer than usual everything may take:
 	// PROFILES_FAULT_PATIENCE. It is for machines that are slow, or busy.
 	patience = fromEnv("PROFILES_FAULT_PATIENCE", strconv.ParseInt, 1)
+	// hostile is how many hostile archives TestHostile makes: PROFILES_FAULT_ARCHIVES.
+	hostile = int(fromEnv("PROFILES_FAULT_ARCHIVES", strconv.ParseInt, 10_000))
 	// only are the faults that run, separated by commas: PROFILES_FAULT_ONLY. Empty: all.
 	only = os.Getenv("PROFILES_FAULT_ONLY")
 	// race says that the daemons are built with the race detector: PROFILES_FAULT_RACE=1.
