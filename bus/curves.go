@@ -25,6 +25,7 @@ type Curves struct {
 	spec *fit.Spec
 	view *view[*samples]
 	from *watch[*samples]
+	memory
 }
 
 // samples is what the view folds entries into.
@@ -55,6 +56,7 @@ func (b *Bus) OpenCurves(ctx context.Context, gen fit.Generation, spec *fit.Spec
 	if err != nil {
 		return nil, err
 	}
+	c.view.swapped = c.compare
 	return c, nil
 }
 
@@ -159,6 +161,7 @@ func (c *Curves) Read(ctx context.Context, p fit.ProfileName, r fit.Rank) (Entry
 	if v.live {
 		if e.Entry, err = c.decode(v.data); err == nil {
 			e.Found = true
+			c.remember(id, v.rev, e.Entry)
 		}
 	}
 	return e, nil
@@ -184,6 +187,7 @@ func (c *Curves) Put(ctx context.Context, p fit.ProfileName, r fit.Rank, entry f
 		return fmt.Errorf("put entry %s/%s: %w", entry.Host, entry.Episode, err)
 	}
 	c.view.handed(seq)
+	c.remember(id, seq, entry)
 	return nil
 }
 
@@ -192,10 +196,6 @@ func (c *Curves) Put(ctx context.Context, p fit.ProfileName, r fit.Rank, entry f
 func (c *Curves) Reached(ctx context.Context, seq uint64, limit time.Duration) error {
 	return c.view.reached(ctx, seq, limit)
 }
-
-// Check returns ErrNewLife where the bucket is not the one that the view is of,
-// and ErrWentBack where it is but has lost puts that were seen or made here.
-func (c *Curves) Check(ctx context.Context) error { return c.view.check(ctx) }
 
 // A Standing is what the view says of one profile at one moment.
 type Standing struct {

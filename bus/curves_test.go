@@ -226,3 +226,76 @@ func TestCurvesThreshold(t *testing.T) {
 		t.Error("a standing of no profile")
 	}
 }
+
+// TestCurvesGrownUnseen: a bucket that comes back from a backup grows beyond all
+// that anybody here saw before it is checked. What it lost is found all the same, by
+// the view that goes on, and by the next one.
+func TestCurvesGrownUnseen(t *testing.T) {
+	for name, seen := range map[string]func(*testing.T, *bus.Curves, uint64){
+		"an entry that the view shows": func(t *testing.T, c *bus.Curves, seq uint64) {
+			if err := c.Reached(bustest.Context(t), seq, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"an entry that was put and not seen": func(*testing.T, *bus.Curves, uint64) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := bustest.Start(t)
+			b := srv.Topology()
+			ctx := bustest.Context(t)
+			c, err := b.OpenCurves(ctx, gen, smallSpec())
+			if err != nil {
+				t.Fatal(err)
+			}
+			running, stop := context.WithCancel(context.Background())
+			var following sync.WaitGroup
+			following.Go(func() { _ = c.Run(running) })
+			t.Cleanup(func() { stop(); following.Wait() })
+			put := func(x byte, entrySeq uint64) {
+				e, rank := curveEntry(entrySeq, x)
+				if err := c.Put(ctx, "a", rank, e, 0, time.Time{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put(1, 1)
+			restore := srv.Backup("KV_" + bus.CurvesBucket)
+			ready(t, b)
+			put(2, 2)
+			seen(t, c, 2)
+			restore()
+			js := srv.JetStream()
+			for x := byte(3); x < 10; x++ {
+				e, rank := curveEntry(uint64(x), x)
+				text, err := fit.EncodeEntry(e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := js.Publish(ctx, curveSubject("a", rank), text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ready(t, b)
+			until(t, "the view to go on", func() bool { return c.Seen("a", rankOf(9)).Found })
+			until(t, "the loss to be found", func() bool { return errors.Is(c.Check(ctx), bus.ErrWentBack) })
+			stop()
+			following.Wait()
+
+			next := followCurves(t, b)
+			if err := next.Check(ctx); err != nil {
+				t.Fatalf("a view that saw nothing: %v", err)
+			}
+			next.Recall(c)
+			if err := next.Check(ctx); !errors.Is(err, bus.ErrWentBack) {
+				t.Errorf("a view that recalls what the one before it saw: %v", err)
+			}
+		})
+	}
+}
+
+// ready waits until the client has its server back.
+func ready(t *testing.T, b *bus.Bus) {
+	t.Helper()
+	if err := b.Ready(bustest.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+}

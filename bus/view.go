@@ -28,10 +28,13 @@ type view[S any] struct {
 	filter string
 	fresh  func() S
 	apply  func(S, jetstream.KeyValueEntry)
-	again  time.Duration
-	still  time.Duration
-	life   Life
-	silent chan struct{} // gets a value where the watch seems to have stopped
+	// swapped, where set, is called when a fresh watch takes over, with the state so
+	// far and its own, which is whole up to seq. mu is held.
+	swapped func(before, fresh S, seq uint64)
+	again   time.Duration
+	still   time.Duration
+	life    Life
+	silent  chan struct{} // gets a value where the watch seems to have stopped
 
 	mu    sync.RWMutex
 	state S
@@ -219,6 +222,9 @@ func (r *runner[S]) takeOver() {
 	defer v.mu.Unlock()
 	if r.next.seq < v.seq {
 		return
+	}
+	if v.swapped != nil {
+		v.swapped(v.state, r.next.state, r.next.seq)
 	}
 	v.state = r.next.state
 	v.advance(r.next.seq)

@@ -14,7 +14,7 @@ type trace struct {
 }
 
 var kindNames = [kinds]string{"publish", "begin a session", "see", "read the log's retractions, start", "get message", "put the entry",
-	"acknowledge", "take puts", "compute", "write the envelope", "acknowledge the puts", "end the session", "check", "compare",
+	"acknowledge", "take puts", "compute", "write the envelope", "acknowledge the puts", "end the session", "watch anew", "check", "compare",
 	"DIES", "AckWait passes for", "AckWait passes for its puts", "the reduce consumer passes over", "late archives arrive", "the LOG IS LOST", "the CURVES ARE LOST",
 	"the ENVELOPES ARE LOST", "the SPECS ARE LOST", "ALL IS LOST", "back up", "the LOG IS RESTORED", "the CURVES ARE RESTORED", "ALL IS RESTORED"}
 

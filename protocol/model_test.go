@@ -21,6 +21,7 @@ const (
 	write
 	ackPuts
 	renew
+	rewatch
 	check
 	mend
 
@@ -167,6 +168,9 @@ func (m *model) stepsOf(s *state, at int, add func(kind, int, ...int)) {
 	}
 	if m.alarm(s, w) != "" {
 		add(check, at)
+	}
+	if m.stale(s, w) {
+		add(rewatch, at)
 	}
 	if best := s.wanted(); best >= 0 && s.gens[best].epoch > g.epoch {
 		add(renew, at)
@@ -317,6 +321,8 @@ func (m *model) apply(old *state, st step) (s *state, how string, err error) {
 		how = m.fold(s, w)
 	case start:
 		how, err = m.start(s, w)
+	case rewatch:
+		how = m.rewatch(s, w)
 	case check:
 		how, err = m.check(s, w)
 	case renew:

@@ -65,7 +65,9 @@ var (
 	logBack       = big.with(6, crash, backup, restoreLog).checked()
 	logBackUnseen = big.with(6, backup, restoreLog)
 	curvesBack    = big.with(6, crash, backup, restoreCurves).checked()
+	curvesUnseen  = big.with(6, backup, restoreCurves)
 	allBack       = big.with(6, crash, backup, restoreAll).checked()
+	allUnseen     = big.with(6, backup, restoreAll)
 	putsLost      = big.with(3, losePuts, losePuts, crash)
 )
 
@@ -142,7 +144,9 @@ func TestAtRandom(t *testing.T) {
 		{"the log comes back from a backup", off{}, logBack},
 		{"the log comes back and grows unseen", off{}, logBackUnseen},
 		{"the curves come back from a backup", off{}, curvesBack},
+		{"the curves come back and grow unseen", off{}, curvesUnseen},
 		{"all comes back from a backup", off{}, allBack},
+		{"all comes back and grows unseen", off{}, allUnseen},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -213,7 +217,8 @@ func TestWithoutRule(t *testing.T) {
 		{logEnds, logBack, off{}},
 		{logNames, logBackUnseen, off{}},
 		{retractionsBeyond, logBack, off{}},
-		{curvesWentBack, curvesBack, off{}},
+		{curvesWentBack, curvesBack, without(entriesStay)},
+		{entriesStay, curvesUnseen, off{}},
 	} {
 		t.Run(c.rule.String(), func(t *testing.T) {
 			broken := c.off

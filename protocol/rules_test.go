@@ -32,6 +32,7 @@ const (
 	logNames                      // ... or from another message than the log has there
 	curvesWentBack                // the next epoch where the curves bucket lost its end
 	retractionsBeyond             // the next epoch where the log ends before what a session read of it
+	entriesStay                   // the next epoch where the curves bucket lacks entries that were seen
 	rules
 )
 
@@ -43,6 +44,7 @@ var ruleNames = [rules]string{
 	"an envelope of another life is void", "read the log's retractions first", "raise the epoch when short",
 	"compare envelopes with the view", "the log must not end before the entries do", "the log must hold what the entries stem from",
 	"the curves bucket must not go back", "the log must not end before what was read of it",
+	"the curves bucket must have what was seen of it",
 }
 
 func (r rule) String() string { return ruleNames[r] }

@@ -144,6 +144,8 @@ type seen struct {
 	asOf
 	logLife, log uint8
 	epoch        uint8
+	gen          uint8 // whose entries, as this process saw or put them
+	entries      slots
 }
 
 // An origin is the message of the log that the entry of the latest place that a
@@ -224,7 +226,8 @@ func (s *state) key(to []byte) []byte {
 	head := to
 	for i := range s.workers {
 		w := &s.workers[i]
-		to = append([]byte(nil), w.phase, w.gen, w.specs, w.seen.life, w.seen.seq, w.seen.logLife, w.seen.log, w.seen.epoch)
+		to = append([]byte(nil), w.phase, w.gen, w.specs, w.seen.life, w.seen.seq, w.seen.logLife, w.seen.log, w.seen.epoch, w.seen.gen)
+		entries(&w.seen.entries, &[maxEpisodes]uint8{})
 		if w.phase != starting {
 			v := &w.view
 			to = append(to, v.life, v.seq, v.expected, flag(v.whole), w.logRead, v.known.seq, v.known.of.episode, flag(v.known.of.retracted))

@@ -100,6 +100,7 @@ func (m *model) fold(s *state, w *worker) string {
 		e = m.calc.join(v.entries[i], e)
 	}
 	v.entries[i], v.revs[i], v.seq = e, g.revs[i], g.revs[i]
+	m.note(w, i, e)
 	if w.phase == watching && !v.whole {
 		v.expected--
 		v.whole = v.expected == 0 || m.next(g, v) < 0
@@ -111,6 +112,58 @@ func (m *model) fold(s *state, w *worker) string {
 // handed notes that a worker knows of a sequence of the curves bucket.
 func (m *model) handed(s *state, w *worker, seq uint8) {
 	w.seen.asOf, w.seen.epoch = asOf{w.view.life, max(w.seen.seq, seq)}, s.gens[w.gen].epoch
+}
+
+// note notes what a worker knows of an entry.
+func (m *model) note(w *worker, i int, e entry) {
+	if w.seen.gen != w.gen {
+		w.seen.gen, w.seen.entries = w.gen, slots{}
+	}
+	if e.state != none {
+		w.seen.entries[i] = m.calc.join(w.seen.entries[i], e)
+	}
+}
+
+// lacks tells whether the bucket has less of a generation's entries than a worker
+// saw.
+func (m *model) lacks(s *state, w *worker) bool {
+	g := &s.gens[w.gen]
+	for i, e := range w.seen.entries {
+		if w.seen.gen == w.gen && e.state != none && m.calc.join(g.entries[i], e) != g.entries[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// stale tells whether a view shows what the bucket had before it was restored, and
+// would never be told: it has got as far as the bucket has.
+func (m *model) stale(s *state, w *worker) bool {
+	g, v := &s.gens[w.gen], &w.view
+	if v.life != s.lives.curves || highest(g.revs) < v.seq {
+		return false
+	}
+	for i, e := range g.entries {
+		if g.revs[i] <= v.seq && (g.revs[i] != v.revs[i] || e != v.entries[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// rewatch is what a view does after each reconnect and from time to time: it takes
+// over what a fresh watch of its keys says.
+func (m *model) rewatch(s *state, w *worker) string {
+	g, v := &s.gens[w.gen], &w.view
+	v.entries, v.revs, v.seq, v.known = g.entries, g.revs, highest(g.revs), origin{}
+	for i, e := range g.entries {
+		if e.seq > v.known.seq {
+			v.known = origin{e.seq, notice{uint8(i), e.state == retracted}}
+		}
+		m.note(w, i, e)
+	}
+	m.handed(s, w, v.seq)
+	return fmt.Sprintf("view at %d", v.seq)
 }
 
 // told notes that a worker knows of a sequence of the log.
@@ -148,6 +201,9 @@ func (m *model) alarm(s *state, w *worker) string {
 	if same && s.last < max(w.view.seq, w.seen.seq) && (m.on(curvesWentBack) || s.last < w.view.seq) {
 		return "the curves bucket went back"
 	}
+	if same && m.on(entriesStay) && m.lacks(s, w) {
+		return "the curves bucket lacks entries"
+	}
 	if same && !m.raised(s, g) {
 		switch {
 		case m.on(logEnds) && len(s.log) < int(known.seq):
@@ -182,7 +238,7 @@ func (m *model) check(s *state, w *worker) (how string, err error) {
 	switch how {
 	case "its consumers are gone", "streams were made again":
 		m.end(s, w)
-	case "the curves bucket went back":
+	case "the curves bucket went back", "the curves bucket lacks entries":
 		if m.on(curvesWentBack) {
 			err = m.raise(s, w)
 			w.seen = seen{}
@@ -251,6 +307,7 @@ func (m *model) put(s *state, w *worker, j *job) string {
 	i := n.episode
 	if m.on(casEntry) && g.revs[i] != j.rev {
 		j.have, j.rev = g.entries[i], g.revs[i]
+		m.note(w, int(i), j.have)
 		if m.settled(j.have, j.seq, j.read) {
 			j.stage = settling
 			return "conflict: seen"
@@ -284,6 +341,7 @@ func (m *model) put(s *state, w *worker, j *job) string {
 	}
 	g.entries[i], g.revs[i], g.puts[i] = e, s.last, pending
 	m.handed(s, w, s.last)
+	m.note(w, int(i), e)
 	return fmt.Sprintf("put %d: %v", s.last, named(int(i), e))
 }
 

@@ -69,6 +69,9 @@ func (w *Worker) session(ctx context.Context) error {
 		return err
 	}
 	following.Go(func() error { return curves.Run(views) })
+	if w.last != nil && w.last.gen.ID == gen.ID {
+		curves.Recall(w.last.curves)
+	}
 
 	w.sessions.WaitFor("the log's retractions")
 	retractedAt, logRead, err := w.retractions(ctx)
