@@ -210,11 +210,11 @@ func TestReadBombs(t *testing.T) {
 	}
 }
 
-// gate is a source that tells when it is read beyond its first bytes, and may be held there.
+// gate is a source that tells when it is read beyond its first bytes, where it may be held, and when it was read to its end.
 type gate struct {
-	head, tail io.Reader
-	reached    func()
-	passed     bool
+	head, tail   io.Reader
+	reached, end func()
+	passed       bool
 }
 
 func (g *gate) Read(p []byte) (int, error) {
@@ -225,7 +225,11 @@ func (g *gate) Read(p []byte) (int, error) {
 		g.passed = true
 		g.reached()
 	}
-	return g.tail.Read(p)
+	n, err := g.tail.Read(p)
+	if err == io.EOF {
+		g.end()
+	}
+	return n, err
 }
 
 // TestReadBigWindows holds that archives with big windows are read one at a time, and others are not held up.
@@ -238,11 +242,10 @@ func TestReadBigWindows(t *testing.T) {
 	start := func(reached func()) {
 		done.Go(func() {
 			// The header is all that the reader gets before it must wait.
-			g := &gate{head: bytes.NewReader(big[:6]), tail: bytes.NewReader(big[6:]), reached: reached}
+			g := &gate{head: bytes.NewReader(big[:6]), tail: bytes.NewReader(big[6:]), reached: reached, end: func() { inside.Add(-1) }}
 			if _, err := Read(g, user, Limits{}); err != nil {
 				t.Error(err)
 			}
-			inside.Add(-1)
 		})
 	}
 	enter := func() {
