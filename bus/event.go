@@ -173,6 +173,14 @@ type eventMark struct {
 	Digest     fit.Digest     `json:"digest"`
 }
 
+// Behind tells whether an event stands before another of its subject: of the same
+// life, with a lower order. No stream goes from the one to the other, unless it was
+// restored from a backup.
+func Behind(event, other []byte) bool {
+	a, b := markOf(event), markOf(other)
+	return a.Life != "" && a.Life == b.Life && a.Compare(b.Order) < 0
+}
+
 func markOf(event []byte) eventMark {
 	var m eventMark
 	if json.Unmarshal(event, &m) != nil {

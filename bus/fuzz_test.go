@@ -146,7 +146,13 @@ func checkCurves(t *testing.T, c *Curves, kv foreign) {
 	if e.Found && e.Rev != kv.Revision() {
 		t.Fatalf("%s has revision %d", kv.key, e.Rev)
 	}
-	if _, err := fit.EncodeEntry(e.Entry); e.Found && err != nil {
+	if !e.Found {
+		return
+	}
+	if err := e.Validate(c.spec.Points.Total()); err != nil {
+		t.Fatalf("%q counts, but %v", kv.value, err)
+	}
+	if _, err := fit.EncodeEntry(e.Entry); err != nil {
 		t.Fatalf("%q can't be written again: %v", kv.value, err)
 	}
 }

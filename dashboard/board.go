@@ -74,11 +74,11 @@ func (b *board) lost() {
 }
 
 // connected takes a state that is whole. What browsers have seen goes on to
-// count where it is of the same life, has got as far, and nothing vanished.
+// count where it is of the same life and follows what was there.
 func (b *board) connected(life bus.Life, s *state) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.epoch == 0 || life != b.life || s.seq < b.state.seq || !s.hasAll(b.state) {
+	if b.epoch == 0 || life != b.life || !s.follows(b.state) {
 		b.status.Life = lifeName(life)
 		if b.epoch > 0 && life == b.life { // browsers must be able to tell it from the one before
 			b.status.Life += "-" + strconv.FormatInt(b.now().UnixNano(), 36)

@@ -3,6 +3,8 @@ package dashboard
 import (
 	"cmp"
 	"slices"
+
+	"github.com/cis490/profiles/bus"
 )
 
 // A state is the last event of each subject of one stream, in order of
@@ -74,16 +76,19 @@ func (s *state) after(seq uint64) int {
 	return i
 }
 
-// hasAll tells whether s has every subject of old. What had to make room counts
-// as there.
-func (s *state) hasAll(old *state) bool {
-	if s.full {
-		return true
-	}
-	for subject := range old.last {
-		if s.last[subject] == nil {
+// follows tells whether s may come after old in one stream: it has every subject of
+// old, at the same place or a later one, with the same event or a later one. What
+// had to make room counts as there. A stream that was restored from a backup may
+// have grown beyond its old end, so that its last sequence alone tells nothing.
+func (s *state) follows(old *state) bool {
+	for subject, before := range old.last {
+		now := s.last[subject]
+		switch {
+		case now == nil && !s.full,
+			now != nil && now.seq < before.seq,
+			now != nil && now.seq > before.seq && bus.Behind(now.data, before.data):
 			return false
 		}
 	}
-	return true
+	return s.seq >= old.seq
 }

@@ -71,6 +71,45 @@ func TestState(t *testing.T) {
 	})
 }
 
+// TestRestoredStream: what browsers have seen is void where the state that comes
+// after a reconnect can't follow it, though it is of the same life and goes further.
+func TestRestoredStream(t *testing.T) {
+	type last map[string][2]uint64 // by subject: place in the stream, and the envelope's revision
+	stateOf := func(l last) *state {
+		s := newState(100, 1<<20)
+		for _, subject := range slices.SortedFunc(maps.Keys(l), func(a, b string) int { return cmp.Compare(l[a][0], l[b][0]) }) {
+			e, because := newEvent(bus.Posted{Subject: subject, Seq: l[subject][0],
+				Data: fmt.Appendf(nil, `{"type":"attack_profile","life":"l","revision":[1,%d]}`, l[subject][1])})
+			if e == nil {
+				t.Fatal(because)
+			}
+			s.put(e)
+		}
+		return s
+	}
+	const a, b = "dashboard.attack_profile.a", "dashboard.attack_profile.b"
+	before := last{a: {7, 3}, b: {8, 4}}
+	for name, c := range map[string]struct {
+		after last
+		goes  bool
+	}{
+		"the same":                          {before, true},
+		"later events":                      {last{a: {9, 5}, b: {10, 4}}, true},
+		"it ends earlier":                   {last{a: {7, 3}, b: {6, 2}}, false},
+		"it lacks a subject":                {last{b: {12, 6}}, false},
+		"a subject is at an earlier place":  {last{a: {6, 2}, b: {12, 6}}, false},
+		"it grew, and shows an older event": {last{a: {9, 2}, b: {12, 6}}, false},
+	} {
+		board := newBoard("")
+		board.connected("life", stateOf(before))
+		life := board.status.Life
+		board.connected("life", stateOf(c.after))
+		if goes := board.status.Life == life; goes != c.goes {
+			t.Errorf("%s: what was seen goes on to count: %t", name, goes)
+		}
+	}
+}
+
 func total(events map[string]*event) (sum int64) {
 	for _, e := range events {
 		sum += e.size()

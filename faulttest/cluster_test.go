@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -103,13 +104,29 @@ func (c *cluster) mount() {
 	}
 }
 
+// given are the ports that freeAddr gave out.
+var given = map[int]bool{}
+
+// freeAddr is an address that nobody listens at. Its port is none that the kernel
+// gives to connections and links by itself: a node that is down must find it free
+// when it comes back.
 func freeAddr(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, last = 10_000, 30_000
+	for range 1000 {
+		port := first + rand.IntN(last-first)
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		l, err := net.Listen("tcp", addr)
+		if err != nil || given[port] {
+			continue
+		}
+		given[port] = true
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return addr
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // url is where whoever needs no links reaches all nodes.

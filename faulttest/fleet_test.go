@@ -62,7 +62,7 @@ type fleet struct {
 	envelopesSeen uint64                  // up to here in the bucket's stream
 	fates         map[string]int          // what became of episodes: how many at most
 	poisoned      map[claim]bool          // episodes that killed their readers
-
+	missed        bool                    // archives came late: some may be in REJECTED as missing
 }
 
 // A daemon is one process of the daemons with its links to the nodes.

@@ -81,6 +81,10 @@ func (r *round) settle() {
 		defer cancel()
 		return healthy(ctx, r.js)
 	})
+	if r.missed {
+		r.missed = false
+		r.check(holdsEqual, func() error { return r.rejectedAgain(ctx) })
+	}
 	r.check(holdsEqual, func() error { return r.becomesEqual(ctx, validation) })
 	r.checkLog(ctx)
 	r.check(holdsAccounted, func() error { return r.accounted(ctx) })
@@ -125,6 +129,20 @@ func (r *round) becomesEqual(ctx context.Context, validation string) error {
 		}
 		r.while(200 * time.Millisecond)
 	}
+}
+
+// rejectedAgain sends what is in REJECTED again, as an operator does when archives
+// came late, once everything has its reason.
+func (r *round) rejectedAgain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patient(settledWithin))
+	defer cancel()
+	return ask(ctx, func(context.Context) error {
+		if _, err := status.Wait(ctx, r.bus, func(string) {}); err != nil {
+			return err
+		}
+		_, err := r.profiles(ctx, "emit", "--rejected")
+		return err
+	})
 }
 
 func (r *round) equal(ctx context.Context, live, batch string) error {
