@@ -236,7 +236,7 @@ func whole3(what string, replicas int, c *jetstream.ClusterInfo) error {
 // ask asks until there is an answer, or ctx ends.
 func ask(ctx context.Context, question func(context.Context) error) error {
 	for {
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		try, cancel := context.WithTimeout(ctx, patient(5*time.Second))
 		err := question(try)
 		cancel()
 		if err == nil {

@@ -14,6 +14,7 @@ type fault struct {
 	lossy  bool // acknowledged messages may be lost with it
 	disks  bool // it needs nodes with disks of their own
 	brief  bool // TestBrief injects it, too
+	calm   bool // never amid fickle episodes
 }
 
 // faults are all that the harness knows, each of them injected by every run.
@@ -36,7 +37,7 @@ func faults() []fault {
 		{name: "slow store", inject: (*fleet).slowStore},
 		{name: "failing store", inject: (*fleet).failingStore},
 		{name: "missing archives that come late", inject: (*fleet).lateArchives, brief: true},
-		{name: "poison episode", inject: (*fleet).poison},
+		{name: "poison episode", inject: (*fleet).poison, calm: true},
 		{name: "clock jumps of a receiver", inject: (*fleet).clockJumps},
 		{name: "more retractions than the reserve", inject: (*fleet).retract, brief: true},
 		{name: "two generations at once", inject: (*fleet).twoGenerations},

@@ -77,7 +77,7 @@ func (f *fleet) runWhile(next func() (fault, bool)) {
 		began := time.Now()
 		r := &round{fleet: f, lossy: x.lossy, held: table.held}
 		var fickle []claim
-		if n%2 == 0 {
+		if n%2 == 0 && !x.calm {
 			fickle = f.fickle()
 		}
 		f.receiver.begin(f.rand.Uint64(), fickle)

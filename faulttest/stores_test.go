@@ -111,7 +111,8 @@ func (f *fleet) lateArchives() {
 }
 
 // poison lets an episode kill whoever opens it, until it is in REJECTED. Its
-// archive is a damaged one, so that a fit counts it as what it comes to.
+// archive is a damaged one, so that a fit counts it as what it comes to. Each
+// epoch kills its readers anew, so none should be raised meanwhile.
 func (f *fleet) poison() {
 	var damaged []claim
 	for _, c := range f.receiver.all {
