@@ -1,0 +1,230 @@
+//go:build unix
+
+package align_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/synth"
+)
+
+// BenchmarkCost measures the CPU time of several ways through the same archives, in turn, so that a busy machine hardly changes
+// their ratios. All figures are for one archive:
+//
+// Those named signature read the seven channels of the default signature beside the curve's, from three members instead of one.
+//
+//	decode-µs    decompresses it, with the decoder that package episode uses
+//	align-µs     reads and aligns it, as workers do; x-decode is its ratio to decode
+//	entry-µs     does so from its file in a store
+//	zstd-µs      decompresses its file with a process `zstd -dc`; x-zstd is entry's ratio to it
+//	zstd-one-µs  does so with one process for all files; x-zstd-one is entry's ratio to it
+func BenchmarkCost(b *testing.B) {
+	synthetic := b.TempDir()
+	if err := synth.New(1).Write(context.Background(), synthetic, 4, nil, nil); err != nil {
+		b.Fatal(err)
+	}
+	synthetic = filepath.Join(synthetic, "store")
+	const recorded = "../examples/recorded/store"
+	curve := fit.DefaultSpec()
+	curve.Signature.Channels = nil
+	for _, c := range []struct {
+		name, dir, channel string
+		spec               *fit.Spec
+	}{
+		{"recorded", recorded, "proc.cpu_user_jiffies", curve},
+		{"recorded-host", recorded, "host.cpu_user", curve},
+		{"recorded-signature", recorded, "proc.cpu_user_jiffies", fit.DefaultSpec()},
+		{"synthetic", synthetic, "proc.cpu_user_jiffies", curve},
+		{"synthetic-net", synthetic, "net.tx_packets", curve},
+		{"synthetic-signature", synthetic, "proc.cpu_user_jiffies", fit.DefaultSpec()},
+	} {
+		b.Run(c.name, func(b *testing.B) { newCost(b, c.dir, c.channel, c.spec).run(b) })
+	}
+}
+
+// A cost measures the ways through the archives of a store.
+type cost struct {
+	store    episode.Store // of files
+	memory   memory
+	archives []archive
+	channel  episode.ChannelName
+	decoder  *zstd.Decoder
+	fitter   align.Fitter
+	program  string // zstd; empty where there is none
+}
+
+// An archive is one episode's, in memory and on disk.
+type archive struct {
+	ref  episode.Ref
+	file string
+	data []byte
+}
+
+// memory is a store of archives that are in memory.
+type memory map[episode.Ref][]byte
+
+func (m memory) Open(_ context.Context, ref episode.Ref) (io.ReadCloser, error) {
+	return io.NopCloser(stream{bytes.NewReader(m[ref])}), nil
+}
+
+// stream hides what else a *bytes.Reader can do, as a file does.
+type stream struct{ io.Reader }
+
+func newCost(b *testing.B, dir, channel string, spec *fit.Spec) *cost {
+	b.Helper()
+	c := &cost{memory: memory{}, fitter: align.Fitter{Spec: spec}}
+	var err error
+	if c.channel, err = episode.ParseChannelName(channel); err != nil {
+		b.Fatal(err)
+	}
+	if c.store, err = episode.OpenStore(dir); err != nil {
+		b.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*.tar.zst"))
+	if err != nil || len(files) == 0 {
+		b.Fatalf("no archives in %s: %v", dir, err)
+	}
+	for _, file := range files {
+		ref, err := episode.ParseRef(filepath.Base(filepath.Dir(file)), strings.TrimSuffix(filepath.Base(file), ".tar.zst"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		c.memory[ref] = data
+		c.archives = append(c.archives, archive{ref, file, data})
+	}
+	if c.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true)); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.decoder.Close)
+	if c.program, err = exec.LookPath("zstd"); err != nil {
+		b.Log("no program zstd is installed: what it costs is not measured")
+	}
+	return c
+}
+
+func (c *cost) run(b *testing.B) {
+	const itself, children = syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN
+	ways := []*way{
+		{name: "decode", who: itself, run: c.decode},
+		{name: "align", who: itself, run: c.align},
+		{name: "entry", who: itself, run: c.entry},
+	}
+	others := []*way{
+		{name: "zstd", who: children, run: c.zstd},
+		{name: "zstd-one", who: children, run: c.zstdOne},
+	}
+	if c.program == "" {
+		others = nil
+	}
+	first := 0
+	for b.Loop() {
+		c.decode(b) // makes what is made once, and the caches as one's own work leaves them
+		for i := range ways {
+			ways[(first+i)%len(ways)].measure(b)
+		}
+		first++
+		for _, w := range others {
+			w.measure(b)
+		}
+	}
+	each := map[string]float64{}
+	for _, w := range append(ways, others...) {
+		each[w.name] = float64(w.spent.Nanoseconds()) / 1000 / float64(b.N*len(c.archives))
+		b.ReportMetric(each[w.name], w.name+"-µs")
+	}
+	b.ReportMetric(0, "ns/op") // of all ways together, in wall time
+	b.ReportMetric(each["align"]/each["decode"], "x-decode")
+	if others != nil {
+		b.ReportMetric(each["entry"]/each["zstd"], "x-zstd")
+		b.ReportMetric(each["entry"]/each["zstd-one"], "x-zstd-one")
+	}
+}
+
+// A way goes through all archives, in this process or in others.
+type way struct {
+	name  string
+	who   int
+	run   func(b *testing.B)
+	spent time.Duration
+}
+
+func (w *way) measure(b *testing.B) {
+	before := cpuTime(b, w.who)
+	w.run(b)
+	w.spent += cpuTime(b, w.who) - before
+}
+
+// cpuTime is what processes have cost so far, in user and system time: this one with all its threads, or those that it has waited
+// for.
+func cpuTime(b *testing.B, who int) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(who, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+func (c *cost) decode(b *testing.B) {
+	for _, a := range c.archives {
+		if err := c.decoder.Reset(stream{bytes.NewReader(a.data)}); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, c.decoder); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func (c *cost) align(b *testing.B) { c.alignFrom(b, c.memory) }
+func (c *cost) entry(b *testing.B) { c.alignFrom(b, c.store) }
+
+func (c *cost) alignFrom(b *testing.B, store episode.Store) {
+	for _, a := range c.archives {
+		entry, err := c.fitter.Entry(context.Background(), store, a.ref, c.channel)
+		if err != nil || entry.State != fit.StateCurve {
+			b.Fatalf("%s: %s %v", a.file, entry.Reason, err)
+		}
+	}
+}
+
+func (c *cost) zstd(b *testing.B) {
+	for _, a := range c.archives {
+		c.decompress(b, a.file)
+	}
+}
+
+func (c *cost) zstdOne(b *testing.B) {
+	files := make([]string, len(c.archives))
+	for i, a := range c.archives {
+		files[i] = a.file
+	}
+	c.decompress(b, files...)
+}
+
+// decompress runs zstd, whose output goes nowhere.
+func (c *cost) decompress(b *testing.B, files ...string) {
+	var complaint bytes.Buffer
+	command := exec.Command(c.program, append([]string{"-dcq"}, files...)...)
+	command.Stderr = &complaint
+	if err := command.Run(); err != nil {
+		b.Fatalf("zstd: %v: %s", err, complaint.Bytes())
+	}
+}
