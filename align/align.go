@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
@@ -27,7 +28,7 @@ func (f *Fitter) Generation(epoch uint64) fit.Generation { return f.Spec.Generat
 
 // An Alignment is one episode's curve with what it is made of.
 type Alignment struct {
-	Episode   *episode.Episode
+	Episode   *episode.Episode // nil of Aligned
 	Slices    [5]fit.Slice
 	Curve     fit.Curve     // in the channel's raw unit, NaN for a gap
 	Signature fit.Signature // of the spec's signature channels, whatever the profile
@@ -37,11 +38,15 @@ type Alignment struct {
 // of the spec's signature. A signature's channel that the archive lacks is
 // nothing but gaps. Errors are those of episode.Read.
 func (f *Fitter) Read(r io.Reader, channel episode.ChannelName) (*Alignment, error) {
+	return f.read(new(episode.Reader), r, channel)
+}
+
+func (f *Fitter) read(episodes *episode.Reader, r io.Reader, channel episode.ChannelName) (*Alignment, error) {
 	want, places, err := f.wanted(channel)
 	if err != nil {
 		return nil, err
 	}
-	e, err := episode.Read(r, want, f.Limits)
+	e, err := episodes.Read(r, want, f.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +118,11 @@ func series(c *episode.Channel, r fit.Resample) fit.Series {
 	return fit.Series{T: c.Times, V: c.Values}
 }
 
+// readers are those of Aligned, which keeps no channels.
+var readers = sync.Pool{New: func() any { return new(episode.Reader) }}
+
 // Aligned opens an episode's archive in the store and aligns it for a channel.
+// The alignment's Episode is nil: its memory serves the next.
 //
 // An error for which [ReasonOf] knows no reason says nothing of the episode: the
 // store does not answer, or ctx ended. So does episode.ErrNotFound, which may pass.
@@ -123,9 +132,14 @@ func (f *Fitter) Aligned(ctx context.Context, store episode.Store, ref episode.R
 		return nil, fmt.Errorf("open the archive of %s: %w", ref, err)
 	}
 	defer archive.Close()
-	a, err := f.Read(&reader{ctx, archive}, channel)
+	episodes := readers.Get().(*episode.Reader)
+	defer readers.Put(episodes)
+	a, err := f.read(episodes, &reader{ctx, archive}, channel)
 	if _, known := ReasonOf(err); err != nil && !known {
 		return nil, fmt.Errorf("read the archive of %s: %w", ref, err)
+	}
+	if err == nil {
+		a.Episode = nil
 	}
 	return a, err
 }

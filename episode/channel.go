@@ -2,7 +2,6 @@ package episode
 
 import (
 	"fmt"
-	"iter"
 	"math"
 	"strings"
 	"unicode"
@@ -65,9 +64,10 @@ func (t *telemetry) channel(name ChannelName) (Channel, error) {
 		return Channel{}, unusablef(ReasonNoSource, "no channel %s: no member telemetry-%s.jsonl", name, name.Source)
 	}
 	c := Channel{Name: name, Counter: name.IsCounter(), Times: t.times}
+	numbers := t.column(name.Field)
 	samples := 0
 	exact := true
-	for _, n := range t.column(name.Field) {
+	for _, n := range numbers {
 		if n.isValue() {
 			samples++
 			exact = exact && n.isInteger()
@@ -78,29 +78,37 @@ func (t *telemetry) channel(name ChannelName) (Channel, error) {
 	}
 	if c.Counter {
 		c.Times = t.times[1:]
-		c.CountTimes, c.Counts = make([]float64, 0, samples), make([]float64, 0, samples)
 	}
 	if len(c.Times) < 2 {
 		return Channel{}, unusablef(ReasonFewPoints, "channel %s has fewer than 2 points, of %d rows", name, len(t.times))
 	}
-	c.Values = make([]float64, 0, len(c.Times))
-	if c.Counter {
-		c.rates(t.times, t.column(name.Field), exact)
-	} else {
-		for _, n := range t.column(name.Field) {
-			c.point(n.float64())
+	c.Values = t.floats.room(len(c.Times))
+	if !c.Counter {
+		for _, n := range numbers {
+			c.Values = append(c.Values, c.point(n.float64()))
+		}
+		return c, nil
+	}
+	c.Counts = t.floats.room(samples)
+	c.rates(t.times, numbers, exact)
+	if c.CountTimes = t.times; samples < len(numbers) {
+		c.CountTimes = t.floats.room(samples)
+		for i, n := range numbers {
+			if n.isValue() {
+				c.CountTimes = append(c.CountTimes, t.times[i])
+			}
 		}
 	}
 	return c, nil
 }
 
-// point adds a value.
-func (c *Channel) point(x float64) {
-	if !(math.Abs(x) <= huge) {
-		x = math.NaN()
-		c.Gaps++
+// point returns a value, or NaN and counts a gap.
+func (c *Channel) point(x float64) float64 {
+	if math.Abs(x) <= huge {
+		return x
 	}
-	c.Values = append(c.Values, x)
+	c.Gaps++
+	return math.NaN()
 }
 
 // rates fills in a counter. With counts c and times t, the rate at a sample i and the unwrapped count U are
@@ -110,43 +118,39 @@ func (c *Channel) point(x float64) {
 //	increase[i] = c[i] - c[i-1], or c[i] where c[i] < c[i-1]: the process was started again
 //
 // where i-1 is the sample before i that has the field. Where all counts are integers of at most 64 bits, increases and their
-// sums are exact and then rounded once; else they are float64 throughout.
-func (c *Channel) rates(times []float64, counts iter.Seq2[int, number], exact bool) {
+// sums are exact and then rounded once; else they are float64 throughout. CountTimes is left to the caller.
+func (c *Channel) rates(times []float64, counts []number, exact bool) {
 	var last struct {
 		count number
 		time  float64
 	}
 	var sum wide
 	var floatSum float64
+	rates, sums := c.Values, c.Counts
 	for i, n := range counts {
-		switch {
-		case !n.isValue():
-			if i > 0 {
-				c.point(math.NaN())
+		rate := math.NaN()
+		if n.isValue() {
+			if last.count.kind != noNumber {
+				from := last.count
+				if n.less(from) {
+					from = number{kind: whole}
+					c.Resets++
+				}
+				increase := n.minus(from)
+				rate = increase / (times[i] - last.time)
+				if exact {
+					sum = sum.plus(n.wide().minus(from.wide()))
+					floatSum = sum.float64()
+				} else {
+					floatSum += increase
+				}
 			}
-			continue
-		case last.count.kind == noNumber:
-			if i > 0 {
-				c.point(math.NaN())
-			}
-		default:
-			from := last.count
-			if n.less(from) {
-				from = number{kind: whole}
-				c.Resets++
-			}
-			increase := n.minus(from)
-			c.point(increase / (times[i] - last.time))
-			floatSum += increase
-			if exact {
-				sum = sum.plus(n.wide().minus(from.wide()))
-			}
+			last.count, last.time = n, times[i]
+			sums = append(sums, floatSum)
 		}
-		last.count, last.time = n, times[i]
-		c.CountTimes = append(c.CountTimes, times[i])
-		if exact {
-			floatSum = sum.float64()
+		if i > 0 {
+			rates = append(rates, c.point(rate))
 		}
-		c.Counts = append(c.Counts, floatSum)
 	}
+	c.Values, c.Counts = rates, sums
 }

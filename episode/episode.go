@@ -29,6 +29,15 @@ type Episode struct {
 //
 // Read may be called concurrently. Where the archive's zstd window is over lim.BigWindowBytes it waits for other such reads.
 func Read(r io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
+	return new(Reader).Read(r, want, lim)
+}
+
+// A Reader reads one episode after the other into the same memory, which spares the processor's caches. The zero Reader is ready.
+// It must not be used concurrently.
+type Reader struct{ floats floats }
+
+// Read does what the function [Read] does. The episode's channels are valid until the next call.
+func (reader *Reader) Read(r io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
 	if err := lim.Validate(); err != nil {
 		return nil, err
 	}
@@ -37,7 +46,8 @@ func Read(r io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := newParts(want)
+	reader.floats.reset()
+	parts := newParts(want, a.kit, &reader.floats)
 	for name, err := a.next(); err != io.EOF; name, err = a.next() {
 		if err == nil {
 			err = parts.read(name, a)
@@ -59,13 +69,13 @@ type parts struct {
 	hasMeta, hasLabels bool
 }
 
-func newParts(want []ChannelName) *parts {
+func newParts(want []ChannelName, k *kit, f *floats) *parts {
 	p := &parts{}
 	for _, name := range want {
 		t := p.source(name.Source)
 		if t == nil {
-			t = &telemetry{source: name.Source}
-			t.want(timeField)
+			t = k.telemetry(len(p.telemetry))
+			t.reset(name.Source, f)
 			p.telemetry = append(p.telemetry, t)
 		}
 		t.want(name.Field)

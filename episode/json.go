@@ -2,7 +2,6 @@ package episode
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -47,10 +46,9 @@ func (s *scanner) reset(line []byte, depth int, more func() ([]byte, bool)) {
 	s.load(line)
 }
 
-// within makes s ready for values within the object of a line, each from where s.at is set to. Whether they are UTF-8 is not
-// looked at.
-func (s *scanner) within(line []byte, depth int) {
-	s.line, s.plain, s.more, s.depth, s.err = line, false, nil, depth-1, nil
+// within makes s ready for a value that begins at a place within the object of a line. Whether the line is UTF-8 is not looked at.
+func (s *scanner) within(line []byte, at, depth int) {
+	s.line, s.at, s.plain, s.more, s.depth, s.err = line, at, false, nil, depth-1, nil
 }
 
 func (s *scanner) load(line []byte) {
@@ -368,22 +366,4 @@ func codeUnit(b []byte) (rune, bool) {
 		}
 	}
 	return unit, true
-}
-
-// isPlain reports whether b has only the bytes 0x20 to 0x7F and no backslash. It looks at eight bytes at a time: where all
-// were so, neither subtraction borrows, and no byte of the three terms has its top bit set.
-func isPlain(b []byte) bool {
-	const ones = 0x0101010101010101
-	var tops uint64
-	for ; len(b) >= 8; b = b[8:] {
-		x := binary.LittleEndian.Uint64(b)
-		tops |= x | (x - 0x20*ones) | ((x ^ '\\'*ones) - ones)
-	}
-	for _, c := range b {
-		if c < 0x20 || c == '\\' {
-			return false
-		}
-		tops |= uint64(c)
-	}
-	return tops&(0x80*ones) == 0
 }

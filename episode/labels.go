@@ -21,6 +21,8 @@ type Label struct {
 	HasPhase bool    // false where the phase is missing or null
 }
 
+const usualLabels = 8 // room for the walk that most episodes take
+
 // readLabels reads labels.jsonl, one object a line. It also returns the first label's time as it was written: time zero.
 func readLabels(l *lines, s *scanner) (labels []Label, zero number, err error) {
 	for line, ok := l.row(); ok; line, ok = l.row() {
@@ -34,6 +36,7 @@ func readLabels(l *lines, s *scanner) (labels []Label, zero number, err error) {
 		}
 		if len(labels) == 0 {
 			zero = time
+			labels = make([]Label, 0, usualLabels)
 		}
 		if label.Time = seconds(time, zero); !isFinite(label.Time) {
 			return nil, zero, l.corruptf("%q is not finite", timeField)

@@ -1,0 +1,26 @@
+package episode
+
+// floats is memory for the numbers of an episode's channels.
+type floats struct {
+	all  []float64
+	used int // at the front
+}
+
+// keptFloats is the most memory that is kept for the next episode.
+const keptFloats = 1 << 16
+
+func (f *floats) reset() {
+	f.used = 0
+	if len(f.all) > keptFloats {
+		f.all = nil
+	}
+}
+
+// room returns an empty slice of that capacity.
+func (f *floats) room(n int) []float64 {
+	if f.used+n > len(f.all) {
+		f.all, f.used = make([]float64, max(n, 2*len(f.all))), 0
+	}
+	f.used += n
+	return f.all[f.used-n : f.used-n : f.used]
+}
