@@ -75,4 +75,4 @@ func (s Series) finite() (t, v []float64) {
 	return t, v
 }
 
-func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+func isFinite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }

@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -29,28 +30,57 @@ func (c column) placeAt(want []int, first, tries int) {
 			slices.Sort(c)
 			return
 		}
-		below, upTo := c.partition()
-		i := 0
-		for i < len(want) && want[i] < first+below {
-			i++
-		}
+		lo, hi := c.pivots(want[len(want)/2] - first)
+		below, equal, upTo := c.partition(lo, hi)
+		i := before(want, first+below)
 		c[:below].placeAt(want[:i], first, tries)
-		for i < len(want) && want[i] < first+upTo {
-			i++ // a key equal to the pivot is where it belongs
-		}
-		c, first, want = c[upTo:], first+upTo, want[i:]
+		i += before(want[i:], first+equal) // a key equal to lo is where it belongs
+		k := i + before(want[i:], first+upTo)
+		c[equal:upTo].placeAt(want[i:k], first+equal, tries)
+		c, first, want = c[upTo:], first+upTo, want[k:]
 	}
 	if len(want) > 0 {
 		c.insertionSort()
 	}
 }
 
-// partition chooses a pivot among the keys and reorders them: those before index below are less, those from there to upTo equal, the
-// others greater.
-func (c column) partition() (below, upTo int) {
-	pivot := medianOfThree(c[0], c[len(c)/2], c[len(c)-1])
-	below = c.gather(pivot)
-	return below, below + c[below:].gather(pivot+1) // no overflow: the highest keys would be NaN
+// before returns how many of the indices lie before end.
+func before(want []int, end int) int {
+	i := 0
+	for i < len(want) && want[i] < end {
+		i++
+	}
+	return i
+}
+
+// pivots returns two keys of the column, perhaps the same, between which that of an index lies in most cases, and few others: those
+// that stand some way below and above its place in a sorted sample (Floyd and Rivest, CACM 18, 1975).
+func (c column) pivots(index int) (lo, hi uint64) {
+	var room [maxSample]uint64
+	size := sampleSize(len(c))
+	sample := column(room[:size])
+	for i := range sample {
+		sample[i] = c[i*len(c)/size]
+	}
+	sample.insertionSort()
+	// The place of the index in the sample varies by at most half the root of the size, as a standard deviation.
+	place, margin := index*size/len(c), int(math.Sqrt(float64(size)))*3/4
+	return sample[max(place-margin, 0)], sample[min(place+margin, size-1)]
+}
+
+const maxSample = 64
+
+func sampleSize(m int) int {
+	return min(max(m/12, 5), maxSample)
+}
+
+// partition reorders the keys: those before index below are less than lo, those from there to equal are lo, those from there to upTo
+// are up to hi, and the others are greater.
+func (c column) partition(lo, hi uint64) (below, equal, upTo int) {
+	below = c.gather(lo)
+	upTo = below + c[below:].gather(hi+1) // no overflow: the highest keys would be NaN
+	equal = below + c[below:upTo].gather(lo+1)
+	return below, equal, upTo
 }
 
 // gather moves the keys less than bound to the front and returns how many they are. The loop has no branch that depends on a key: on
@@ -64,10 +94,6 @@ func (c column) gather(bound uint64) int {
 		n += int(less)
 	}
 	return n
-}
-
-func medianOfThree(a, b, c uint64) uint64 {
-	return max(min(a, b), min(max(a, b), c))
 }
 
 func (c column) insertionSort() {

@@ -266,3 +266,31 @@ func BenchmarkReduce(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPlace compares selecting with sorting, on so many columns that no processor learns them by heart.
+func BenchmarkPlace(b *testing.B) {
+	for _, n := range []int{10, 30, 60, 100, 1_000, 10_000} {
+		random := rand.New(rand.NewPCG(1, 2))
+		columns, work := make([]column, 1+100_000/n), make(column, n)
+		for i := range columns {
+			columns[i] = make(column, n)
+			for k := range columns[i] {
+				columns[i][k] = keyOf(random.Float64())
+			}
+		}
+		for _, way := range []struct {
+			name string
+			do   func()
+		}{
+			{"select", func() { work.place() }},
+			{"sort", func() { slices.Sort(work) }},
+		} {
+			b.Run(fmt.Sprintf("n=%d/%s", n, way.name), func(b *testing.B) {
+				for i := 0; b.Loop(); i++ {
+					copy(work, columns[i%len(columns)])
+					way.do()
+				}
+			})
+		}
+	}
+}

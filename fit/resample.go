@@ -42,7 +42,11 @@ func gridPoint(lo, hi float64, n, i int) float64 {
 //
 // and where r is NaN, which only infinities could make it, fl(fl(s*fl(x-t[j+1])) + v[j+1]).
 func interpolate(t, v []float64, x float64) float64 {
-	j := lastNotAfter(t, x)
+	return interpolateFrom(lastNotAfter(t, x), t, v, x)
+}
+
+// interpolateFrom is interpolate where j is known.
+func interpolateFrom(j int, t, v []float64, x float64) float64 {
 	if j < 0 || x > t[len(t)-1] || math.IsNaN(x) {
 		return math.NaN()
 	}
@@ -69,8 +73,13 @@ func resampleLinear(out []float64, lo, hi float64, t, v []float64) {
 		fillGaps(out)
 		return
 	}
+	j := lastNotAfter(t, lo)
 	for i := range out {
-		out[i] = interpolate(t, v, gridPoint(lo, hi, len(out), i))
+		x := gridPoint(lo, hi, len(out), i)
+		for j+1 < len(t) && t[j+1] <= x { // x never falls
+			j++
+		}
+		out[i] = interpolateFrom(j, t, v, x)
 	}
 }
 

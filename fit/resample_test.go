@@ -198,3 +198,26 @@ func TestGridAscends(t *testing.T) {
 		}
 	})
 }
+
+// TestLastNotAfter asks for places at, between and beside samples, of which several may be at one time.
+func TestLastNotAfter(t *testing.T) {
+	for n := range 20 {
+		for every := 1; every <= 3; every++ {
+			times := make([]float64, n)
+			for i := range times {
+				times[i] = float64(i / every)
+			}
+			for x := -0.5; x <= float64(n)+1; x += 0.5 {
+				want := -1
+				for j, at := range times {
+					if at <= x {
+						want = j
+					}
+				}
+				if got := lastNotAfter(times, x); got != want {
+					t.Fatalf("last of %v not after %v is %d, want %d", times, x, got, want)
+				}
+			}
+		}
+	}
+}
