@@ -24,7 +24,7 @@ var layers = [][]string{
 }
 
 // testOnly are packages that only tests import, or that hold nothing but tests.
-var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest", "protocol"}
+var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest", "protocol", "scaletest"}
 
 func list(t *testing.T, args ...string) []string {
 	t.Helper()
