@@ -5,11 +5,15 @@ package align_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +31,7 @@ import (
 //
 // Those named signature read the seven channels of the default signature beside the curve's, from three members instead of one.
 //
+//	KB           its size, unpacked
 //	decode-µs    decompresses it, with the decoder that package episode uses
 //	align-µs     reads and aligns it, as workers do; x-decode is its ratio to decode
 //	entry-µs     does so from its file in a store
@@ -65,6 +70,7 @@ type cost struct {
 	decoder  *zstd.Decoder
 	fitter   align.Fitter
 	program  string // zstd; empty where there is none
+	bytes    int64  // of all archives, unpacked
 }
 
 // An archive is one episode's, in memory and on disk.
@@ -114,6 +120,16 @@ func newCost(b *testing.B, dir, channel string, spec *fit.Spec) *cost {
 		b.Fatal(err)
 	}
 	b.Cleanup(c.decoder.Close)
+	for _, a := range c.archives {
+		if err := c.decoder.Reset(stream{bytes.NewReader(a.data)}); err != nil {
+			b.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, c.decoder)
+		if err != nil {
+			b.Fatal(err)
+		}
+		c.bytes += n
+	}
 	if c.program, err = exec.LookPath("zstd"); err != nil {
 		b.Log("no program zstd is installed: what it costs is not measured")
 	}
@@ -151,6 +167,7 @@ func (c *cost) run(b *testing.B) {
 		b.ReportMetric(each[w.name], w.name+"-µs")
 	}
 	b.ReportMetric(0, "ns/op") // of all ways together, in wall time
+	b.ReportMetric(float64(c.bytes)/1e3/float64(len(c.archives)), "KB")
 	b.ReportMetric(each["align"]/each["decode"], "x-decode")
 	if others != nil {
 		b.ReportMetric(each["entry"]/each["zstd"], "x-zstd")
@@ -226,5 +243,64 @@ func (c *cost) decompress(b *testing.B, files ...string) {
 	command.Stderr = &complaint
 	if err := command.Run(); err != nil {
 		b.Fatalf("zstd: %v: %s", err, complaint.Bytes())
+	}
+}
+
+// BenchmarkPython aligns the same archives with the oracle in numpy, with its own parser of JSON, with json.loads and with orjson in its
+// place, in one process and in two, and without Python in one goroutine and in two. PROFILES_PYTHON names a Python that has numpy,
+// zstandard and orjson.
+//
+//	episodes/s  by the clock, without the start of the interpreter
+//	cpu-µs      CPU time of one
+func BenchmarkPython(b *testing.B) {
+	python := os.Getenv("PROFILES_PYTHON")
+	if python == "" {
+		b.Skip("PROFILES_PYTHON names no Python")
+	}
+	dir := b.TempDir()
+	if err := synth.New(1).Write(context.Background(), dir, 4, nil, nil); err != nil {
+		b.Fatal(err)
+	}
+	spec := fit.DefaultSpec()
+	spec.Signature.Channels = nil
+	c := newCost(b, filepath.Join(dir, "store"), "proc.cpu_user_jiffies", spec)
+	arguments := []string{"../fit/testdata/oracle/speed.py", "--channel", c.channel.String()}
+	for _, a := range c.archives {
+		arguments = append(arguments, a.file)
+	}
+	for _, at := range []int{1, 2} {
+		for _, parser := range []string{"strict", "json", "orjson"} {
+			b.Run(fmt.Sprintf("%s/%d", parser, at), func(b *testing.B) {
+				var speed struct{ Rate, CPU float64 }
+				for b.Loop() {
+					command := exec.Command(python, append(arguments, "--parser", parser, "--processes", strconv.Itoa(at))...)
+					command.Stderr = os.Stderr
+					out, err := command.Output()
+					if err != nil {
+						b.Fatal(err)
+					}
+					if err := json.Unmarshal(out, &speed); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(speed.Rate, "episodes/s")
+				b.ReportMetric(speed.CPU, "cpu-µs")
+				b.ReportMetric(0, "ns/op") // the interpreter's start is in it
+			})
+		}
+		b.Run(fmt.Sprintf("profiles/%d", at), func(b *testing.B) {
+			began, spent := time.Now(), cpuTime(b, syscall.RUSAGE_SELF)
+			for b.Loop() {
+				var all sync.WaitGroup
+				for range at {
+					all.Go(func() { c.align(b) })
+				}
+				all.Wait()
+			}
+			episodes := float64(b.N * at * len(c.archives))
+			b.ReportMetric(episodes/time.Since(began).Seconds(), "episodes/s")
+			b.ReportMetric((cpuTime(b, syscall.RUSAGE_SELF)-spent).Seconds()*1e6/episodes, "cpu-µs")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }
