@@ -4,7 +4,7 @@
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 # Programs for the build alone, each a module of its own.
-TOOLS := tools/images tools/manifests
+TOOLS := tools/bench tools/images tools/manifests
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # The time that images bear: the commit's, so that one commit gives the same bytes.
@@ -28,7 +28,7 @@ PACK = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) go run -C tools/images .
 RELEASE = -bin $(CURDIR)/bin/linux -prefix $(IMAGE_PREFIX) -tag $(IMAGE_TAG) -version $(VERSION) -revision $(REVISION)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-brief hostile-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
+.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench bench-once fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-brief hostile-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,8 +88,12 @@ manifests-test: ## every kustomization of MANIFESTS, decoded strictly and held t
 	go run ./cmd/profiles credentials --out bin/manifests/secrets
 	go run -C tools/manifests . -code $(CURDIR) -given '$(MANIFESTS_GIVEN)' $(CURDIR)/bin/manifests
 
-bench: ## each benchmark once
+bench: ## the table of docs/PERFORMANCE.md (PYTHON=...; ONLY=a package; PROFILES_SCALE_EPISODES=10000 for less)
+	@PROFILES_PYTHON=$(PYTHON) PROFILES_SCALE_EPISODES=$${PROFILES_SCALE_EPISODES:-1000000} go run -C tools/bench . -code $(CURDIR) -only '$(ONLY)'
+
+bench-once: ## each benchmark once, and the test of what prints the table
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./...
+	go test -C tools/bench ./...
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for pkg in $$(go list ./...); do \
@@ -145,7 +149,7 @@ k8s-secrets: ## keys, certificates and rights of NATS in k8s/secrets; what is th
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw
 
-ci: lint vet test fma-test oracle-test browser-test bench fuzz e2e store-test fault-brief images-test manifests-test ## all that CI checks
+ci: lint vet test fma-test oracle-test browser-test bench-once fuzz e2e store-test fault-brief images-test manifests-test ## all that CI checks
 
 clean: ## remove what was built
 	rm -rf bin
