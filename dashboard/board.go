@@ -110,6 +110,15 @@ func (b *board) put(e *event) (evicted int) {
 	return evicted
 }
 
+// goesBack tells whether an event stands before the one of its subject that browsers
+// have seen.
+func (b *board) goesBack(e *event) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	before := b.state.last[e.subject]
+	return before != nil && bus.Behind(e.data, before.data)
+}
+
 // beyond tells whether the board has seen more of a life than up to seq.
 func (b *board) beyond(life bus.Life, seq uint64) bool {
 	b.mu.RLock()

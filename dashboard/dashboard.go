@@ -149,6 +149,8 @@ func (d *Dashboard) open(ctx context.Context) (*bus.Feed, error) {
 // follow folds the feed: into a state of its own until that is whole, into the
 // board from then on.
 func (d *Dashboard) follow(ctx context.Context, feed *bus.Feed) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	fresh := newState(d.cfg.MaxSubjects, d.cfg.MaxStateBytes)
 	whole := false
 	take := func(p bus.Posted) {
@@ -171,6 +173,14 @@ func (d *Dashboard) follow(ctx context.Context, feed *bus.Feed) error {
 		put := fresh.put
 		if whole {
 			put = d.board.put // which holds fresh from now on
+			// The client goes on by itself in a stream that was restored from a backup,
+			// and may be quicker than whoever looks at the connection.
+			if d.board.goesBack(e) {
+				end(fmt.Errorf("event %d of %s goes back: %w", e.seq, e.subject, bus.ErrNewLife))
+			}
+			if ctx.Err() != nil {
+				return
+			}
 		}
 		d.left(put(e))
 	}

@@ -223,6 +223,7 @@ type hostileRun struct {
 	bus        *bus.Bus
 	worker     *process
 	validation string
+	spec       string
 	rows       []row
 	whole      map[string]bool // episodes
 	kinds      map[string]harm // of the others
@@ -239,10 +240,15 @@ func newHostile(t *testing.T) *hostileRun {
 	if err := os.MkdirAll(filepath.Join(h.dir, "store", hostileHost), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	h.validation = filepath.Join(h.dir, "validation.parquet")
+	h.validation, h.spec = filepath.Join(h.dir, "validation.parquet"), filepath.Join(h.dir, "spec.yaml")
+	// All belong to the sample, or some would not be read.
+	spec := fmt.Sprintf("target: %d\nprofiles: [{name: %s, channel: proc.cpu_user_jiffies}]\n", 2*hostile+1000, hostileProfile)
+	if err := os.WriteFile(h.spec, []byte(spec), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	h.env = append([]string{"NATS_URL=" + h.url, "GOMEMLIMIT=192MiB"}, hostileLimits...)
 	h.worker = newProcess(t, t.ArtifactDir(), "worker", filepath.Join(bin, "profile-worker"), nil,
-		append(slices.Clone(h.env), "EPISODE_STORE="+filepath.Join(h.dir, "store"), "LISTEN=127.0.0.1:0"))
+		append(slices.Clone(h.env), "EPISODE_STORE="+filepath.Join(h.dir, "store"), "FIT_SPEC="+h.spec, "LISTEN=127.0.0.1:0"))
 	t.Cleanup(h.worker.kill)
 	return h
 }
@@ -362,8 +368,8 @@ func (h *hostileRun) checkEqual() {
 			h.t.Fatal(err)
 		}
 	}
-	h.profiles("export", "--fit-out", live)
-	h.profiles("fit", "--store", filepath.Join(h.dir, "store"), "--validation", h.validation, "--fit-out", batch)
+	h.profiles("export", "--spec", h.spec, "--fit-out", live)
+	h.profiles("fit", "--spec", h.spec, "--store", filepath.Join(h.dir, "store"), "--validation", h.validation, "--fit-out", batch)
 	a, err := os.ReadFile(live)
 	if err != nil {
 		h.t.Fatal(err)
