@@ -24,6 +24,9 @@ import (
 // seed is that of the synthetic episodes.
 const seed = 1
 
+// memoryLimit is what workers are told to collect garbage at, as the manifests tell them a limit of theirs.
+const memoryLimit = "48MiB"
+
 // mostVariable says how many episodes the biggest log may have; the default is the smallest.
 const mostVariable = "PROFILES_SCALE_EPISODES"
 
@@ -92,7 +95,7 @@ func readLog(b *testing.B, n int) {
 	began = time.Now()
 	for range 2 {
 		var ready string
-		r.workers = append(r.workers, start(b, "worker", &ready, urlVariable+"="+url, archivesVariable+"="+archives))
+		r.workers = append(r.workers, start(b, "worker", &ready, urlVariable+"="+url, archivesVariable+"="+archives, "GOMEMLIMIT="+memoryLimit))
 	}
 	gen := r.caughtUp()
 	b.ReportMetric(time.Since(began).Seconds(), "s")
