@@ -14,7 +14,7 @@ const module = "github.com/cis490/profiles/"
 // of layers below its own; those of one layer don't know each other.
 var layers = [][]string{
 	{"episode", "fit"},
-	{"model"},
+	{"model", "signature"},
 	{"align", "dataset", "bus/embedded", "dashboard/web"},
 	{"bus", "plot", "synth", "roster"},
 	{"batch", "service", "store", "roles"},
@@ -70,6 +70,7 @@ func TestWhatPackagesDoNotKnow(t *testing.T) {
 	for pkg, forbidden := range map[string][]string{
 		"fit":                   {"os", "time", "log/slog", "context", "sync", module + "episode"},
 		"model":                 {"os", "log/slog", "context", "math/rand", "math/rand/v2", module + "episode"},
+		"signature":             {"os", "log/slog", "context", "sync"},
 		"bus":                   {module + "episode", module + "align", module + "dataset"},
 		"dataset":               {module + "episode", module + "bus"},
 		"cmd/profile-worker":    {"testing", "github.com/nats-io/nats-server/v2/server"},

@@ -32,6 +32,7 @@ type Alignment struct {
 	Slices    [5]fit.Slice
 	Curve     fit.Curve     // in the channel's raw unit, NaN for a gap
 	Signature fit.Signature // of the spec's signature channels, whatever the profile
+	Seconds   fit.Seconds   // of the slices
 }
 
 // Read reads an archive to its end, once, and aligns one channel of it and those
@@ -55,9 +56,11 @@ func (f *Fitter) read(episodes *episode.Reader, r io.Reader, channel episode.Cha
 	for i, place := range places {
 		signature[i] = series(&e.Channels[place], f.Spec.Signature.Resample)
 	}
+	cut := f.Spec.Points.Slices(w)
 	return &Alignment{
 		Episode:   e,
-		Slices:    f.Spec.Points.Slices(w),
+		Slices:    cut,
+		Seconds:   fit.SecondsOf(cut),
 		Curve:     fit.Align(f.Spec.Points, f.Spec.Resample, w, series(&e.Channels[0], f.Spec.Resample)),
 		Signature: fit.AlignSignature(f.Spec.Points, f.Spec.Signature.Resample, w, signature),
 	}, nil
@@ -159,6 +162,9 @@ func EntryOf(ref episode.Ref, a *Alignment, err error) (fit.Entry, error) {
 	entry := fit.Entry{Host: string(ref.Host), Episode: string(ref.ID)}
 	if err == nil {
 		entry.State, entry.Curve = fit.StateCurve, a.Curve
+		if len(a.Signature) > 0 {
+			entry.Signature, entry.Seconds = a.Signature, a.Seconds
+		}
 		return entry, nil
 	}
 	reason, ok := ReasonOf(err)

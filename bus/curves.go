@@ -101,7 +101,7 @@ func (c *Curves) decode(data []byte) (fit.Entry, error) {
 	if err != nil {
 		return fit.Entry{}, err
 	}
-	if err := entry.Validate(c.spec.Points.Total()); err != nil {
+	if err := entry.Validate(c.spec); err != nil {
 		return fit.Entry{}, err
 	}
 	return entry, nil

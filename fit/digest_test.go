@@ -21,6 +21,18 @@ func TestDigest(t *testing.T) {
 	reason := func(seq uint64, r Reason, detail string) Entry {
 		return Entry{Seq: seq, Host: "h", Episode: "e", State: StateReason, Reason: r, Detail: detail}
 	}
+	signed := func(s Signature, seconds Seconds) Entry {
+		e := curveEntry(9, 1, nan)
+		e.Signature, e.Seconds = s, seconds
+		return e
+	}
+	hash := func(s Signature, seconds Seconds) [8]byte { return hashValue(signed(s, seconds)) }
+	if one := hash(Signature{{1}}, Seconds{1}); one == hash(Signature{{2}}, Seconds{1}) || one == hash(Signature{{1}}, Seconds{2}) {
+		t.Error("signatures or seconds that differ have the same hash")
+	}
+	if hash(Signature{{float32(nan)}}, Seconds{1}) != hash(Signature{{math.Float32frombits(0x7fc00abc)}}, Seconds{1}) {
+		t.Error("gaps differ in a signature")
+	}
 	tests := []struct {
 		name  string
 		rank  byte
@@ -31,6 +43,7 @@ func TestDigest(t *testing.T) {
 		{"another gap", 10, curveEntry(9, 1, math.Float64frombits(0x7ff8000000000abc)), true},
 		{"another value", 10, curveEntry(9, 1.0000000000000002, nan), false},
 		{"another sign of zero", 30, curveEntry(9, 3, math.Copysign(0, -1)), false},
+		{"a signature", 10, signed(Signature{{1}}, Seconds{1}), false},
 		{"another detail", 20, reason(9, ReasonCorrupt, "y"), true},
 		{"another reason", 20, reason(9, ReasonMissing, "x"), false},
 		{"a curve at last", 20, curveEntry(9, 2, 2), false},

@@ -56,9 +56,12 @@ type Entry struct {
 	Episode string
 	State   State
 
-	Curve  Curve  // of StateCurve: one value for each point, NaN for a gap
-	Reason Reason // of StateReason
-	Detail string // of StateReason: the reason at length; for people only, may be empty
+	Curve Curve // of StateCurve: one value for each point, NaN for a gap
+	// Signature and Seconds stand beside the curve: the channels of the spec's signature, and the lengths of the slices.
+	Signature Signature
+	Seconds   Seconds
+	Reason    Reason // of StateReason
+	Detail    string // of StateReason: the reason at length; for people only, may be empty
 
 	// HadCurve says that an earlier state was a curve and the present one is none. Join keeps it through all later states but a
 	// curve, beside which it says nothing: what Join and DecodeEntry return never has both.
@@ -91,10 +94,11 @@ func compareEntries(a, b Entry) int {
 	return bytes.Compare(a.appendJSON(nil), b.appendJSON(nil))
 }
 
-// Validate returns an error that names the first thing that can't be in an entry of a curve of so many points: no or another length of
-// curve, an infinite value or one above 1e60, a reason that is no word, anything that does not belong to the state. Entries from outside
-// must pass it before they enter a [Sample].
-func (e Entry) Validate(points int) error {
+// Validate returns an error that names the first thing that can't be in an entry under a spec: no or another length of curve or signature,
+// an infinite value or one above 1e60, a length that is none, a reason that is no word, anything that does not belong to the state.
+// Entries from outside must pass it before they enter a [Sample].
+func (e Entry) Validate(spec *Spec) error {
+	points := spec.Points.Total()
 	if err := e.check(); err != nil {
 		return err
 	}
@@ -109,7 +113,12 @@ func (e Entry) Validate(points int) error {
 			return fmt.Errorf("entry has the value %g at point %d, above %g in magnitude", v, i, maxMagnitude)
 		}
 	}
-	return nil
+	for i, s := range e.Seconds {
+		if !(s >= 0 && s <= math.MaxFloat32) {
+			return fmt.Errorf("entry has a slice %d of %g seconds", i, s)
+		}
+	}
+	return e.Signature.check(len(spec.Signature.Channels), points)
 }
 
 // check tests all but the points of the curve.
@@ -119,6 +128,8 @@ func (e Entry) check() error {
 		return errors.New("entry lacks its host or episode")
 	case !e.State.valid():
 		return errors.New("entry has neither curve nor reason nor is it retracted")
+	case e.State != StateCurve && (e.Signature != nil || e.Seconds != Seconds{}):
+		return fmt.Errorf("entry of state %v has a signature", e.State)
 	case e.State != StateCurve && e.Curve != nil:
 		return fmt.Errorf("entry of state %v has a curve", e.State)
 	case e.State != StateReason && (e.Reason != "" || e.Detail != ""):

@@ -12,9 +12,9 @@ import (
 
 // sameEntry compares as reflect.DeepEqual does, but with all NaN alike.
 func sameEntry(a, b Entry) bool {
-	curves := same(a.Curve, b.Curve) && (a.Curve == nil) == (b.Curve == nil)
-	a.Curve, b.Curve = nil, nil
-	return curves && reflect.DeepEqual(a, b)
+	alike := same(a.Curve, b.Curve) && (a.Curve == nil) == (b.Curve == nil) && string(a.Signature.appendJSON(nil)) == string(b.Signature.appendJSON(nil))
+	a.Curve, b.Curve, a.Signature, b.Signature = nil, nil, nil, nil
+	return alike && reflect.DeepEqual(a, b)
 }
 
 // drawEntry draws a valid entry. All that it draws are of one episode, and few different ones, so that they meet.
@@ -30,6 +30,10 @@ func drawEntry(t *rapid.T) Entry {
 		e.Curve = rapid.SliceOfN(rapid.SampledFrom([]float64{nan, 0, math.Copysign(0, -1), 1, 1e-300, .1}), 0, 2).Draw(t, "curve")
 		if e.Curve == nil {
 			e.Curve = Curve{}
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "channels") {
+			e.Signature = append(e.Signature, rapid.SliceOfN(rapid.SampledFrom([]float32{float32(nan), 0, float32(math.Copysign(0, -1)), 0.1}), 0, 2).Draw(t, "channel"))
+			e.Seconds = Seconds{10, 0, rapid.SampledFrom([]float32{0.1, 3}).Draw(t, "seconds")}
 		}
 		return e
 	case StateReason:
@@ -49,6 +53,8 @@ func TestEntryJSON(t *testing.T) {
 			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,-0.1,1e+300,0]}`},
 		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateCurve, Curve: Curve{}},
 			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[]}`},
+		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateCurve, Curve: Curve{1, nan}, Signature: Signature{{1.5, float32(nan)}, {0, -0.1}}, Seconds: Seconds{10, 2, 0.1, 25, 0}},
+			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1,null],"signature":["AADAPwAAwH8=","AAAAAM3MzL0="],"seconds":[10,2,0.1,25,0]}`},
 		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateReason, Reason: ReasonCorrupt, Detail: "wrong \"checksum\""},
 			`{"seq":12,"host":"lab-01","episode":"ep-1","reason":"corrupt","detail":"wrong \"checksum\""}`},
 		{Entry{Seq: 1<<64 - 1, Host: "lab-01", Episode: "ep-1", State: StateReason, Reason: "no_labels", HadCurve: true},
@@ -151,11 +157,26 @@ func TestEntryValidate(t *testing.T) {
 		return Entry{Seq: 1, Host: "h", Episode: "e", State: StateCurve, Curve: values}
 	}
 	reason := Entry{Seq: 1, Host: "h", Episode: "e", State: StateReason, Reason: ReasonMissing}
+	signed := func(s Signature, first float32) Entry {
+		e := curve(1, 2)
+		e.Signature, e.Seconds = s, Seconds{first, 2, 3, 25, 5}
+		return e
+	}
+	spec := &Spec{Points: Points{CleanLead: 2}, Signature: SignatureSpec{Channels: []string{"a.b", "c.d"}}}
 	tests := []struct {
 		name  string
 		entry Entry
 		want  string // in the error; empty for none
 	}{
+		{"signature", signed(Signature{{1, 2}, {3, float32(nan)}}, 10), ""},
+		{"a channel fewer", signed(Signature{{1, 2}}, 10), "1 channels, want 2"},
+		{"a channel more", signed(Signature{{1, 2}, {1, 2}, {1, 2}}, 10), "3 channels"},
+		{"a short channel", signed(Signature{{1, 2}, {1}}, 10), "1 points in channel 1"},
+		{"an infinite channel", signed(Signature{{1, 2}, {1, float32(math.Inf(1))}}, 10), "point 1 in channel 1"},
+		{"no length", signed(Signature{{1, 2}, {1, 2}}, float32(nan)), "slice 0"},
+		{"a negative length", signed(Signature{{1, 2}, {1, 2}}, -1), "slice 0"},
+		{"an infinite length", signed(Signature{{1, 2}, {1, 2}}, float32(math.Inf(1))), "slice 0"},
+		{"a reason with a signature", Entry{Host: "h", Episode: "e", State: StateReason, Reason: ReasonMissing, Signature: Signature{{1, 2}, {1, 2}}}, "has a signature"},
 		{"fine", curve(1, nan), ""},
 		{"largest", curve(1e60, -1e60), ""},
 		{"reason", reason, ""},
@@ -167,7 +188,7 @@ func TestEntryValidate(t *testing.T) {
 		{"zero", Entry{}, "lacks"},
 	}
 	for _, test := range tests {
-		switch err := test.entry.Validate(2); {
+		switch err := test.entry.Validate(spec); {
 		case test.want == "" && err != nil:
 			t.Errorf("%s: %v", test.name, err)
 		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):

@@ -12,11 +12,11 @@ import (
 
 // An entry is one JSON object in one of three forms, by its state:
 //
-//	{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,...]}
+//	{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,...],"signature":["AADAPw...",...],"seconds":[10,2,3,25,5]}
 //	{"seq":12,"host":"lab-01","episode":"ep-1","reason":"corrupt","detail":"wrong checksum"}
 //	{"seq":12,"host":"lab-01","episode":"ep-1","retracted":true}
 //
-// The last two also have "had_curve":true where that holds; an empty detail is left out.
+// The first has neither signature nor seconds where the spec has no signature. The last two also have "had_curve":true where that holds; an empty detail is left out.
 
 // EncodeEntry writes an entry as it is stored. It is an error where the entry is not one that [DecodeEntry] would take.
 func EncodeEntry(e Entry) ([]byte, error) { return e.MarshalJSON() }
@@ -34,7 +34,7 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 			return nil, fmt.Errorf("write entry: point %d is infinite", i)
 		}
 	}
-	return e.appendJSON(make([]byte, 0, 128+20*len(e.Curve))), nil
+	return e.appendJSON(make([]byte, 0, 256+(20+6*len(e.Signature))*len(e.Curve))), nil
 }
 
 // appendJSON writes any entry; what MarshalJSON refuses it writes in a way that is no JSON, or no entry, but still tells it from others.
@@ -49,6 +49,12 @@ func (e Entry) appendJSON(to []byte) []byte {
 	case StateCurve:
 		to = append(to, `,"curve":`...)
 		to = e.Curve.appendJSON(to)
+		if len(e.Signature) > 0 {
+			to = append(to, `,"signature":`...)
+			to = e.Signature.appendJSON(to)
+			to = append(to, `,"seconds":`...)
+			to = e.Seconds.appendJSON(to)
+		}
 	case StateReason:
 		to = append(to, `,"reason":`...)
 		to = appendString(to, string(e.Reason))
@@ -92,14 +98,16 @@ func DecodeEntry(text []byte) (Entry, error) {
 // UnmarshalJSON is [DecodeEntry]. On an error e is unchanged.
 func (e *Entry) UnmarshalJSON(text []byte) error {
 	var form struct {
-		Seq       *uint64 `json:"seq"`
-		Host      string  `json:"host"`
-		Episode   string  `json:"episode"`
-		Curve     *Curve  `json:"curve"`
-		Reason    *Reason `json:"reason"`
-		Detail    string  `json:"detail"`
-		Retracted bool    `json:"retracted"`
-		HadCurve  bool    `json:"had_curve"`
+		Seq       *uint64   `json:"seq"`
+		Host      string    `json:"host"`
+		Episode   string    `json:"episode"`
+		Curve     *Curve    `json:"curve"`
+		Signature Signature `json:"signature"`
+		Seconds   Seconds   `json:"seconds"`
+		Reason    *Reason   `json:"reason"`
+		Detail    string    `json:"detail"`
+		Retracted bool      `json:"retracted"`
+		HadCurve  bool      `json:"had_curve"`
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
@@ -116,6 +124,7 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 	if form.Curve != nil {
 		read.State, read.Curve = StateCurve, *form.Curve
 	}
+	read.Signature, read.Seconds = form.Signature, form.Seconds
 	if form.Reason != nil {
 		read.State, read.Reason = StateReason, *form.Reason
 	}

@@ -144,12 +144,24 @@ func (s *Sample) Members() iter.Seq2[Rank, Entry] {
 // Used returns the number of members.
 func (s *Sample) Used() int { return len(s.count().members) }
 
+// Accepted estimates how many episodes that give a curve were accepted: the members' number where the sample is not full, else (N-1) over the
+// N-th rank as a fraction of all ranks, whose relative error is about 1/√(N-2). (Bar-Yossef et al., 2002; Beyer et al., 2007.)
+func (s *Sample) Accepted() float64 {
+	members := s.count().members
+	n := len(members)
+	if n < s.target || n < 2 {
+		return float64(n)
+	}
+	rank := members[n-1].rank
+	return float64(n-1) / (float64(binary.BigEndian.Uint64(rank[:8])) / (1 << 64))
+}
+
 // Attempted returns the number of members and of entries with a reason that rank lower than the highest member, or of all entries with
 // a reason where the sample is not full.
 func (s *Sample) Attempted() int { return len(s.count().members) + s.count().reasons }
 
 // Digest tells two samples with different results apart: it is the first 16 hex digits of SHA-256 over rank, state and value hash of all
-// members and of the reasons that Attempted counts, by rank. The value is the curve, bit for bit, or the reason. Sequence, detail and
+// members and of the reasons that Attempted counts, by rank. The value is the curve with its signature, bit for bit, or the reason. Sequence, detail and
 // entries that do not count leave it as it is.
 type Digest string
 
@@ -215,9 +227,9 @@ func digest(slots []*slot) Digest {
 	return Digest(hex.EncodeToString(hash.Sum(nil)[:8]))
 }
 
-// hashValue returns the first 8 bytes of SHA-256 over an entry's state and curve or reason. All gaps are alike.
+// hashValue returns the first 8 bytes of SHA-256 over an entry's state and curve, signature and seconds, or reason. All gaps are alike.
 func hashValue(e Entry) [8]byte {
-	text := make([]byte, 0, 1+maxReason+8*len(e.Curve))
+	text := make([]byte, 0, 1+maxReason+(8+4*len(e.Signature))*len(e.Curve))
 	text = append(text, byte(e.State))
 	text = append(text, e.Reason...)
 	for _, v := range e.Curve {
@@ -225,6 +237,16 @@ func hashValue(e Entry) [8]byte {
 			v = math.NaN()
 		}
 		text = binary.BigEndian.AppendUint64(text, math.Float64bits(v))
+	}
+	for _, row := range e.Signature {
+		for _, v := range row {
+			text = binary.BigEndian.AppendUint32(text, bitsOf(v))
+		}
+	}
+	if len(e.Signature) > 0 {
+		for _, v := range e.Seconds {
+			text = binary.BigEndian.AppendUint32(text, bitsOf(v))
+		}
 	}
 	sum := sha256.Sum256(text)
 	return [8]byte(sum[:8])

@@ -2,6 +2,7 @@ package fit
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -333,5 +334,28 @@ func TestPutReportsChange(t *testing.T) {
 	}
 	if NewSample(-1).Target() != 1 {
 		t.Error("a sample of less than one")
+	}
+}
+
+func TestAccepted(t *testing.T) {
+	s := NewSample(3)
+	for i, want := range []float64{1, 2, 2 / (30.0 / 256), 2 / (30.0 / 256), 2 / (15.0 / 256)} {
+		s.Put(rankOf([]byte{10, 20, 30, 40, 15}[i]), curveEntry(1, 1))
+		if i == 4 {
+			s.Put(rankOf(10), Entry{Seq: 9, Host: "h", Episode: "e", State: StateRetracted})
+			want = 2 / (30.0 / 256)
+		}
+		if got := s.Accepted(); math.Abs(got-want) > 1e-9*want {
+			t.Errorf("after %d: %v accepted, want %v", i+1, got, want)
+		}
+	}
+	// The estimate of many is near their number.
+	s = NewSample(400)
+	const n = 20_000
+	for i := range n {
+		s.Put(RankOf(1, "h", fmt.Sprint(i)), curveEntry(1, 1))
+	}
+	if got := s.Accepted(); math.Abs(got-n) > n/5 {
+		t.Errorf("%v accepted, want about %d", got, n)
 	}
 }

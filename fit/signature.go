@@ -1,6 +1,14 @@
 package fit
 
-import "math"
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+)
 
 // Signature is one episode on the grid in the channels of the spec's [SignatureSpec]: for each of them, in the spec's order, one value
 // for each point of a curve, NaN for a gap. A channel that the episode lacks is nothing but gaps. Values are float32, which holds a rate
@@ -28,4 +36,100 @@ func toFloat32(v float64) float32 {
 		return float32(math.NaN())
 	}
 	return Float32(v)
+}
+
+// Seconds is how long the five slices of an episode are; 0 where one has no data. Float32 tells a microsecond in an episode of a minute.
+type Seconds [sliceCount]float32
+
+// SecondsOf returns the lengths of slices.
+func SecondsOf(slices [5]Slice) Seconds {
+	var s Seconds
+	for i, slice := range slices {
+		if !empty(slice.Start, slice.End) {
+			s[i] = Float32(slice.End - slice.Start)
+		}
+	}
+	return s
+}
+
+func (s Seconds) appendJSON(to []byte) []byte {
+	to = append(to, '[')
+	for i, v := range s {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		to = strconv.AppendFloat(to, float64(v), 'g', -1, 32)
+	}
+	return append(to, ']')
+}
+
+// MarshalJSON writes a list with a string for each channel: the base64 of its values, each four bytes, the least first. That is a quarter
+// of what the numbers would take, and read in a tenth of the time.
+func (s Signature) MarshalJSON() ([]byte, error) { return s.appendJSON(nil), nil }
+
+func (s Signature) appendJSON(to []byte) []byte {
+	to = append(to, '[')
+	var raw []byte
+	for i, row := range s {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		raw = raw[:0]
+		for _, v := range row {
+			raw = binary.LittleEndian.AppendUint32(raw, bitsOf(v))
+		}
+		to = append(to, '"')
+		to = base64.StdEncoding.AppendEncode(to, raw)
+		to = append(to, '"')
+	}
+	return append(to, ']')
+}
+
+// bitsOf has one form for all gaps.
+func bitsOf(v float32) uint32 {
+	if v != v {
+		v = float32(math.NaN())
+	}
+	return math.Float32bits(v)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes; null leaves the signature as it is.
+func (s *Signature) UnmarshalJSON(text []byte) error {
+	var rows [][]byte
+	if err := json.Unmarshal(text, &rows); err != nil {
+		return fmt.Errorf("read signature: %w", err)
+	}
+	if rows == nil {
+		return nil
+	}
+	read := make(Signature, len(rows))
+	for i, raw := range rows {
+		if len(raw)%4 != 0 {
+			return errors.New("read signature: a channel is no list of float32")
+		}
+		read[i] = make([]float32, len(raw)/4)
+		for k := range read[i] {
+			read[i][k] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*k:]))
+		}
+	}
+	*s = read
+	return nil
+}
+
+// check returns an error where there is a signature, but not one of so many channels and points, or with an infinity.
+func (s Signature) check(channels, points int) error {
+	if len(s) != 0 && len(s) != channels {
+		return fmt.Errorf("entry has a signature of %d channels, want %d", len(s), channels)
+	}
+	for i, row := range s {
+		if len(row) != points {
+			return fmt.Errorf("entry has %d points in channel %d of its signature, want %d", len(row), i, points)
+		}
+		for k, v := range row {
+			if math.IsInf(float64(v), 0) {
+				return fmt.Errorf("entry has an infinite value at point %d in channel %d of its signature", k, i)
+			}
+		}
+	}
+	return nil
 }
