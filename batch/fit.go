@@ -12,6 +12,7 @@ import (
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/roster"
+	"github.com/cis490/profiles/signature"
 )
 
 // Config says what is fitted and how.
@@ -43,6 +44,8 @@ type Progress struct {
 type Fitted struct {
 	Profile  fit.Profile
 	Envelope fit.Envelope
+	// Signature is what is said of the sample beside it.
+	Signature signature.Summary
 	// Without says why the attempted episodes that are not used gave no curve.
 	Without map[fit.Reason]int
 }
@@ -79,7 +82,7 @@ func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster)
 	}
 	fitted := make([]Fitted, len(f.draws))
 	for i, d := range f.draws {
-		fitted[i] = Fitted{Profile: cfg.Spec.Profiles[i], Envelope: d.envelope(), Without: f.without[i]}
+		fitted[i] = Fitted{Profile: cfg.Spec.Profiles[i], Envelope: d.envelope(), Signature: signature.Of(cfg.Spec, d.members()), Without: f.without[i]}
 	}
 	return fitted, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/roster"
+	"github.com/cis490/profiles/signature"
 )
 
 // A Sampler says which episodes an envelope is made of.
@@ -38,6 +39,8 @@ type draw interface {
 	// standing is how many rows were put, gave a curve, and are still needed.
 	standing() (read, used, open int)
 	envelope() fit.Envelope
+	// members are the episodes that the envelope is of.
+	members() []signature.Member
 }
 
 // bottomK hands out a profile's candidates by rank. It hands out none that could
@@ -80,12 +83,14 @@ func (d *bottomK) standing() (read, used, open int) {
 
 func (d *bottomK) envelope() fit.Envelope { return d.sample.Envelope(d.points) }
 
+func (d *bottomK) members() []signature.Member { return signature.MembersOf(d.sample) }
+
 // numpy hands out what numpy.random.default_rng(seed).choice draws.
 type numpy struct {
 	rows   []roster.Row
 	target int
 	points int
-	curves []fit.Curve
+	used   []fit.Entry // those with a curve
 
 	taken, read int
 }
@@ -113,18 +118,30 @@ func (d *numpy) next() (roster.Row, bool) {
 func (d *numpy) put(_ roster.Row, e fit.Entry) {
 	d.read++
 	if e.State == fit.StateCurve {
-		d.curves = append(d.curves, e.Curve)
+		d.used = append(d.used, e)
 	}
 }
 
 func (d *numpy) standing() (read, used, open int) {
-	return d.read, len(d.curves), len(d.rows) - d.read
+	return d.read, len(d.used), len(d.rows) - d.read
 }
 
 func (d *numpy) envelope() fit.Envelope {
-	e := fit.EnvelopeOf(d.curves, d.points)
+	curves := make([]fit.Curve, len(d.used))
+	for i, e := range d.used {
+		curves[i] = e.Curve
+	}
+	e := fit.EnvelopeOf(curves, d.points)
 	e.Attempted = len(d.rows)
 	e.Target = d.target
 	e.Complete = e.Used == d.target
 	return e
+}
+
+func (d *numpy) members() []signature.Member {
+	members := make([]signature.Member, len(d.used))
+	for i, e := range d.used {
+		members[i] = signature.MemberOf(e)
+	}
+	return members
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/signature"
 )
 
 // ErrConflict says that a compare-and-set lost: somebody else wrote since the
@@ -219,6 +220,30 @@ func (c *Curves) Standing(p fit.ProfileName) (Standing, error) {
 		Envelope: s.Envelope(c.spec.Points.Total()),
 		AsOf:     AsOf{Life: c.view.life, Seq: c.view.seq},
 		Short:    s.Short(),
+	}, nil
+}
+
+// A Sampled is what the view says of the episodes of one profile at one moment.
+type Sampled struct {
+	Members  []signature.Member // by rank; shared, never changed
+	Digest   fit.Digest
+	Accepted float64 // usable episodes accepted, as the sample estimates
+	AsOf     AsOf
+}
+
+// Sampled returns a profile's members as the view has them.
+func (c *Curves) Sampled(p fit.ProfileName) (Sampled, error) {
+	c.view.mu.Lock() // a sample keeps its answers, so asking writes
+	defer c.view.mu.Unlock()
+	s := c.view.state.byProfile[p]
+	if s == nil {
+		return Sampled{}, fmt.Errorf("generation %s has no profile %q", c.gen, p)
+	}
+	return Sampled{
+		Members:  signature.MembersOf(s),
+		Digest:   s.Digest(),
+		Accepted: s.Accepted(),
+		AsOf:     AsOf{Life: c.view.life, Seq: c.view.seq},
 	}, nil
 }
 

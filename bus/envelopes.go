@@ -43,9 +43,15 @@ func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.Profi
 	if err != nil {
 		return false, fmt.Errorf("encode the envelope of %s: %w", p, err)
 	}
-	subject := keySubject(EnvelopesBucket, envelopeKey(gen, p))
+	return b.write(ctx, EnvelopesBucket, envelopeKey(gen, p), data, asOf)
+}
+
+// write stores what was computed as of asOf unless what is there is later, by the
+// rule of WriteEnvelope.
+func (b *Bus) write(ctx context.Context, bucket, key string, data []byte, asOf AsOf) (bool, error) {
+	subject := keySubject(bucket, key)
 	for {
-		v, err := b.last(ctx, bucketStream(EnvelopesBucket), subject)
+		v, err := b.last(ctx, bucketStream(bucket), subject)
 		if err != nil {
 			return false, err
 		}
@@ -58,7 +64,7 @@ func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.Profi
 			return true, nil
 		}
 		if !isConflict(err) {
-			return false, fmt.Errorf("write the envelope of %s: %w", p, err)
+			return false, fmt.Errorf("write %s in bucket %s: %w", key, bucket, err)
 		}
 		if err := pause(ctx, conflictPause); err != nil {
 			return false, err
@@ -66,13 +72,15 @@ func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.Profi
 	}
 }
 
-// later tells whether the stored envelope must stay: it has seen more than asOf
+// later tells whether what is stored must stay: it has seen more than asOf
 // has. One of another life is void. One from beyond the stream's end tells that
 // the bucket lost puts: ErrWentBack.
 func (b *Bus) later(ctx context.Context, v value, asOf AsOf) (bool, error) {
-	var stored Envelope
+	var stored struct {
+		AsOf AsOf `json:"as_of"`
+	}
 	if !v.live || json.Unmarshal(v.data, &stored) != nil {
-		return false, nil // what somebody else wrote there is no envelope
+		return false, nil // somebody else wrote that
 	}
 	if stored.AsOf.Life == asOf.Life && stored.AsOf.Seq <= asOf.Seq {
 		return false, nil
@@ -83,9 +91,9 @@ func (b *Bus) later(ctx context.Context, v value, asOf AsOf) (bool, error) {
 	case err != nil:
 		return false, err
 	case life != asOf.Life:
-		return false, fmt.Errorf("write an envelope as of %s: %w", asOf.Life, ErrNewLife)
+		return false, fmt.Errorf("write as of %s: %w", asOf.Life, ErrNewLife)
 	case last < asOf.Seq, stored.AsOf.Life == life && last < stored.AsOf.Seq:
-		return false, fmt.Errorf("write an envelope as of %d: the curves end at %d, one stands as of %d: %w", asOf.Seq, last, stored.AsOf.Seq, ErrWentBack)
+		return false, fmt.Errorf("write as of %d: the curves end at %d, one stands as of %d: %w", asOf.Seq, last, stored.AsOf.Seq, ErrWentBack)
 	}
 	return stored.AsOf.Life == life, nil
 }

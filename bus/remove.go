@@ -116,16 +116,17 @@ func (b *Bus) Shown(ctx context.Context) (map[fit.Generation][]string, error) {
 
 // A Holding is what a generation has in the buckets.
 type Holding struct {
-	Entries   int   `json:"entries"`   // in curves
-	Envelopes int   `json:"envelopes"` // with their history
-	Bytes     int64 `json:"bytes"`     // of all these values
+	Entries    int   `json:"entries"`    // in curves
+	Envelopes  int   `json:"envelopes"`  // with their history
+	Signatures int   `json:"signatures"` // parts of them
+	Bytes      int64 `json:"bytes"`      // of all these values
 }
 
 // Holding counts what a generation has in the buckets; marks of attempts, which go
 // after a day, are not counted.
 func (b *Bus) Holding(ctx context.Context, gen fit.Generation) (Holding, error) {
 	var h Holding
-	for bucket, count := range map[string]*int{CurvesBucket: &h.Entries, EnvelopesBucket: &h.Envelopes} {
+	for bucket, count := range map[string]*int{CurvesBucket: &h.Entries, EnvelopesBucket: &h.Envelopes, SignaturesBucket: &h.Signatures} {
 		_, err := b.readAll(ctx, bucketStream(bucket), keysOf(bucket, gen), func(msg *jetstream.RawStreamMsg) error {
 			*count++
 			h.Bytes += int64(len(msg.Data))
@@ -145,8 +146,8 @@ func keysOf(bucket string, gen fit.Generation) string { return keySubject(bucket
 // removed.
 const removedPrefix = "removed-"
 
-// Remove removes a generation's consumers, then its keys from curves, envelopes
-// and attempts. Its entry in specs stays; see Unregister. It may be called again,
+// Remove removes a generation's consumers, then its keys from curves, envelopes,
+// signatures and attempts. Its entry in specs stays; see Unregister. It may be called again,
 // and by several at once.
 //
 // First of all comes a mark that stays for good. Who works on the generation, or
@@ -164,7 +165,7 @@ func (b *Bus) Remove(ctx context.Context, gen fit.Generation) error {
 		}
 	}
 	// Purging what a consumer has pending can move it past the rest: so only now.
-	for _, bucket := range []string{CurvesBucket, EnvelopesBucket, AttemptsBucket} {
+	for _, bucket := range []string{CurvesBucket, EnvelopesBucket, SignaturesBucket, AttemptsBucket} {
 		if err := b.purge(ctx, bucketStream(bucket), keysOf(bucket, gen)); err != nil && !absent(err) {
 			return err
 		}

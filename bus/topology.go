@@ -18,10 +18,11 @@ const (
 	RejectedStream  = "REJECTED"
 	DashboardStream = "DASHBOARD"
 
-	CurvesBucket    = "curves"
-	EnvelopesBucket = "envelopes"
-	AttemptsBucket  = "attempts"
-	SpecsBucket     = "specs"
+	CurvesBucket     = "curves"
+	EnvelopesBucket  = "envelopes"
+	SignaturesBucket = "signatures"
+	AttemptsBucket   = "attempts"
+	SpecsBucket      = "specs"
 
 	// ArchivesBucket is the object store of archives that the rights in package
 	// roles are for; one of another name needs its own.
@@ -81,6 +82,7 @@ func streams(replicas int) []jetstream.StreamConfig {
 		},
 		bucket(CurvesBucket, "one entry an episode that mattered", 1, 0, replicas),
 		bucket(EnvelopesBucket, "one envelope a profile and generation", keyHistory, 0, replicas),
+		bucket(SignaturesBucket, "the signature of each profile and generation, in parts", 1, 0, replicas),
 		bucket(AttemptsBucket, "marks of episodes that are being tried again", 1, attemptKept, replicas),
 		bucket(SpecsBucket, "fit specs by generation", 1, 0, replicas),
 	}

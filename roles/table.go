@@ -17,15 +17,15 @@ func All() []Role {
 		{"emitter", "`profiles emit`, with all its flags", Profiles,
 			[]Grant{accept, retract, upload, account, look, readLog, readRejected, readSpecs, readCurves}},
 		{"worker", "profile-worker", Profiles,
-			[]Grant{look, readLog, readEnvelopes, readArchives, followSpecs, followCurves, register, align, reduce}},
+			[]Grant{look, readLog, readEnvelopes, readArchives, readSignatures, followSpecs, followCurves, register, align, reduce}},
 		{"streamer", "profile-streamer, `profiles stream`", Profiles,
-			[]Grant{account, look, readLag, followSpecs, followEnvelopes, show}},
+			[]Grant{account, look, readLag, followSpecs, followEnvelopes, followSignatures, show}},
 		{"dashboard", "profile-dashboard, `/publish` included", Profiles,
 			[]Grant{look, readEvents, followEvents, show}},
 		{"viewer", "`profiles status`, `profiles export`, subscribers of events", Profiles,
-			[]Grant{account, look, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear}},
+			[]Grant{account, look, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readSignatures, readEvents, hear}},
 		{"operator", "`profiles topology`, `profiles gc`, and all that a viewer may", Profiles,
-			[]Grant{account, look, readLog, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readEvents, hear, register, administer, weigh}},
+			[]Grant{account, look, readLog, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readSignatures, readEvents, hear, register, administer, weigh}},
 		{"system", "who looks after the servers: `nats server report`", System, []Grant{serve}},
 	}
 }
@@ -45,12 +45,13 @@ var (
 	account = Grant{Name: "account", What: "ask whether JetStream is there", Publish: []string{api("INFO")}}
 	look    = Grant{Name: "look", What: "see that the streams are there, and how long they are", Publish: each("STREAM.INFO.%", streams)}
 
-	readLog       = read("read log", "read the episode log", bus.EpisodesStream)
-	readRejected  = read("read rejected", "read what was rejected", bus.RejectedStream)
-	readSpecs     = read("read specs", "read specs", specs)
-	readCurves    = read("read curves", "read the entries of episodes", curves)
-	readArchives  = read("read archives", "read archives", archives)
-	readEnvelopes = Grant{Name: "read envelopes", What: "read envelopes", Publish: []string{
+	readLog        = read("read log", "read the episode log", bus.EpisodesStream)
+	readRejected   = read("read rejected", "read what was rejected", bus.RejectedStream)
+	readSpecs      = read("read specs", "read specs", specs)
+	readCurves     = read("read curves", "read the entries of episodes", curves)
+	readArchives   = read("read archives", "read archives", archives)
+	readSignatures = read("read signatures", "read signatures", signatures)
+	readEnvelopes  = Grant{Name: "read envelopes", What: "read envelopes", Publish: []string{
 		api("DIRECT.GET." + envelopes + "." + key(bus.EnvelopesBucket, "*", "*")),
 	}}
 	readEvents = Grant{Name: "read events", What: "read the last events", Publish: []string{
@@ -61,10 +62,11 @@ var (
 	}}
 	hear = Grant{Name: "hear", What: "subscribe to events", Subscribe: []string{"dashboard.>"}}
 
-	followSpecs     = follow("follow specs", specs, key(bus.SpecsBucket, ">"))
-	followCurves    = follow("follow curves", curves, key(bus.CurvesBucket, "*", ">"))
-	followEnvelopes = follow("follow envelopes", envelopes, key(bus.EnvelopesBucket, ">"))
-	followEvents    = Grant{Name: "follow events", What: "follow stream " + bus.DashboardStream, Publish: []string{
+	followSpecs      = follow("follow specs", specs, key(bus.SpecsBucket, ">"))
+	followCurves     = follow("follow curves", curves, key(bus.CurvesBucket, "*", ">"))
+	followEnvelopes  = follow("follow envelopes", envelopes, key(bus.EnvelopesBucket, ">"))
+	followSignatures = follow("follow signatures", signatures, key(bus.SignaturesBucket, ">"))
+	followEvents     = Grant{Name: "follow events", What: "follow stream " + bus.DashboardStream, Publish: []string{
 		api("CONSUMER.CREATE." + bus.DashboardStream + ".*.dashboard.>"),
 		api("CONSUMER.MSG.NEXT." + bus.DashboardStream + ".*"),
 		api("CONSUMER.DELETE." + bus.DashboardStream + ".*"),
@@ -83,10 +85,11 @@ var (
 		"episode.rejected.*",
 		key(bus.AttemptsBucket, "*", "*"), api("DIRECT.GET." + attempts + "." + key(bus.AttemptsBucket, "*", "*")),
 	}}
-	reduce = Grant{Name: "reduce", What: "take puts, write envelopes", Publish: []string{
+	reduce = Grant{Name: "reduce", What: "take puts, write envelopes and signatures", Publish: []string{
 		api("CONSUMER.MSG.NEXT." + curves + ".*"),
 		"$JS.ACK." + curves + ".>",
 		key(bus.EnvelopesBucket, "*", "*"),
+		key(bus.SignaturesBucket, "*", "*", "*"), api("DIRECT.GET." + signatures + "." + key(bus.SignaturesBucket, "*", "*", "*")),
 	}}
 	show = Grant{Name: "show", What: "publish events", Publish: []string{
 		"dashboard.*.*", api("DIRECT.GET." + bus.DashboardStream + ".dashboard.*.*"),
@@ -100,7 +103,8 @@ var (
 			each("CONSUMER.NAMES.%", everything), each("CONSUMER.LIST.%", everything),
 		)}
 	weigh = Grant{Name: "weigh", What: "see what generations hold, and which are shown", Publish: []string{
-		api("STREAM.MSG.GET." + envelopes), api("DIRECT.GET." + envelopes), api("DIRECT.GET." + bus.DashboardStream),
+		api("STREAM.MSG.GET." + envelopes), api("DIRECT.GET." + envelopes),
+		api("DIRECT.GET." + bus.DashboardStream),
 	}}
 	serve = Grant{Name: "serve", What: "everything in the account " + System + ", nothing in " + Profiles,
 		Publish: []string{">"}, Subscribe: []string{">"}}
@@ -108,15 +112,16 @@ var (
 
 // Streams under buckets, and all together.
 const (
-	specs     = "KV_" + bus.SpecsBucket
-	curves    = "KV_" + bus.CurvesBucket
-	envelopes = "KV_" + bus.EnvelopesBucket
-	attempts  = "KV_" + bus.AttemptsBucket
-	archives  = "OBJ_" + bus.ArchivesBucket
+	specs      = "KV_" + bus.SpecsBucket
+	curves     = "KV_" + bus.CurvesBucket
+	envelopes  = "KV_" + bus.EnvelopesBucket
+	signatures = "KV_" + bus.SignaturesBucket
+	attempts   = "KV_" + bus.AttemptsBucket
+	archives   = "OBJ_" + bus.ArchivesBucket
 )
 
 var (
-	streams    = []string{bus.EpisodesStream, bus.RejectedStream, bus.DashboardStream, specs, curves, envelopes, attempts}
+	streams    = []string{bus.EpisodesStream, bus.RejectedStream, bus.DashboardStream, specs, curves, envelopes, signatures, attempts}
 	everything = append(slices.Clone(streams), archives)
 )
 

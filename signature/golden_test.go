@@ -102,7 +102,9 @@ func TestGoldens(t *testing.T) {
 	}
 	points := fit.DefaultPoints()
 	for _, c := range g.Samples {
-		what := func(part string) string { return c.Kind + " of " + string(rune('0'+c.N/10)) + string(rune('0'+c.N%10)) + " " + part }
+		what := func(part string) string {
+			return c.Kind + " of " + string(rune('0'+c.N/10)) + string(rune('0'+c.N%10)) + " " + part
+		}
 		rows := rowsOf(c.Rows)
 		band := BandOf(rows, points.Total())
 		compare(t, what("median"), band.Median, c.Band.Median.row(), toTheBit)

@@ -14,6 +14,20 @@ type Member struct {
 	Seconds       fit.Seconds   // of the slices
 }
 
+// MemberOf returns an entry that has a curve as a member. It shares the entry's slices.
+func MemberOf(e fit.Entry) Member {
+	return Member{Host: e.Host, Episode: e.Episode, Curve: e.Curve, Signature: e.Signature, Seconds: e.Seconds}
+}
+
+// MembersOf returns the members of a sample, by rank.
+func MembersOf(s *fit.Sample) []Member {
+	members := make([]Member, 0, s.Used())
+	for _, e := range s.Members() {
+		members = append(members, MemberOf(e))
+	}
+	return members
+}
+
 // Summary is what is said of a sample beside its envelope.
 type Summary struct {
 	Used     int       `json:"used"`  // members

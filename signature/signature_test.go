@@ -58,7 +58,9 @@ func text(t interface{ Fatal(...any) }, s Summary) string {
 }
 
 // bits tells two summaries apart that differ in the last bit, or in the sign of a zero.
-func bits(s Summary) string { return fmt.Sprintf("%#v", s.Curve) + fmt.Sprintf("%#v", s.Channels) + fmt.Sprintf("%#v", s.Hosts) }
+func bits(s Summary) string {
+	return fmt.Sprintf("%#v", s.Curve) + fmt.Sprintf("%#v", s.Channels) + fmt.Sprintf("%#v", s.Hosts)
+}
 
 func TestOrderPlaysNoPart(t *testing.T) {
 	spec := smallSpec()

@@ -3,6 +3,7 @@ package worker_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -19,6 +20,7 @@ import (
 	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/signature"
 	"github.com/cis490/profiles/worker"
 )
 
@@ -137,8 +139,18 @@ func (f *fleet) send(n bus.Notice) {
 // batch computes the envelopes of what is accepted, straight from the store.
 func (f *fleet) batch(accepted []bus.Notice) map[fit.ProfileName]fit.Envelope {
 	f.t.Helper()
-	fitter := align.Fitter{Spec: f.spec, Limits: episode.DefaultLimits()}
 	out := map[fit.ProfileName]fit.Envelope{}
+	for p, sample := range f.samples(accepted) {
+		out[p] = sample.Envelope(f.spec.Points.Total())
+	}
+	return out
+}
+
+// samples are those that have an attempted episode.
+func (f *fleet) samples(accepted []bus.Notice) map[fit.ProfileName]*fit.Sample {
+	f.t.Helper()
+	fitter := align.Fitter{Spec: f.spec, Limits: episode.DefaultLimits()}
+	out := map[fit.ProfileName]*fit.Sample{}
 	for _, p := range f.spec.Profiles {
 		channel, err := episode.ParseChannelName(p.Channel)
 		if err != nil {
@@ -163,7 +175,7 @@ func (f *fleet) batch(accepted []bus.Notice) map[fit.ProfileName]fit.Envelope {
 			sample.Put(f.spec.Rank(n.Host, n.Episode), entry)
 		}
 		if sample.Attempted() > 0 {
-			out[p.Name] = sample.Envelope(f.spec.Points.Total())
+			out[p.Name] = sample
 		}
 	}
 	return out
@@ -204,13 +216,32 @@ func (f *fleet) wanted(ctx context.Context) (bus.Generation, bool) {
 }
 
 // equal holds the live envelopes against the batch's, value for value, once the
-// system has settled.
+// system has settled, and then the signatures, which come after the envelopes.
 func (f *fleet) equal(accepted []bus.Notice) {
 	f.t.Helper()
 	gen := f.settled()
 	for _, d := range f.differences(gen, accepted) {
 		f.t.Error(d)
 	}
+	for p, sample := range f.samples(accepted) {
+		want := f.text(signature.Of(f.spec, signature.MembersOf(sample)))
+		until(f.t, func() bool {
+			have, whole, err := f.bus.ReadSignature(bustest.Context(f.t), gen.ID, p)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			return whole && have.Digest == sample.Digest() && f.text(have.Summary) == want
+		})
+	}
+}
+
+func (f *fleet) text(s signature.Summary) string {
+	f.t.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(text)
 }
 
 // becomes waits until the live envelopes equal the batch's, and says what

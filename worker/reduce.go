@@ -68,6 +68,7 @@ func (s *session) reduce(ctx context.Context, p fit.ProfileName) error {
 		return s.ifWentBack(ctx, err)
 	}
 	s.metrics.reduce.Observe(time.Since(began).Seconds())
+	s.unsigned.add(p)
 	s.measure(p)
 	if s.deps.Reduced != nil {
 		s.deps.Reduced(p, standing.Envelope)
@@ -128,7 +129,13 @@ func (s *session) compare(ctx context.Context) error {
 		empty := !ok && standing.Envelope.Attempted == 0
 		same := ok && have.Digest == standing.Envelope.Digest && have.AsOf.Life == standing.AsOf.Life &&
 			have.AsOf.Seq <= standing.AsOf.Seq // else this view lags, or the bucket lost its end
-		if empty || same && !standing.Short {
+		if empty {
+			continue
+		}
+		if same && !standing.Short {
+			if err := s.compareSignature(ctx, p.Name, standing.Envelope.Digest); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := s.reduce(ctx, p.Name); err != nil {

@@ -19,6 +19,7 @@ type session struct {
 	curves      *bus.Curves
 	retractedAt map[place]uint64        // where in the log an episode was last retracted, as of the session's start
 	logRead     atomic.Uint64           // the highest sequence of the log that the session knows of
+	unsigned    *unsigned               // what the sign loop is to do
 	end         context.CancelCauseFunc // ends the session, with the reason
 }
 
@@ -81,7 +82,7 @@ func (w *Worker) session(ctx context.Context) error {
 
 	loops, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, end: end}
+	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, unsigned: newUnsigned(), end: end}
 	s.logRead.Store(logRead)
 	w.last = s
 	// Before anything is written: a later entry would hide which log the others are of.
@@ -104,6 +105,7 @@ func (w *Worker) session(ctx context.Context) error {
 	}
 	run(s.alignLoop)
 	run(s.reduceLoop)
+	run(s.signLoop)
 	run(s.compareLoop)
 	run(s.epochLoop)
 	_ = g.Wait()

@@ -1,0 +1,239 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/signature"
+)
+
+// A Signature is what bucket signatures keeps of a profile: the summary of the
+// sample that the digest names, and earlier ones to tell the drift from.
+type Signature struct {
+	signature.Summary
+	Snapshots []signature.Snapshot // the oldest first
+	Digest    fit.Digest
+	AsOf      AsOf
+	UpdatedAt time.Time
+
+	Generation fit.Generation
+	Profile    fit.ProfileName
+}
+
+// Drift is how far the signature is from each of its snapshots.
+func (s Signature) Drift() []signature.Drift {
+	drift := make([]signature.Drift, len(s.Snapshots))
+	for i, then := range s.Snapshots {
+		drift[i] = s.DriftFrom(then)
+	}
+	return drift
+}
+
+// A signature is kept in parts, so that none passes a message's size: a channel
+// each, the hosts, the snapshots, and a head with the rest. The head is written
+// after the others; all of one digest are of one sample.
+const (
+	partHead      = "head"
+	partHosts     = "hosts"
+	partSnapshots = "snapshots"
+	partChannel   = "channel-" // and its place in the spec
+)
+
+// A stamp tells what a part was computed from.
+type stamp struct {
+	Digest    fit.Digest `json:"digest"`
+	AsOf      AsOf       `json:"as_of"`
+	UpdatedAt time.Time  `json:"updated_at"`
+}
+
+type (
+	headPart struct {
+		stamp
+		Used     int             `json:"used"`
+		Curve    signature.Band  `json:"curve"`
+		Trust    signature.Trust `json:"trust"`
+		Channels int             `json:"channels"`
+	}
+	channelPart struct {
+		stamp
+		signature.Channel
+	}
+	hostsPart struct {
+		stamp
+		signature.Hosts
+	}
+	snapshotsPart struct {
+		stamp
+		Snapshots []signature.Snapshot `json:"snapshots"`
+	}
+)
+
+func signatureKey(gen fit.Generation, p fit.ProfileName, part string) string {
+	return envelopeKey(gen, p) + "." + part
+}
+
+func channelName(i int) string { return partChannel + strconv.Itoa(i) }
+
+// WriteSignature stores a profile's summary, part by part, by the rule of
+// WriteEnvelope, and takes a snapshot where one is due. A writer that ends
+// between two parts leaves a signature that is not whole; the next one mends it.
+func (b *Bus) WriteSignature(ctx context.Context, gen fit.Generation, p fit.ProfileName, summary signature.Summary, from Sampled, now time.Time) error {
+	st := stamp{Digest: from.Digest, AsOf: from.AsOf, UpdatedAt: now.UTC()}
+	parts := []any{hostsPart{st, summary.Hosts}}
+	names := []string{partHosts}
+	for i, c := range summary.Channels {
+		parts, names = append(parts, channelPart{st, c}), append(names, channelName(i))
+	}
+	parts = append(parts, headPart{st, summary.Used, summary.Curve, summary.Trust, len(summary.Channels)})
+	names = append(names, partHead)
+	for i, part := range parts {
+		data, err := json.Marshal(part)
+		if err != nil {
+			return fmt.Errorf("encode part %s of the signature of %s: %w", names[i], p, err)
+		}
+		written, err := b.write(ctx, SignaturesBucket, signatureKey(gen, p, names[i]), data, from.AsOf)
+		if err != nil || !written {
+			return err // a later one is there, or is being written
+		}
+	}
+	return b.snapshot(ctx, gen, p, summary, from, st)
+}
+
+// snapshot adds one to those kept where it is due.
+func (b *Bus) snapshot(ctx context.Context, gen fit.Generation, p fit.ProfileName, summary signature.Summary, from Sampled, st stamp) error {
+	if summary.Used == 0 {
+		return nil
+	}
+	subject := keySubject(SignaturesBucket, signatureKey(gen, p, partSnapshots))
+	for {
+		v, err := b.last(ctx, bucketStream(SignaturesBucket), subject)
+		if err != nil {
+			return err
+		}
+		var stored snapshotsPart
+		if !v.live || json.Unmarshal(v.data, &stored) != nil {
+			stored.Snapshots = nil
+		}
+		if !signature.Due(stored.Snapshots, st.UpdatedAt, from.Accepted) {
+			return nil
+		}
+		data, err := json.Marshal(snapshotsPart{st, signature.Keep(stored.Snapshots, summary.Snapshot(st.UpdatedAt, from.Accepted))})
+		if err != nil {
+			return fmt.Errorf("encode the snapshots of %s: %w", p, err)
+		}
+		_, err = b.swap(ctx, subject, data, v.rev, nil)
+		if !isConflict(err) {
+			return err
+		}
+		if err := pause(ctx, conflictPause); err != nil {
+			return err
+		}
+	}
+}
+
+// ReadSignature returns the stored signature; false: there is none, or none that
+// is whole yet.
+func (b *Bus) ReadSignature(ctx context.Context, gen fit.Generation, p fit.ProfileName) (Signature, bool, error) {
+	parts := map[string][]byte{}
+	prefix := keySubject(SignaturesBucket, signatureKey(gen, p, ""))
+	_, err := b.readAll(ctx, bucketStream(SignaturesBucket), prefix+"*", func(msg *jetstream.RawStreamMsg) error {
+		parts[strings.TrimPrefix(msg.Subject, prefix)] = msg.Data
+		return nil
+	})
+	if err != nil {
+		return Signature{}, false, err
+	}
+	s, ok := assemble(gen, p, func(part string) []byte { return parts[part] })
+	return s, ok, nil
+}
+
+// assemble puts the parts of one digest together; false where some are missing.
+func assemble(gen fit.Generation, p fit.ProfileName, get func(part string) []byte) (Signature, bool) {
+	read := func(part string, into any) bool {
+		data := get(part)
+		return data != nil && json.Unmarshal(data, into) == nil
+	}
+	var head headPart
+	var hosts hostsPart
+	if !read(partHead, &head) || !read(partHosts, &hosts) || hosts.Digest != head.Digest {
+		return Signature{}, false
+	}
+	s := Signature{
+		Summary: signature.Summary{Used: head.Used, Curve: head.Curve, Trust: head.Trust, Hosts: hosts.Hosts, Channels: []signature.Channel{}},
+		Digest:  head.Digest, AsOf: head.AsOf, UpdatedAt: head.UpdatedAt, Generation: gen, Profile: p,
+	}
+	for i := range head.Channels {
+		var c channelPart
+		if !read(channelName(i), &c) || c.Digest != head.Digest {
+			return Signature{}, false
+		}
+		s.Channels = append(s.Channels, c.Channel)
+	}
+	var snapshots snapshotsPart
+	if read(partSnapshots, &snapshots) {
+		s.Snapshots = snapshots.Snapshots
+	}
+	return s, true
+}
+
+// Signatures is a view of all signatures of all generations. It is safe for
+// concurrent use.
+type Signatures struct {
+	view *view[map[string][]byte]
+	from *watch[map[string][]byte]
+}
+
+// OpenSignatures returns when the view's first snapshot is whole. Run must follow.
+func (b *Bus) OpenSignatures(ctx context.Context) (*Signatures, error) {
+	s := &Signatures{}
+	var err error
+	fresh := func() map[string][]byte { return map[string][]byte{} }
+	s.view, s.from, err = newView(ctx, b, SignaturesBucket, ">", fresh, func(m map[string][]byte, kv jetstream.KeyValueEntry) {
+		if strings.Count(kv.Key(), ".") != 2 || kv.Operation() != jetstream.KeyValuePut {
+			delete(m, kv.Key())
+			return
+		}
+		m[kv.Key()] = kv.Value()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Run keeps the view up to date until ctx ends.
+func (s *Signatures) Run(ctx context.Context) error { return s.view.run(ctx, s.from) }
+
+// Check returns ErrNewLife where the bucket is not the one that the view is of.
+func (s *Signatures) Check(ctx context.Context) error { return s.view.check(ctx) }
+
+// Moved returns a channel that is closed at the next change.
+func (s *Signatures) Moved() <-chan struct{} { return s.view.changed() }
+
+// Digest returns the digest that a signature's head names, cheaper than Get.
+func (s *Signatures) Digest(gen fit.Generation, p fit.ProfileName) fit.Digest {
+	s.view.mu.RLock()
+	data := s.view.state[signatureKey(gen, p, partHead)]
+	s.view.mu.RUnlock()
+	var st stamp
+	if data == nil || json.Unmarshal(data, &st) != nil {
+		return ""
+	}
+	return st.Digest
+}
+
+// Get returns a signature as the view has it; false: it has none that is whole.
+func (s *Signatures) Get(gen fit.Generation, p fit.ProfileName) (Signature, bool) {
+	return assemble(gen, p, func(part string) []byte {
+		s.view.mu.RLock()
+		defer s.view.mu.RUnlock()
+		return s.view.state[signatureKey(gen, p, part)]
+	})
+}

@@ -1,0 +1,161 @@
+package bus_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/signature"
+)
+
+// summaryOf is that of episodes whose values are all v.
+func summaryOf(v float32, episodes int) signature.Summary {
+	spec := fit.DefaultSpec()
+	members := make([]signature.Member, episodes)
+	for i := range members {
+		m := signature.Member{Host: "lab-01", Episode: fmt.Sprint(i), Curve: slices.Repeat([]float64{float64(v)}, 80), Seconds: fit.Seconds{10, 2, 3, 25, 5}}
+		for range spec.Signature.Channels {
+			m.Signature = append(m.Signature, slices.Repeat([]float32{v}, 80))
+		}
+		members[i] = m
+	}
+	return signature.Of(spec, members)
+}
+
+func text(t *testing.T, s signature.Summary) string {
+	t.Helper()
+	out, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestSignatures(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	ctx := bustest.Context(t)
+	if _, ok, err := b.ReadSignature(ctx, gen, "io-walk"); ok || err != nil {
+		t.Fatalf("there is one: %v", err)
+	}
+	curves, err := b.OpenCurves(ctx, gen, fit.DefaultSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	view, err := b.OpenSignatures(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	following, stop := context.WithCancel(ctx)
+	done := make(chan struct{}, 2)
+	go func() { _ = view.Run(following); done <- struct{}{} }()
+	go func() { _ = curves.Run(following); done <- struct{}{} }()
+	defer func() { stop(); <-done; <-done }()
+
+	put := func(rank byte) { // the curves stream must have as much as is claimed of it
+		t.Helper()
+		entry := fit.Entry{Seq: 1, Host: "h", Episode: fmt.Sprint(rank), State: fit.StateCurve, Curve: make(fit.Curve, 80)}
+		if err := curves.Put(ctx, "io-walk", fit.Rank{rank}, entry, 0, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := curves.Reached(ctx, uint64(rank), 10*time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sampled := func(digest fit.Digest, accepted float64) bus.Sampled {
+		t.Helper()
+		s, err := curves.Sampled("io-walk")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Digest, s.Accepted = digest, accepted
+		return s
+	}
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	write := func(s signature.Summary, from bus.Sampled, at time.Time) {
+		t.Helper()
+		if err := b.WriteSignature(ctx, gen, "io-walk", s, from, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds := func(want signature.Summary, digest fit.Digest) bus.Signature {
+		t.Helper()
+		got, ok, err := b.ReadSignature(ctx, gen, "io-walk")
+		if err != nil || !ok || got.Digest != digest || text(t, got.Summary) != text(t, want) {
+			t.Fatalf("read %v, %v: %.200s", ok, err, text(t, got.Summary))
+		}
+		for { // and so does the view, soon
+			moved := view.Moved()
+			seen, ok := view.Get(gen, "io-walk")
+			if ok && seen.Digest == digest && view.Digest(gen, "io-walk") == digest && reflect.DeepEqual(text(t, seen.Summary), text(t, want)) {
+				return got
+			}
+			select {
+			case <-moved:
+			case <-ctx.Done():
+				t.Fatal("the view does not get there")
+			}
+		}
+	}
+
+	put(1)
+	early := sampled("aaaa", 3)
+	put(2)
+	late := sampled("bbbb", 4)
+	if len(late.Members) != 2 || late.AsOf.Seq != 2 {
+		t.Fatalf("sampled %+v", late)
+	}
+	write(summaryOf(5, 8), late, now)
+	write(summaryOf(1, 3), early, now) // comes late: what is there has seen more
+	got := holds(summaryOf(5, 8), "bbbb")
+	if len(got.Snapshots) != 1 || got.Snapshots[0].At != now || got.Drift()[0].Distance != 0 {
+		t.Errorf("snapshots %+v", got.Snapshots)
+	}
+	// The next snapshot is a day later, or at twice as many episodes.
+	put(3)
+	write(summaryOf(6, 8), sampled("cccc", 7), now.Add(time.Hour))
+	if got := holds(summaryOf(6, 8), "cccc"); len(got.Snapshots) != 1 || got.Drift()[0].Distance < 0.15 || got.Drift()[0].Outside != 1 {
+		t.Errorf("drift %+v", got.Drift())
+	}
+	write(summaryOf(7, 8), sampled("dddd", 8), now.Add(2*time.Hour))
+	if got := holds(summaryOf(7, 8), "dddd"); len(got.Snapshots) != 2 || got.Snapshots[1].Accepted != 8 {
+		t.Errorf("snapshots %+v", got.Snapshots)
+	}
+
+	// A writer that dies between two parts leaves none that is whole.
+	kv, err := srv.JetStream().KeyValue(ctx, bus.SignaturesBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := kv.Get(ctx, string(gen)+".io-walk.channel-3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Put(ctx, part.Key(), []byte(`{"digest":"eeee"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := b.ReadSignature(ctx, gen, "io-walk"); ok || err != nil {
+		t.Errorf("parts of two samples are taken for a whole: %v", err)
+	}
+	put(4)
+	write(summaryOf(7, 8), sampled("dddd", 8), now.Add(2*time.Hour))
+	holds(summaryOf(7, 8), "dddd")
+
+	holding, err := b.Holding(ctx, gen)
+	if err != nil || holding.Signatures != 10 { // head, hosts, snapshots and seven channels
+		t.Errorf("holding %+v, %v", holding, err)
+	}
+	if err := b.Remove(ctx, gen); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := b.ReadSignature(ctx, gen, "io-walk"); ok || err != nil {
+		t.Errorf("removed, but there: %v", err)
+	}
+}
