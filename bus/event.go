@@ -13,9 +13,10 @@ import (
 
 // Types of events. The dashboard takes others, too.
 const (
-	TypeAttackProfile = "attack_profile"
-	TypeModelMetric   = "model_metric"
-	TypeModelPerf     = "model_perf"
+	TypeAttackProfile   = "attack_profile"
+	TypeAttackSignature = "attack_signature"
+	TypeModelMetric     = "model_metric"
+	TypeModelPerf       = "model_perf"
 )
 
 // An AttackProfile is the event that shows a profile's envelope. Curve is what

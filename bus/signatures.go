@@ -86,24 +86,27 @@ func channelName(i int) string { return partChannel + strconv.Itoa(i) }
 // between two parts leaves a signature that is not whole; the next one mends it.
 func (b *Bus) WriteSignature(ctx context.Context, gen fit.Generation, p fit.ProfileName, summary signature.Summary, from Sampled, now time.Time) error {
 	st := stamp{Digest: from.Digest, AsOf: from.AsOf, UpdatedAt: now.UTC()}
-	parts := []any{hostsPart{st, summary.Hosts}}
-	names := []string{partHosts}
-	for i, c := range summary.Channels {
-		parts, names = append(parts, channelPart{st, c}), append(names, channelName(i))
-	}
-	parts = append(parts, headPart{st, summary.Used, summary.Curve, summary.Trust, len(summary.Channels)})
-	names = append(names, partHead)
-	for i, part := range parts {
+	write := func(name string, part any) (bool, error) {
 		data, err := json.Marshal(part)
 		if err != nil {
-			return fmt.Errorf("encode part %s of the signature of %s: %w", names[i], p, err)
+			return false, fmt.Errorf("encode part %s of the signature of %s: %w", name, p, err)
 		}
-		written, err := b.write(ctx, SignaturesBucket, signatureKey(gen, p, names[i]), data, from.AsOf)
-		if err != nil || !written {
-			return err // a later one is there, or is being written
+		return b.write(ctx, SignaturesBucket, signatureKey(gen, p, name), data, from.AsOf)
+	}
+	written, err := write(partHosts, hostsPart{st, summary.Hosts})
+	for i, c := range summary.Channels {
+		if err == nil && written { // else a later one is there, or is being written
+			written, err = write(channelName(i), channelPart{st, c})
 		}
 	}
-	return b.snapshot(ctx, gen, p, summary, from, st)
+	if err != nil || !written {
+		return err
+	}
+	if err := b.snapshot(ctx, gen, p, summary, from, st); err != nil {
+		return err
+	}
+	_, err = write(partHead, headPart{st, summary.Used, summary.Curve, summary.Trust, len(summary.Channels)})
+	return err
 }
 
 // snapshot adds one to those kept where it is due.
@@ -186,21 +189,28 @@ func assemble(gen fit.Generation, p fit.ProfileName, get func(part string) []byt
 // Signatures is a view of all signatures of all generations. It is safe for
 // concurrent use.
 type Signatures struct {
-	view *view[map[string][]byte]
-	from *watch[map[string][]byte]
+	view *view[map[string]storedPart]
+	from *watch[map[string]storedPart]
+}
+
+// A storedPart is a part as it stands in the bucket.
+type storedPart struct {
+	digest fit.Digest
+	data   []byte
 }
 
 // OpenSignatures returns when the view's first snapshot is whole. Run must follow.
 func (b *Bus) OpenSignatures(ctx context.Context) (*Signatures, error) {
 	s := &Signatures{}
 	var err error
-	fresh := func() map[string][]byte { return map[string][]byte{} }
-	s.view, s.from, err = newView(ctx, b, SignaturesBucket, ">", fresh, func(m map[string][]byte, kv jetstream.KeyValueEntry) {
-		if strings.Count(kv.Key(), ".") != 2 || kv.Operation() != jetstream.KeyValuePut {
+	fresh := func() map[string]storedPart { return map[string]storedPart{} }
+	s.view, s.from, err = newView(ctx, b, SignaturesBucket, ">", fresh, func(m map[string]storedPart, kv jetstream.KeyValueEntry) {
+		var st stamp
+		if kv.Operation() != jetstream.KeyValuePut || json.Unmarshal(kv.Value(), &st) != nil {
 			delete(m, kv.Key())
 			return
 		}
-		m[kv.Key()] = kv.Value()
+		m[kv.Key()] = storedPart{st.Digest, kv.Value()}
 	})
 	if err != nil {
 		return nil, err
@@ -217,16 +227,12 @@ func (s *Signatures) Check(ctx context.Context) error { return s.view.check(ctx)
 // Moved returns a channel that is closed at the next change.
 func (s *Signatures) Moved() <-chan struct{} { return s.view.changed() }
 
-// Digest returns the digest that a signature's head names, cheaper than Get.
+// Digest returns the digest that a signature's head names, empty where there is
+// none. It is cheaper than Get.
 func (s *Signatures) Digest(gen fit.Generation, p fit.ProfileName) fit.Digest {
 	s.view.mu.RLock()
-	data := s.view.state[signatureKey(gen, p, partHead)]
-	s.view.mu.RUnlock()
-	var st stamp
-	if data == nil || json.Unmarshal(data, &st) != nil {
-		return ""
-	}
-	return st.Digest
+	defer s.view.mu.RUnlock()
+	return s.view.state[signatureKey(gen, p, partHead)].digest
 }
 
 // Get returns a signature as the view has it; false: it has none that is whole.
@@ -234,6 +240,6 @@ func (s *Signatures) Get(gen fit.Generation, p fit.ProfileName) (Signature, bool
 	return assemble(gen, p, func(part string) []byte {
 		s.view.mu.RLock()
 		defer s.view.mu.RUnlock()
-		return s.view.state[signatureKey(gen, p, part)]
+		return s.view.state[signatureKey(gen, p, part)].data
 	})
 }

@@ -80,12 +80,14 @@ func (s *Streamer) Run(ctx context.Context) error {
 // A session is the work with views of one life of the buckets.
 type session struct {
 	*Streamer
-	specs     *bus.Specs
-	envelopes *bus.Envelopes
-	dashboard *bus.Dashboard
-	shown     map[fit.ProfileName]shown
-	pinned    bool // some profile is shown by a generation that is no longer wanted
-	caughtUp  func() (bool, error)
+	specs      *bus.Specs
+	envelopes  *bus.Envelopes
+	signatures *bus.Signatures
+	dashboard  *bus.Dashboard
+	shown      map[fit.ProfileName]shown
+	signed     map[fit.ProfileName]shown // the same of signatures
+	pinned     bool                      // some profile is shown by a generation that is no longer wanted
+	caughtUp   func() (bool, error)
 }
 
 // shown is what the last event of a profile shows, as far as we know.
@@ -103,7 +105,7 @@ func (s *Streamer) session(ctx context.Context) error {
 	if err := s.deps.Bus.EnsureTopology(ctx); err != nil {
 		return err
 	}
-	s.sessions.WaitFor("the views of specs and envelopes")
+	s.sessions.WaitFor("the views of specs, envelopes and signatures")
 	views, endViews := context.WithCancel(ctx)
 	var following errgroup.Group
 	defer func() {
@@ -120,11 +122,16 @@ func (s *Streamer) session(ctx context.Context) error {
 		return err
 	}
 	following.Go(func() error { return envelopes.Run(views) })
+	signatures, err := s.deps.Bus.OpenSignatures(ctx)
+	if err != nil {
+		return err
+	}
+	following.Go(func() error { return signatures.Run(views) })
 	s.sessions.SetReady()
 
 	run := &session{
-		Streamer: s, specs: specs, envelopes: envelopes,
-		dashboard: s.deps.Bus.Dashboard(), shown: map[fit.ProfileName]shown{},
+		Streamer: s, specs: specs, envelopes: envelopes, signatures: signatures,
+		dashboard: s.deps.Bus.Dashboard(), shown: map[fit.ProfileName]shown{}, signed: map[fit.ProfileName]shown{},
 	}
 	return run.loop(ctx)
 }
@@ -147,7 +154,7 @@ func (s *session) loop(ctx context.Context) error {
 	defer look.Stop()
 	again := true
 	for {
-		specs, envelopes := s.specs.Moved(), s.envelopes.Moved()
+		specs, envelopes, signatures := s.specs.Moved(), s.envelopes.Moved(), s.signatures.Moved()
 		if err := s.publish(ctx, again); err != nil {
 			return err
 		}
@@ -159,6 +166,7 @@ func (s *session) loop(ctx context.Context) error {
 		select {
 		case <-specs:
 		case <-envelopes:
+		case <-signatures:
 		case <-lookAgain:
 		case <-cycle.C:
 			again = true
@@ -185,7 +193,10 @@ func (s *session) check(ctx context.Context) error {
 	if err := s.specs.Check(ctx); err != nil {
 		return err
 	}
-	return s.envelopes.Check(ctx)
+	if err := s.envelopes.Check(ctx); err != nil {
+		return err
+	}
+	return s.signatures.Check(ctx)
 }
 
 // publish brings the events to what the views say. With again, those that
@@ -222,6 +233,9 @@ func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p f
 	if !ok {
 		return nil
 	}
+	if err := s.publishSignature(ctx, gen, p, env.Life, again); err != nil {
+		return err
+	}
 	now := shown{gen.ID, env.Digest}
 	changed := s.shown[p] != now
 	if !changed && !again {
@@ -250,6 +264,37 @@ func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p f
 		s.age.Observe(time.Since(env.UpdatedAt).Seconds())
 	}
 	s.shown[p] = now
+	return nil
+}
+
+// publishSignature does the same for the signature of the generation that is
+// shown. It is not posted: who listens at PUBLISH_URL knows the profiles only.
+func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, envelopes bus.Life, again bool) error {
+	now := shown{gen.ID, s.signatures.Digest(gen.ID, p)}
+	if now.digest == "" || s.signed[p] == now && !again {
+		return nil
+	}
+	have, whole := s.signatures.Get(gen.ID, p)
+	if !whole || have.Digest != now.digest { // its last parts are on their way
+		return nil
+	}
+	event, err := bus.NewAttackSignature(gen, have, envelopes)
+	if err != nil {
+		if s.signed[p] != now {
+			s.deps.Log.Warn("ignore a signature", "profile", p, "generation", gen.ID, "err", err)
+		}
+		s.signed[p] = now
+		return nil
+	}
+	subject := bus.EventSubject(bus.TypeAttackSignature, string(p))
+	published, err := s.dashboard.Show(ctx, subject, event, s.cfg.CyclePause)
+	if err != nil {
+		return err
+	}
+	if published {
+		s.published.WithLabelValues(bus.TypeAttackSignature).Inc()
+	}
+	s.signed[p] = now
 	return nil
 }
 

@@ -13,9 +13,10 @@ import (
 )
 
 type exportOptions struct {
-	bus  busFlags
-	spec string
-	out  string
+	bus        busFlags
+	spec       string
+	out        string
+	signatures string
 }
 
 func exportCommand(t *terminal) *cobra.Command {
@@ -27,14 +28,16 @@ func exportCommand(t *terminal) *cobra.Command {
 takes those of the generation that the system wants (the spec of the highest
 revision), or with --spec those of that spec.
 
-After "profiles status --wait" the file equals that of "profiles fit" over the
-same episodes, in every value.`,
+After "profiles status --wait" the files equal those of "profiles fit" over the
+same episodes, in every value. Signatures are a moment behind the envelopes: it
+waits for them.`,
 		Example: `  profiles export --fit-out live.parquet
   profiles status --wait && profiles export`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	addSignaturesFlag(f, &o.signatures)
 	f.StringVar(&o.spec, "spec", "", "take the envelopes of the spec in this `FILE` (default: of the wanted one)")
 	o.bus.add(f)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runExport(cmd.Context(), t, o) }
@@ -69,6 +72,19 @@ func runExport(ctx context.Context, t *terminal, o exportOptions) error {
 			return err
 		}
 		results = append(results, result{profile: p, envelope: envelope.Envelope})
+	}
+	if o.signatures != "" {
+		all := signatures{Generation: generation.Base, Points: generation.Spec.Points}
+		for i, p := range generation.Spec.Profiles {
+			summary, err := signatureOf(ctx, b, generation.ID, p.Name, results[i].envelope)
+			if err != nil {
+				return err
+			}
+			all.add(p, summary)
+		}
+		if err := all.save(o.signatures); err != nil {
+			return err
+		}
 	}
 	return save(t, o.out, results, generation.Base, batch.BottomK)
 }

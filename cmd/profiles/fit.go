@@ -25,6 +25,7 @@ type fitOptions struct {
 	source      sourceFlags
 	spec        string
 	out         string
+	signatures  string
 	target      int
 	points      int
 	seed        uint64
@@ -54,12 +55,14 @@ classify and profiles evaluate.`,
 		Example: `  profiles fit --store examples/recorded/store
   profiles fit --store examples/recorded/store --model-out model.parquet
   profiles fit --store store --n-episodes-per-profile 20 --sampler numpy --seed 7
-  profiles fit --store store --spec spec.yaml --fit-out fit.parquet`,
+  profiles fit --store store --spec spec.yaml --fit-out fit.parquet
+  profiles fit --store examples/recorded/store --signatures-out signatures.json`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	o.source.add(f)
 	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	addSignaturesFlag(f, &o.signatures)
 	f.IntVar(&o.target, "n-episodes-per-profile", 100, "`N` usable episodes make a full sample; goes over the spec's target")
 	f.IntVar(&o.points, "n-points", 80, "`N` points make a curve; goes over the spec's points")
 	f.Uint64Var(&o.seed, "seed", 0, "draw with seed `N`; goes over the spec's seed (default 0)")
@@ -137,6 +140,15 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 			return err
 		}
 		if err := dataset.WriteModelFile(o.modelOut, m); err != nil {
+			return err
+		}
+	}
+	if o.signatures != "" {
+		all := signatures{Generation: generation, Points: spec.Points}
+		for _, f := range fitted {
+			all.add(f.Profile, f.Signature)
+		}
+		if err := all.save(o.signatures); err != nil {
 			return err
 		}
 	}

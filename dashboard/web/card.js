@@ -2,6 +2,7 @@
 
 import { h, set, text, unique } from './dom.js';
 import { inUnit } from './format.js';
+import { Levels, trust } from './levels.js';
 import { Plot, extent } from './plot.js';
 import { Readout, at, peak, spoken } from './readout.js';
 import { Ring } from './ring.js';
@@ -15,6 +16,9 @@ const highest = 2;
 
 export class Card {
   #profile = null;
+  #signature = null;
+  #levels = null;
+  #wants = false; // the level view, where there is a signature
   #plot = null;
   #rest = 0;
   #name;
@@ -24,6 +28,10 @@ export class Card {
   #body = h('div', { class: 'plot' });
   #summary = h('p', { class: 'unseen', id: unique('summary') });
   #readout = new Readout();
+  #levelBody = h('div', { class: 'plot levels' });
+  #said = h('p', { class: 'said' });
+  #trust = h('p', { class: 'unseen', id: unique('trust') });
+  #switch = h('button', { class: 'quiet switch', type: 'button', 'aria-pressed': 'false' }, 'Levels');
   #channel = h('span', { class: 'channel' });
   #updated = new Updated();
   #lacks = h('p', { class: 'lacks' });
@@ -34,10 +42,43 @@ export class Card {
     this.#link = h('a', { href: write({ profile: name }) }, h('span', { class: 'key' }), h('bdi', null, name));
     const id = unique('card');
     this.node = h('article', { class: `card ${toneOf(name)}`, 'aria-labelledby': id, 'data-profile': name },
-      h('div', { class: 'card-head' }, h('h3', { id, title: name }, this.#link), this.#ring.node),
-      this.#shape, this.#waits, this.#body, this.#summary, this.#readout.node, this.#lacks,
+      h('div', { class: 'card-head' }, h('h3', { id, title: name }, this.#link), this.#switch, this.#ring.node),
+      this.#shape, this.#waits, this.#body, this.#summary, this.#readout.node, this.#levelBody, this.#trust, this.#said, this.#lacks,
       h('div', { class: 'meta' }, this.#channel, this.#updated.node));
+    set(this.#levelBody, 'aria-describedby', this.#trust.id);
+    set(this.#switch, 'aria-label', `Levels of ${name}`);
+    this.#switch.addEventListener('click', () => this.view(!this.#wants));
     this.show(null);
+  }
+
+  /** view says whether the card shows levels, as far as it has any, or the envelope. */
+  view(levels) {
+    this.#wants = levels;
+    this.#turn();
+  }
+
+  /** sign takes the profile's signature, null where there is none, and the scale of each channel. */
+  sign(signature, tops) {
+    this.#signature = signature;
+    if (signature !== null) {
+      this.#levels ??= new Levels(this.#levelBody, `${this.#name}, levels of each channel and phase`, (words, chosen) => {
+        text(this.#said, words);
+        this.#said.classList.toggle('chosen', chosen);
+      });
+      this.#levels.show(signature, tops, toneOf(this.#name));
+      text(this.#trust, trust(signature));
+    }
+    this.#turn();
+  }
+
+  // turn shows the one view and hides the other. The plots stay, so that a choice in them stays, too.
+  #turn() {
+    const none = this.#profile === null;
+    const levels = this.#wants && this.#signature !== null && !none;
+    this.#switch.hidden = none || this.#signature === null;
+    set(this.#switch, 'aria-pressed', String(levels));
+    for (const node of [this.#levelBody, this.#said]) node.hidden = !levels;
+    for (const node of [this.#body, this.#readout.node]) node.hidden = none || levels;
   }
 
   /** focus puts the focus on the way into the detail. */
@@ -52,7 +93,8 @@ export class Card {
     this.#profile = profile;
     const none = profile === null;
     set(this.#link, 'href', none ? null : write({ profile: this.#name }));
-    for (const node of [this.#body, this.#readout.node, this.#ring.node, this.#channel, this.#updated.node, this.#lacks]) node.hidden = none;
+    this.#turn();
+    for (const node of [this.#ring.node, this.#channel, this.#updated.node, this.#lacks]) node.hidden = none;
     this.#waits.hidden = !none;
     if (none) {
       text(this.#shape, '');

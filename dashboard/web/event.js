@@ -7,6 +7,7 @@ export class Refusal extends Error {}
 const maxPoints = 20_000;
 const maxValue = 3.5e38; // a float32 has no larger
 const maxPhases = 32;
+const maxChannels = 32;
 const usual = [['clean_lead', 10], ['armed', 5], ['infecting', 10], ['infected_running', 40], ['clean_tail', 15]];
 
 /** parse reads one event's JSON. */
@@ -92,6 +93,48 @@ export function profile(event) {
     unit: words(event.unit, 40),
     generation: words(event.generation, 40),
     updated: Number.isFinite(updated) ? updated : null,
+  };
+}
+
+// A row of a signature may have gaps: they are NaN.
+function gappy(value, points) {
+  if (!Array.isArray(value) || value.length !== points || !value.every((x) => x === null || isValue(x))) return null;
+  return value.map((x) => x ?? NaN);
+}
+
+function channel(value, points) {
+  const levels = { median: gappy(value?.median, points), lower: gappy(value?.p25, points), upper: gappy(value?.p75, points) };
+  if (!levels.median) throw new Refusal('a channel has no levels');
+  const figure = (x) => (isValue(x) ? x : NaN);
+  const phases = Array.isArray(value.phases) ? value.phases.slice(0, maxPhases) : [];
+  return {
+    name: words(value.name, 160), unit: words(value.unit, 40), levels,
+    phases: phases.map((of) => ({
+      name: words(of?.name, 64), bursts: figure(of?.bursts_per_minute), length: figure(of?.burst_length), height: figure(of?.burst_height),
+      total: figure(of?.total), share: figure(of?.share),
+    })),
+  };
+}
+
+/** signature checks an attack_signature. */
+export function signature(event) {
+  const name = key(event, 'name');
+  const { channels } = event;
+  if (!Array.isArray(channels) || channels.length === 0 || channels.length > maxChannels) throw new Refusal(`its channels are not 1 to ${maxChannels}`);
+  const points = Array.isArray(channels[0]?.median) ? channels[0].median.length : 0;
+  if (points < 2 || points > maxPoints) throw new Refusal(`its levels are not 2 to ${maxPoints} points`);
+  const outliers = (Array.isArray(event.outliers) ? event.outliers : []).slice(0, 20);
+  const { hosts } = event;
+  return {
+    name, points,
+    channels: channels.map((value) => channel(value, points)),
+    phases: spans(event.phases, points),
+    used: isCount(event.n_used) ? event.n_used : null,
+    deepest: event.deepest ? `${words(event.deepest.host, 128)}/${words(event.deepest.episode, 128)}` : '',
+    outside: isCount(event.n_outliers) ? event.n_outliers : outliers.length,
+    outliers: outliers.map((of) => ({ episode: `${words(of?.host, 128)}/${words(of?.episode, 128)}`, outside: isCount(of?.outside) ? of.outside : 0 })),
+    tested: isCount(hosts?.tested) ? hosts.tested : 0,
+    differ: hosts?.differ === true,
   };
 }
 

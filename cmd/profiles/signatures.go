@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/signature"
+)
+
+// signatures are what fit and export write, and plot reads: everything that is
+// said of the samples beside their envelopes, but for the drift.
+type signatures struct {
+	Generation fit.Generation     `json:"generation"`
+	Points     fit.Points         `json:"points"`
+	Profiles   []profileSignature `json:"profiles"`
+}
+
+type profileSignature struct {
+	Profile   fit.ProfileName   `json:"profile"`
+	Signature signature.Summary `json:"signature"`
+}
+
+func addSignaturesFlag(f *pflag.FlagSet, to *string) {
+	f.StringVar(to, "signatures-out", "", "write the signatures, too, as a JSON `FILE` (docs/SIGNATURES.md)")
+}
+
+// add takes a profile that has a used episode.
+func (s *signatures) add(p fit.Profile, summary signature.Summary) {
+	if summary.Used > 0 {
+		s.Profiles = append(s.Profiles, profileSignature{p.Name, summary})
+	}
+}
+
+// save writes the file, whole or not at all.
+func (s *signatures) save(path string) (err error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("write signatures: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("make folder for %s: %w", path, err)
+	}
+	temporary := path + ".tmp"
+	if err := os.WriteFile(temporary, append(text, '\n'), 0o644); err != nil { //nolint:gosec // as the other outputs: for everybody to read
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(temporary))
+	}
+	return nil
+}
+
+func loadSignatures(path string) (*signatures, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var s signatures
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, fmt.Errorf("%s is no file of signatures as fit and export write them: %w", path, err)
+	}
+	return &s, nil
+}
+
+// signatureWait is how long export waits for a signature of the envelope's
+// sample.
+const signatureWait = time.Minute
+
+// signatureOf reads the signature of an envelope's sample, and waits until it is
+// there.
+func signatureOf(ctx context.Context, b *bus.Bus, gen fit.Generation, p fit.ProfileName, e fit.Envelope) (signature.Summary, error) {
+	if e.Used == 0 {
+		return signature.Summary{}, nil
+	}
+	late := time.NewTimer(signatureWait)
+	defer late.Stop()
+	for {
+		s, whole, err := b.ReadSignature(ctx, gen, p)
+		if err != nil || whole && s.Digest == e.Digest {
+			return s.Summary, err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-late.C:
+			return signature.Summary{}, fmt.Errorf("%s has no signature of the sample that its envelope is of: wait until the system has settled, profiles status --wait", p)
+		case <-ctx.Done():
+			return signature.Summary{}, context.Cause(ctx)
+		}
+	}
+}
