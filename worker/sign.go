@@ -42,10 +42,13 @@ func (u *unsigned) take() []fit.ProfileName {
 	return taken
 }
 
-// signingShare is how many times as long as it took to sign what was there the
-// loop rests: a signature costs a hundred times an envelope, and must not keep a
-// core from those. So in a burst there are fewer signatures than envelopes.
-const signingShare = 4
+// A signature costs a hundred times an envelope, and must not keep a core from
+// those. So the loop waits a moment for what else comes, and rests so many times
+// as long as it worked: of a burst there are far fewer signatures than envelopes.
+const (
+	signingPause = 100 * time.Millisecond
+	signingShare = 4
+)
 
 // signLoop keeps the signatures up to the sample, behind the envelopes. What it
 // leaves undone at its end compare finds.
@@ -54,6 +57,9 @@ func (s *session) signLoop(ctx context.Context) error {
 		select {
 		case <-s.unsigned.more:
 		case <-ctx.Done():
+			return nil
+		}
+		if !rest(ctx, signingPause) {
 			return nil
 		}
 		began := time.Now()
@@ -66,11 +72,21 @@ func (s *session) signLoop(ctx context.Context) error {
 				s.deps.Log.Warn("write a signature", "profile", p, "err", err)
 			}
 		}
-		select {
-		case <-time.After(signingShare * time.Since(began)):
-		case <-ctx.Done():
+		if !rest(ctx, signingShare*time.Since(began)) {
 			return nil
 		}
+	}
+}
+
+// rest waits, and reports whether ctx is still on then.
+func rest(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -167,12 +167,16 @@ export class Detail {
 
   #factsOf(profile) {
     const { raw } = profile;
+    const signature = this.#store.signatures.get(profile.name);
     const facts = [
       ['channel', profile.channel], ['unit', profile.unit],
       ['episodes used', profile.used === null ? '' : String(profile.used)],
       ['attempted', profile.attempted ? String(profile.attempted) : ''],
       ['wanted', profile.target ? String(profile.target) : ''],
       ['median from', raw ? `${number(Math.min(...raw.median))} to ${number(Math.max(...raw.median))}` : ''],
+      ['nearest to the middle', signature?.deepest],
+      ['outside the fence', signature?.outliers.length ? `${signature.outside}: ${signature.outliers.slice(0, 3).map((of) => of.episode).join(', ')}${signature.outside > 3 ? ', …' : ''}` : ''],
+      ['hosts', signature?.tested ? (signature.differ ? 'differ' : 'do not differ') : ''],
       ['generation', profile.generation],
     ].filter(([, value]) => value);
     this.#facts.replaceChildren(...facts.map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))));

@@ -75,7 +75,7 @@ function tick() {
 
 store.watch((changed) => {
   overview.show(changed);
-  if (open !== null && changed.has('attack_profile')) detail.show();
+  if (open !== null && (changed.has('attack_profile') || changed.has('attack_signature'))) detail.show();
   const { count, last } = store.refused;
   node('refused').hidden = count === 0;
   text(node('refused'), `${count} ${count === 1 ? 'event' : 'events'} could not be drawn; the last: ${last}.`);
