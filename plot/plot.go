@@ -70,13 +70,7 @@ func Profiles(w io.Writer, format Format, rows []dataset.AttackProfile, points f
 	columns := int(math.Ceil(math.Sqrt(float64(len(rows)))))
 	lines := (len(rows) + columns - 1) / columns
 	width, height := figureSize(columns, lines)
-	var canvas vg.CanvasWriterTo
-	switch format {
-	case PNG:
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))}
-	case SVG:
-		canvas = vgsvg.New(width, height)
-	}
+	canvas := newCanvas(format, width, height)
 	whole := draw.New(canvas)
 	drawHead(draw.Crop(whole, 0, 0, height-headHeight, 0))
 	tiles := draw.Tiles{Cols: columns, Rows: lines, PadX: margin, PadY: margin, PadLeft: margin, PadRight: margin, PadBottom: margin}
@@ -94,6 +88,14 @@ func Profiles(w io.Writer, format Format, rows []dataset.AttackProfile, points f
 		return fmt.Errorf("draw profiles: %w", err)
 	}
 	return nil
+}
+
+// newCanvas is blank, of a format that is known.
+func newCanvas(format Format, width, height vg.Length) vg.CanvasWriterTo {
+	if format == SVG {
+		return vgsvg.New(width, height)
+	}
+	return vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))}
 }
 
 func figureSize(columns, lines int) (width, height vg.Length) {
@@ -123,7 +125,11 @@ func checkRows(rows []dataset.AttackProfile, points fit.Points) (fit.Points, err
 
 // ProfilesFile draws into the file at path, whose name ends in .png or .svg, as
 // Profiles does: whole or not at all, in a folder that is made where need be.
-func ProfilesFile(path string, rows []dataset.AttackProfile, points fit.Points) (err error) {
+func ProfilesFile(path string, rows []dataset.AttackProfile, points fit.Points) error {
+	return toFile(path, func(w io.Writer, format Format) error { return Profiles(w, format, rows, points) })
+}
+
+func toFile(path string, write func(io.Writer, Format) error) (err error) {
 	format, err := ParseFormat(strings.TrimPrefix(filepath.Ext(path), "."))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -141,7 +147,7 @@ func ProfilesFile(path string, rows []dataset.AttackProfile, points fit.Points) 
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	if err := Profiles(f, format, rows, points); err != nil {
+	if err := write(f, format); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
