@@ -149,7 +149,7 @@ func checkCurves(t *testing.T, c *Curves, kv foreign) {
 	if !e.Found {
 		return
 	}
-	if err := e.Validate(c.spec.Points.Total()); err != nil {
+	if err := e.Validate(c.spec); err != nil {
 		t.Fatalf("%q counts, but %v", kv.value, err)
 	}
 	if _, err := fit.EncodeEntry(e.Entry); err != nil {

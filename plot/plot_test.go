@@ -16,6 +16,7 @@ import (
 
 	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/signature"
 )
 
 // hill is a profile whose band is a hill of n points, as high as top.
@@ -223,6 +224,53 @@ func TestShorten(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 2.5: "2.5", 999: "999", 1000: "1k", 2.5e7: "25M", -3e9: "-3G", 1e-7: "1e-07", 2e15: "2000T", 0.30000000000000004: "0.3"} {
 		if got := shorten(v); got != want {
 			t.Errorf("%v is %q, want %q", v, got, want)
+		}
+	}
+}
+
+func levelColumns(points fit.Points) []LevelColumn {
+	column := func(name string, top float64) LevelColumn {
+		row := make(signature.Row, points.Total())
+		for i := range row {
+			row[i] = max(0, top-float64(i%10))
+		}
+		row[len(row)-1] = math.NaN()
+		band := signature.Band{Median: row, P75: row}
+		return LevelColumn{Profile: name, Used: 7, Channels: []signature.Channel{{Name: "proc.minflt", Unit: "1/s", Levels: band}, {Name: "proc.rss_bytes", Unit: "bytes", Levels: band}}}
+	}
+	return []LevelColumn{column("io-walk", 9), column("bursty-c2", 4)}
+}
+
+func TestLevels(t *testing.T) {
+	points := fit.DefaultPoints()
+	columns := levelColumns(points)
+	for _, phase := range []string{"", fit.SliceInfectedRunning} {
+		var picture, drawing bytes.Buffer
+		if err := errors.Join(Levels(&picture, PNG, columns, points, phase), Levels(&drawing, SVG, columns, points, phase)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := png.Decode(&picture); err != nil {
+			t.Error(err)
+		}
+		for _, words := range []string{"io-walk, 7 episodes", "bursty-c2", "proc.minflt", "to 9 bytes", fit.SliceInfectedRunning} {
+			if !strings.Contains(drawing.String(), words) {
+				t.Errorf("phase %q: %q is not in the picture", phase, words)
+			}
+		}
+	}
+	other := levelColumns(points)
+	other[1].Channels = other[1].Channels[:1]
+	for name, err := range map[string]error{
+		"no columns":      Levels(io.Discard, PNG, nil, points, ""),
+		"no channels":     Levels(io.Discard, PNG, []LevelColumn{{Profile: "a"}}, points, ""),
+		"other channels":  Levels(io.Discard, PNG, other, points, ""),
+		"other points":    Levels(io.Discard, PNG, columns, fit.Points{CleanLead: 1, Armed: 1, Infecting: 1, InfectedRunning: 1, CleanTail: 1}, ""),
+		"no such phase":   Levels(io.Discard, PNG, columns, points, "dormant"),
+		"no such format":  Levels(io.Discard, "gif", columns, points, ""),
+		"no such picture": LevelsFile(filepath.Join(t.TempDir(), "a.gif"), columns, points, ""),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
 		}
 	}
 }

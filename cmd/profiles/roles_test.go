@@ -246,9 +246,10 @@ func (g *guarded) settled(role string, epoch uint64) {
 func (g *guarded) equalsBatch(dir string) {
 	g.t.Helper()
 	live, batch := filepath.Join(g.t.TempDir(), "live.parquet"), filepath.Join(g.t.TempDir(), "batch.parquet")
-	g.as("viewer", "export", "--fit-out", live)
-	must(g.t, "fit", "--store", dir, "--spec", g.spec, "--fit-out", batch)
+	g.as("viewer", "export", "--fit-out", live, "--signatures-out", live+".json")
+	must(g.t, "fit", "--store", dir, "--spec", g.spec, "--fit-out", batch, "--signatures-out", batch+".json")
 	sameTables(g.t, live, batch)
+	sameBytes(g.t, live+".json", batch+".json")
 }
 
 // retractLowest takes back the episodes of a profile that the sample likes best.

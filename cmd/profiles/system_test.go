@@ -130,11 +130,12 @@ func TestUp(t *testing.T) {
 	}
 
 	live, batch := filepath.Join(t.TempDir(), "live.parquet"), filepath.Join(t.TempDir(), "batch.parquet")
-	exported := decode[saved](t, must(t, "export", "--nats", url, "--fit-out", live))
+	exported := decode[saved](t, must(t, "export", "--nats", url, "--fit-out", live, "--signatures-out", live+".json"))
 	if !reflect.DeepEqual(exported, saved{live, 6, six}) {
 		t.Errorf("%+v", exported)
 	}
-	must(t, "fit", "--store", recordedStore, "--fit-out", batch)
+	must(t, "fit", "--store", recordedStore, "--fit-out", batch, "--signatures-out", batch+".json")
+	sameBytes(t, live+".json", batch+".json")
 	sameTables(t, live, batch)
 
 	again := decode[emit.Summary](t, must(t, "emit", "--nats", url, "--store", recordedStore, "--json"))
@@ -168,6 +169,21 @@ func sameTables(t *testing.T, a, b string) {
 	}
 	if !reflect.DeepEqual(metaA, metaB) {
 		t.Errorf("%v and %v", metaA, metaB)
+	}
+}
+
+func sameBytes(t *testing.T, a, b string) {
+	t.Helper()
+	one, err := os.ReadFile(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := os.ReadFile(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(one) < 100_000 || string(one) != string(two) {
+		t.Errorf("%s and %s, of %d and %d bytes, differ", a, b, len(one), len(two))
 	}
 }
 
