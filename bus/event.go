@@ -17,6 +17,7 @@ const (
 	TypeAttackSignature = "attack_signature"
 	TypeModelMetric     = "model_metric"
 	TypeModelPerf       = "model_perf"
+	TypeSuspects        = "suspects"
 )
 
 // An AttackProfile is the event that shows a profile's envelope. Curve is what
@@ -133,7 +134,24 @@ func narrow(in []float64) []float64 {
 type ModelMetric struct {
 	Type   string  `json:"type"`
 	Model  string  `json:"model"`
-	Metric float64 `json:"metric"`
+	Metric float64 `json:"metric"` // accuracy
+	*Measured
+}
+
+// Measured says what an accuracy that was measured here rests on.
+type Measured struct {
+	Episodes int     `json:"episodes"` // each classified by the model of all others
+	Low      float64 `json:"low"`      // Wilson's 95% interval
+	High     float64 `json:"high"`
+	Baseline float64 `json:"baseline"` // of naming the most frequent profile always
+}
+
+// A SuspectList is the event of a profile's suspects.
+type SuspectList struct {
+	Type     string    `json:"type"`
+	Name     string    `json:"name"` // the profile that they were accepted for
+	Episodes []Suspect `json:"episodes"`
+	All      int       `json:"n"` // Episodes are the first of so many
 }
 
 // A ModelPerf is the event of what one model's inference costs.

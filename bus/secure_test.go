@@ -170,7 +170,7 @@ func TestSecureCluster(t *testing.T) {
 	}
 	cluster := bustest.StartSecureCluster(t, bustest.Credentials(t))
 	sizes, err := cluster.Topology().Streams(bustest.Context(t))
-	if err != nil || len(sizes) != 8 {
+	if err != nil || len(sizes) != 9 {
 		t.Errorf("%v, %v", sizes, err)
 	}
 	js := cluster.JetStream()

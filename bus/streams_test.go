@@ -28,7 +28,7 @@ func TestStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	sizes, err := b.Streams(ctx)
-	if err != nil || len(sizes) != 8 {
+	if err != nil || len(sizes) != 9 {
 		t.Fatalf("%v, %v", sizes, err)
 	}
 	if s := sizes[0]; s.Name != bus.EpisodesStream || s.Messages != 1 || s.LastSeq != 1 || s.Bytes == 0 || s.Life == "" {

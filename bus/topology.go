@@ -16,6 +16,7 @@ import (
 const (
 	EpisodesStream  = "EPISODES"
 	RejectedStream  = "REJECTED"
+	SuspectsStream  = "SUSPECTS"
 	DashboardStream = "DASHBOARD"
 
 	CurvesBucket     = "curves"
@@ -32,6 +33,7 @@ const (
 	SubjectRetracted = subjectEpisode + "retracted"
 	subjectEpisode   = "episode."
 	subjectRejected  = subjectEpisode + "rejected." // + reason
+	subjectSuspect   = subjectEpisode + "suspect."  // + profile
 	subjectDashboard = "dashboard."                 // + type + name
 )
 
@@ -40,6 +42,7 @@ const (
 const (
 	maxNoticeBytes = 64 << 10
 	rejectedKept   = 30 * 24 * time.Hour
+	suspectsKept   = 30 * 24 * time.Hour
 	attemptKept    = 24 * time.Hour
 	keyHistory     = 64 // of envelopes
 )
@@ -65,6 +68,17 @@ func streams(replicas int) []jetstream.StreamConfig {
 			Retention:   jetstream.LimitsPolicy,
 			Discard:     jetstream.DiscardOld,
 			MaxAge:      rejectedKept,
+			Storage:     jetstream.FileStorage,
+			Replicas:    replicas,
+			AllowDirect: true,
+		},
+		{
+			Name:        SuspectsStream,
+			Description: "accepted episodes that the models put in another profile",
+			Subjects:    []string{subjectSuspect + "*"},
+			Retention:   jetstream.LimitsPolicy,
+			Discard:     jetstream.DiscardOld,
+			MaxAge:      suspectsKept,
 			Storage:     jetstream.FileStorage,
 			Replicas:    replicas,
 			AllowDirect: true,

@@ -96,6 +96,7 @@ type Miss struct {
 	Profile fit.ProfileName `json:"profile"`
 	Said    fit.ProfileName `json:"said"` // empty: no model, or nothing in common with it
 	None    bool            `json:"none_of_these"`
+	Refuted bool            `json:"refuted"` // see [Verdict.Refutes]
 }
 
 // Evaluate classifies every fold's episodes by every method, one after the other. The clock tells a time since any fixed moment and is
@@ -155,7 +156,7 @@ func (s *scorer) add(e Example, v Verdict) {
 	if v.NoneOfThese {
 		s.noneBad++
 	}
-	s.wrong = append(s.wrong, Miss{e.Host, e.Episode, e.Profile, v.Profile, v.NoneOfThese})
+	s.wrong = append(s.wrong, Miss{e.Host, e.Episode, e.Profile, v.Profile, v.NoneOfThese, v.Refutes(e.Profile)})
 }
 
 func (s *scorer) score(method string) Score {

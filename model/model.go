@@ -71,6 +71,15 @@ func (m *Model) Examples() []Example {
 	return all
 }
 
+// Has tells whether an episode is among the examples.
+func (m *Model) Has(host, episode string) bool {
+	want := Example{Host: host, Episode: episode}
+	return slices.ContainsFunc(m.classes, func(c *class) bool {
+		_, found := slices.BinarySearchFunc(c.members, want, compareExamples)
+		return found
+	})
+}
+
 // Profiles returns the profiles that the model has examples of, by name.
 func (m *Model) Profiles() []fit.ProfileName {
 	names := make([]fit.ProfileName, len(m.classes))
@@ -82,12 +91,7 @@ func (m *Model) Profiles() []fit.ProfileName {
 
 // Unknown returns those of the episodes that the model has no example of.
 func (m *Model) Unknown(episodes []Example) []Example {
-	known := m.Examples()
-	slices.SortFunc(known, compareExamples)
-	return slices.DeleteFunc(slices.Clone(episodes), func(e Example) bool {
-		_, found := slices.BinarySearchFunc(known, e, compareExamples)
-		return found
-	})
+	return slices.DeleteFunc(slices.Clone(episodes), func(e Example) bool { return m.Has(e.Host, e.Episode) })
 }
 
 // Without returns the model of the examples that are not left out; nil where none is left. What profiles lose nothing is shared.

@@ -316,7 +316,7 @@ func TestSystem(t *testing.T) {
 		t.Error(err)
 	}
 	sizes, err := srv.ConnectAs("viewer", bustest.Log(t)).Streams(bustest.Context(t))
-	if err != nil || len(sizes) != 8 || sizes[0].Messages != 0 {
+	if err != nil || len(sizes) != 9 || sizes[0].Messages != 0 {
 		t.Errorf("%+v, %v", sizes, err)
 	}
 }

@@ -54,7 +54,7 @@ func arrives(t *testing.T, srv *bustest.Secure, n uint64) {
 	b, ctx := srv.ConnectAs("viewer", bustest.Log(t)), bustest.Context(t)
 	for {
 		sizes, err := b.Streams(ctx)
-		if err != nil || len(sizes) != 8 {
+		if err != nil || len(sizes) != 9 {
 			t.Fatalf("the log has not got %d messages: %v, %v", n, sizes, err)
 		}
 		if sizes[0].Messages == n {

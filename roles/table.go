@@ -23,9 +23,9 @@ func All() []Role {
 		{"dashboard", "profile-dashboard, `/publish` included", Profiles,
 			[]Grant{look, readEvents, followEvents, show}},
 		{"viewer", "`profiles status`, `profiles export`, subscribers of events", Profiles,
-			[]Grant{account, look, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readSignatures, readEvents, hear}},
+			[]Grant{account, look, readLag, readRejected, readSuspects, readSpecs, readCurves, readEnvelopes, readSignatures, readEvents, hear}},
 		{"operator", "`profiles topology`, `profiles gc`, and all that a viewer may", Profiles,
-			[]Grant{account, look, readLog, readLag, readRejected, readSpecs, readCurves, readEnvelopes, readSignatures, readEvents, hear, register, administer, weigh}},
+			[]Grant{account, look, readLog, readLag, readRejected, readSuspects, readSpecs, readCurves, readEnvelopes, readSignatures, readEvents, hear, register, administer, weigh}},
 		{"system", "who looks after the servers: `nats server report`", System, []Grant{serve}},
 	}
 }
@@ -47,6 +47,7 @@ var (
 
 	readLog        = read("read log", "read the episode log", bus.EpisodesStream)
 	readRejected   = read("read rejected", "read what was rejected", bus.RejectedStream)
+	readSuspects   = read("read suspects", "read which episodes are suspect", bus.SuspectsStream)
 	readSpecs      = read("read specs", "read specs", specs)
 	readCurves     = read("read curves", "read the entries of episodes", curves)
 	readArchives   = read("read archives", "read archives", archives)
@@ -78,11 +79,11 @@ var (
 		api("CONSUMER.CREATE." + curves + ".*." + key(bus.CurvesBucket, "*", ">")),
 		api("CONSUMER.INFO." + bus.EpisodesStream + ".*"), api("CONSUMER.INFO." + curves + ".*"),
 	}}
-	align = Grant{Name: "align", What: "take episodes from the log, write entries, reject, mark attempts", Publish: []string{
+	align = Grant{Name: "align", What: "take episodes from the log, write entries, reject, tell of suspects, mark attempts", Publish: []string{
 		api("CONSUMER.MSG.NEXT." + bus.EpisodesStream + ".*"),
 		"$JS.ACK." + bus.EpisodesStream + ".>",
 		key(bus.CurvesBucket, "*", "*", "*"), api("DIRECT.GET." + curves + "." + key(bus.CurvesBucket, "*", "*", "*")),
-		"episode.rejected.*",
+		"episode.rejected.*", "episode.suspect.*",
 		key(bus.AttemptsBucket, "*", "*"), api("DIRECT.GET." + attempts + "." + key(bus.AttemptsBucket, "*", "*")),
 	}}
 	reduce = Grant{Name: "reduce", What: "take puts, write envelopes and signatures", Publish: []string{
@@ -121,7 +122,7 @@ const (
 )
 
 var (
-	streams    = []string{bus.EpisodesStream, bus.RejectedStream, bus.DashboardStream, specs, curves, envelopes, signatures, attempts}
+	streams    = []string{bus.EpisodesStream, bus.RejectedStream, bus.SuspectsStream, bus.DashboardStream, specs, curves, envelopes, signatures, attempts}
 	everything = append(slices.Clone(streams), archives)
 )
 

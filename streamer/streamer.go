@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -86,6 +87,7 @@ type session struct {
 	dashboard  *bus.Dashboard
 	shown      map[fit.ProfileName]shown
 	signed     map[fit.ProfileName]shown // the same of signatures
+	scored     shown                     // the same of the models' scores
 	pinned     bool                      // some profile is shown by a generation that is no longer wanted
 	caughtUp   func() (bool, error)
 }
@@ -213,14 +215,34 @@ func (s *session) publish(ctx context.Context, again bool) error {
 			return err
 		}
 	}
-	if !again {
-		return nil
+	return s.publishModels(ctx, wanted, again)
+}
+
+// publishModels publishes how well the models tell the profiles apart: what was
+// measured on the wanted generation's samples where that changed, and with again
+// that and what was given by hand, which goes over a measurement of the same name.
+func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error {
+	events := map[string]any{}
+	now := shown{wanted.ID, s.signatures.ScoresDigest(wanted.ID)}
+	changed := now.digest != "" && now != s.scored
+	if changed || again {
+		if scores, ok := s.signatures.Scores(wanted.ID); ok {
+			events = measured(wanted, scores)
+		}
 	}
-	for subject, event := range s.cfg.Models.Events() {
+	given := s.cfg.Models.Events()
+	for subject := range given {
+		delete(events, subject)
+	}
+	if again {
+		maps.Copy(events, given)
+	}
+	for subject, event := range events {
 		if _, err := s.send(ctx, subject, event); err != nil {
 			return err
 		}
 	}
+	s.scored = now
 	return nil
 }
 

@@ -139,6 +139,9 @@ func (a *aligner) Handle(ctx context.Context, n bus.Notice) error {
 		}
 		err := a.curves.Put(ctx, c.profile, c.rank, joined, have.Rev, n.At)
 		if err == nil {
+			if read != nil && entry.State == fit.StateCurve {
+				a.suspect(ctx, c, entry)
+			}
 			return a.ended(entry, outcome)
 		}
 		if !errors.Is(err, bus.ErrConflict) {

@@ -69,6 +69,7 @@ func (s *session) reduce(ctx context.Context, p fit.ProfileName) error {
 	}
 	s.metrics.reduce.Observe(time.Since(began).Seconds())
 	s.unsigned.add(p)
+	s.judge.stir()
 	s.measure(p)
 	if s.deps.Reduced != nil {
 		s.deps.Reduced(p, standing.Envelope)
@@ -116,6 +117,7 @@ func (s *session) compare(ctx context.Context) error {
 	if err := s.checkStreams(ctx); err != nil {
 		return err
 	}
+	s.judge.stir()
 	for _, p := range s.deps.Spec.Profiles {
 		standing, err := s.curves.Standing(p.Name)
 		if err != nil {

@@ -20,6 +20,7 @@ type session struct {
 	retractedAt map[place]uint64        // where in the log an episode was last retracted, as of the session's start
 	logRead     atomic.Uint64           // the highest sequence of the log that the session knows of
 	unsigned    *unsigned               // what the sign loop is to do
+	judge       *judge                  // the model of the samples
 	end         context.CancelCauseFunc // ends the session, with the reason
 }
 
@@ -82,7 +83,7 @@ func (w *Worker) session(ctx context.Context) error {
 
 	loops, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, unsigned: newUnsigned(), end: end}
+	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, unsigned: newUnsigned(), judge: newJudge(w.deps.Spec), end: end}
 	s.logRead.Store(logRead)
 	w.last = s
 	// Before anything is written: a later entry would hide which log the others are of.
@@ -106,6 +107,7 @@ func (w *Worker) session(ctx context.Context) error {
 	run(s.alignLoop)
 	run(s.reduceLoop)
 	run(s.signLoop)
+	run(s.judgeLoop)
 	run(s.compareLoop)
 	run(s.epochLoop)
 	_ = g.Wait()

@@ -1,0 +1,67 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/model"
+)
+
+// Scores are how well the models of a generation's samples tell its profiles
+// apart, as a worker measured it.
+type Scores struct {
+	Models    []model.Score `json:"models"`
+	Suspects  []Suspect     `json:"suspects"` // members that all models refute, by host and episode
+	Digest    fit.Digest    `json:"digest"`   // of all samples together
+	AsOf      AsOf          `json:"as_of"`
+	UpdatedAt time.Time     `json:"updated_at"`
+}
+
+// scoresKey is beside the signatures. No profile's name begins with "_".
+func scoresKey(gen fit.Generation) string { return string(gen) + "._models.scores" }
+
+// WriteScores stores a generation's scores by the rule of WriteEnvelope, and
+// tells whether it did.
+func (b *Bus) WriteScores(ctx context.Context, gen fit.Generation, s Scores) (bool, error) {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return false, fmt.Errorf("encode the scores: %w", err)
+	}
+	return b.write(ctx, SignaturesBucket, scoresKey(gen), data, s.AsOf)
+}
+
+// ReadScores returns the stored scores; false: there are none.
+func (b *Bus) ReadScores(ctx context.Context, gen fit.Generation) (Scores, bool, error) {
+	v, err := b.last(ctx, bucketStream(SignaturesBucket), keySubject(SignaturesBucket, scoresKey(gen)))
+	if err != nil || !v.live {
+		return Scores{}, false, err
+	}
+	var s Scores
+	if json.Unmarshal(v.data, &s) != nil {
+		return Scores{}, false, nil
+	}
+	return s, true, nil
+}
+
+// ScoresDigest returns the digest that a generation's scores name, cheaper than
+// Scores.
+func (s *Signatures) ScoresDigest(gen fit.Generation) fit.Digest {
+	s.view.mu.RLock()
+	defer s.view.mu.RUnlock()
+	return s.view.state[scoresKey(gen)].digest
+}
+
+// Scores returns a generation's scores as the view has them.
+func (s *Signatures) Scores(gen fit.Generation) (Scores, bool) {
+	s.view.mu.RLock()
+	part, ok := s.view.state[scoresKey(gen)]
+	s.view.mu.RUnlock()
+	var scores Scores
+	if !ok || json.Unmarshal(part.data, &scores) != nil {
+		return Scores{}, false
+	}
+	return scores, true
+}
