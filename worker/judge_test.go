@@ -1,0 +1,97 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/model"
+)
+
+// scores waits until a worker has measured the models on so many episodes and
+// found so many suspects.
+func (f *fleet) scores(episodes, suspects int) bus.Scores {
+	f.t.Helper()
+	ctx := bustest.Context(f.t)
+	view, err := f.bus.OpenSignatures(ctx)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	following, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = view.Run(following) }()
+	defer func() { stop(); <-ended }()
+	for {
+		moved := view.Moved()
+		if gen, known := f.wanted(ctx); known {
+			s, ok := view.Scores(gen.ID)
+			if ok && len(s.Models) == 2 && s.Models[0].Episodes == episodes && len(s.Suspects) == suspects && view.ScoresDigest(gen.ID) == s.Digest {
+				return s
+			}
+		}
+		select {
+		case <-moved:
+		case <-time.After(time.Second): // the generation may be known by now
+		case <-ctx.Done():
+			f.t.Fatal("no worker gets there")
+		}
+	}
+}
+
+// TestModelsAreMeasured: workers measure the models of the samples; an episode
+// that was accepted for another profile than it is of is a suspect, in the
+// scores and in SUSPECTS, until it is taken back.
+func TestModelsAreMeasured(t *testing.T) {
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	f.start()
+	f.start()
+	accepted := rows(t)
+	wrong := accepted[slices.IndexFunc(accepted, func(n bus.Notice) bool { return n.Episode == ioWalk })]
+	right := slices.DeleteFunc(slices.Clone(accepted), func(n bus.Notice) bool { return n.Episode == wrong.Episode })
+	for _, n := range right {
+		f.send(n)
+	}
+	for _, s := range f.scores(41, 0).Models {
+		if s.Accuracy < 0.97 || s.Latency.N != 41 || s.Latency.P50 <= 0 {
+			t.Errorf("%s: accuracy %v, latency %+v", s.Method, s.Accuracy, s.Latency)
+		}
+	}
+
+	wrong.Profile = "bursty-c2"
+	f.send(wrong)
+	want := bus.Suspect{Host: wrong.Host, Episode: wrong.Episode, Profile: "bursty-c2", Said: "io-walk"}
+	if got := f.scores(42, 1); got.Suspects[0] != want || got.Models[0].Method != model.NameNearestEnvelope {
+		t.Errorf("suspects %+v", got.Suspects)
+	}
+	ctx := bustest.Context(t)
+	stream, err := f.srv.JetStream().Stream(ctx, bus.SuspectsStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cons, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	msg, err := cons.Next(jetstream.FetchContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told bus.Suspect
+	if err := json.Unmarshal(msg.Data(), &told); err != nil || told != want || msg.Subject() != "episode.suspect.bursty-c2" {
+		t.Errorf("%s: %s, %v", msg.Subject(), msg.Data(), err)
+	}
+
+	wrong.Retracted = true
+	f.send(wrong)
+	f.scores(41, 0)
+}
+
+// ioWalk is a recorded episode of io-walk, in the midst of the others.
+const ioWalk = "ep-7dd013ba6bb3"
