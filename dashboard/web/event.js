@@ -144,6 +144,13 @@ export function metric(event) {
   return { name: key(event, 'model'), metric: event.metric };
 }
 
+/** suspects checks a suspects event: of one profile, possibly none. */
+export function suspects(event) {
+  if (!Array.isArray(event.episodes) || event.episodes.length > 50) throw new Refusal('its episodes are no list of 50 at most');
+  const episodes = event.episodes.map((of) => ({ episode: `${words(of?.host_id, 128)}/${words(of?.episode_id, 128)}`, looks: words(of?.looks_like, 63) }));
+  return { name: key(event, 'name'), episodes, all: isCount(event.n) ? Math.max(event.n, episodes.length) : episodes.length };
+}
+
 /** perf checks a model_perf. */
 export function perf(event) {
   const { latency_us: latency, accuracy } = event;

@@ -6,6 +6,7 @@ import { Card } from './card.js';
 import { Cost } from './cost.js';
 import { entry } from './key.js';
 import { tops } from './levels.js';
+import { Suspects } from './suspects.js';
 import { known } from './tone.js';
 
 const maxCards = 60;
@@ -17,6 +18,7 @@ export class Overview {
   #more;
   #bars;
   #cost;
+  #suspects;
   #all = h('button', { class: 'quiet', type: 'button', 'aria-pressed': 'false' }, 'Levels of all');
   #live = false;
   #why = '';
@@ -27,6 +29,7 @@ export class Overview {
     this.#more = document.getElementById('more');
     this.#bars = new Bars(document.getElementById('scene8'));
     this.#cost = new Cost(document.getElementById('scene12'));
+    this.#suspects = new Suspects(document.getElementById('suspects'));
     document.getElementById('legend6').append(entry('median'), entry('p25 to p75', { band: true, line: false }), h('span', null, '0 and 1: least and greatest of the median'), this.#all);
     this.#all.hidden = true;
     this.#all.addEventListener('click', () => {
@@ -43,6 +46,7 @@ export class Overview {
     if (changed.has('attack_profile') || changed.has('attack_signature')) this.#sign();
     if (changed.has('model_metric')) this.#bars.show(this.#store.metrics);
     if (changed.has('model_perf')) this.#cost.show(this.#store.perfs);
+    if (changed.has('suspects')) this.#suspects.show(this.#store.suspects);
   }
 
   /** focus puts the focus on a profile's card. */

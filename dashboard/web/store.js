@@ -1,12 +1,12 @@
 // What the page knows: the last event of each profile and model.
 
-import { Refusal, metric, parse, perf, profile, signature } from './event.js';
+import { Refusal, metric, parse, perf, profile, signature, suspects } from './event.js';
 
-const kinds = { attack_profile: profile, attack_signature: signature, model_metric: metric, model_perf: perf };
+const kinds = { attack_profile: profile, attack_signature: signature, model_metric: metric, model_perf: perf, suspects };
 const most = 500; // of a kind; anybody may publish any number of names
 
 export class Store {
-  #kept = { attack_profile: new Map(), attack_signature: new Map(), model_metric: new Map(), model_perf: new Map() };
+  #kept = { attack_profile: new Map(), attack_signature: new Map(), model_metric: new Map(), model_perf: new Map(), suspects: new Map() };
   #watchers = new Set();
   #changed = new Set();
 
@@ -17,6 +17,7 @@ export class Store {
   get signatures() { return this.#kept.attack_signature; }
   get metrics() { return this.#kept.model_metric; }
   get perfs() { return this.#kept.model_perf; }
+  get suspects() { return this.#kept.suspects; }
 
   /** watch calls back with the kinds that changed, once for all events that came together. */
   watch(callback) { this.#watchers.add(callback); }

@@ -1,0 +1,29 @@
+//go:build browser
+
+package browsertest
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/dashboard"
+)
+
+// Suspects are listed, and gone when the next event says that there are none.
+func TestSuspects(t *testing.T) {
+	s := start(t, dashboard.Config{})
+	page := open(t, s.URL())
+	page.until(isLive + ` && document.querySelector('#suspects').hidden`)
+	list := func(of ...bus.Suspect) {
+		data, err := json.Marshal(bus.SuspectList{Type: bus.TypeSuspects, Name: "bursty-c2", Episodes: append([]bus.Suspect{}, of...), All: len(of)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.store(bus.TypeSuspects, "bursty-c2", data)
+	}
+	list(bus.Suspect{Host: "lab-02", Episode: "<b>ep-1</b>", Profile: "bursty-c2", Said: "io-walk"})
+	page.until(`document.querySelector('#suspects li')?.innerText === 'lab-02/<b>ep-1</b> is accepted for bursty-c2, looks like io-walk'`)
+	list()
+	page.until(`document.querySelector('#suspects').hidden`)
+}
