@@ -60,7 +60,7 @@ func publish(t *testing.T, ctx context.Context, b *bus.Bus, host, id string, ret
 func TestCollectOfNothing(t *testing.T) {
 	ctx, server := bustest.Context(t), bustest.Start(t)
 	b := server.Connect()
-	for _, streams := range []int{0, 8} {
+	for _, streams := range []int{0, 9} {
 		r, err := Collect(ctx, b)
 		if err != nil {
 			t.Fatal(err)

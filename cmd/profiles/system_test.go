@@ -283,7 +283,7 @@ func TestTopology(t *testing.T) {
 	t.Setenv("TOPOLOGY", "expect")
 	for range 2 {
 		made := decode[topologyMade](t, must(t, "topology", "--spec", "default", "--json"))
-		if len(made.Streams) != 8 || len(made.Generation) != 10 {
+		if len(made.Streams) != 9 || len(made.Generation) != 10 {
 			t.Errorf("%+v", made)
 		}
 	}
@@ -323,7 +323,7 @@ func TestTopologyPatience(t *testing.T) {
 	_ = conn.Close()
 	_ = early.Close()
 	server.Restart()
-	if r := <-ended; r.code != 0 || !strings.Contains(r.stdout, "8 streams") {
+	if r := <-ended; r.code != 0 || !strings.Contains(r.stdout, "9 streams") {
 		t.Errorf("exit %d: %s%s", r.code, r.stdout, r.stderr)
 	}
 }
