@@ -79,7 +79,7 @@ func TestGauges(t *testing.T) {
 	}
 	until(t, func() bool {
 		shown := w.gauges(t, "profiles_stream_bytes")
-		return len(shown) == 8 && shown["EPISODES "] > 0 && shown["KV_curves "] > 0
+		return len(shown) == 9 && shown["EPISODES "] > 0 && shown["KV_curves "] > 0
 	})
 	if n := w.count(t, "profiles_rejected_total", "reason=malformed"); n != 1 {
 		t.Errorf("%d malformed ones were rejected", n)
