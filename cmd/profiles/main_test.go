@@ -106,7 +106,7 @@ func TestMistakes(t *testing.T) {
 		{"curve - -c proc.cpu_user_jiffies", whole[:len(whole)/2], 4, "corrupt archive"},
 		{"curve - -c proc.cpu_user_jiffies", "", 4, "corrupt archive"},
 
-		{"plot", "", 2, "FILE.parquet is missing"},
+		{"plot", "", 2, "FILE.parquet or FILE.json is missing"},
 		{"plot x.parquet", "", 2, "--out"},
 		{"plot x.parquet --out x.jpg", "", 2, ".png or .svg"},
 		{"plot nowhere.parquet --out OUT.png", "", 1, "nowhere.parquet"},
