@@ -55,7 +55,7 @@ func TestRestarts(t *testing.T) {
 	plain := map[string]any{"type": "model_metric", "model": "while-away", "metric": 0.999}
 	s.store("model_metric", "while-away", []byte(js(plain)))
 	s.bridge.start()
-	b.until(isLive + " && " + noneStale + " && document.querySelector('#scene8 li')?.textContent === 'while-away0.999'")
+	b.until(isLive + " && " + noneStale + " && [...document.querySelectorAll('#scene8 li')].some((li) => li.textContent === 'while-away0.999')")
 
 	// Both at once.
 	s.bridge.stop()

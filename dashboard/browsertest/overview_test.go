@@ -174,9 +174,11 @@ func TestReadout(t *testing.T) {
 
 	// The keyboard.
 	b.run(fmt.Sprintf("document.querySelector(%s).focus()", js(card("io-walk", "h3 a"))))
-	b.press(kb.Tab)
-	if !get[bool](b, fmt.Sprintf("document.activeElement === document.querySelector(%s)", js(card("io-walk", ".plot")))) {
-		t.Error("the plot does not follow the title in the order of tabs")
+	for _, next := range []string{".switch", ".plot"} {
+		b.press(kb.Tab)
+		if !get[bool](b, fmt.Sprintf("document.activeElement === document.querySelector(%s)", js(card("io-walk", next)))) {
+			t.Errorf("%s does not follow in the order of tabs", next)
+		}
 	}
 	for _, step := range []struct {
 		key   string
