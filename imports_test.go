@@ -13,8 +13,9 @@ const module = "github.com/cis490/profiles/"
 // layers are the packages from the bottom up. A package imports only packages
 // of layers below its own; those of one layer don't know each other.
 var layers = [][]string{
-	{"episode", "fit"},
-	{"model", "signature"},
+	{"episode", "fit", "wholefile"},
+	{"signature"},
+	{"model"},
 	{"align", "dataset", "bus/embedded", "dashboard/web"},
 	{"bus", "plot", "synth", "roster"},
 	{"batch", "service", "store", "roles"},

@@ -27,9 +27,8 @@ import (
 )
 
 // BenchmarkCost measures the CPU time of several ways through the same archives, in turn, so that a busy machine hardly changes
-// their ratios. All figures are for one archive:
-//
-// Those named signature read the seven channels of the default signature beside the curve's, from three members instead of one.
+// their ratios. Those named signature read the seven channels of the default signature beside the curve's. All figures are for one
+// archive:
 //
 //	KB           its size, unpacked
 //	decode-µs    decompresses it, with the decoder that package episode uses

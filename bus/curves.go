@@ -212,15 +212,24 @@ type Standing struct {
 func (c *Curves) Standing(p fit.ProfileName) (Standing, error) {
 	c.view.mu.Lock() // a sample keeps its answers, so asking writes
 	defer c.view.mu.Unlock()
-	s := c.view.state.byProfile[p]
-	if s == nil {
-		return Standing{}, fmt.Errorf("generation %s has no profile %q", c.gen, p)
+	s, err := c.sample(p)
+	if err != nil {
+		return Standing{}, err
 	}
 	return Standing{
 		Envelope: s.Envelope(c.spec.Points.Total()),
 		AsOf:     AsOf{Life: c.view.life, Seq: c.view.seq},
 		Short:    s.Short(),
 	}, nil
+}
+
+// sample returns what the view has of a profile. The view's mu is held.
+func (c *Curves) sample(p fit.ProfileName) (*fit.Sample, error) {
+	s := c.view.state.byProfile[p]
+	if s == nil {
+		return nil, fmt.Errorf("generation %s has no profile %q", c.gen, p)
+	}
+	return s, nil
 }
 
 // A Sampled is what the view says of the episodes of one profile at one moment.
@@ -235,9 +244,9 @@ type Sampled struct {
 func (c *Curves) Sampled(p fit.ProfileName) (Sampled, error) {
 	c.view.mu.Lock() // a sample keeps its answers, so asking writes
 	defer c.view.mu.Unlock()
-	s := c.view.state.byProfile[p]
-	if s == nil {
-		return Sampled{}, fmt.Errorf("generation %s has no profile %q", c.gen, p)
+	s, err := c.sample(p)
+	if err != nil {
+		return Sampled{}, err
 	}
 	return Sampled{
 		Members:  signature.MembersOf(s),

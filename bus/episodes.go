@@ -133,7 +133,7 @@ func (e *episodes) fetch(ctx context.Context, cons jetstream.Consumer, n int) er
 		return err
 	}
 	came := c.cc.Closed()
-	for err == nil {
+	for err == nil && ctx.Err() == nil {
 		select {
 		case <-came:
 			select {
@@ -145,12 +145,9 @@ func (e *episodes) fetch(ctx context.Context, cons jetstream.Consumer, n int) er
 		case <-c.doubt:
 			err = c.gone(ctx)
 		case <-ctx.Done():
-			e.stopping.Store(true)
-			c.stop()
-			return nil
 		}
 	}
-	e.stopping.Store(true)
+	e.stopping.Store(true) // what still comes goes back at once
 	c.stop()
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/model"
+	"github.com/cis490/profiles/wholefile"
 )
 
 // modelRow is one row of a model's file: an example. The vector may have NaN, for
@@ -50,9 +51,9 @@ func WriteModel(w io.Writer, m *model.Model) error {
 }
 
 // WriteModelFile writes the file at path whole or not at all, as
-// WriteAttackProfilesFile does.
+// wholefile.Write does.
 func WriteModelFile(path string, m *model.Model) error {
-	return writeFile(path, func(w io.Writer) error { return WriteModel(w, m) })
+	return wholefile.Write(path, func(w io.Writer) error { return WriteModel(w, m) })
 }
 
 // ReadModel reads a model's file of size bytes. Errors match ErrDamaged or

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/viterin/vek/vek32"
+
+	"github.com/cis490/profiles/fit"
 )
 
 // The size of the Python program's classifier: 138 MB of float32.
@@ -120,4 +122,55 @@ func scikitLearn(b *testing.B, metric Metric) {
 	}
 	b.ReportMetric(single, "ms-single/query")
 	b.ReportMetric(batch, "ms-batch/query")
+}
+
+// BenchmarkClassify is what a worker does with each archive that it opens: a vector, and both methods' verdicts on it, by the
+// model of 100 examples of each of six profiles in the seven channels of the default signature.
+func BenchmarkClassify(b *testing.B) {
+	spec := fit.DefaultSpec()
+	l := Layout{Features: Levels, Resample: string(fit.Mean), Channels: spec.Signature.Channels, Points: spec.Points}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	signature := func() [][]float32 {
+		s := make([][]float32, len(l.Channels))
+		for c := range s {
+			for range l.Points.Total() {
+				s[c] = append(s[c], 1000*rnd.Float32())
+			}
+		}
+		return s
+	}
+	var examples []Example
+	for i := range 600 {
+		vector, err := l.Vector(signature())
+		if err != nil {
+			b.Fatal(err)
+		}
+		examples = append(examples, Example{Profile: spec.Profiles[i%6].Name, Host: "h", Episode: strconv.Itoa(i), Vector: vector})
+	}
+	m, err := New(l, examples)
+	if err != nil {
+		b.Fatal(err)
+	}
+	query := signature()
+	for _, method := range Methods(3) {
+		b.Run(method.Name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				vector, err := l.Vector(query)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := method.Classify(m, vector); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("vector", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := l.Vector(query); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

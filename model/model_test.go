@@ -150,19 +150,25 @@ func TestWithout(t *testing.T) {
 func TestLevels(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slice := rapid.SliceOfN(rapid.Float32Range(0, 100), 1, 40).Draw(t, "slice")
-		sorted, shuffled := slices.Clone(slice), slices.Clone(slice)
+		levels := func(running []float32) []float32 {
+			l := Layout{Features: Levels, Channels: []string{"x.a"}, Points: fit.Points{CleanLead: 1, Armed: 1, Infecting: 1, InfectedRunning: len(running), CleanTail: 1}}
+			vector, err := l.Vector(fit.Signature{slices.Concat([]float32{1, 1, 1}, running, []float32{1})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return vector[3 : len(vector)-1]
+		}
+		shuffled := slices.Clone(slice)
 		rand.New(rand.NewPCG(1, 1)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		levels(sorted)
-		levels(shuffled)
-		if !slices.Equal(sorted, shuffled) || !slices.IsSortedFunc(sorted, func(a, b float32) int { return int(math.Copysign(1, float64(b-a))) * b2i(a != b) }) {
-			t.Fatalf("levels %v and %v", sorted, shuffled)
+		sorted := levels(slice)
+		if other := levels(shuffled); !slices.Equal(sorted, other) || !slices.IsSortedFunc(sorted, func(a, b float32) int { return int(math.Copysign(1, float64(b-a))) * b2i(a != b) }) {
+			t.Fatalf("levels %v and %v", sorted, other)
 		}
 		gappy := slices.Concat(slice, make([]float32, len(slice)))
 		for i := range slice {
 			gappy[len(slice)+i] = nan
 		}
-		levels(gappy)
-		if gappy[0] != sorted[0] || gappy[len(gappy)-1] != sorted[len(sorted)-1] {
+		if gappy = levels(gappy); gappy[0] != sorted[0] || gappy[len(gappy)-1] != sorted[len(sorted)-1] {
 			t.Fatalf("with as many gaps %v, without %v", gappy, sorted)
 		}
 	})

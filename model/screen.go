@@ -1,12 +1,15 @@
 package model
 
-import "math"
+import (
+	"container/heap"
+	"math"
+)
 
 // A screen keeps the rows that could be among the k nearest, by their sketches. What it lets go is farther than k others.
 type screen struct {
 	slack float32
 	limit float32    // no row with a greater sketch can be among the k nearest
-	least []float32  // the k smallest sketches, a heap with the greatest on top
+	least greatest   // the k smallest sketches
 	seen  []sketched // rows below the limit as it was when they were seen
 	full  int        // how many seen are looked through again
 	k     int
@@ -25,11 +28,10 @@ func newScreen(k int, slack float32) screen {
 func (s *screen) take(row int32, about float32) {
 	s.seen = append(s.seen, sketched{row, about})
 	if len(s.least) < s.k {
-		s.least = append(s.least, about)
-		s.up(len(s.least) - 1)
+		heap.Push(&s.least, about)
 	} else if about < s.least[0] {
 		s.least[0] = about
-		s.down()
+		heap.Fix(&s.least, 0)
 	}
 	if len(s.least) == s.k {
 		s.limit = s.least[0]*s.slack + faint
@@ -61,27 +63,11 @@ func (s *screen) standing() []int32 {
 	return rows
 }
 
-func (s *screen) up(i int) {
-	for i > 0 {
-		parent := (i - 1) / 2
-		if s.least[parent] >= s.least[i] {
-			return
-		}
-		s.least[parent], s.least[i] = s.least[i], s.least[parent]
-		i = parent
-	}
-}
+// greatest is a heap that has the greatest on top; see container/heap.
+type greatest []float32
 
-func (s *screen) down() {
-	for i := 0; ; {
-		child := 2*i + 1
-		if child+1 < len(s.least) && s.least[child+1] > s.least[child] {
-			child++
-		}
-		if child >= len(s.least) || s.least[child] <= s.least[i] {
-			return
-		}
-		s.least[i], s.least[child] = s.least[child], s.least[i]
-		i = child
-	}
-}
+func (g greatest) Len() int           { return len(g) }
+func (g greatest) Less(i, j int) bool { return g[i] > g[j] }
+func (g greatest) Swap(i, j int)      { g[i], g[j] = g[j], g[i] }
+func (g *greatest) Push(x any)        { *g = append(*g, x.(float32)) }
+func (g *greatest) Pop() any          { panic("model: nothing is ever taken from the heap") }

@@ -145,21 +145,21 @@ func (m *Model) verdict(vector []float32, all []standing) (Verdict, error) {
 }
 
 func (m *Model) decided(vector, answer, other []float32) []Share {
-	gain := make([][5]float64, len(m.layout.Channels))
-	metric := m.layout.Metric()
-	for f, v := range vector {
-		if d := metric.part(v, other[f]) - metric.part(v, answer[f]); d == d {
-			channel, phase := m.layout.place(f)
-			gain[channel][phase] += d
-		}
-	}
-	spans := m.layout.Points.Spans()
+	metric, spans := m.layout.Metric(), m.layout.Points.Spans()
 	positive := 0.0
-	var shares []Share
-	for c, phases := range gain {
-		for p, g := range phases {
-			positive += max(g, 0)
-			shares = append(shares, Share{m.layout.Channels[c], spans[p].Name, g})
+	shares := make([]Share, 0, len(m.layout.Channels)*len(spans))
+	f := 0
+	for _, channel := range m.layout.Channels {
+		for _, span := range spans {
+			gain := 0.0
+			for range span.Points {
+				if d := metric.part(vector[f], other[f]) - metric.part(vector[f], answer[f]); d == d {
+					gain += d
+				}
+				f++
+			}
+			positive += max(gain, 0)
+			shares = append(shares, Share{channel, span.Name, gain})
 		}
 	}
 	if positive == 0 {

@@ -3,11 +3,9 @@
 package plot
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -18,6 +16,7 @@ import (
 
 	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/wholefile"
 )
 
 // Format is a file format of a figure.
@@ -129,32 +128,10 @@ func ProfilesFile(path string, rows []dataset.AttackProfile, points fit.Points) 
 	return toFile(path, func(w io.Writer, format Format) error { return Profiles(w, format, rows, points) })
 }
 
-func toFile(path string, write func(io.Writer, Format) error) (err error) {
+func toFile(path string, write func(io.Writer, Format) error) error {
 	format, err := ParseFormat(strings.TrimPrefix(filepath.Ext(path), "."))
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("make folder for %s: %w", path, err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return fmt.Errorf("make temporary file for %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close() // closed already, perhaps
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := write(f, format); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	return wholefile.Write(path, func(w io.Writer) error { return write(w, format) })
 }

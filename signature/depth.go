@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -94,13 +95,7 @@ func trustOf(rows [][]float64, points int, ids []Episode) Trust {
 		return t
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case depths[a] > depths[b]:
-			return -1
-		case depths[a] < depths[b]:
-			return 1
-		}
-		return compareIDs(ids[a], ids[b])
+		return cmp.Or(cmp.Compare(depths[b], depths[a]), compareIDs(ids[a], ids[b]))
 	})
 	named := func(i int) Episode {
 		return Episode{Host: ids[i].Host, Episode: ids[i].Episode, Depth: Value(depths[i])}
@@ -120,10 +115,7 @@ func trustOf(rows [][]float64, points int, ids []Episode) Trust {
 		}
 	}
 	slices.SortFunc(t.Outliers, func(a, b Outlier) int {
-		if a.Outside != b.Outside {
-			return b.Outside - a.Outside
-		}
-		return compareIDs(a.Episode, b.Episode)
+		return cmp.Or(cmp.Compare(b.Outside, a.Outside), compareIDs(a.Episode, b.Episode))
 	})
 	return t
 }
@@ -164,11 +156,5 @@ func leaves(row, low, high []float64) (o Outlier, outside bool) {
 }
 
 func compareIDs(a, b Episode) int {
-	switch {
-	case a.Host < b.Host, a.Host == b.Host && a.Episode < b.Episode:
-		return -1
-	case a.Host == b.Host && a.Episode == b.Episode:
-		return 0
-	}
-	return 1
+	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Episode, b.Episode))
 }

@@ -103,9 +103,7 @@ func (s *session) judgeLoop(ctx context.Context) error {
 		} else if err != nil && ctx.Err() == nil {
 			s.deps.Log.Warn("measure the models", "err", err)
 		}
-		select {
-		case <-time.After(judgingShare * time.Since(began)):
-		case <-ctx.Done():
+		if !rest(ctx, judgingShare*time.Since(began)) {
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,10 +23,8 @@ func newUnsigned() *unsigned { return &unsigned{more: make(chan struct{}, 1)} }
 func (u *unsigned) add(p fit.ProfileName) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, have := range u.profiles {
-		if have == p {
-			return
-		}
+	if slices.Contains(u.profiles, p) {
+		return
 	}
 	u.profiles = append(u.profiles, p)
 	select {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -66,15 +65,11 @@ func runClassify(t *terminal, path string, o classifyOptions) error {
 	if err != nil {
 		return err
 	}
-	archive, name := t.in, "standard input"
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		archive, name = file, path
+	archive, name, err := openArchive(t, path)
+	if err != nil {
+		return err
 	}
+	defer archive.Close()
 	vector, err := vectorOf(m.Layout(), limits, archive)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

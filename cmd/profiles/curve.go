@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -71,15 +70,11 @@ func runCurve(t *terminal, path string, o curveOptions) error {
 	if err != nil {
 		return err
 	}
-	archive, name := t.in, "standard input"
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		archive, name = file, path
+	archive, name, err := openArchive(t, path)
+	if err != nil {
+		return err
 	}
+	defer archive.Close()
 	a, err := (&align.Fitter{Spec: spec, Limits: limits}).Read(archive, channel)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

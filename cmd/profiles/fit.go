@@ -16,6 +16,7 @@ import (
 	"github.com/cis490/profiles/dataset"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/roster"
+	"github.com/cis490/profiles/wholefile"
 )
 
 // defaultTable is where the Python program keeps its fit.
@@ -94,6 +95,17 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 	limits, err := limits()
 	if err != nil {
 		return err
+	}
+	if o.modelOut != "" && o.features == featuresReference && o.signatures != "" {
+		return usagef("--signatures-out: a model of reference features has other channels than the spec's signature; make the two files apart")
+	}
+	for _, out := range []string{o.out, o.modelOut, o.signatures} {
+		if out == "" {
+			continue
+		}
+		if err := wholefile.Check(out); err != nil {
+			return err
+		}
 	}
 	generation := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
 	cfg := batch.Config{Spec: spec, Limits: limits, Sampler: sampler, Concurrency: o.concurrency}

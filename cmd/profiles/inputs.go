@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -86,4 +87,14 @@ func warnMalformed(w io.Writer, first []roster.Malformed, all int) {
 	if more := all - len(first); more > 0 {
 		fmt.Fprintf(w, "warning: %d more rows like these are left out\n", more)
 	}
+}
+
+// openArchive opens the archive at path, where "-" is standard input, and says
+// how to call it.
+func openArchive(t *terminal, path string) (archive io.ReadCloser, name string, err error) {
+	if path == "-" {
+		return io.NopCloser(t.in), "standard input", nil
+	}
+	archive, err = os.Open(path)
+	return archive, path, err
 }

@@ -125,3 +125,24 @@ func TestClassify(t *testing.T) {
 		}
 	}
 }
+
+// TestFitOutputs: what can't be written is told before anything is read, and two
+// files that contradict each other are never made together.
+func TestFitOutputs(t *testing.T) {
+	dir := t.TempDir()
+	for _, flag := range []string{"--fit-out", "--model-out", "--signatures-out"} {
+		args := []string{"fit", "--store", filepath.Join(dir, "no-store"), "--fit-out", filepath.Join(dir, "fit.parquet"), flag, dir}
+		if code, _, stderr := call(t, "", args...); code != 1 || !strings.Contains(stderr, "no regular file") {
+			t.Errorf("%s names a folder: exit %d: %s", flag, code, stderr)
+		}
+	}
+	out := filepath.Join(dir, "s.json")
+	args := []string{"fit", "--store", recordedStore, "--fit-out", filepath.Join(dir, "fit.parquet"),
+		"--model-out", filepath.Join(dir, "m.parquet"), "--features", "reference", "--signatures-out", out}
+	if code, _, stderr := call(t, "", args...); code != 2 || !strings.Contains(stderr, "--signatures-out") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if _, err := os.Stat(out); !os.IsNotExist(err) {
+		t.Errorf("signatures of other channels were written: %v", err)
+	}
+}

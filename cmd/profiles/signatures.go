@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -14,6 +13,7 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/signature"
+	"github.com/cis490/profiles/wholefile"
 )
 
 // signatures are what fit and export write, and plot reads: everything that is
@@ -41,22 +41,8 @@ func (s *signatures) add(p fit.Profile, summary signature.Summary) {
 }
 
 // save writes the file, whole or not at all.
-func (s *signatures) save(path string) (err error) {
-	text, err := json.Marshal(s)
-	if err != nil {
-		return fmt.Errorf("write signatures: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("make folder for %s: %w", path, err)
-	}
-	temporary := path + ".tmp"
-	if err := os.WriteFile(temporary, append(text, '\n'), 0o644); err != nil { //nolint:gosec // as the other outputs: for everybody to read
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(temporary))
-	}
-	return nil
+func (s *signatures) save(path string) error {
+	return wholefile.Write(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(s) })
 }
 
 func loadSignatures(path string) (*signatures, error) {
