@@ -87,7 +87,8 @@ func fill(b *testing.B, nc *bus.Bus, spec *fit.Spec, each int) {
 	place := uint64(0) // in the log
 	for n := range r.notices() {
 		place++
-		entry := fit.Entry{Seq: place, Host: n.Host, Episode: n.Episode, State: fit.StateCurve, Curve: randomCurve(spec, place)}
+		entry := fit.Entry{Seq: place, Host: n.Host, Episode: n.Episode, State: fit.StateCurve}
+		entry.Curve, entry.Signature = randomCurve(spec, place), randomSignature(spec, place)
 		puts.Go(func() error {
 			return curves.Put(ctx, fit.ProfileName(n.Profile), spec.Rank(n.Host, n.Episode), entry, 0, time.Time{})
 		})
@@ -104,6 +105,17 @@ func randomCurve(spec *fit.Spec, seed uint64) fit.Curve {
 		curve[k] = 100 * random.Float64()
 	}
 	return curve
+}
+
+func randomSignature(spec *fit.Spec, seed uint64) fit.Signature {
+	random := rand.New(rand.NewPCG(seed, 1))
+	signature := make(fit.Signature, len(spec.Signature.Channels))
+	for c := range signature {
+		for range spec.Points.Total() {
+			signature[c] = append(signature[c], 100*random.Float32())
+		}
+	}
+	return signature
 }
 
 // processTime is the CPU time that this process has had.

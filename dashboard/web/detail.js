@@ -175,7 +175,7 @@ export class Detail {
       ['wanted', profile.target ? String(profile.target) : ''],
       ['median from', raw ? `${number(Math.min(...raw.median))} to ${number(Math.max(...raw.median))}` : ''],
       ['nearest to the middle', signature?.deepest],
-      ['outside the fence', signature?.outliers.length ? `${signature.outside}: ${signature.outliers.slice(0, 3).map((of) => of.episode).join(', ')}${signature.outside > 3 ? ', …' : ''}` : ''],
+      ['outside the fence', signature?.outliers.length ? `${signature.outside}, most of all ${signature.outliers[0].episode}` : ''],
       ['hosts', signature?.tested ? (signature.differ ? 'differ' : 'do not differ') : ''],
       ['generation', profile.generation],
     ].filter(([, value]) => value);
