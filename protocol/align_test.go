@@ -1,0 +1,111 @@
+package protocol
+
+import "fmt"
+
+// deliver hands a message of the log to a worker, which glances at it first.
+func (m *model) deliver(s *state, w *worker, seq uint8, j *job) string {
+	g := &s.gens[w.gen]
+	n := s.log[seq-1]
+	m.told(s, w, seq)
+	have := w.view.entries[n.episode]
+	why := ""
+	switch {
+	case int(n.episode) > m.calc.standing(&w.view.entries).threshold:
+		why = "above the threshold"
+	case seq < w.retractedAt[n.episode]:
+		why = "taken back further on"
+	case m.settled(have, seq, none):
+		why = "seen"
+	}
+	if why != "" {
+		g.deliver(seq, acked, len(s.log))
+		return fmt.Sprintf("%v: %s, acknowledged", n, why)
+	}
+	*j = job{stage: putting, seq: seq, have: have, rev: w.view.revs[n.episode]}
+	m.read(s, j)
+	g.deliver(seq, inHand, len(s.log))
+	if m.off[entryThenAck] {
+		g.deliver(seq, acked, len(s.log))
+	}
+	return fmt.Sprintf("%v", n)
+}
+
+// settled tells whether an entry holds what a message says, or more.
+func (m *model) settled(have entry, seq, read uint8) bool {
+	if have.state == none || m.off[laterEntryWins] {
+		return false
+	}
+	if have.seq == seq && have.state == reason && read == curve && m.on(curveBeatsReason) {
+		return false
+	}
+	return have.seq >= seq
+}
+
+// read opens the archive where a job needs it.
+func (m *model) read(s *state, j *job) {
+	if n := s.log[j.seq-1]; j.read == none && !n.retracted && j.have.state != curve {
+		j.read = m.archive(s, n.episode)
+	}
+}
+
+// put tries to write a job's entry.
+func (m *model) put(s *state, w *worker, j *job) string {
+	g := &s.gens[w.gen]
+	if int(j.seq) > len(s.log) {
+		*j = job{} // the log lost it: nothing that a model could name would be put
+		return "its message is gone"
+	}
+	n := s.log[j.seq-1]
+	i := n.episode
+	if m.on(casEntry) && g.revs[i] != j.rev {
+		j.have, j.rev = g.entries[i], g.revs[i]
+		m.note(w, int(i), j.have)
+		if m.settled(j.have, j.seq, j.read) {
+			j.stage = settling
+			return "conflict: seen"
+		}
+		m.read(s, j)
+		return "conflict"
+	}
+	e := entry{seq: j.seq, state: j.read}
+	switch {
+	case n.retracted:
+		e.state = retracted
+	case j.have.state == curve:
+		e.state = curve
+	}
+	j.stage = settling
+	if m.on(laterEntryWins) {
+		joined := m.calc.join(j.have, e)
+		if joined == j.have {
+			return "no news"
+		}
+		e = joined
+	} else {
+		e.had = e.state != curve && (j.have.had || j.have.state == curve)
+	}
+	if e.state == retracted && m.off[tombstones] {
+		e = entry{}
+	}
+	s.last++
+	if m.scope.late[i] && e.state == curve {
+		s.curved |= 1 << i
+	}
+	g.entries[i], g.revs[i], g.puts[i] = e, s.last, pending
+	m.handed(s, w, s.last)
+	m.note(w, int(i), e)
+	return fmt.Sprintf("put %d: %v", s.last, named(int(i), e))
+}
+
+func (m *model) ack(s *state, w *worker, j *job) string {
+	g := &s.gens[w.gen]
+	g.deliver(j.seq, acked, len(s.log))
+	how := fmt.Sprintf("message %d", j.seq)
+	if int(j.seq) <= len(s.log) {
+		if n := s.log[j.seq-1]; m.scope.late[n.episode] && j.read == curve {
+			s.curved |= 1 << n.episode
+		}
+	}
+	*j = job{}
+	return how
+}
