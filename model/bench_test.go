@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/viterin/vek/vek32"
 
@@ -124,14 +125,15 @@ func scikitLearn(b *testing.B, metric Metric) {
 	b.ReportMetric(batch, "ms-batch/query")
 }
 
-// BenchmarkClassify is what a worker does with each archive that it opens: a vector, and both methods' verdicts on it, by the
-// model of 100 examples of each of six profiles in the seven channels of the default signature.
-func BenchmarkClassify(b *testing.B) {
+// liveModel is what a worker of the default spec has: 100 examples of each of six profiles in seven channels. signature makes one
+// more episode.
+func liveModel(b *testing.B) (m *Model, signature func() fit.Signature) {
+	b.Helper()
 	spec := fit.DefaultSpec()
 	l := Layout{Features: Levels, Resample: string(fit.Mean), Channels: spec.Signature.Channels, Points: spec.Points}
 	rnd := rand.New(rand.NewPCG(1, 2))
-	signature := func() [][]float32 {
-		s := make([][]float32, len(l.Channels))
+	signature = func() fit.Signature {
+		s := make(fit.Signature, len(l.Channels))
 		for c := range s {
 			for range l.Points.Total() {
 				s[c] = append(s[c], 1000*rnd.Float32())
@@ -151,12 +153,18 @@ func BenchmarkClassify(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return m, signature
+}
+
+// BenchmarkClassify is what a worker does with an archive that it opened: a vector, and a method's verdict on it.
+func BenchmarkClassify(b *testing.B) {
+	m, signature := liveModel(b)
 	query := signature()
 	for _, method := range Methods(3) {
 		b.Run(method.Name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				vector, err := l.Vector(query)
+				vector, err := m.Layout().Vector(query)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -166,11 +174,14 @@ func BenchmarkClassify(b *testing.B) {
 			}
 		})
 	}
-	b.Run("vector", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := l.Vector(query); err != nil {
-				b.Fatal(err)
-			}
+}
+
+// BenchmarkEvaluate is a worker's measurement: each of 600 members by the model of all others.
+func BenchmarkEvaluate(b *testing.B) {
+	m, _ := liveModel(b)
+	for b.Loop() {
+		if _, err := Evaluate(m.LeaveOneEpisodeOut(), Methods(3), func() time.Duration { return 0 }); err != nil {
+			b.Fatal(err)
 		}
-	})
+	}
 }

@@ -21,34 +21,85 @@ type class struct {
 }
 
 func newClass(l Layout, profile fit.ProfileName, members []Example) (*class, error) {
-	vectors := make([][]float32, len(members))
-	for i, m := range members {
-		vectors[i] = m.Vector
+	s, err := newShape(l, profile, members)
+	if err != nil {
+		return nil, err
 	}
+	return s.class(nobody)
+}
+
+// A shape is what a class comes of, so that the class of all members but one need not begin anew.
+type shape struct {
+	layout  Layout
+	profile fit.ProfileName
+	members []Example     // by host and episode
+	columns [][]float32   // by feature: the members' values, sorted, without gaps
+	near    [][]Neighbour // of each member the two nearest of the others, or fewer
+}
+
+func newShape(l Layout, profile fit.ProfileName, members []Example) (*shape, error) {
+	vectors := vectorsOf(members, nobody)
 	index, err := NewIndex(l.Metric(), vectors)
 	if err != nil {
 		return nil, err
 	}
-	c := &class{profile: profile, members: members, index: index}
-	var others [][]float32
-	c.median, others = medians(vectors, l.Dim())
-	toMedian, toMember := make([]float64, len(members)), make([]float64, len(members))
+	s := &shape{layout: l, profile: profile, members: members, columns: columnsOf(vectors, l.Dim()), near: make([][]Neighbour, len(members))}
 	for i, v := range vectors {
-		toMedian[i] = l.Metric().Distance(v, others[i])
-		near, err := index.Nearest(v, 2)
+		near, err := index.Nearest(v, 3)
 		if err != nil {
 			return nil, err
 		}
-		toMember[i] = math.Inf(1)
+		s.near[i] = slices.DeleteFunc(near, func(n Neighbour) bool { return n.Number == i })
+	}
+	return s, nil
+}
+
+// nobody is the member to leave out where none is.
+const nobody = -1
+
+// class makes the class of all members but one.
+func (s *shape) class(without int) (*class, error) {
+	vectors, columns := vectorsOf(s.members, without), s.columns
+	members := s.members
+	if without != nobody {
+		members = slices.Delete(slices.Clone(members), without, without+1)
+		columns = columnsWithout(columns, s.members[without].Vector)
+	}
+	index, err := NewIndex(s.layout.Metric(), vectors)
+	if err != nil {
+		return nil, err
+	}
+	c := &class{profile: s.profile, members: members, index: index}
+	var others [][]float32
+	c.median, others = medians(columns, vectors)
+	var toMedian, toMember []float64
+	for i, v := range vectors {
+		toMedian = append(toMedian, s.layout.Metric().Distance(v, others[i]))
+	}
+	for i, near := range s.near {
+		if i == without {
+			continue
+		}
+		least := math.Inf(1)
 		for _, n := range near {
-			if n.Number != i {
-				toMember[i] = n.Distance
-				break
+			if n.Number != without {
+				least = min(least, n.Distance)
 			}
 		}
+		toMember = append(toMember, least)
 	}
 	c.medianFence, c.memberFence = outerFence(toMedian), outerFence(toMember)
 	return c, nil
+}
+
+func vectorsOf(members []Example, without int) [][]float32 {
+	vectors := make([][]float32, 0, len(members))
+	for i, m := range members {
+		if i != without {
+			vectors = append(vectors, m.Vector)
+		}
+	}
+	return vectors
 }
 
 // fewest is how many distances tell where a fence stands.
@@ -78,32 +129,53 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[low] + float64((at-float64(low))*(sorted[low+1]-sorted[low]))
 }
 
-// medians returns the pointwise median of vectors and, for each of them, that of all the others. Gaps are left out; where nothing is
-// left the median is a gap.
-func medians(vectors [][]float32, dim int) (of []float32, without [][]float32) {
-	of = make([]float32, dim)
-	without = make([][]float32, len(vectors))
-	for i := range without {
-		without[i] = make([]float32, dim)
-	}
-	sorted := make([]float32, 0, len(vectors))
-	for f := range dim {
-		sorted = sorted[:0]
+// columnsOf returns the values of each feature, sorted, without gaps.
+func columnsOf(vectors [][]float32, dim int) [][]float32 {
+	columns := make([][]float32, dim)
+	for f := range columns {
+		column := make([]float32, 0, len(vectors))
 		for _, v := range vectors {
 			if v[f] == v[f] {
-				sorted = append(sorted, v[f])
+				column = append(column, v[f])
 			}
 		}
-		slices.Sort(sorted)
+		slices.Sort(column)
+		columns[f] = column
+	}
+	return columns
+}
+
+// columnsWithout returns the columns without one vector's values, which are among them.
+func columnsWithout(columns [][]float32, vector []float32) [][]float32 {
+	rest := make([][]float32, len(columns))
+	for f, column := range columns {
+		rest[f] = column
+		if v := vector[f]; v == v {
+			at, _ := slices.BinarySearch(column, v)
+			rest[f] = slices.Concat(column[:at], column[at+1:])
+		}
+	}
+	return rest
+}
+
+// medians returns the pointwise median of vectors, whose columns are given, and, for each of them, that of all the others. Gaps are
+// left out; where nothing is left the median is a gap.
+func medians(columns [][]float32, vectors [][]float32) (of []float32, without [][]float32) {
+	of = make([]float32, len(columns))
+	without = make([][]float32, len(vectors))
+	for i := range without {
+		without[i] = make([]float32, len(columns))
+	}
+	for f, sorted := range columns {
 		of[f] = middle(len(sorted), func(i int) float32 { return sorted[i] })
 		for i, v := range vectors {
-			if v[f] != v[f] {
+			own := v[f]
+			if own != own {
 				without[i][f] = of[f]
 				continue
 			}
-			own, _ := slices.BinarySearch(sorted, v[f])
 			without[i][f] = middle(len(sorted)-1, func(i int) float32 {
-				if i >= own {
+				if sorted[i] >= own { // own, or one that equals it, stood here or before
 					i++
 				}
 				return sorted[i]

@@ -36,29 +36,44 @@ type Fold struct {
 	Test  []Example
 }
 
-// LeaveOneEpisodeOut yields each example with the model of all others.
+// LeaveOneEpisodeOut yields each example with the model of all others, profile by profile.
 func (m *Model) LeaveOneEpisodeOut() iter.Seq2[Fold, error] {
-	return m.leaveOut(func(e Example) Example { return Example{Host: e.Host, Episode: e.Episode} })
+	return func(yield func(Fold, error) bool) {
+		for i, c := range m.classes {
+			s, err := newShape(m.layout, c.profile, c.members)
+			for k := 0; k < len(c.members) && err == nil; k++ {
+				rest := slices.Clone(m.classes)
+				if rest[i], err = s.class(k); len(c.members) == 1 {
+					rest = slices.Delete(rest, i, i+1)
+				}
+				fold := Fold{Test: c.members[k : k+1 : k+1]}
+				if len(rest) > 0 {
+					fold.Model = &Model{layout: m.layout, classes: rest}
+				}
+				if err == nil && !yield(fold, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(Fold{}, err)
+				return
+			}
+		}
+	}
 }
 
-// LeaveOneHostOut yields each host's examples with the model of all other hosts'.
+// LeaveOneHostOut yields each host's examples with the model of all other hosts', by host.
 func (m *Model) LeaveOneHostOut() iter.Seq2[Fold, error] {
-	return m.leaveOut(func(e Example) Example { return Example{Host: e.Host} })
-}
-
-// leaveOut yields, for each group of examples, these and the model of the rest. Examples with equal host and episode in their
-// group's name are of one group.
-func (m *Model) leaveOut(group func(Example) Example) iter.Seq2[Fold, error] {
 	return func(yield func(Fold, error) bool) {
 		sorted := m.Examples()
 		slices.SortStableFunc(sorted, compareExamples)
 		for len(sorted) > 0 {
-			name := group(sorted[0])
-			n := 1
-			for n < len(sorted) && compareExamples(group(sorted[n]), name) == 0 {
-				n++
+			host := sorted[0].Host
+			n := slices.IndexFunc(sorted, func(e Example) bool { return e.Host != host })
+			if n < 0 {
+				n = len(sorted)
 			}
-			rest, err := m.Without(func(e Example) bool { return compareExamples(group(e), name) == 0 })
+			rest, err := m.Without(func(e Example) bool { return e.Host == host })
 			if !yield(Fold{rest, sorted[:n:n]}, err) || err != nil {
 				return
 			}

@@ -108,9 +108,10 @@ func TestMediansWithoutOne(t *testing.T) {
 		for range rapid.IntRange(1, 9).Draw(t, "vectors") {
 			vectors = append(vectors, drawVector(t, dim, true))
 		}
-		_, without := medians(vectors, dim)
+		_, without := medians(columnsOf(vectors, dim), vectors)
 		for i, v := range vectors {
-			want, _ := medians(slices.Concat(vectors[:i], vectors[i+1:]), dim)
+			rest := slices.Concat(vectors[:i], vectors[i+1:])
+			want, _ := medians(columnsOf(rest, dim), rest)
 			for f := range want {
 				if same := without[i][f] == want[f] || without[i][f] != without[i][f] && want[f] != want[f]; !same && v[f] == v[f] {
 					t.Fatalf("without %d, feature %d: %v, want %v", i, f, without[i][f], want[f])
@@ -144,6 +145,44 @@ func TestWithout(t *testing.T) {
 			t.Fatalf("got %+v, want %+v", a, b)
 		}
 	})
+}
+
+// TestLeaveOneEpisodeOut: each fold's model is that of all others, made anew.
+func TestLeaveOneEpisodeOut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		examples := drawExamples(t)
+		tested := 0
+		for fold, err := range mustNew(t, examples).LeaveOneEpisodeOut() {
+			if err != nil || len(fold.Test) != 1 {
+				t.Fatalf("%v, %d episodes", err, len(fold.Test))
+			}
+			tested++
+			rest := slices.DeleteFunc(slices.Clone(examples), func(e Example) bool { return compareExamples(e, fold.Test[0]) == 0 })
+			if len(rest) == 0 {
+				if fold.Model != nil {
+					t.Fatal("a model of nothing")
+				}
+				continue
+			}
+			for i, want := range mustNew(t, rest).classes {
+				have := fold.Model.classes[i]
+				if have.profile != want.profile || !slices.EqualFunc(have.median, want.median, sameFloat) || have.medianFence != want.medianFence ||
+					have.memberFence != want.memberFence || !reflect.DeepEqual(have.members, want.members) && !gappy(want.members) {
+					t.Fatalf("without %v: %+v, want %+v", fold.Test[0], have, want)
+				}
+			}
+		}
+		if tested != len(examples) {
+			t.Fatalf("%d folds of %d examples", tested, len(examples))
+		}
+	})
+}
+
+func sameFloat(a, b float32) bool { return a == b || a != a && b != b }
+
+// gappy tells whether vectors have gaps, which nothing equals.
+func gappy(members []Example) bool {
+	return slices.ContainsFunc(members, func(e Example) bool { return !whole(e.Vector) })
 }
 
 // TestLevels: sorted from high to low, whatever the order in time; gaps leave the least and the greatest as they are.

@@ -26,6 +26,11 @@ type judge struct {
 // neighbours is the k of knn.
 const neighbours = 3
 
+// judgedMembers is how many members of a profile the model is of at most: those of
+// lowest rank, which are a fair sample of a larger one. Measuring takes as long as
+// the square of it.
+const judgedMembers = 250
+
 func newJudge(spec *fit.Spec) *judge {
 	return &judge{stirred: make(chan struct{}, 1), layout: model.Layout{
 		Features: model.Levels, Resample: string(spec.Signature.Resample), Channels: spec.Signature.Channels, Points: spec.Points,
@@ -124,7 +129,7 @@ func (s *session) renew(ctx context.Context) error {
 			asOf = from.AsOf // the first is the earliest
 		}
 		digests.Write([]byte(from.Digest))
-		for _, m := range from.Members {
+		for _, m := range from.Members[:min(len(from.Members), judgedMembers)] {
 			if vector, err := s.judge.layout.Vector(m.Signature); err == nil {
 				examples = append(examples, model.Example{Profile: p.Name, Host: m.Host, Episode: m.Episode, Vector: vector})
 			}
