@@ -52,37 +52,78 @@ func (c *Curve) UnmarshalJSON(text []byte) error {
 	if len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
 		return errCurveSyntax
 	}
-	text = bytes.TrimSpace(text[1 : len(text)-1])
-	if len(text) == 0 {
-		*c = Curve{}
-		return nil
-	}
-	comma := []byte{','}
-	curve := make(Curve, 0, bytes.Count(text, comma)+1)
-	for item := range bytes.SplitSeq(text, comma) {
-		value, err := parsePoint(bytes.TrimSpace(item))
-		if err != nil {
-			return err
-		}
-		curve = append(curve, value)
+	curve, err := parsePoints(text[1 : len(text)-1])
+	if err != nil {
+		return err
 	}
 	*c = curve
 	return nil
 }
 
-// parsePoint reads a JSON number or null. It does not check all of the number's grammar, which encoding/json has done before.
+const jsonSpace = " \t\r\n"
+
+// parsePoints reads what stands between the brackets of a list of numbers and nulls.
+func parsePoints(list []byte) (Curve, error) {
+	if len(bytes.Trim(list, jsonSpace)) == 0 {
+		return Curve{}, nil
+	}
+	comma := []byte{','}
+	curve := make(Curve, 0, bytes.Count(list, comma)+1)
+	for item := range bytes.SplitSeq(list, comma) {
+		value, err := parsePoint(bytes.Trim(item, jsonSpace))
+		if err != nil {
+			return nil, err
+		}
+		curve = append(curve, value)
+	}
+	return curve, nil
+}
+
+// parsePoint reads a JSON number or null.
 func parsePoint(item []byte) (float64, error) {
 	if string(item) == "null" {
 		return math.NaN(), nil
 	}
-	for _, c := range item { // ParseFloat would also take hex, inf and underscores
-		if !('0' <= c && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E') {
-			return 0, errCurveSyntax
-		}
+	if !isNumber(item) { // ParseFloat would also take 01, 1., hex, inf and underscores
+		return 0, errCurveSyntax
 	}
 	value, err := strconv.ParseFloat(string(item), 64)
 	if err != nil {
 		return 0, fmt.Errorf("read curve: %w", err)
 	}
 	return value, nil
+}
+
+// isNumber reports whether the text is a number as JSON writes it (RFC 8259, 6).
+func isNumber(text []byte) bool {
+	text = bytes.TrimPrefix(text, []byte("-"))
+	whole := digits(text)
+	if whole == 0 || whole > 1 && text[0] == '0' {
+		return false
+	}
+	text = text[whole:]
+	if len(text) > 0 && text[0] == '.' {
+		fraction := digits(text[1:])
+		if fraction == 0 {
+			return false
+		}
+		text = text[1+fraction:]
+	}
+	if len(text) > 0 && (text[0] == 'e' || text[0] == 'E') {
+		text = text[1:]
+		if len(text) > 0 && (text[0] == '+' || text[0] == '-') {
+			text = text[1:]
+		}
+		return len(text) > 0 && digits(text) == len(text)
+	}
+	return len(text) == 0
+}
+
+// digits counts the decimal digits that a text begins with.
+func digits(text []byte) int {
+	n := 0
+	for n < len(text) && '0' <= text[n] && text[n] <= '9' {
+		n++
+	}
+	return n
 }

@@ -271,7 +271,15 @@ func FuzzDecodeEntry(f *testing.F) {
 	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","reason":"corrupt","detail":"x","had_curve":true}`))
 	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","retracted":true}`))
 	f.Add([]byte(` {"SEQ":1,"host":"\u00e4","episode":"e","curve":[ ]}`))
+	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1,null],"signature":["AADAPwAAwH8=","AAAAAM3MzL0="],"seconds":[10,2,0.1,25,0]}`))
+	f.Add([]byte(`{"seq":0,"host":"a","episode":"e","curve":[-0.5e+7, 1.0E-3],"signature":[],"seconds":[1e-46,0,0,0,3.5e38]}`))
+	f.Add([]byte("{\"seq\":1,\"host\":\"a\",\"episode\":\"e\",\"curve\":[01,1.,+1],\"signature\":[\"AADA\nPw==\"],\"seconds\":[1,2,3,4]}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
+		if scanned, ok := scanEntry(text); ok {
+			if parsed, err := parseEntry(text); err != nil || !sameEntry(scanned, parsed) {
+				t.Fatalf("%s is scanned as %+v, parsed as %+v, %v", text, scanned, parsed, err)
+			}
+		}
 		e, err := DecodeEntry(text)
 		if err != nil {
 			return
@@ -288,31 +296,54 @@ func FuzzDecodeEntry(f *testing.F) {
 	})
 }
 
+// Whatever is written of a curve is scanned: the slower way is for what somebody else wrote.
+func TestScanEntry(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := drawEntry(t)
+		text, err := EncodeEntry(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scanned, ok := scanEntry(text)
+		if ok != (e.State == StateCurve) || ok && !sameEntry(scanned, e) {
+			t.Fatalf("%s is scanned as %+v, %v", text, scanned, ok)
+		}
+		parsed, err := parseEntry(text)
+		if err != nil || ok && !sameEntry(scanned, parsed) {
+			t.Fatalf("%s is scanned as %+v, parsed as %+v, %v", text, scanned, parsed, err)
+		}
+	})
+}
+
 func BenchmarkEntry(b *testing.B) {
-	e := Entry{Seq: 123456, Host: "lab-01", Episode: "ep-20260101-000123", State: StateCurve, Curve: make(Curve, 80)}
+	spec := DefaultSpec()
+	e := Entry{Seq: 123456, Host: "lab-01", Episode: "ep-20260101-000123", State: StateCurve, Curve: make(Curve, spec.Points.Total()), Seconds: Seconds{10, 2, 3, 25, 5}}
 	for i := range e.Curve {
 		e.Curve[i] = 100 / float64(3+i)
+	}
+	for range spec.Signature.Channels {
+		row := make([]float32, len(e.Curve))
+		for i := range row {
+			row[i] = 100 / float32(3+i)
+		}
+		e.Signature = append(e.Signature, row)
 	}
 	text, err := EncodeEntry(e)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Run("encode", func(b *testing.B) {
-		b.ReportAllocs()
-		b.SetBytes(int64(len(text)))
-		for b.Loop() {
-			if _, err := EncodeEntry(e); err != nil {
-				b.Fatal(err)
+	measure := func(name string, run func() error) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if err := run(); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
-	b.Run("decode", func(b *testing.B) {
-		b.ReportAllocs()
-		b.SetBytes(int64(len(text)))
-		for b.Loop() {
-			if _, err := DecodeEntry(text); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+		})
+	}
+	measure("encode", func() error { _, err := EncodeEntry(e); return err })
+	measure("decode", func() error { _, err := DecodeEntry(text); return err })
+	measure("decode=encoding-json", func() error { _, err := parseEntry(text); return err })
 }

@@ -97,6 +97,22 @@ func DecodeEntry(text []byte) (Entry, error) {
 
 // UnmarshalJSON is [DecodeEntry]. On an error e is unchanged.
 func (e *Entry) UnmarshalJSON(text []byte) error {
+	read, scanned := scanEntry(text)
+	if !scanned {
+		var err error
+		if read, err = parseEntry(text); err != nil {
+			return fmt.Errorf("read entry: %w", err)
+		}
+	}
+	if err := read.check(); err != nil { // also where two of the three states are there
+		return fmt.Errorf("read entry: %w", err)
+	}
+	*e = read
+	return nil
+}
+
+// parseEntry reads an entry in any form that JSON allows. Whether it is a valid one is left to check.
+func parseEntry(text []byte) (Entry, error) {
 	var form struct {
 		Seq       *uint64   `json:"seq"`
 		Host      string    `json:"host"`
@@ -112,28 +128,23 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&form); err != nil {
-		return fmt.Errorf("read entry: %w", err)
+		return Entry{}, err
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("read entry: more follows after the object")
+		return Entry{}, errors.New("more follows after the object")
 	}
 	if form.Seq == nil {
-		return errors.New("read entry: no sequence")
+		return Entry{}, errors.New("no sequence")
 	}
-	read := Entry{Seq: *form.Seq, Host: form.Host, Episode: form.Episode, Detail: form.Detail, HadCurve: form.HadCurve}
+	read := Entry{Seq: *form.Seq, Host: form.Host, Episode: form.Episode, Signature: form.Signature, Seconds: form.Seconds, Detail: form.Detail, HadCurve: form.HadCurve}
 	if form.Curve != nil {
 		read.State, read.Curve = StateCurve, *form.Curve
 	}
-	read.Signature, read.Seconds = form.Signature, form.Seconds
 	if form.Reason != nil {
 		read.State, read.Reason = StateReason, *form.Reason
 	}
 	if form.Retracted {
 		read.State = StateRetracted
 	}
-	if err := read.check(); err != nil { // also where two of the three are there
-		return fmt.Errorf("read entry: %w", err)
-	}
-	*e = read
-	return nil
+	return read, nil
 }

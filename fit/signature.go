@@ -104,13 +104,11 @@ func (s *Signature) UnmarshalJSON(text []byte) error {
 	}
 	read := make(Signature, len(rows))
 	for i, raw := range rows {
-		if len(raw)%4 != 0 {
+		row, whole := floatsOf(raw)
+		if !whole {
 			return errors.New("read signature: a channel is no list of float32")
 		}
-		read[i] = make([]float32, len(raw)/4)
-		for k := range read[i] {
-			read[i][k] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*k:]))
-		}
+		read[i] = row
 	}
 	*s = read
 	return nil
