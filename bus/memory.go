@@ -19,7 +19,7 @@ type memory struct {
 	doubts map[curveID]fit.Entry
 }
 
-// A sighted entry is one that somebody here knows of, and its sequence.
+// A sighted entry is the outline of one that somebody here knows of, and its sequence.
 type sighted struct {
 	rev   uint64
 	entry fit.Entry
@@ -29,7 +29,7 @@ type sighted struct {
 func (m *memory) remember(id curveID, rev uint64, e fit.Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.add(id, sighted{rev, e})
+	m.add(id, sighted{rev, e.Outline()})
 }
 
 func (m *memory) add(id curveID, s sighted) {
@@ -45,7 +45,7 @@ func (m *memory) add(id curveID, s sighted) {
 func (m *memory) addAll(s *samples) {
 	for id, rev := range s.revisions {
 		if e, ok := s.byProfile[id.profile].Get(id.rank); ok {
-			m.add(id, sighted{rev, e})
+			m.add(id, sighted{rev, e.Outline()})
 		}
 	}
 }
@@ -61,10 +61,16 @@ func (m *memory) compare(before, fresh *samples, seq uint64) {
 		}
 		delete(m.known, id)
 		have, _ := fresh.byProfile[id.profile].Get(id.rank)
-		if _, lost := fit.Join(have, s.entry); lost {
+		if lost(have, s.entry) {
 			m.doubts[id] = s.entry
 		}
 	}
+}
+
+// lost tells whether what is there is of before what was sighted.
+func lost(have, sighted fit.Entry) bool {
+	_, later := fit.Join(have.Outline(), sighted)
+	return later
 }
 
 // Recall takes over what an earlier view of the same generation knew, which must
@@ -100,7 +106,7 @@ func (c *Curves) Check(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, lost := fit.Join(have.Entry, e); lost {
+		if lost(have.Entry, e) {
 			return fmt.Errorf("the bucket curves lacks the entry of %s/%s that was seen: %w", e.Host, e.Episode, ErrWentBack)
 		}
 		c.mu.Lock()

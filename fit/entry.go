@@ -85,6 +85,13 @@ func Join(old, new Entry) (Entry, bool) {
 // everCurve reports whether the entry has or had a curve.
 func (e Entry) everCurve() bool { return e.State == StateCurve || e.HadCurve }
 
+// Outline returns the entry without what its state holds: a curve's values, a reason's detail. It has the same place in the log, and is
+// no entry to be written.
+func (e Entry) Outline() Entry {
+	e.Curve, e.Signature, e.Seconds, e.Detail = nil, nil, Seconds{}, ""
+	return e
+}
+
 // compareEntries orders entries by who wins, without regard to HadCurve.
 func compareEntries(a, b Entry) int {
 	if c := cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.State, b.State)); c != 0 {
@@ -130,6 +137,8 @@ func (e Entry) check() error {
 		return errors.New("entry has neither curve nor reason nor is it retracted")
 	case e.State != StateCurve && (e.Signature != nil || e.Seconds != Seconds{}):
 		return fmt.Errorf("entry of state %v has a signature", e.State)
+	case e.State == StateCurve && e.Curve == nil:
+		return errors.New("entry is the outline of one with a curve")
 	case e.State != StateCurve && e.Curve != nil:
 		return fmt.Errorf("entry of state %v has a curve", e.State)
 	case e.State != StateReason && (e.Reason != "" || e.Detail != ""):

@@ -16,7 +16,8 @@ import (
 // With N the target and R = max(1, N/4) a reserve, the threshold is the (N+R)-th lowest rank among the entries that have or had a curve.
 // As that set only grows, the threshold only falls, and an episode above it need not be read: it will never be among the N lowest,
 // unless more than R of those below were retracted or lost their curve. The members are the N curves of lowest rank at or below the
-// threshold, so they are the same whether or not anything above was read.
+// threshold, so they are the same whether or not anything above was read. What curves above it held is dropped, so that the memory of a
+// sample does not grow with the log.
 //
 // A Sample is not safe for concurrent use, not even for reading: answers are kept until the next change.
 type Sample struct {
@@ -44,10 +45,13 @@ func NewSample(target int) *Sample {
 }
 
 // Put joins an entry with what the sample has at that rank ([Join]), and reports whether that changed. An entry without a valid state is
-// ignored. The sample keeps the entry's curve, which must not be changed afterwards.
+// ignored. The sample keeps the entry's curve, which must not be changed afterwards, as long as the rank is needed.
 func (s *Sample) Put(rank Rank, e Entry) bool {
 	if !e.State.valid() {
 		return false
+	}
+	if !s.Needed(rank) {
+		e = e.Outline()
 	}
 	at := s.slots[rank]
 	if at == nil {
@@ -81,7 +85,7 @@ func (s *Sample) enter(at *slot) {
 	s.live += alive(at.entry)
 	if len(s.lowest) > s.target+s.reserve {
 		out := heap.Pop(&s.lowest).(*slot)
-		out.low = false
+		out.low, out.entry = false, out.entry.Outline()
 		s.live -= alive(out.entry)
 	}
 }
@@ -93,7 +97,7 @@ func alive(e Entry) int {
 	return 0
 }
 
-// Get returns the entry at a rank, and whether there is one.
+// Get returns the entry at a rank, and whether there is one. Where the rank is not needed it may be the [Entry.Outline].
 func (s *Sample) Get(rank Rank) (Entry, bool) {
 	at := s.slots[rank]
 	if at == nil {

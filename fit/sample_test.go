@@ -238,6 +238,11 @@ func TestThreshold(t *testing.T) {
 			if s.Used() != min(below, target) {
 				t.Fatalf("%d used of %d", s.Used(), below)
 			}
+			for rank, alive := range live {
+				if have, _ := s.Get(rank); alive && (have.Curve != nil) != s.Needed(rank) {
+					t.Fatalf("needed %t, but the curve of %v is %v", s.Needed(rank), rank, have.Curve)
+				}
+			}
 		}
 	})
 }

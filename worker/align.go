@@ -111,6 +111,10 @@ func (a *aligner) Handle(ctx context.Context, n bus.Notice) error {
 	var read *fit.Entry // the archive is read once, however often the write is tried
 	have := a.curves.Seen(c.profile, c.rank)
 	for {
+		if !a.curves.Needed(c.profile, c.rank) { // any more; what the view keeps of it is no entry to be written
+			a.count(outcomeSkipped)
+			return nil
+		}
 		// A reader may have found the archive where another had not.
 		better := read != nil && read.State == fit.StateCurve && have.State == fit.StateReason && have.Seq == n.Seq
 		if done, err := a.settled(n, have); done && !better {
