@@ -20,8 +20,8 @@ func attemptKey(gen fit.Generation, seq uint64) string {
 // markAttempt adds a mark and returns how many stood before.
 func (b *Bus) markAttempt(ctx context.Context, gen fit.Generation, seq uint64) (int, error) {
 	subject := keySubject(AttemptsBucket, attemptKey(gen, seq))
-	for {
-		v, err := b.last(ctx, bucketStream(AttemptsBucket), subject)
+	for read := b.last; ; read = b.lastNow {
+		v, err := read(ctx, bucketStream(AttemptsBucket), subject)
 		if err != nil {
 			return 0, fmt.Errorf("read the marks of message %d: %w", seq, err)
 		}

@@ -150,11 +150,10 @@ func (c *Curves) Seen(p fit.ProfileName, r fit.Rank) Entry {
 	return e
 }
 
-// Read asks the bucket for the entry, after a conflict. A server that lags may
-// answer; the next Put then loses again.
+// Read asks the bucket for the entry, after a conflict.
 func (c *Curves) Read(ctx context.Context, p fit.ProfileName, r fit.Rank) (Entry, error) {
 	id := curveID{p, r}
-	v, err := c.bus.last(ctx, bucketStream(CurvesBucket), keySubject(CurvesBucket, id.key(c.gen)))
+	v, err := c.bus.lastNow(ctx, bucketStream(CurvesBucket), keySubject(CurvesBucket, id.key(c.gen)))
 	if err != nil {
 		return Entry{}, err
 	}

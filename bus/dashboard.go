@@ -44,8 +44,8 @@ func (d *Dashboard) Show(ctx context.Context, subject string, event any, repeat 
 	if err != nil {
 		return false, fmt.Errorf("encode event for %s: %w", subject, err)
 	}
-	for {
-		v, err := d.bus.last(ctx, DashboardStream, subject)
+	for read := d.bus.last; ; read = d.bus.lastNow {
+		v, err := read(ctx, DashboardStream, subject)
 		if err != nil {
 			return false, err
 		}

@@ -50,8 +50,8 @@ func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.Profi
 // rule of WriteEnvelope.
 func (b *Bus) write(ctx context.Context, bucket, key string, data []byte, asOf AsOf) (bool, error) {
 	subject := keySubject(bucket, key)
-	for {
-		v, err := b.last(ctx, bucketStream(bucket), subject)
+	for read := b.last; ; read = b.lastNow {
+		v, err := read(ctx, bucketStream(bucket), subject)
 		if err != nil {
 			return false, err
 		}

@@ -235,8 +235,8 @@ const leaderPause = 50 * time.Millisecond
 //
 // The error of one that was published and not acknowledged means "perhaps stored".
 func (d *Dashboard) ShowRaw(ctx context.Context, subject string, data []byte) (seq uint64, reason string, err error) {
-	for {
-		v, err := d.bus.last(ctx, DashboardStream, subject)
+	for read := d.bus.last; ; read = d.bus.lastNow {
+		v, err := read(ctx, DashboardStream, subject)
 		if err != nil {
 			if refused(err) || pause(ctx, leaderPause) != nil {
 				return 0, "", err

@@ -21,20 +21,21 @@ import (
 // another of its subject is removed is read, so that of a bucket no key is missed.
 //
 // How much there is only the stream's leader knows. A batch may be of a server
-// that lags, and that nothing is pending there says little.
+// that lags, for a moment or, after its disk was full, for good; what it lacks the
+// leader hands out one by one.
 func (b *Bus) readAll(ctx context.Context, stream, filter string, each func(*jetstream.RawStreamMsg) error) (uint64, error) {
 	end, _, err := b.leaderLast(ctx, stream, filter)
-	last := uint64(0)
-	for lacking := end.Sequence > 0; err == nil && lacking; {
-		var read, pending uint64
+	last, pending := uint64(0), uint64(0)
+	for err == nil && (last < end.Sequence || pending > 0) {
+		var read uint64
 		read, pending, err = b.readBatch(ctx, stream, filter, last+1, each)
-		lacking = pending > 0 || max(last, read) < end.Sequence
-		if err == nil && read == 0 && lacking {
-			// The rest has been removed, or is not there yet.
-			if end, _, err = b.leaderLast(ctx, stream, filter); err == nil && end.Sequence > last {
-				err = pause(ctx, leaderPause)
+		if err == nil && read == 0 {
+			var next jetstream.RawStreamMsg
+			var found bool
+			if next, found, err = b.leaderNext(ctx, stream, filter, last+1); !found {
+				break // the rest has been removed
 			}
-			lacking = end.Sequence > last
+			read, err = next.Sequence, each(&next)
 		}
 		last = max(last, read)
 	}
@@ -130,39 +131,55 @@ func rawMessage(answer *nats.Msg) (*jetstream.RawStreamMsg, error) {
 	}, nil
 }
 
-// A held message is what a stream's leader says that it holds.
-type held struct {
-	Sequence uint64 `json:"seq"`
-	Data     []byte `json:"data"`
-}
-
 // leaderLast asks a stream's leader for the last message that matches a filter;
 // false: there is none. A direct get would do with any replica's word, and one
 // that lags says "no such message" of what was stored just now.
-func (b *Bus) leaderLast(ctx context.Context, stream, filter string) (held, bool, error) {
-	question, err := json.Marshal(map[string]string{"last_by_subj": filter})
+func (b *Bus) leaderLast(ctx context.Context, stream, filter string) (jetstream.RawStreamMsg, bool, error) {
+	return b.leaderGet(ctx, stream, map[string]any{"last_by_subj": filter})
+}
+
+// leaderNext is the same for the first message from a sequence on.
+func (b *Bus) leaderNext(ctx context.Context, stream, filter string, from uint64) (jetstream.RawStreamMsg, bool, error) {
+	return b.leaderGet(ctx, stream, map[string]any{"seq": from, "next_by_subj": filter})
+}
+
+func (b *Bus) leaderGet(ctx context.Context, stream string, which map[string]any) (msg jetstream.RawStreamMsg, found bool, err error) {
+	question, err := json.Marshal(which)
 	if err != nil {
-		return held{}, false, err
+		return msg, false, err
 	}
 	reply, err := b.request(ctx, apiSubject("STREAM.MSG.GET."+stream), question)
 	if err != nil {
-		return held{}, false, err
+		return msg, false, err
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
-		Message *held               `json:"message"`
+		Message *struct {
+			Subject  string    `json:"subject"`
+			Sequence uint64    `json:"seq"`
+			Header   []byte    `json:"hdrs"`
+			Data     []byte    `json:"data"`
+			Time     time.Time `json:"time"`
+		} `json:"message"`
 	}
 	switch err := json.Unmarshal(reply.Data, &answer); {
 	case err != nil:
-		return held{}, false, fmt.Errorf("read the answer about stream %s: %w", stream, err)
+		return msg, false, fmt.Errorf("read the answer about stream %s: %w", stream, err)
 	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
-		return held{}, false, nil
+		return msg, false, nil
 	case answer.Error != nil:
-		return held{}, false, answer.Error
+		return msg, false, answer.Error
 	case answer.Message == nil:
-		return held{}, false, errors.New("the answer about stream " + stream + " is empty")
+		return msg, false, errors.New("the answer about stream " + stream + " is empty")
 	}
-	return *answer.Message, true, nil
+	m := answer.Message
+	msg = jetstream.RawStreamMsg{Subject: m.Subject, Sequence: m.Sequence, Data: m.Data, Time: m.Time}
+	if len(m.Header) > 0 {
+		if msg.Header, err = nats.DecodeHeadersMsg(m.Header); err != nil {
+			return msg, false, fmt.Errorf("read the headers of message %d of stream %s: %w", m.Sequence, stream, err)
+		}
+	}
+	return msg, true, nil
 }
 
 // apiSubject is the subject of a call of the JetStream API.

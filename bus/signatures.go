@@ -115,8 +115,8 @@ func (b *Bus) snapshot(ctx context.Context, gen fit.Generation, p fit.ProfileNam
 		return nil
 	}
 	subject := keySubject(SignaturesBucket, signatureKey(gen, p, partSnapshots))
-	for {
-		v, err := b.last(ctx, bucketStream(SignaturesBucket), subject)
+	for read := b.last; ; read = b.lastNow {
+		v, err := read(ctx, bucketStream(SignaturesBucket), subject)
 		if err != nil {
 			return err
 		}

@@ -107,8 +107,8 @@ func (b *Bus) Register(ctx context.Context, s Generation) error {
 		return fmt.Errorf("encode spec %s: %w", s.ID, err)
 	}
 	subject := keySubject(SpecsBucket, string(s.ID))
-	for {
-		v, err := b.last(ctx, bucketStream(SpecsBucket), subject)
+	for read := b.last; ; read = b.lastNow {
+		v, err := read(ctx, bucketStream(SpecsBucket), subject)
 		if err != nil {
 			return err
 		}

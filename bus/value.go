@@ -23,8 +23,8 @@ type value struct {
 // operation is the header by which a bucket marks deletes and purges.
 const operation = "KV-Operation"
 
-// last reads the last message of a subject. A server that lags may answer; a
-// compare-and-set against the answer then loses, and reading again helps.
+// last reads the last message of a subject. A server that lags may answer, even
+// for good; a compare-and-set against the answer then loses, and lastNow tells.
 func (b *Bus) last(ctx context.Context, stream, subject string) (value, error) {
 	s, err := b.stream(ctx, stream)
 	if err != nil {
@@ -40,6 +40,15 @@ func (b *Bus) last(ctx context.Context, stream, subject string) (value, error) {
 		return value{}, fmt.Errorf("read %s: %w", subject, toldBy(ctx, err))
 	}
 	return value{data: msg.Data, rev: msg.Sequence, live: !removes(msg.Header), at: msg.Time}, nil
+}
+
+// lastNow is last, as the stream's leader knows it.
+func (b *Bus) lastNow(ctx context.Context, stream, subject string) (value, error) {
+	msg, found, err := b.leaderLast(ctx, stream, subject)
+	if err != nil {
+		return value{}, fmt.Errorf("read %s: %w", subject, err)
+	}
+	return value{data: msg.Data, rev: msg.Sequence, live: found && !removes(msg.Header), at: msg.Time}, nil
 }
 
 // removes tells whether a bucket's message marks that the key is gone.
@@ -58,7 +67,7 @@ func (b *Bus) swap(ctx context.Context, subject string, data []byte, rev uint64,
 	return b.publish(ctx, msg, jetstream.WithExpectLastSequencePerSubject(rev))
 }
 
-// conflictPause lets a server that lags catch up before it is asked again.
+// conflictPause lets others get done before the next try.
 const conflictPause = 10 * time.Millisecond
 
 // stream returns a handle; the first use of a name asks the server.

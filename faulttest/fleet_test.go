@@ -62,6 +62,7 @@ type fleet struct {
 	envelopesSeen uint64                  // up to here in the bucket's stream
 	fates         map[string]int          // what became of episodes: how many at most
 	poisoned      map[claim]bool          // episodes that killed their readers
+	uncopied      map[claim]bool          // what stood accepted when REJECTED was deleted: the copies went with it
 	missed        bool                    // archives came late: some may be in REJECTED as missing
 }
 
@@ -85,7 +86,7 @@ func newFleet(t *testing.T) *fleet {
 		t.Fatal(err)
 	}
 	f := &fleet{t: t, dir: dir, logs: filepath.Join(dir, "logs"), rand: rand.New(rand.NewPCG(seed, 0)),
-		envelopes: map[string]bus.Envelope{}, fates: map[string]int{}, poisoned: map[claim]bool{}}
+		envelopes: map[string]bus.Envelope{}, fates: map[string]int{}, poisoned: map[claim]bool{}, uncopied: map[claim]bool{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d; what every process said is in %s", seed, f.logs)

@@ -216,7 +216,8 @@ func (r *round) becomesAccounted(ctx context.Context) error {
 }
 
 // accounted looks for every claim that stands: it has a curve, or a reason (and a
-// copy in REJECTED where that reason asks for one), or ranks beyond the sample.
+// copy in REJECTED where that reason asks for one and REJECTED was not deleted since),
+// or ranks beyond the sample.
 func (r *round) accounted(ctx context.Context) error {
 	gen, err := r.wanted(ctx)
 	if err != nil {
@@ -249,7 +250,7 @@ func (r *round) accounted(ctx context.Context) error {
 			counts[string(entry.Reason)]++
 			switch entry.Reason {
 			case fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal:
-				if rejected[c] == "" {
+				if rejected[c] == "" && !r.uncopied[c] {
 					return fmt.Errorf("%v is %s, and not in REJECTED", c, entry.Reason)
 				}
 				if entry.Reason == fit.ReasonFatal && !r.poisoned[c] {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -62,7 +63,9 @@ func (f *fleet) replenish(nodes ...*node) {
 
 // deleteStreams deletes two streams, as an operator might by mistake.
 func (f *fleet) deleteStreams() {
+	var lost []string
 	for _, i := range f.rand.Perm(len(allStreams))[:3] {
+		lost = append(lost, allStreams[i])
 		f.must("the end of "+allStreams[i], time.Minute, func(ctx context.Context) error {
 			return ask(ctx, func(ctx context.Context) error {
 				err := f.js.DeleteStream(ctx, allStreams[i])
@@ -75,6 +78,11 @@ func (f *fleet) deleteStreams() {
 		f.while(f.between(100*time.Millisecond, 3*time.Second))
 	}
 	f.must("the topology again", time.Minute, f.bus.EnsureTopology)
+	if slices.Contains(lost, bus.RejectedStream) {
+		for _, c := range f.receiver.standing() {
+			f.uncopied[c] = true
+		}
+	}
 }
 
 // oldBackup copies the nodes' files, goes on, and puts the copy back.

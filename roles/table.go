@@ -74,7 +74,7 @@ var (
 	}}
 
 	register = Grant{Name: "register", What: "make a spec's generation known, and its two consumers", Publish: []string{
-		key(bus.SpecsBucket, "*"), api("DIRECT.GET." + specs + "." + key(bus.SpecsBucket, "*")),
+		key(bus.SpecsBucket, "*"), api("DIRECT.GET." + specs + "." + key(bus.SpecsBucket, "*")), api("STREAM.MSG.GET." + specs),
 		api("CONSUMER.CREATE." + bus.EpisodesStream + ".*"),
 		api("CONSUMER.CREATE." + curves + ".*." + key(bus.CurvesBucket, "*", ">")),
 		api("CONSUMER.INFO." + bus.EpisodesStream + ".*"), api("CONSUMER.INFO." + curves + ".*"),
@@ -82,18 +82,18 @@ var (
 	align = Grant{Name: "align", What: "take episodes from the log, write entries, reject, tell of suspects, mark attempts", Publish: []string{
 		api("CONSUMER.MSG.NEXT." + bus.EpisodesStream + ".*"),
 		"$JS.ACK." + bus.EpisodesStream + ".>",
-		key(bus.CurvesBucket, "*", "*", "*"), api("DIRECT.GET." + curves + "." + key(bus.CurvesBucket, "*", "*", "*")),
+		key(bus.CurvesBucket, "*", "*", "*"), api("STREAM.MSG.GET." + curves),
 		"episode.rejected.*", "episode.suspect.*",
-		key(bus.AttemptsBucket, "*", "*"), api("DIRECT.GET." + attempts + "." + key(bus.AttemptsBucket, "*", "*")),
+		key(bus.AttemptsBucket, "*", "*"), api("DIRECT.GET." + attempts + "." + key(bus.AttemptsBucket, "*", "*")), api("STREAM.MSG.GET." + attempts),
 	}}
 	reduce = Grant{Name: "reduce", What: "take puts, write envelopes and signatures", Publish: []string{
 		api("CONSUMER.MSG.NEXT." + curves + ".*"),
 		"$JS.ACK." + curves + ".>",
-		key(bus.EnvelopesBucket, "*", "*"),
+		key(bus.EnvelopesBucket, "*", "*"), api("STREAM.MSG.GET." + envelopes),
 		key(bus.SignaturesBucket, "*", "*", "*"), api("DIRECT.GET." + signatures + "." + key(bus.SignaturesBucket, "*", "*", "*")),
 	}}
 	show = Grant{Name: "show", What: "publish events", Publish: []string{
-		"dashboard.*.*", api("DIRECT.GET." + bus.DashboardStream + ".dashboard.*.*"),
+		"dashboard.*.*", api("DIRECT.GET." + bus.DashboardStream + ".dashboard.*.*"), api("STREAM.MSG.GET." + bus.DashboardStream),
 	}}
 
 	administer = Grant{Name: "administer", What: "make, change, purge and delete the project's streams and consumers",

@@ -4,6 +4,8 @@ package bustest
 import (
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -28,6 +30,18 @@ type Server struct {
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{t: t, dir: t.TempDir(), addr: "127.0.0.1:0"}
+	s.start()
+	t.Cleanup(func() { s.Stop() })
+	return s
+}
+
+// StartWith is Start with a configuration of the server's beside what is needed.
+func StartWith(t testing.TB, conf string) *Server {
+	t.Helper()
+	s := &Server{t: t, dir: t.TempDir(), addr: "127.0.0.1:0", file: filepath.Join(t.TempDir(), "nats.conf")}
+	if err := os.WriteFile(s.file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.start()
 	t.Cleanup(func() { s.Stop() })
 	return s
