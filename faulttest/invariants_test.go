@@ -35,6 +35,7 @@ const (
 	holdsLast      = "the log accepts what the receiver does"
 	holdsAccounted = "every episode accounted for"
 	holdsEqual     = "export equals fit"
+	holdsSigned    = "signatures equal the fit's"
 	holdsForward   = "envelopes only forward"
 	holdsShown     = "events show the envelopes"
 	holdsOrder     = "no browser sees an event go back"
@@ -86,6 +87,7 @@ func (r *round) settle() {
 		r.check(holdsEqual, func() error { return r.rejectedAgain(ctx) })
 	}
 	r.check(holdsEqual, func() error { return r.becomesEqual(ctx, validation) })
+	r.check(holdsSigned, func() error { return r.becomesSigned(ctx) })
 	r.checkLog(ctx)
 	r.check(holdsAccounted, func() error { return r.becomesAccounted(ctx) })
 	r.check(holdsForward, func() error { return r.forward(ctx) })
@@ -109,7 +111,7 @@ func (r *round) settle() {
 // operator has. Where nothing was lost, settled is settled: it may not differ.
 func (r *round) becomesEqual(ctx context.Context, validation string) error {
 	live, batch := filepath.Join(r.dir, "live.parquet"), filepath.Join(r.dir, "batch.parquet")
-	if _, err := r.profiles(ctx, "fit", "--spec", r.file, "--store", r.storeDir(), "--validation", validation, "--fit-out", batch); err != nil {
+	if _, err := r.profiles(ctx, "fit", "--spec", r.file, "--store", r.storeDir(), "--validation", validation, "--fit-out", batch, "--signatures-out", r.signatures("batch")); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patient(settledWithin))
@@ -152,6 +154,11 @@ func (r *round) equal(ctx context.Context, live, batch string) error {
 	if _, err := r.profiles(ctx, "export", "--spec", r.file, "--fit-out", live); err != nil {
 		return err
 	}
+	return r.sameFile(live, batch)
+}
+
+// sameFile: what was exported is what the fit of the same episodes wrote.
+func (r *round) sameFile(live, batch string) error {
 	a, err := os.ReadFile(live)
 	if err != nil {
 		return err
@@ -161,9 +168,24 @@ func (r *round) equal(ctx context.Context, live, batch string) error {
 		return err
 	}
 	if !bytes.Equal(a, b) {
-		return fmt.Errorf("the live envelopes differ from the fit of the same episodes (%s, %s)", live, batch)
+		return fmt.Errorf("%s, exported, differs from %s of the fit of the same episodes", live, batch)
 	}
 	return nil
+}
+
+func (r *round) signatures(of string) string { return filepath.Join(r.dir, of+".signatures.json") }
+
+// becomesSigned waits until the signatures, which follow the envelopes, are those
+// of the last fit.
+func (r *round) becomesSigned(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patient(settledWithin))
+	defer cancel()
+	return ask(ctx, func(context.Context) error {
+		if _, err := r.profiles(ctx, "export", "--spec", r.file, "--fit-out", filepath.Join(r.dir, "signed.parquet"), "--signatures-out", r.signatures("live")); err != nil {
+			return err
+		}
+		return r.sameFile(r.signatures("live"), r.signatures("batch"))
+	})
 }
 
 // checkLog reads the log: it has what was acknowledged, and its last word is the
