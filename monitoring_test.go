@@ -152,7 +152,7 @@ func TestGrafanaDashboard(t *testing.T) {
 			}
 		}
 	}
-	if want := []string{"Episodes", "Latency", "Samples", "Reduce", "Dashboard", "Workers"}; !slices.Equal(rows, want) {
+	if want := []string{"Episodes", "Latency", "Samples", "Reduce", "Signatures and models", "Dashboard", "Workers"}; !slices.Equal(rows, want) {
 		t.Errorf("rows %q, want %q", rows, want)
 	}
 	for name := range declared(t) {

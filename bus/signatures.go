@@ -84,7 +84,9 @@ func channelName(i int) string { return partChannel + strconv.Itoa(i) }
 // WriteSignature stores a profile's summary, part by part, by the rule of
 // WriteEnvelope, and takes a snapshot where one is due. A writer that ends
 // between two parts leaves a signature that is not whole; the next one mends it.
-func (b *Bus) WriteSignature(ctx context.Context, gen fit.Generation, p fit.ProfileName, summary signature.Summary, from Sampled, now time.Time) error {
+// It reports whether all was written: false where a later one is there, or is
+// being written.
+func (b *Bus) WriteSignature(ctx context.Context, gen fit.Generation, p fit.ProfileName, summary signature.Summary, from Sampled, now time.Time) (bool, error) {
 	st := stamp{Digest: from.Digest, AsOf: from.AsOf, UpdatedAt: now.UTC()}
 	write := func(name string, part any) (bool, error) {
 		data, err := json.Marshal(part)
@@ -95,18 +97,17 @@ func (b *Bus) WriteSignature(ctx context.Context, gen fit.Generation, p fit.Prof
 	}
 	written, err := write(partHosts, hostsPart{st, summary.Hosts})
 	for i, c := range summary.Channels {
-		if err == nil && written { // else a later one is there, or is being written
+		if err == nil && written {
 			written, err = write(channelName(i), channelPart{st, c})
 		}
 	}
 	if err != nil || !written {
-		return err
+		return false, err
 	}
 	if err := b.snapshot(ctx, gen, p, summary, from, st); err != nil {
-		return err
+		return false, err
 	}
-	_, err = write(partHead, headPart{st, summary.Used, summary.Curve, summary.Trust, len(summary.Channels)})
-	return err
+	return write(partHead, headPart{st, summary.Used, summary.Curve, summary.Trust, len(summary.Channels)})
 }
 
 // snapshot adds one to those kept where it is due.

@@ -79,10 +79,11 @@ func TestSignatures(t *testing.T) {
 		return s
 	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	write := func(s signature.Summary, from bus.Sampled, at time.Time) {
+	write := func(s signature.Summary, from bus.Sampled, at time.Time, want bool) {
 		t.Helper()
-		if err := b.WriteSignature(ctx, gen, "io-walk", s, from, at); err != nil {
-			t.Fatal(err)
+		written, err := b.WriteSignature(ctx, gen, "io-walk", s, from, at)
+		if err != nil || written != want {
+			t.Fatalf("written: %v, %v", written, err)
 		}
 	}
 	holds := func(want signature.Summary, digest fit.Digest) bus.Signature {
@@ -112,19 +113,19 @@ func TestSignatures(t *testing.T) {
 	if len(late.Members) != 2 || late.AsOf.Seq != 2 {
 		t.Fatalf("sampled %+v", late)
 	}
-	write(summaryOf(5, 8), late, now)
-	write(summaryOf(1, 3), early, now) // comes late: what is there has seen more
+	write(summaryOf(5, 8), late, now, true)
+	write(summaryOf(1, 3), early, now, false) // comes late: what is there has seen more
 	got := holds(summaryOf(5, 8), "bbbb")
 	if len(got.Snapshots) != 1 || got.Snapshots[0].At != now || got.Drift()[0].Distance != 0 {
 		t.Errorf("snapshots %+v", got.Snapshots)
 	}
 	// The next snapshot is a day later, or at twice as many episodes.
 	put(3)
-	write(summaryOf(6, 8), sampled("cccc", 7), now.Add(time.Hour))
+	write(summaryOf(6, 8), sampled("cccc", 7), now.Add(time.Hour), true)
 	if got := holds(summaryOf(6, 8), "cccc"); len(got.Snapshots) != 1 || got.Drift()[0].Distance < 0.15 || got.Drift()[0].Outside != 1 {
 		t.Errorf("drift %+v", got.Drift())
 	}
-	write(summaryOf(7, 8), sampled("dddd", 8), now.Add(2*time.Hour))
+	write(summaryOf(7, 8), sampled("dddd", 8), now.Add(2*time.Hour), true)
 	if got := holds(summaryOf(7, 8), "dddd"); len(got.Snapshots) != 2 || got.Snapshots[1].Accepted != 8 {
 		t.Errorf("snapshots %+v", got.Snapshots)
 	}
@@ -145,7 +146,7 @@ func TestSignatures(t *testing.T) {
 		t.Errorf("parts of two samples are taken for a whole: %v", err)
 	}
 	put(4)
-	write(summaryOf(7, 8), sampled("dddd", 8), now.Add(2*time.Hour))
+	write(summaryOf(7, 8), sampled("dddd", 8), now.Add(2*time.Hour), true)
 	holds(summaryOf(7, 8), "dddd")
 
 	holding, err := b.Holding(ctx, gen)

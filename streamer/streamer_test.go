@@ -348,7 +348,7 @@ func TestSignatureIsShown(t *testing.T) {
 	write := func(digest fit.Digest, seq uint64) {
 		t.Helper()
 		from := bus.Sampled{Digest: digest, Accepted: 1, AsOf: bus.AsOf{Life: s.life("KV_" + bus.CurvesBucket), Seq: seq}}
-		if err := s.bus.WriteSignature(ctx, gen, "a", signature.Of(&g.Spec, []signature.Member{member}), from, time.Now()); err != nil {
+		if _, err := s.bus.WriteSignature(ctx, gen, "a", signature.Of(&g.Spec, []signature.Member{member}), from, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

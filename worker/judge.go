@@ -78,6 +78,7 @@ func (a *aligner) suspect(ctx context.Context, c candidate, entry fit.Entry) {
 }
 
 func (s *session) tell(ctx context.Context, suspect bus.Suspect) {
+	s.metrics.suspects.WithLabelValues(string(suspect.Profile)).Inc()
 	s.deps.Log.Warn("an accepted episode looks like another profile", "host", suspect.Host, "episode", suspect.Episode, "profile", suspect.Profile, "looks_like", suspect.Said)
 	if err := s.deps.Bus.PublishSuspect(ctx, s.gen.ID, suspect, time.Now()); err != nil && ctx.Err() == nil {
 		s.deps.Log.Warn("tell of a suspect episode", "err", err)
@@ -96,6 +97,7 @@ func (s *session) judgeLoop(ctx context.Context) error {
 		return nil
 	}
 	s.judge.stir()
+	s.metrics.judged.SetToCurrentTime() // from here on it counts how long nothing is known
 	for {
 		select {
 		case <-s.judge.stirred:
@@ -103,9 +105,12 @@ func (s *session) judgeLoop(ctx context.Context) error {
 			return nil
 		}
 		began := time.Now()
-		if err := s.renew(ctx); endsSession(err) {
+		switch err := s.renew(ctx); {
+		case endsSession(err):
 			return err
-		} else if err != nil && ctx.Err() == nil {
+		case err == nil:
+			s.metrics.judged.Set(unixSeconds(began))
+		case ctx.Err() == nil:
 			s.deps.Log.Warn("measure the models", "err", err)
 		}
 		if !rest(ctx, judgingShare*time.Since(began)) {
@@ -144,15 +149,16 @@ func (s *session) renew(ctx context.Context) error {
 		return err
 	}
 	s.judge.model.Store(m)
-	have, measured, err := s.deps.Bus.ReadScores(ctx, s.gen.ID)
+	scores, measured, err := s.deps.Bus.ReadScores(ctx, s.gen.ID)
 	if err != nil {
 		return err
 	}
-	if !measured || have.Digest != digest {
-		if err := s.score(ctx, m, bus.Scores{Digest: digest, AsOf: asOf}, have.Suspects); err != nil {
+	if !measured || scores.Digest != digest {
+		if scores, err = s.score(ctx, m, bus.Scores{Digest: digest, AsOf: asOf}, scores.Suspects); err != nil {
 			return err
 		}
 	}
+	s.showScores(scores)
 	s.judge.digest = digest
 	return nil
 }
@@ -172,28 +178,28 @@ func newModel(l model.Layout, examples []model.Example) (*model.Model, error) {
 	return model.New(l, examples)
 }
 
-// score measures a model, writes its scores, and tells of the suspects that
-// were none before.
-func (s *session) score(ctx context.Context, m *model.Model, scores bus.Scores, before []bus.Suspect) error {
+// score measures a model, writes its scores and returns them, and tells of the
+// suspects that were none before.
+func (s *session) score(ctx context.Context, m *model.Model, scores bus.Scores, before []bus.Suspect) (bus.Scores, error) {
 	if m != nil {
 		began := time.Now()
 		var err error
 		scores.Models, err = model.Evaluate(untilDone(ctx, m.LeaveOneEpisodeOut()), model.Methods(neighbours), func() time.Duration { return time.Since(began) })
 		if err != nil {
-			return err
+			return bus.Scores{}, err
 		}
 	}
 	scores.Suspects, scores.UpdatedAt = suspects(scores.Models), time.Now().UTC()
 	written, err := s.deps.Bus.WriteScores(ctx, s.gen.ID, scores)
 	if err != nil || !written {
-		return s.ifWentBack(ctx, err)
+		return scores, s.ifWentBack(ctx, err)
 	}
 	for _, suspect := range scores.Suspects {
 		if !slices.Contains(before, suspect) {
 			s.tell(ctx, suspect)
 		}
 	}
-	return nil
+	return scores, nil
 }
 
 // suspects are the episodes that every method refutes and puts in the same other

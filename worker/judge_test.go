@@ -50,8 +50,7 @@ func (f *fleet) scores(episodes, suspects int) bus.Scores {
 // scores and in SUSPECTS, until it is taken back.
 func TestModelsAreMeasured(t *testing.T) {
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
-	f.start()
-	f.start()
+	workers := []*running{f.start(), f.start()}
 	accepted := rows(t)
 	wrong := accepted[slices.IndexFunc(accepted, func(n bus.Notice) bool { return n.Episode == ioWalk })]
 	right := slices.DeleteFunc(slices.Clone(accepted), func(n bus.Notice) bool { return n.Episode == wrong.Episode })
@@ -88,9 +87,24 @@ func TestModelsAreMeasured(t *testing.T) {
 		t.Errorf("%s: %s, %v", msg.Subject(), msg.Data(), err)
 	}
 
+	suspects := func(n float64) {
+		for _, w := range workers { // the one that measured, and the one that read it
+			until(t, func() bool { return w.gauges(t, "profiles_sample_suspects")["bursty-c2 "] == n })
+			measured, current := w.gauges(t, "profiles_models_measured_timestamp_seconds")[""], w.gauges(t, "profiles_models_current_timestamp_seconds")[""]
+			if now := float64(time.Now().Unix() + 1); measured < now-3600 || measured > now || current < now-3600 || current > now {
+				t.Errorf("measured at %f, current at %f", measured, current)
+			}
+		}
+	}
+	suspects(1)
+	if n := workers[0].count(t, "profiles_suspects_total", "profile=bursty-c2") + workers[1].count(t, "profiles_suspects_total", "profile=bursty-c2"); n < 1 {
+		t.Error("no worker has counted the suspect")
+	}
+
 	wrong.Retracted = true
 	f.send(wrong)
 	f.scores(41, 0)
+	suspects(0)
 }
 
 // ioWalk is a recorded episode of io-walk, in the midst of the others.

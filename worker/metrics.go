@@ -20,6 +20,13 @@ const (
 	outcomeOtherProfile = "other_profile" // the spec does not name its profile
 )
 
+// Outcomes of a signature, as label values.
+const (
+	outcomeWritten = "written"
+	outcomeLate    = "late"   // a later one was there, or was being written
+	outcomeFailed  = "failed" // tried again at the next comparison
+)
+
 type metrics struct {
 	episodes     *prometheus.CounterVec
 	opened       prometheus.Counter
@@ -38,9 +45,16 @@ type metrics struct {
 	unacked      *prometheus.GaugeVec
 	streamBytes  *prometheus.GaugeVec
 	generation   *prometheus.GaugeVec
+	signatures   *prometheus.CounterVec
+	sign         prometheus.Histogram
+	signatureLag *prometheus.GaugeVec
+	suspects     *prometheus.CounterVec
+	suspected    *prometheus.GaugeVec
+	measured     prometheus.Gauge
+	judged       prometheus.Gauge
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 	f := promauto.With(r)
 	fast := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
 	m := &metrics{
@@ -78,9 +92,29 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Bytes that a stream holds, one copy of it; asked every CHECK_EVERY."}, []string{"stream"}),
 		generation: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_worker_generation_info",
 			Help: "1 for the generation that the worker is at."}, []string{"generation", "epoch", "revision"}),
+		signatures: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_signatures_total",
+			Help: "Signatures that were computed, by outcome: written, late, failed."}, []string{"outcome"}),
+		sign: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_sign_seconds", Buckets: fast,
+			Help: "Time to compute and write one profile's signature."}),
+		signatureLag: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_signature_lag_seconds",
+			Help: "Time since the oldest envelope that no signature has followed was written, 0 where there is none; as of the last check."}, []string{"profile"}),
+		suspects: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_suspects_total",
+			Help: "Suspect episodes that were told of, by the profile that they were accepted for; the same one may be told of again."}, []string{"profile"}),
+		suspected: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_suspects",
+			Help: "Suspects among the members of a profile's sample that the models are of."}, []string{"profile"}),
+		measured: f.NewGauge(prometheus.GaugeOpts{Name: "profiles_models_measured_timestamp_seconds",
+			Help: "When the models' present scores were measured; 0 where there are none."}),
+		judged: f.NewGauge(prometheus.GaugeOpts{Name: "profiles_models_current_timestamp_seconds",
+			Help: "When the worker last made sure that the models' scores are those of its samples; 0 where the spec has no signature."}),
 	} // A counter that begins with its first event has not risen by it.
 	for _, reason := range []fit.Reason{"malformed", fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal} {
 		m.rejected.WithLabelValues(string(reason))
+	}
+	for _, outcome := range []string{outcomeWritten, outcomeLate, outcomeFailed} {
+		m.signatures.WithLabelValues(outcome)
+	}
+	for _, p := range profiles {
+		m.suspects.WithLabelValues(string(p.Name))
 	}
 	return m
 }

@@ -68,7 +68,7 @@ func (s *session) reduce(ctx context.Context, p fit.ProfileName) error {
 		return s.ifWentBack(ctx, err)
 	}
 	s.metrics.reduce.Observe(time.Since(began).Seconds())
-	s.unsigned.add(p)
+	s.unsigned.add(p, time.Now())
 	s.judge.stir()
 	s.measure(p)
 	if s.deps.Reduced != nil {
@@ -135,7 +135,7 @@ func (s *session) compare(ctx context.Context) error {
 			continue
 		}
 		if same && !standing.Short {
-			if err := s.compareSignature(ctx, p.Name, standing.Envelope.Digest); err != nil {
+			if err := s.compareSignature(ctx, p.Name, have); err != nil {
 				return err
 			}
 			continue

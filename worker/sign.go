@@ -6,23 +6,31 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/signature"
 )
 
-// unsigned are the profiles whose signature is behind their sample, in the order
-// in which they got so. It is safe for concurrent use.
+// unsigned are the profiles whose signature is behind their envelope. It is safe
+// for concurrent use.
 type unsigned struct {
 	mu       sync.Mutex
-	profiles []fit.ProfileName
-	more     chan struct{} // has room for one: something was added
+	profiles []fit.ProfileName             // to be signed, in the order in which they got so
+	since    map[fit.ProfileName]time.Time // of these, those in work and those that failed
+	more     chan struct{}                 // has room for one: something was added
 }
 
-func newUnsigned() *unsigned { return &unsigned{more: make(chan struct{}, 1)} }
+func newUnsigned() *unsigned {
+	return &unsigned{since: map[fit.ProfileName]time.Time{}, more: make(chan struct{}, 1)}
+}
 
-func (u *unsigned) add(p fit.ProfileName) {
+// add says that no signature has followed an envelope that was written then.
+func (u *unsigned) add(p fit.ProfileName, written time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if _, behind := u.since[p]; !behind {
+		u.since[p] = written
+	}
 	if slices.Contains(u.profiles, p) {
 		return
 	}
@@ -39,6 +47,28 @@ func (u *unsigned) take() []fit.ProfileName {
 	taken := u.profiles
 	u.profiles = nil
 	return taken
+}
+
+// followed says that the signature is that of the sample as it was then.
+func (u *unsigned) followed(p fit.ProfileName, then time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if slices.Contains(u.profiles, p) {
+		u.since[p] = then // it was added again, not before
+		return
+	}
+	delete(u.since, p)
+}
+
+// lag is how long a profile's signature has been behind, 0 where it is not.
+func (u *unsigned) lag(p fit.ProfileName) time.Duration {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	since, behind := u.since[p]
+	if !behind {
+		return 0
+	}
+	return max(0, time.Since(since)) // another machine's clock may be ahead
 }
 
 // A signature costs a hundred times an envelope, and must not keep a core from
@@ -68,6 +98,7 @@ func (s *session) signLoop(ctx context.Context) error {
 				return err
 			}
 			if err != nil && ctx.Err() == nil {
+				s.metrics.signatures.WithLabelValues(outcomeFailed).Inc()
 				s.deps.Log.Warn("write a signature", "profile", p, "err", err)
 			}
 		}
@@ -91,26 +122,38 @@ func rest(ctx context.Context, d time.Duration) bool {
 
 // sign writes a profile's signature as the view has it.
 func (s *session) sign(ctx context.Context, p fit.ProfileName) error {
+	began := time.Now()
 	from, err := s.curves.Sampled(p)
 	if err != nil {
 		return err
 	}
 	summary := signature.Of(s.deps.Spec, from.Members)
-	if err := s.deps.Bus.WriteSignature(ctx, s.gen.ID, p, summary, from, time.Now()); err != nil {
+	written, err := s.deps.Bus.WriteSignature(ctx, s.gen.ID, p, summary, from, time.Now())
+	if err != nil {
 		return s.ifWentBack(ctx, err)
 	}
+	s.unsigned.followed(p, began)
+	outcome := outcomeLate
+	if written {
+		outcome = outcomeWritten
+		s.metrics.sign.Observe(time.Since(began).Seconds())
+	}
+	s.metrics.signatures.WithLabelValues(outcome).Inc()
 	return nil
 }
 
 // compareSignature marks a profile whose stored signature is not that of the
-// sample, or not whole.
-func (s *session) compareSignature(ctx context.Context, p fit.ProfileName, want fit.Digest) error {
+// envelope, or not whole.
+func (s *session) compareSignature(ctx context.Context, p fit.ProfileName, envelope bus.Envelope) error {
+	began := time.Now()
 	have, whole, err := s.deps.Bus.ReadSignature(ctx, s.gen.ID, p)
 	if err != nil {
 		return err
 	}
-	if !whole || have.Digest != want {
-		s.unsigned.add(p)
+	if whole && have.Digest == envelope.Digest {
+		s.unsigned.followed(p, began)
+	} else {
+		s.unsigned.add(p, envelope.UpdatedAt)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		cfg: cfg, deps: deps,
 		fitter:   &align.Fitter{Spec: deps.Spec, Limits: cfg.Limits},
 		channels: map[fit.ProfileName]episode.ChannelName{},
-		metrics:  newMetrics(deps.Registry),
+		metrics:  newMetrics(deps.Registry, deps.Spec.Profiles),
 	}
 	for _, p := range deps.Spec.Profiles {
 		channel, err := episode.ParseChannelName(p.Channel)
