@@ -14,21 +14,23 @@ import (
 
 // BenchmarkFit fits synthetic episodes with one core and with all, in turn, and reports how many times faster all are.
 func BenchmarkFit(b *testing.B) {
-	const episodes = 64
-	generator := synth.New(1)
-	profile := synth.Profiles()[0]
+	const each = 20
+	generator, profiles := synth.New(1), synth.Profiles()
+	episodes := each * len(profiles)
 	store := &shelf{archives: map[string][]byte{}}
 	var rows [][4]string
-	for i := range episodes {
-		var archive bytes.Buffer
-		if err := generator.Archive(&archive, profile, i); err != nil {
-			b.Fatal(err)
+	for _, profile := range profiles {
+		for i := range each {
+			var archive bytes.Buffer
+			if err := generator.Archive(&archive, profile, i); err != nil {
+				b.Fatal(err)
+			}
+			host, id := generator.Ref(profile, i)
+			store.archives[host+"/"+id] = archive.Bytes()
+			rows = append(rows, accepted(host, id, profile))
 		}
-		host, id := generator.Ref(profile, i)
-		store.archives[host+"/"+id] = archive.Bytes()
-		rows = append(rows, accepted(host, id, profile))
 	}
-	spec := specOf(episodes, profile)
+	spec := specOf(each, profiles...)
 	list, err := roster.Read(listed(rows), spec.Seed)
 	if err != nil {
 		b.Fatal(err)
@@ -37,8 +39,13 @@ func BenchmarkFit(b *testing.B) {
 		store.asked = store.asked[:0]
 		start := time.Now()
 		fitted, err := Fit(context.Background(), Config{Spec: spec, Concurrency: atOnce}, store, list)
-		if err != nil || fitted[0].Envelope.Used != episodes {
-			b.Fatal(fitted, err)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, f := range fitted {
+			if f.Envelope.Used != each {
+				b.Fatalf("%s: %d used", f.Profile.Name, f.Envelope.Used)
+			}
 		}
 		return time.Since(start)
 	}
@@ -48,7 +55,7 @@ func BenchmarkFit(b *testing.B) {
 		one += run(1)
 		all += run(cores)
 	}
-	rate := func(d time.Duration) float64 { return episodes * float64(b.N) / d.Seconds() }
+	rate := func(d time.Duration) float64 { return float64(episodes*b.N) / d.Seconds() }
 	b.ReportMetric(0, "ns/op") // of both
 	b.ReportMetric(rate(one), "episodes/s-1")
 	b.ReportMetric(rate(all), fmt.Sprintf("episodes/s-%d", cores))

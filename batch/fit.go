@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"runtime"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
@@ -81,10 +83,15 @@ func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster)
 		return nil, err
 	}
 	fitted := make([]Fitted, len(f.draws))
+	var reducing errgroup.Group
+	reducing.SetLimit(concurrency(cfg.Concurrency))
 	for i, d := range f.draws {
-		fitted[i] = Fitted{Profile: cfg.Spec.Profiles[i], Envelope: d.envelope(), Signature: signature.Of(cfg.Spec, d.members()), Without: f.without[i]}
+		reducing.Go(func() error {
+			fitted[i] = Fitted{Profile: cfg.Spec.Profiles[i], Envelope: d.envelope(), Signature: signature.Of(cfg.Spec, d.members()), Without: f.without[i]}
+			return nil
+		})
 	}
-	return fitted, nil
+	return fitted, reducing.Wait()
 }
 
 func concurrency(n int) int {

@@ -19,6 +19,7 @@ const (
 	aligned = "{1e6/align-µs} episodes/s, {KB/align-µs/1e-3} MB/s; {x-decode} times decompressing"
 	stored  = "{1e6/entry-µs} episodes/s; {x-zstd} times `zstd -dc` for each file, {x-zstd-one} times one for all"
 	python  = "{episodes/s} episodes/s, {cpu-µs} µs of CPU each"
+	fitted  = "{s} s, {rows-s} s of it for the rows, making archives included; {opened} archives opened, {used} used"
 	big     = "{s} s; {worker-cpu-s} s of CPU for the workers, {server-cpu-s} s for NATS, {render-cpu-s} s for making archives; " +
 		"{opened} opened, {x-opened} times K·(1 + ln(n/K)); {worker-MiB} MiB; log {log-MB} MB, curves {curves-MB} MB; published in {publish-s} s"
 )
@@ -48,6 +49,10 @@ var runs = []run{
 	}},
 	{"./batch", "Fit", "10x", []row{
 		{"`profiles fit`, all cores", "Fit", "{x-one} times one core", "1.8 times, of two"},
+	}},
+	{"./scaletest", "Batch", "3x", []row{
+		{"`profiles fit`, 102,000 rows, bottom-k", "Batch/bottomk", fitted, ""},
+		{"`profiles fit`, 102,000 rows, numpy's choice", "Batch/numpy", fitted, ""},
 	}},
 	{"./standalone", "AcceptedToEvent", "5x", []row{
 		{"from accept to event, idle", "AcceptedToEvent/0-others", "p50 {p50-ms}, p99 {p99-ms}, p99.9 {p99.9-ms} ms", ""},
