@@ -46,8 +46,22 @@ var allStreams = []string{
 	"KV_" + bus.CurvesBucket, "KV_" + bus.EnvelopesBucket, "KV_" + bus.AttemptsBucket, "KV_" + bus.SpecsBucket,
 }
 
+// caughtUp asks whether a stream has a leader and all of its replicas are up to date.
+func (f *fleet) caughtUp(stream string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		s, err := f.js.Stream(ctx, stream)
+		if err != nil {
+			return err
+		}
+		info := s.CachedInfo()
+		return whole3("stream "+stream, info.Config.Replicas, info.Cluster)
+	}
+}
+
 func (f *fleet) killLeaders() {
 	for _, stream := range allStreams {
+		// While one that came back still catches up, another's end leaves no quorum.
+		f.must("all replicas of "+stream, healthyWithin, func(ctx context.Context) error { return ask(ctx, f.caughtUp(stream)) })
 		f.must("a leader of "+stream, time.Minute, func(ctx context.Context) error {
 			name, err := leader(ctx, f.js, stream)
 			if err != nil {
