@@ -1,7 +1,9 @@
 package bus
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cis490/profiles/fit"
@@ -52,6 +54,27 @@ type HostsShown struct {
 	Compared    []string               `json:"compared"`
 	Differ      bool                   `json:"differ"`
 	Differences []signature.Difference `json:"differences"` // the first 20
+	All         int                    `json:"n_differences"`
+	Used        []HostUsed             `json:"used"` // the 20 hosts of most episodes
+	Hosts       int                    `json:"n_hosts"`
+}
+
+// HostUsed is how many of a host's episodes are in the sample.
+type HostUsed struct {
+	Host string `json:"host"`
+	Used int    `json:"n"`
+}
+
+func showHosts(h signature.Hosts) HostsShown {
+	used := make([]HostUsed, len(h.Envelopes))
+	for i, e := range h.Envelopes {
+		used[i] = HostUsed{e.Host, e.Used}
+	}
+	slices.SortStableFunc(used, func(a, b HostUsed) int { return cmp.Compare(b.Used, a.Used) })
+	return HostsShown{
+		Tested: h.Tested, Compared: first(h.Compared), Differ: h.Differ, Differences: first(h.Differences), All: len(h.Differences),
+		Used: first(used), Hosts: len(h.Envelopes) + h.LeftOut,
+	}
 }
 
 const (
@@ -81,7 +104,7 @@ func NewAttackSignature(gen Generation, s Signature, envelopes Life) (AttackSign
 		Channels: make([]SignatureChannel, len(s.Channels)),
 		Low:      s.Curve.Low, High: s.Curve.High, N: s.Curve.N,
 		Deepest: s.Trust.Deepest, Outliers: first(s.Trust.Outliers), Outside: len(s.Trust.Outliers),
-		Hosts: HostsShown{s.Hosts.Tested, first(s.Hosts.Compared), s.Hosts.Differ, first(s.Hosts.Differences)},
+		Hosts: showHosts(s.Hosts),
 		Drift: s.Drift(), Generation: gen.ID, Digest: s.Digest,
 		Order:     Order{Revision: [2]uint64{uint64(gen.Spec.Revision), s.AsOf.Seq}, Turn: gen.Turn, Epoch: gen.Epoch, Life: eventLife(envelopes, gen.Life)},
 		UpdatedAt: s.UpdatedAt,

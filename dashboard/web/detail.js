@@ -9,6 +9,7 @@ import { Plot, extent } from './plot.js';
 import { Points } from './points.js';
 import { Readout, at, peak, spoken } from './readout.js';
 import { Ring } from './ring.js';
+import { Sample } from './sample.js';
 import { summary } from './summary.js';
 import { known, toneBeside, toneOf } from './tone.js';
 import { Updated } from './updated.js';
@@ -36,6 +37,7 @@ export class Detail {
   #summary = h('p', { class: 'unseen', id: unique('summary') });
   #readout = new Readout();
   #facts = h('dl', { class: 'facts' });
+  #sample = new Sample();
   #points = new Points();
   #body;
   #envelopes = []; // [{profile, tone}], what the plot shows
@@ -60,7 +62,7 @@ export class Detail {
           h('fieldset', null, h('legend', { class: 'unseen' }, 'Scale'), h('label', null, this.#raw, 'raw'), h('label', null, this.#scaled, 'scaled'), this.#why),
           h('div', { class: 'end' }, csvButton, jsonButton)),
         this.#legend, this.#axisName, this.#host, this.#summary, this.#readout.node, this.#facts),
-      this.#points.node);
+      h('div', { class: 'side' }, this.#sample.node, this.#points.node));
     node.append(
       h('p', { class: 'crumb' }, h('a', { href: '#/' }, '← All profiles')),
       h('div', { class: 'detail-head' }, this.#title, this.#shape, this.#ring.node, this.#updated.node),
@@ -99,6 +101,7 @@ export class Detail {
     text(this.#shape, profile.shape);
     this.#ring.show(profile);
     this.#updated.show(profile);
+    this.#sample.show(this.#store.signatures.get(name) ?? null);
     this.#points.show(profile);
     this.#factsOf(profile);
 
@@ -176,7 +179,6 @@ export class Detail {
       ['median from', raw ? `${number(Math.min(...raw.median))} to ${number(Math.max(...raw.median))}` : ''],
       ['nearest to the middle', signature?.deepest],
       ['outside the fence', signature?.outliers.length ? `${signature.outside}, most of all ${signature.outliers[0].episode}` : ''],
-      ['hosts', signature?.tested ? (signature.differ ? 'differ' : 'do not differ') : ''],
       ['generation', profile.generation],
     ].filter(([, value]) => value);
     this.#facts.replaceChildren(...facts.map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))));

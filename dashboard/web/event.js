@@ -38,6 +38,8 @@ function key(event, field) {
 
 const isValue = (x) => typeof x === 'number' && Math.abs(x) <= maxValue;
 const isCount = (x) => Number.isSafeInteger(x) && x >= 0;
+const figure = (x) => (isValue(x) ? x : NaN);
+const list = (value, most) => (Array.isArray(value) ? value.slice(0, most) : []);
 
 function series(value, points) {
   return Array.isArray(value) && value.length === points && value.every(isValue) ? value : null;
@@ -105,8 +107,7 @@ function gappy(value, points) {
 function channel(value, points) {
   const levels = { median: gappy(value?.median, points), lower: gappy(value?.p25, points), upper: gappy(value?.p75, points) };
   if (!levels.median) throw new Refusal('a channel has no levels');
-  const figure = (x) => (isValue(x) ? x : NaN);
-  const phases = Array.isArray(value.phases) ? value.phases.slice(0, maxPhases) : [];
+  const phases = list(value.phases, maxPhases);
   return {
     name: words(value.name, 160), unit: words(value.unit, 40), levels,
     phases: phases.map((of) => ({
@@ -123,8 +124,7 @@ export function signature(event) {
   if (!Array.isArray(channels) || channels.length === 0 || channels.length > maxChannels) throw new Refusal(`its channels are not 1 to ${maxChannels}`);
   const points = Array.isArray(channels[0]?.median) ? channels[0].median.length : 0;
   if (points < 2 || points > maxPoints) throw new Refusal(`its levels are not 2 to ${maxPoints} points`);
-  const outliers = (Array.isArray(event.outliers) ? event.outliers : []).slice(0, 20);
-  const { hosts } = event;
+  const outliers = list(event.outliers, 20);
   return {
     name, points,
     channels: channels.map((value) => channel(value, points)),
@@ -133,9 +133,27 @@ export function signature(event) {
     deepest: event.deepest ? `${words(event.deepest.host, 128)}/${words(event.deepest.episode, 128)}` : '',
     outside: isCount(event.n_outliers) ? event.n_outliers : outliers.length,
     outliers: outliers.map((of) => ({ episode: `${words(of?.host, 128)}/${words(of?.episode, 128)}`, outside: isCount(of?.outside) ? of.outside : 0 })),
-    tested: isCount(hosts?.tested) ? hosts.tested : 0,
-    differ: hosts?.differ === true,
+    hosts: hostsOf(event.hosts),
+    drift: driftOf(event.drift),
   };
+}
+
+function hostsOf(value) {
+  const differences = list(value?.differences, 20).map((of) => ({ channel: words(of?.channel, 160), phase: words(of?.phase, 64), p: figure(of?.p) }));
+  const used = list(value?.used, 20).map((of) => ({ host: words(of?.host, 128), n: isCount(of?.n) ? of.n : 0 }));
+  return {
+    differences, used,
+    tested: isCount(value?.tested) ? value.tested : 0,
+    differ: value?.differ === true,
+    all: isCount(value?.n_differences) ? value.n_differences : differences.length,
+    count: isCount(value?.n_hosts) ? value.n_hosts : used.length,
+  };
+}
+
+// Of the snapshots those that have a time, the oldest first.
+function driftOf(value) {
+  return list(value, 64).map((of) => ({ at: Date.parse(of?.at), accepted: figure(of?.accepted), distance: figure(of?.distance), outside: figure(of?.outside) }))
+    .filter((of) => Number.isFinite(of.at));
 }
 
 /** metric checks a model_metric. */

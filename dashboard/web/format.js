@@ -14,6 +14,9 @@ export function number(x) {
   return (size >= 1e4 ? grouped : plain).format(x);
 }
 
+/** rough writes two significant digits. */
+export const rough = (x) => number(Number(x.toPrecision(2)));
+
 /** tick writes a value of an axis whose ticks are step apart. */
 export function tick(x, step) {
   if (Math.abs(x) >= 1e6 || (x !== 0 && Math.abs(x) < 1e-4)) return number(x);
@@ -29,6 +32,15 @@ const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'sho
 export function clock(ms) {
   const time = clockFormat.format(ms);
   return new Date(ms).toDateString() === new Date().toDateString() ? time : `${dayFormat.format(ms)}, ${time}`;
+}
+
+/** day says of which day a thing of a time in ms is: today's, yesterday's, that of 3 Nov. */
+export function day(ms, now = Date.now()) {
+  const of = (t) => new Date(t).toDateString();
+  if (of(ms) === of(now)) return 'today\u2019s';
+  const eve = new Date(now);
+  eve.setDate(eve.getDate() - 1);
+  return of(ms) === of(eve) ? 'yesterday\u2019s' : `that of ${dayFormat.format(ms)}`;
 }
 
 /** exact writes a whole time, with the zone. */

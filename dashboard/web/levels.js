@@ -46,7 +46,7 @@ export function trust(signature) {
   const parts = [`Levels of ${signature.channels.length} channels${signature.used === null ? '' : `, median of ${signature.used} episodes`}.`];
   if (signature.deepest) parts.push(`The episode nearest to the middle of the envelope is ${signature.deepest}.`);
   if (signature.outside > 0) parts.push(`${signature.outside} lie outside its fence, most of all ${signature.outliers[0]?.episode ?? 'one'}.`);
-  if (signature.tested > 0) parts.push(signature.differ ? 'Hosts differ.' : 'Hosts do not differ.');
+  if (signature.hosts.tested > 0) parts.push(signature.hosts.differ ? 'Hosts differ.' : 'Hosts do not differ.');
   return parts.join(' ');
 }
 
