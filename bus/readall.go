@@ -185,13 +185,11 @@ func (b *Bus) leaderGet(ctx context.Context, stream string, which map[string]any
 // apiSubject is the subject of a call of the JetStream API.
 func apiSubject(call string) string { return "$JS.API." + call }
 
-// request asks one question. Without a deadline in ctx it waits requestTimeout.
+// request asks one question and waits for at most requestTimeout. What is asked of
+// a stream while it has no leader is never answered: ask again.
 func (b *Bus) request(ctx context.Context, subject string, question []byte) (*nats.Msg, error) {
-	if _, bounded := ctx.Deadline(); !bounded {
-		var end context.CancelFunc
-		ctx, end = context.WithTimeout(ctx, requestTimeout)
-		defer end()
-	}
+	ctx, end := context.WithTimeout(ctx, requestTimeout)
+	defer end()
 	ctx, done := b.heed(ctx, subject)
 	defer done()
 	answer, err := b.nc.RequestWithContext(ctx, subject, question)

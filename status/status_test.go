@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
@@ -54,6 +55,42 @@ func publish(t *testing.T, ctx context.Context, b *bus.Bus, host, id string, ret
 	n := bus.Notice{Host: host, Episode: id, Profile: saturate, At: time.Now(), Retracted: retracted}
 	if _, err := b.Publish(ctx, n); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestUnanswered: what is asked while a leader is elected may never be answered.
+// Who waits asks again.
+func TestUnanswered(t *testing.T) {
+	server := bustest.StartWith(t, `mappings { "$JS.API.STREAM.MSG.GET.KV_specs": unanswered }`)
+	b := server.Topology()
+	plain, err := nats.Connect(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	first := true
+	if _, err := plain.Subscribe("unanswered", func(question *nats.Msg) {
+		if !first {
+			_ = question.Respond([]byte(`{"error": {"code": 404, "err_code": 10037}}`))
+		}
+		first = false
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := plain.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(bustest.Context(t))
+	enough := errors.New("enough")
+	var waited []string
+	_, err = wait(ctx, b, func(what string) {
+		waited = append(waited, what)
+		if len(waited) == 2 {
+			cancel(enough)
+		}
+	}, time.Second)
+	if !errors.Is(err, enough) || waited[0] != "an answer of NATS" || !strings.Contains(waited[1], "generation") {
+		t.Errorf("waited for %q: %v", waited, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -47,6 +48,10 @@ const (
 	mostPause  = 200 * time.Millisecond
 )
 
+// lookWithin bounds one look: what is asked of NATS while a leader is elected may
+// never be answered.
+const lookWithin = 30 * time.Second
+
 // Wait returns the report when all is settled: everything that was accepted
 // before is in an envelope, in an entry with its reason, or in REJECTED. Before
 // that it calls waiting, where that is set, whenever what it waits for changes.
@@ -54,9 +59,13 @@ const (
 //
 // As long as something is in work only that is asked for, five times a second.
 func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, error) {
+	return wait(ctx, b, waiting, lookWithin)
+}
+
+func wait(ctx context.Context, b *bus.Bus, waiting func(what string), within time.Duration) (*Report, error) {
 	pause, said := firstPause, ""
 	for {
-		report, what, err := look(ctx, b)
+		report, what, err := lookOnce(ctx, b, within)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -76,6 +85,17 @@ func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, 
 		}
 		pause = min(2*pause, mostPause)
 	}
+}
+
+// lookOnce is look, which waits for NATS where that does not answer in time.
+func lookOnce(ctx context.Context, b *bus.Bus, within time.Duration) (*Report, string, error) {
+	ctx, end := context.WithTimeout(ctx, within)
+	defer end()
+	report, what, err := look(ctx, b)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, "an answer of NATS", nil
+	}
+	return report, what, err
 }
 
 // look asks for little while that shows something unsettled, else for all. The
