@@ -22,8 +22,9 @@ import (
 //	*Later            kept (in progress) and handed to Handle again after the wait
 //	anything else     handed back, to be delivered again after a second
 type EpisodeHandler interface {
-	// Glance is called for each message in order of delivery, must not block,
-	// and reports whether that was all. It must be quick: it runs in the
+	// Glance is called for each message as it is delivered, and again before
+	// Handle, since much may have changed while it waited. It reports whether that
+	// was all, must not block, and must be quick: the first time it runs in the
 	// client's callback.
 	Glance(n Notice) (done bool, err error)
 	// Handle is called for the others by Concurrency goroutines. ctx ends when
@@ -44,11 +45,12 @@ func (l *Later) Unwrap() error { return l.Err }
 // EpisodeOptions tune ConsumeEpisodes.
 type EpisodeOptions struct {
 	Concurrency int           // handlers at once; at least 1
-	AckWait     time.Duration // as given to EnsureConsumers
 	DrainTime   time.Duration // how long work in hand may go on after ctx ends
 	// Rejected, where set, is called for each message that was filed under
-	// REJECTED. It must be quick and safe for concurrent use.
-	Rejected func(reason string)
+	// REJECTED, and Redelivered for each that was delivered before. They must be
+	// quick and safe for concurrent use.
+	Rejected    func(reason string)
+	Redelivered func()
 }
 
 // marksUntilAlone is how many marks make an episode be read with nothing else
@@ -79,7 +81,7 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 		inHand: map[*episodeMsg]struct{}{},
 	}
 	var helpers sync.WaitGroup
-	helpers.Go(e.heartbeat)
+	helpers.Go(func() { e.heartbeat(cons.CachedInfo().Config.AckWait / 3) })
 	for range max(1, opt.Concurrency) {
 		e.handlers.Go(e.handle)
 	}
@@ -193,6 +195,9 @@ func (e *episodes) receive(msg jetstream.Msg) {
 	if err != nil {
 		e.bus.log.Error("a message without JetStream metadata", "subject", msg.Subject(), "err", err)
 		return
+	}
+	if meta.NumDelivered > 1 && e.opt.Redelivered != nil {
+		e.opt.Redelivered()
 	}
 	m := &episodeMsg{msg: msg}
 	m.notice, m.malformed = parseNotice(msg.Subject(), msg.Data())
@@ -389,9 +394,10 @@ func (e *episodes) clear(m *episodeMsg, stay int) {
 	}
 }
 
-// heartbeat tells the server every AckWait/3 that what is in hand is in work.
-func (e *episodes) heartbeat() {
-	tick := time.NewTicker(max(e.opt.AckWait/3, time.Millisecond))
+// heartbeat tells the server again and again that what is in hand is in work. The
+// consumer says how long it waits: whoever made it may have other settings.
+func (e *episodes) heartbeat(every time.Duration) {
+	tick := time.NewTicker(max(every, time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {

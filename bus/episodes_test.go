@@ -29,12 +29,12 @@ func (h handler) Glance(n bus.Notice) (bool, error) {
 func (h handler) Handle(ctx context.Context, n bus.Notice) error { return h.handle(ctx, n) }
 
 // consume runs ConsumeEpisodes; the returned function ends it and returns its error.
-func consume(t *testing.T, b *bus.Bus, opt bus.EpisodeOptions, h bus.EpisodeHandler) func() error {
+func consume(t *testing.T, b *bus.Bus, ackWait time.Duration, opt bus.EpisodeOptions, h bus.EpisodeHandler) func() error {
 	t.Helper()
 	if opt.DrainTime == 0 {
 		opt.DrainTime = 5 * time.Second
 	}
-	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, opt.AckWait, time.Second); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, ackWait, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -93,7 +93,7 @@ func TestSlowWorkIsNotRedelivered(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	publish(t, b, 20)
 	var handled, again atomic.Int32
-	consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: 300 * time.Millisecond}, handler{handle: func(_ context.Context, n bus.Notice) error {
+	consume(t, b, 300*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(_ context.Context, n bus.Notice) error {
 		if n.Deliveries > 1 {
 			again.Add(1)
 		}
@@ -116,7 +116,7 @@ func TestSlowWorkerLeavesTheRest(t *testing.T) {
 	hang, hangs := make(chan struct{}), make(chan struct{}, n)
 	release := sync.OnceFunc(func() { close(hang) })
 	defer release()
-	stop := consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Minute}, handler{handle: func(context.Context, bus.Notice) error {
+	stop := consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(context.Context, bus.Notice) error {
 		hangs <- struct{}{}
 		<-hang
 		return errors.New("not mine")
@@ -126,7 +126,7 @@ func TestSlowWorkerLeavesTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	var handled atomic.Int32
-	consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Minute}, handler{handle: func(context.Context, bus.Notice) error {
+	consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(context.Context, bus.Notice) error {
 		handled.Add(1)
 		return nil
 	}})
@@ -143,7 +143,7 @@ func TestGlanceSettles(t *testing.T) {
 	publish(t, b, 300)
 	release := make(chan struct{})
 	var glanced atomic.Int32
-	stop := consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Second}, handler{
+	stop := consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 1}, handler{
 		glance: func(n bus.Notice) (bool, error) {
 			glanced.Add(1)
 			return n.Seq%100 != 1, nil
@@ -166,7 +166,7 @@ func TestOutcomes(t *testing.T) {
 	publish(t, b, 5)
 	var mu sync.Mutex
 	tries := map[string]int{}
-	consume(t, b, bus.EpisodeOptions{Concurrency: 2, AckWait: time.Second}, handler{handle: func(_ context.Context, n bus.Notice) error {
+	consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(_ context.Context, n bus.Notice) error {
 		mu.Lock()
 		tries[n.Episode]++
 		try := tries[n.Episode]
@@ -211,7 +211,7 @@ func TestDrainHandsBack(t *testing.T) {
 	publish(t, b, 30)
 	started, release := make(chan struct{}, 30), make(chan struct{})
 	var finished atomic.Int32
-	first := consume(t, b, bus.EpisodeOptions{Concurrency: 2, AckWait: time.Minute}, handler{handle: func(ctx context.Context, _ bus.Notice) error {
+	first := consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(ctx context.Context, _ bus.Notice) error {
 		started <- struct{}{}
 		if err := wait(ctx, release); err != nil {
 			return err
@@ -224,7 +224,7 @@ func TestDrainHandsBack(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- first() }()
 	var others atomic.Int32
-	consume(t, srv.Connect(), bus.EpisodeOptions{Concurrency: 2, AckWait: time.Minute}, handler{handle: func(_ context.Context, n bus.Notice) error {
+	consume(t, srv.Connect(), time.Minute, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(_ context.Context, n bus.Notice) error {
 		if n.Tries != 0 {
 			t.Errorf("a message that was handed back comes with %d marks", n.Tries)
 		}
@@ -248,7 +248,7 @@ func TestDrainEnds(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	publish(t, b, 1)
 	started := make(chan struct{})
-	stop := consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Minute, DrainTime: 50 * time.Millisecond}, handler{
+	stop := consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1, DrainTime: 50 * time.Millisecond}, handler{
 		handle: func(ctx context.Context, _ bus.Notice) error {
 			close(started)
 			<-ctx.Done()
@@ -260,7 +260,7 @@ func TestDrainEnds(t *testing.T) {
 		t.Error(err)
 	}
 	again := make(chan struct{})
-	consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Minute}, handler{handle: func(context.Context, bus.Notice) error {
+	consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(context.Context, bus.Notice) error {
 		close(again)
 		return nil
 	}})
@@ -280,7 +280,7 @@ func TestReadersThatDie(t *testing.T) {
 		mortal := srv.Connect()
 		tries := make(chan int, 1)
 		dead := make(chan struct{})
-		stop := consume(t, mortal, bus.EpisodeOptions{Concurrency: 1, AckWait: 200 * time.Millisecond, DrainTime: time.Millisecond}, handler{
+		stop := consume(t, mortal, 200*time.Millisecond, bus.EpisodeOptions{Concurrency: 1, DrainTime: time.Millisecond}, handler{
 			handle: func(_ context.Context, n bus.Notice) error {
 				tries <- n.Tries
 				<-dead
@@ -297,7 +297,7 @@ func TestReadersThatDie(t *testing.T) {
 	}
 	tries := make(chan int, 1)
 	b := srv.Connect()
-	consume(t, b, bus.EpisodeOptions{Concurrency: 1, AckWait: 200 * time.Millisecond}, handler{handle: func(_ context.Context, n bus.Notice) error {
+	consume(t, b, 200*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(_ context.Context, n bus.Notice) error {
 		tries <- n.Tries
 		return nil
 	}})
@@ -325,7 +325,7 @@ func TestConsumerDeleted(t *testing.T) {
 	}
 	started := make(chan struct{})
 	go func() {
-		ended <- b.ConsumeEpisodes(t.Context(), gen, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Second, DrainTime: time.Second},
+		ended <- b.ConsumeEpisodes(t.Context(), gen, bus.EpisodeOptions{Concurrency: 1, DrainTime: time.Second},
 			handler{handle: func(context.Context, bus.Notice) error { close(started); return nil }})
 	}()
 	publish(t, b, 1)

@@ -231,10 +231,13 @@ func (o *Objects) chunk(ctx context.Context, nuid string, after uint64) ([]byte,
 
 func digestOf(h hash.Hash) string { return "SHA-256=" + base64.URLEncoding.EncodeToString(h.Sum(nil)) }
 
-// Put stores all of r under a name, whole or not at all, and reports whether it
+// Put stores all of r, from its start, under a name, whole or not at all, and reports whether it
 // was sent: an object of the same size and digest that is there already is left
 // alone. One that is there with other bytes is replaced. r is read twice.
 func (o *Objects) Put(ctx context.Context, name string, r io.ReadSeeker) (sent bool, err error) {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return false, fmt.Errorf("put object %s: %w", name, err)
+	}
 	digest := sha256.New()
 	size, err := io.Copy(digest, r)
 	if err == nil {

@@ -204,7 +204,7 @@ func TestConsumerLostUnseen(t *testing.T) {
 		ended <- b.ConsumePuts(t.Context(), gen, time.Second, func(context.Context, []bus.Put) error { return nil })
 	}()
 	go func() {
-		ended <- b.ConsumeEpisodes(t.Context(), gen, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Second, DrainTime: time.Second},
+		ended <- b.ConsumeEpisodes(t.Context(), gen, bus.EpisodeOptions{Concurrency: 1, DrainTime: time.Second},
 			handler{handle: func(context.Context, bus.Notice) error { return nil }})
 	}()
 	js := srv.JetStream()

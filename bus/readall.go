@@ -79,7 +79,8 @@ func (b *Bus) readBatch(ctx context.Context, stream, filter string, from uint64,
 		}
 		// The server's own headers stand behind those that a sender may have made up.
 		if lastHeader(answer, jetstream.StreamHeader) == "" { // the end of the batch, or no answer
-			return last, pending, endOfBatch(answer, &pending)
+			pending, err = endOfBatch(answer)
+			return last, pending, err
 		}
 		msg, err := rawMessage(answer)
 		if err != nil {
@@ -94,17 +95,16 @@ func (b *Bus) readBatch(ctx context.Context, stream, filter string, from uint64,
 
 // endOfBatch reads the message after the last: how many are pending, or why there
 // is no batch.
-func endOfBatch(answer *nats.Msg, pending *uint64) (err error) {
+func endOfBatch(answer *nats.Msg) (pending uint64, err error) {
 	switch status := answer.Header.Get("Status"); status {
 	case "204":
-		*pending, err = strconv.ParseUint(lastHeader(answer, "Nats-Num-Pending"), 10, 64)
-		return err
+		return strconv.ParseUint(lastHeader(answer, "Nats-Num-Pending"), 10, 64)
 	case "404": // no such message
-		return nil
+		return 0, nil
 	case "503":
-		return nats.ErrNoResponders
+		return 0, nats.ErrNoResponders
 	default:
-		return fmt.Errorf("the server says %s %s", status, answer.Header.Get("Description"))
+		return 0, fmt.Errorf("the server says %s %s", status, answer.Header.Get("Description"))
 	}
 }
 

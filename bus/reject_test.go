@@ -22,7 +22,7 @@ func rejectAll(t *testing.T, b *bus.Bus, g fit.Generation, why bus.Rejection) {
 		t.Fatal(err)
 	}
 	follow(t, func(ctx context.Context) error {
-		return b.ConsumeEpisodes(ctx, g, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Second, DrainTime: time.Second},
+		return b.ConsumeEpisodes(ctx, g, bus.EpisodeOptions{Concurrency: 1, DrainTime: time.Second},
 			handler{handle: func(context.Context, bus.Notice) error { return &why }})
 	})
 	until(t, "all settled", func() bool {
@@ -89,7 +89,7 @@ func TestMalformed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	consume(t, b, bus.EpisodeOptions{Concurrency: 2, AckWait: time.Second}, handler{handle: func(_ context.Context, n bus.Notice) error {
+	consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(_ context.Context, n bus.Notice) error {
 		t.Errorf("handed to the handler: %+v", n)
 		return nil
 	}})

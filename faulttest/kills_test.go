@@ -44,6 +44,7 @@ func (f *fleet) killNodes() {
 var allStreams = []string{
 	bus.EpisodesStream, bus.RejectedStream, bus.DashboardStream,
 	"KV_" + bus.CurvesBucket, "KV_" + bus.EnvelopesBucket, "KV_" + bus.AttemptsBucket, "KV_" + bus.SpecsBucket,
+	"KV_" + bus.SignaturesBucket, bus.SuspectsStream,
 }
 
 // caughtUp asks whether a stream has a leader and all of its replicas are up to date.

@@ -143,7 +143,7 @@ func TestUnsettled(t *testing.T) {
 	expect("episodes: 1 to deliver")
 
 	ended, cancel := context.WithCancel(ctx)
-	must(b.ConsumeEpisodes(ended, gen, bus.EpisodeOptions{Concurrency: 1, AckWait: time.Minute}, handler{func() { cancel() }}))
+	must(b.ConsumeEpisodes(ended, gen, bus.EpisodeOptions{Concurrency: 1}, handler{func() { cancel() }}))
 	expect("")
 
 	// Somebody put a curve and died.

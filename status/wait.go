@@ -49,7 +49,8 @@ const (
 )
 
 // lookWithin bounds one look: what is asked of NATS while a leader is elected may
-// never be answered.
+// never be answered. A look reads all entries once nothing else is to do, so it
+// gets twice the time whenever it was too little.
 const lookWithin = 30 * time.Second
 
 // Wait returns the report when all is settled: everything that was accepted
@@ -66,6 +67,9 @@ func wait(ctx context.Context, b *bus.Bus, waiting func(what string), within tim
 	pause, said := firstPause, ""
 	for {
 		report, what, err := lookOnce(ctx, b, within)
+		if what == unanswered {
+			within *= 2
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -87,13 +91,15 @@ func wait(ctx context.Context, b *bus.Bus, waiting func(what string), within tim
 	}
 }
 
+const unanswered = "an answer of NATS"
+
 // lookOnce is look, which waits for NATS where that does not answer in time.
 func lookOnce(ctx context.Context, b *bus.Bus, within time.Duration) (*Report, string, error) {
 	ctx, end := context.WithTimeout(ctx, within)
 	defer end()
 	report, what, err := look(ctx, b)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, "an answer of NATS", nil
+		return nil, unanswered, nil
 	}
 	return report, what, err
 }

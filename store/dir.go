@@ -35,15 +35,14 @@ func (d Dir) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (bool, e
 		return false, fmt.Errorf("put archive %s: %w", ref, err)
 	}
 	defer root.Close()
-	start, err := r.Seek(0, io.SeekCurrent)
-	if err != nil {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return false, fmt.Errorf("put archive %s: %w", ref, err)
 	}
 	same, err := holds(ctx, root, to, r)
 	if err != nil || same {
 		return false, err
 	}
-	if _, err := r.Seek(start, io.SeekStart); err != nil {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return false, fmt.Errorf("put archive %s: %w", ref, err)
 	}
 	if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {

@@ -239,6 +239,9 @@ func (s *S3) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (bool, e
 }
 
 func (s *S3) put(ctx context.Context, key string, r io.ReadSeeker) (sent bool, err error) {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return false, err
+	}
 	sha, md := sha256.New(), md5.New()
 	size, err := io.Copy(io.MultiWriter(sha, md), r)
 	if err != nil {

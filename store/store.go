@@ -52,7 +52,7 @@ type Uploader interface {
 	// Ensure makes sure that there is a place to put archives. Where it can, it
 	// makes it.
 	Ensure(ctx context.Context) error
-	// Put stores all of r, from its present beginning, as the archive of an
+	// Put stores all of r, from its start, as the archive of an
 	// episode, whole or not at all, and reports whether it was sent: an archive of
 	// the same size and digest that is there already is left alone, another is
 	// replaced. r is read twice.

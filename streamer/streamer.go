@@ -50,6 +50,9 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 		age: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_envelope_to_event_seconds", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
 			Help: "Time from an envelope's updated_at to its event; by two machines' clocks."}),
 	}
+	for _, t := range []string{bus.TypeAttackProfile, bus.TypeAttackSignature, bus.TypeModelMetric, bus.TypeModelPerf} {
+		s.published.WithLabelValues(t) // a counter that begins with its first event has not risen by it
+	}
 	if cfg.PublishURL != "" {
 		s.poster = NewPoster(cfg.PublishURL, cfg.PublishToken, deps.Log, deps.Registry)
 	}

@@ -48,9 +48,6 @@ func (w *Worker) candidate(n bus.Notice) (candidate, error) {
 // Glance settles what needs neither the store nor a write: look before you leap.
 func (a *aligner) Glance(n bus.Notice) (done bool, err error) {
 	a.hear(n.Seq)
-	if n.Deliveries > 1 && n.Again == nil {
-		a.metrics.redeliveries.Inc()
-	}
 	c, err := a.candidate(n)
 	switch {
 	case errors.Is(err, errOtherProfile):

@@ -20,6 +20,8 @@ const (
 	outcomeOtherProfile = "other_profile" // the spec does not name its profile
 )
 
+var outcomes = []string{outcomeCurve, outcomeUnusable, outcomeRejected, outcomeSkipped, outcomeSeen, outcomeTakenBack, outcomeRaised, outcomeRetracted, outcomeOtherProfile}
+
 // Outcomes of a signature, as label values.
 const (
 	outcomeWritten = "written"
@@ -107,6 +109,9 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 		judged: f.NewGauge(prometheus.GaugeOpts{Name: "profiles_models_current_timestamp_seconds",
 			Help: "When the worker last made sure that the models' scores are those of its samples; 0 where the spec has no signature."}),
 	} // A counter that begins with its first event has not risen by it.
+	for _, outcome := range outcomes {
+		m.episodes.WithLabelValues(outcome)
+	}
 	for _, reason := range []fit.Reason{"malformed", fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal} {
 		m.rejected.WithLabelValues(string(reason))
 	}

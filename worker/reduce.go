@@ -118,6 +118,7 @@ func (s *session) compare(ctx context.Context) error {
 		return err
 	}
 	s.judge.stir()
+	agreeing := map[fit.ProfileName]bus.Envelope{}
 	for _, p := range s.deps.Spec.Profiles {
 		standing, err := s.curves.Standing(p.Name)
 		if err != nil {
@@ -135,15 +136,19 @@ func (s *session) compare(ctx context.Context) error {
 			continue
 		}
 		if same && !standing.Short {
-			if err := s.compareSignature(ctx, p.Name, have); err != nil {
-				return err
-			}
+			agreeing[p.Name] = have
 			continue
 		}
 		if err := s.reduce(ctx, p.Name); err != nil {
 			return err
 		}
 		s.metrics.mended.Inc()
+	}
+	// Last: trouble with signatures must not keep envelopes from being mended.
+	for p, envelope := range agreeing {
+		if err := s.compareSignature(ctx, p, envelope); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -130,8 +130,11 @@ func (w *Worker) retractions(ctx context.Context) (retractedAt map[place]uint64,
 }
 
 func (s *session) alignLoop(ctx context.Context) error {
-	opt := bus.EpisodeOptions{Concurrency: s.cfg.Concurrency, AckWait: s.cfg.AckWait, DrainTime: s.cfg.DrainTime,
-		Rejected: func(reason string) { s.metrics.rejected.WithLabelValues(reason).Inc() }}
+	opt := bus.EpisodeOptions{
+		Concurrency: s.cfg.Concurrency, DrainTime: s.cfg.DrainTime,
+		Rejected:    func(reason string) { s.metrics.rejected.WithLabelValues(reason).Inc() },
+		Redelivered: s.metrics.redeliveries.Inc,
+	}
 	return s.deps.Bus.ConsumeEpisodes(ctx, s.gen.ID, opt, &aligner{s})
 }
 

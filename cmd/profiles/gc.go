@@ -27,8 +27,8 @@ func gcCommand(t *terminal) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gc [--dry-run] [--idle 1h] [--json] [flags]",
 		Short: "remove generations that no one uses",
-		Long: `gc removes the consumers, entries and envelopes of old generations, and says of
-each why it is kept or what was removed. It keeps the wanted generation, those
+		Long: `gc removes the consumers, entries, envelopes and signatures of old generations,
+and says of each why it is kept or what was removed. It keeps the wanted generation, those
 that the dashboard shows, those that a worker is at, and those that were made or
 used less than --idle ago.
 
@@ -103,7 +103,7 @@ func fateOf(g gc.Generation, dryRun bool) (fate, detail string) {
 	}
 	h := g.Holding
 	parts := []string{
-		plural(g.Consumers, "consumer"), plural(h.Entries, "entry"), plural(h.Envelopes, "envelope"),
+		plural(g.Consumers, "consumer"), plural(h.Entries, "entry"), plural(h.Envelopes, "envelope"), plural(h.Signatures, "signature part"),
 		short(float64(h.Bytes)) + "B",
 	}
 	return fate, strings.Join(parts, ", ")

@@ -29,7 +29,7 @@ func TestGC(t *testing.T) {
 	if !strings.Contains(wanted, " kept  the dashboard shall show it") || !strings.Contains(old, " kept  it was used ") {
 		t.Errorf("%s\n%s", wanted, old)
 	}
-	if _, old = lines("--idle", "0s", "--dry-run"); !strings.Contains(old, "would be removed  2 consumers, 0 entries, 0 envelopes, 0B") {
+	if _, old = lines("--idle", "0s", "--dry-run"); !strings.Contains(old, "would be removed  2 consumers, 0 entries, 0 envelopes, 0 signature parts, 0B") {
 		t.Error(old)
 	}
 	r := decode[gc.Report](t, must(t, "gc", "--idle", "0s", "--json"))
