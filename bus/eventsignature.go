@@ -103,7 +103,7 @@ func NewAttackSignature(gen Generation, s Signature, envelopes Life) (AttackSign
 		Type: TypeAttackSignature, Name: string(s.Profile), Used: s.Used, Phases: spans[:],
 		Channels: make([]SignatureChannel, len(s.Channels)),
 		Low:      s.Curve.Low, High: s.Curve.High, N: s.Curve.N,
-		Deepest: s.Trust.Deepest, Outliers: first(s.Trust.Outliers), Outside: len(s.Trust.Outliers),
+		Deepest: s.Trust.Deepest, Outliers: first(s.Trust.Outliers), Outside: len(s.Trust.Outliers) + s.Trust.LeftOut,
 		Hosts: showHosts(s.Hosts),
 		Drift: s.Drift(), Generation: gen.ID, Digest: s.Digest,
 		Order:     Order{Revision: [2]uint64{uint64(gen.Spec.Revision), s.AsOf.Seq}, Turn: gen.Turn, Epoch: gen.Epoch, Life: eventLife(envelopes, gen.Life)},

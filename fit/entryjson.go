@@ -104,6 +104,9 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 			return fmt.Errorf("read entry: %w", err)
 		}
 	}
+	if len(read.Signature) == 0 { // lengths without a signature say nothing
+		read.Signature, read.Seconds = nil, Seconds{}
+	}
 	if err := read.check(); err != nil { // also where two of the three states are there
 		return fmt.Errorf("read entry: %w", err)
 	}

@@ -42,10 +42,14 @@ func Depths(rows [][]float64, points int) []float64 {
 
 func pairs(n int) int { return n * (n - 1) / 2 }
 
+// maxOutliers bounds Trust.Outliers, so that they fit one message.
+const maxOutliers = 1_000
+
 // Trust says which real episode is most like the band that it stands beside, and which are unlike.
 type Trust struct {
 	Deepest  *Episode  `json:"deepest"`  // null where no row has a depth: fewer than two episodes
-	Outliers []Outlier `json:"outliers"` // those outside the fence at most points first
+	Outliers []Outlier `json:"outliers"` // those outside the fence at most points first, 1,000 of them
+	LeftOut  int       `json:"left_out"` // how many more there are
 }
 
 // Episode names an episode with its depth.
@@ -117,6 +121,8 @@ func trustOf(rows [][]float64, points int, ids []Episode) Trust {
 	slices.SortFunc(t.Outliers, func(a, b Outlier) int {
 		return cmp.Or(cmp.Compare(b.Outside, a.Outside), compareIDs(a.Episode, b.Episode))
 	})
+	t.LeftOut = max(len(t.Outliers)-maxOutliers, 0)
+	t.Outliers = t.Outliers[:len(t.Outliers)-t.LeftOut]
 	return t
 }
 

@@ -291,6 +291,25 @@ func TestMedianInterval(t *testing.T) {
 	}
 }
 
+// Of very many outliers those farthest out stay, and the others are counted.
+func TestManyOutliers(t *testing.T) {
+	const central, out = 1_300, maxOutliers + 7
+	rows, ids := make([][]float64, 0, central+out), make([]Episode, 0, central+out)
+	for i := range cap(rows) {
+		row := []float64{0, 0}
+		if i >= central {
+			row[0] = 1
+		}
+		if i == central {
+			row[1] = 1
+		}
+		rows, ids = append(rows, row), append(ids, Episode{Host: "h", Episode: fmt.Sprint(i)})
+	}
+	if got := trustOf(rows, 2, ids); len(got.Outliers) != maxOutliers || got.LeftOut != out-maxOutliers || got.Outliers[0].Episode.Episode != fmt.Sprint(central) {
+		t.Errorf("%d outliers, %d left out, first %+v", len(got.Outliers), got.LeftOut, got.Outliers[0])
+	}
+}
+
 func TestHosts(t *testing.T) {
 	spec := smallSpec()
 	rnd := rand.New(rand.NewPCG(1, 2))

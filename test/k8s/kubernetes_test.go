@@ -111,6 +111,7 @@ func TestKubernetes(t *testing.T) {
 	episodes := setting(t, "K8S_EPISODES", 20_000)
 	perProfile := episodes / 6
 	most := perProfile * 9 / 10 // a target that has nearly every archive opened
+	many := perProfile / 4      // one that has two thirds of them opened
 	some := perProfile / 10     // and one that has a third of them opened
 	table := newTable(t)
 	const store, validation = "/episodes/store", "/episodes/validation.parquet"
@@ -128,11 +129,12 @@ func TestKubernetes(t *testing.T) {
 	})
 
 	c.apply(spec{revision: 1, target: 7}, false) // each profile has seven that give a curve
-	c.kubectl("wait", "--for=condition=complete", "job/profile-topology", "--timeout=5m")
-	table.row("apply -k: three NATS, topology made")
 	c.bringRecorded()
 	// The workers need the folder of the archives to start.
-	c.run("synth", "viewer", "synth", "--episodes-per-profile", fmt.Sprint(perProfile), "--out", "/episodes")
+	c.command("synth", "viewer", "synth", "--episodes-per-profile", fmt.Sprint(perProfile), "--out", "/episodes")
+	c.kubectl("wait", "--for=condition=complete", "job/profile-topology", "--timeout=5m")
+	table.row("apply -k: three NATS, topology made")
+	c.ended("synth", 5*time.Minute)
 	table.row("%d synthetic episodes written", 6*perProfile)
 	for _, name := range []string{"profile-worker", "profile-streamer", "profile-dashboard"} {
 		c.rolledOut("deployment", name)
@@ -240,7 +242,7 @@ func TestKubernetes(t *testing.T) {
 	c.kubectl("scale", "deployment/profile-worker", "--replicas=1")
 	c.until("1 worker", time.Minute, func() bool { return len(c.pods("profile-worker")) == 1 })
 	revision++
-	c.apply(spec{revision: revision, target: most, seed: revision}, true)
+	c.apply(spec{revision: revision, target: many, seed: revision}, true)
 	c.rolledOut("deployment", "profile-worker")
 	table.row("autoscaler applied: %s", c.scaledUp(4*time.Minute))
 	c.status(revision)
