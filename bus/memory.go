@@ -67,7 +67,7 @@ func (m *memory) compare(before, fresh *samples, seq uint64) {
 	}
 }
 
-// lost tells whether what is there is of before what was sighted.
+// lost tells whether what is there is earlier than what was sighted.
 func lost(have, sighted fit.Entry) bool {
 	_, later := fit.Join(have.Outline(), sighted)
 	return later

@@ -231,9 +231,10 @@ func (o *Objects) chunk(ctx context.Context, nuid string, after uint64) ([]byte,
 
 func digestOf(h hash.Hash) string { return "SHA-256=" + base64.URLEncoding.EncodeToString(h.Sum(nil)) }
 
-// Put stores all of r, from its start, under a name, whole or not at all, and reports whether it
-// was sent: an object of the same size and digest that is there already is left
-// alone. One that is there with other bytes is replaced. r is read twice.
+// Put stores all of r, from its start, under a name, whole or not at all, and
+// reports whether it was sent: an object of the same size and digest that is there
+// already is left alone. One that is there with other bytes is replaced. r is read
+// twice.
 func (o *Objects) Put(ctx context.Context, name string, r io.ReadSeeker) (sent bool, err error) {
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return false, fmt.Errorf("put object %s: %w", name, err)

@@ -61,14 +61,15 @@ func (f *fleet) replenish(nodes ...*node) {
 	}
 }
 
-// deleteStreams deletes two streams, as an operator might by mistake.
+// deleteStreams deletes three streams, as an operator might by mistake.
 func (f *fleet) deleteStreams() {
 	var lost []string
-	for _, i := range f.rand.Perm(len(allStreams))[:3] {
-		lost = append(lost, allStreams[i])
-		f.must("the end of "+allStreams[i], time.Minute, func(ctx context.Context) error {
+	all := f.streams()
+	for _, i := range f.rand.Perm(len(all))[:3] {
+		lost = append(lost, all[i])
+		f.must("the end of "+all[i], time.Minute, func(ctx context.Context) error {
 			return ask(ctx, func(ctx context.Context) error {
-				err := f.js.DeleteStream(ctx, allStreams[i])
+				err := f.js.DeleteStream(ctx, all[i])
 				if bus.IsAbsent(err) {
 					return nil
 				}

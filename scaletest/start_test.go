@@ -14,7 +14,6 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
-	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/worker"
 )
@@ -56,28 +55,8 @@ func BenchmarkStart(b *testing.B) {
 func fill(b *testing.B, nc *bus.Bus, spec *fit.Spec, each int) {
 	b.Helper()
 	ctx := context.Background()
-	specs, err := nc.SpecsNow(ctx)
-	if err != nil {
-		b.Fatal(err)
-	}
-	gen, err := nc.Present(ctx, specs, spec, episode.DefaultLimits())
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := nc.Register(ctx, gen); err != nil {
-		b.Fatal(err)
-	}
-	curves, err := nc.OpenCurves(ctx, gen.ID, spec)
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, end := context.WithCancel(ctx)
-	var following errgroup.Group
-	following.Go(func() error { return curves.Run(ctx) })
-	defer func() {
-		end()
-		_ = following.Wait()
-	}()
+	_, curves, end := bustest.Curves(b, nc, spec)
+	defer end()
 	r := run{spec: spec, each: each}
 	if err := nc.PublishAll(ctx, r.notices(), func(bus.Notice) {}); err != nil {
 		b.Fatal(err)

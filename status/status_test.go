@@ -83,12 +83,12 @@ func TestUnanswered(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(bustest.Context(t))
 	enough := errors.New("enough")
 	var waited []string
-	_, err = wait(ctx, b, func(what string) {
+	_, err = Wait(ctx, b, func(what string) {
 		waited = append(waited, what)
 		if len(waited) == 2 {
 			cancel(enough)
 		}
-	}, time.Second)
+	})
 	if !errors.Is(err, enough) || waited[0] != "an answer of NATS" || !strings.Contains(waited[1], "generation") {
 		t.Errorf("waited for %q: %v", waited, err)
 	}

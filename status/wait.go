@@ -48,11 +48,6 @@ const (
 	mostPause  = 200 * time.Millisecond
 )
 
-// lookWithin bounds one look: what is asked of NATS while a leader is elected may
-// never be answered. A look reads all entries once nothing else is to do, so it
-// gets twice the time whenever it was too little.
-const lookWithin = 30 * time.Second
-
 // Wait returns the report when all is settled: everything that was accepted
 // before is in an envelope, in an entry with its reason, or in REJECTED. Before
 // that it calls waiting, where that is set, whenever what it waits for changes.
@@ -60,19 +55,19 @@ const lookWithin = 30 * time.Second
 //
 // As long as something is in work only that is asked for, five times a second.
 func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, error) {
-	return wait(ctx, b, waiting, lookWithin)
-}
-
-func wait(ctx context.Context, b *bus.Bus, waiting func(what string), within time.Duration) (*Report, error) {
+	// What is asked of NATS while a leader is elected may never be answered. A
+	// request has a limit of its own only where its context has none.
+	asking, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	defer context.AfterFunc(ctx, end)()
 	pause, said := firstPause, ""
 	for {
-		report, what, err := lookOnce(ctx, b, within)
-		if what == unanswered {
-			within *= 2
-		}
+		report, what, err := look(asking, b)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
+		case errors.Is(err, context.DeadlineExceeded):
+			what = "an answer of NATS"
 		case err != nil:
 			return nil, err
 		case what == "":
@@ -89,19 +84,6 @@ func wait(ctx context.Context, b *bus.Bus, waiting func(what string), within tim
 		}
 		pause = min(2*pause, mostPause)
 	}
-}
-
-const unanswered = "an answer of NATS"
-
-// lookOnce is look, which waits for NATS where that does not answer in time.
-func lookOnce(ctx context.Context, b *bus.Bus, within time.Duration) (*Report, string, error) {
-	ctx, end := context.WithTimeout(ctx, within)
-	defer end()
-	report, what, err := look(ctx, b)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, unanswered, nil
-	}
-	return report, what, err
 }
 
 // look asks for little while that shows something unsettled, else for all. The

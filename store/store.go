@@ -52,10 +52,10 @@ type Uploader interface {
 	// Ensure makes sure that there is a place to put archives. Where it can, it
 	// makes it.
 	Ensure(ctx context.Context) error
-	// Put stores all of r, from its start, as the archive of an
-	// episode, whole or not at all, and reports whether it was sent: an archive of
-	// the same size and digest that is there already is left alone, another is
-	// replaced. r is read twice.
+	// Put stores all of r, from its start, as the archive of an episode, whole or
+	// not at all, and reports whether it was sent: an archive of the same size and
+	// digest that is there already is left alone, another is replaced. r is read
+	// twice.
 	Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (sent bool, err error)
 }
 

@@ -1,16 +1,13 @@
 package worker
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
-	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -22,25 +19,8 @@ func TestNoMoreNeeded(t *testing.T) {
 	spec.Target = 1 // and one in reserve
 	nc := bustest.Start(t).Topology()
 	ctx := bustest.Context(t)
-	specs, err := nc.SpecsNow(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gen, err := nc.Present(ctx, specs, spec, episode.DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
-	curves, err := nc.OpenCurves(ctx, gen.ID, spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	following, end := context.WithCancel(ctx)
-	var follow errgroup.Group
-	follow.Go(func() error { return curves.Run(following) })
-	defer func() {
-		end()
-		_ = follow.Wait()
-	}()
+	gen, curves, end := bustest.Curves(t, nc, spec)
+	defer end()
 	w, err := New(Config{}, Deps{Bus: nc, Spec: spec, Log: bustest.Log(t), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)

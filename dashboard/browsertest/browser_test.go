@@ -251,6 +251,15 @@ func (b *tab) press(keys string) {
 	b.do(chromedp.KeyEvent(keys))
 }
 
+// shootBoth shows the page in both colour schemes, and leaves it dark.
+func (b *tab) shootBoth(name string) {
+	b.t.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		b.media(scheme, true)
+		b.shoot(name + "-" + scheme)
+	}
+}
+
 // shoot keeps a picture where SCREENSHOTS names a directory.
 func (b *tab) shoot(name string) {
 	b.t.Helper()

@@ -108,10 +108,7 @@ func TestLevels(t *testing.T) {
 		b.until(levelsOf(name))
 	}
 	b.audit("the levels")
-	b.media("light", true)
-	b.shoot("levels-light")
-	b.media("dark", true)
-	b.shoot("levels-dark")
+	b.shootBoth("levels")
 	b.size(360, 740)
 	b.audit("the levels on a phone")
 	b.shoot("levels-phone")

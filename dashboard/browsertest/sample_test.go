@@ -96,10 +96,7 @@ func TestDriftAndHosts(t *testing.T) {
 	b.press(kb.Home)
 	b.until("document.querySelector('.sample').scrollTop === 0")
 	b.audit("drift and hosts")
-	b.media("light", true)
-	b.shoot("sample-light")
-	b.media("dark", true)
-	b.shoot("sample-dark")
+	b.shootBoth("sample")
 	b.size(360, 740)
 	b.settle()
 	if wide := get[int](b, "document.documentElement.scrollWidth"); wide != 360 {
