@@ -223,16 +223,23 @@ func TestDrainHandsBack(t *testing.T) {
 	<-started
 	ended := make(chan error, 1)
 	go func() { ended <- first() }()
-	var others atomic.Int32
-	consume(t, srv.Connect(), time.Minute, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(_ context.Context, n bus.Notice) error {
+	var others, again, counted atomic.Int32
+	opt := bus.EpisodeOptions{Concurrency: 2, Redelivered: func() { counted.Add(1) }}
+	consume(t, srv.Connect(), time.Minute, opt, handler{handle: func(_ context.Context, n bus.Notice) error {
 		if n.Tries != 0 {
 			t.Errorf("a message that was handed back comes with %d marks", n.Tries)
+		}
+		if n.Deliveries > 1 {
+			again.Add(1)
 		}
 		others.Add(1)
 		return nil
 	}})
 	// AckWait is a minute, so only what was handed back can come now.
 	until(t, "28 handled by the other", func() bool { return others.Load() == 28 })
+	if again.Load() == 0 || counted.Load() != again.Load() {
+		t.Errorf("%d messages were delivered again, %d counted", again.Load(), counted.Load())
+	}
 	close(release)
 	if err := <-ended; err != nil {
 		t.Error(err)

@@ -53,3 +53,29 @@ func (f *fleet) limit(bucket string, bytes int64) {
 		f.t.Fatal(err)
 	}
 }
+
+// TestTroubleWithSignatures keeps no envelope from being mended: of two profiles
+// the later one's envelope is lost while nobody can read signatures.
+func TestTroubleWithSignatures(t *testing.T) {
+	srv := bustest.StartWith(t, `mappings { "$JS.API.STREAM.MSG.GET.KV_signatures": nobody }`)
+	f := &fleet{t: t, srv: srv, bus: srv.Topology(), store: recordedStore(t), spec: fit.DefaultSpec()}
+	f.start()
+	first, last := f.spec.Profiles[0].Name, f.spec.Profiles[len(f.spec.Profiles)-1].Name
+	var accepted []bus.Notice
+	for _, n := range rows(t) {
+		if p := fit.ProfileName(n.Profile); p == first || p == last {
+			f.send(n)
+			accepted = append(accepted, n)
+		}
+	}
+	f.becomes(accepted)
+	gen := f.settled()
+	kv, err := srv.JetStream().KeyValue(bustest.Context(t), bus.EnvelopesBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kv.Purge(bustest.Context(t), string(gen.ID)+"."+string(last)); err != nil {
+		t.Fatal(err)
+	}
+	f.becomes(accepted)
+}
