@@ -85,7 +85,7 @@ func (a *archive) close() {
 	for _, t := range a.kit.tables {
 		t.release()
 	}
-	if a.kit.decoder.Reset(nil) == nil && !a.frames.owner && len(a.kit.line) <= keptLine {
+	if a.kit.decoder.Reset(nil) == nil && a.frames.big == 0 && len(a.kit.line) <= keptLine {
 		kits.Put(a.kit)
 	}
 	a.kit, a.content.decoder = nil, nil

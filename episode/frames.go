@@ -25,7 +25,7 @@ type frames struct {
 	skip  int64    // bytes of content to pass before it
 	crc   bool     // the frame has a checksum
 	found bool     // there was a frame
-	owner bool     // holds bigWindow
+	big   uint64   // the largest window over Limits.BigWindowBytes so far; unless it is zero, f holds bigWindow
 	err   error    // the first error, of src or of what was seen; not io.EOF
 }
 
@@ -57,8 +57,8 @@ func (f *frames) reset(src *bufio.Reader, lim Limits) {
 // release lets the next archive with a big window go on, whose decoder nobody may hold any more. The window is collected
 // first: the next one is as large, and would be taken long before the collector comes by.
 func (f *frames) release() {
-	if f.owner {
-		f.owner = false
+	if f.big > 0 {
+		f.big = 0
 		runtime.GC()
 		<-bigWindow
 	}
@@ -208,10 +208,20 @@ func (f *frames) header() error {
 	if window > uint64(f.lim.WindowBytes) {
 		return tooLargef("zstd window of %d bytes is over %d", window, f.lim.WindowBytes)
 	}
-	if window > uint64(f.lim.BigWindowBytes) && !f.owner {
-		bigWindow <- struct{}{}
-		f.owner = true
+	if window > max(f.big, uint64(f.lim.BigWindowBytes)) {
+		return f.grow(window)
 	}
+	return nil
+}
+
+// grow takes a big window, larger than any before it. The decoder holds the one of before until it has the new one.
+func (f *frames) grow(window uint64) error {
+	if f.big == 0 {
+		bigWindow <- struct{}{}
+	} else if f.big+window > uint64(f.lim.WindowBytes) {
+		return tooLargef("zstd windows of %d bytes and, in a later frame, %d are over %d together", f.big, window, f.lim.WindowBytes)
+	}
+	f.big = window
 	return nil
 }
 

@@ -8,7 +8,8 @@ import (
 // Limits bound what reading one archive may cost. Each is the largest that passes; zero means the default.
 // They decide which episodes give a curve, so they are part of a generation (as JSON).
 type Limits struct {
-	// WindowBytes is the largest zstd window, which is what a decoder keeps in memory.
+	// WindowBytes is the largest zstd window, which is what a decoder keeps in memory. Where a frame needs a larger one than
+	// those before it, and both are over BigWindowBytes, they count together: the decoder has both for a moment.
 	WindowBytes int64 `json:"window_bytes" envconfig:"WINDOW_BYTES" default:"134217728"`
 	// BigWindowBytes is the largest zstd window that may be open many times at once: archives with larger ones are read
 	// one at a time in the whole process.

@@ -304,6 +304,33 @@ func TestReadBigWindowsAgain(t *testing.T) {
 	}
 }
 
+// TestReadGrowingWindows holds that the windows of one archive's frames stay within the limit together, as far as a decoder
+// has them at once.
+func TestReadGrowingWindows(t *testing.T) {
+	tar := small().Tar()
+	frames := func(logs ...int) []byte {
+		var b []byte
+		part := len(tar)/len(logs) + 1
+		for i, log := range logs {
+			b = append(b, et.Raw(et.Window(log), tar[i*part:min((i+1)*part, len(tar))])...)
+		}
+		return b
+	}
+	for _, logs := range [][]int{{27}, {17, 27}, {23, 27}, {27, 27, 26, 17, 27}, {24, 25, 26}, {26, 17, 26}} {
+		if _, err := read(frames(logs...)); err != nil {
+			t.Errorf("windows of 2^%d: %v", logs, err)
+		}
+	}
+	for _, logs := range [][]int{{24, 27}, {26, 27}, {27, 26, 28}, {24, 25, 26, 17, 27}} {
+		if _, err := read(frames(logs...)); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("windows of 2^%d: %v", logs, err)
+		}
+	}
+	if len(bigWindow) > 0 {
+		t.Error("the place is still taken")
+	}
+}
+
 // TestReadConcurrently reads good and bad archives at once, with what the pool keeps.
 func TestReadConcurrently(t *testing.T) {
 	good := et.Episode(200).Bytes()

@@ -62,6 +62,9 @@ func harms() []harm {
 			return repeated(et.Window(17), header("notes.txt", 100<<30), 'x', 100<<30)
 		}, justLarge},
 		{"a window of 128 MiB, filled", true, true, func(*rand.Rand) []byte { return repeated(et.Window(27), nil, 0, 1<<30) }, justLarge},
+		{"windows that grow, each filled", true, true, func(*rand.Rand) []byte {
+			return append(repeated(et.Window(26), nil, 0, 80<<20), repeated(et.Window(27), nil, 0, 1<<30)...)
+		}, justLarge},
 		{"a window of 2 GB", false, false, func(draw *rand.Rand) []byte { return repeated(et.Window(31), nil, byte(draw.Uint32()), 1<<20) }, justLarge},
 		{"a single segment that says 1 TB", false, false, func(draw *rand.Rand) []byte {
 			return repeated(et.SingleSegment(1<<40+draw.Uint64N(1<<40)), nil, 0, 1<<20)
