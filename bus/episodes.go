@@ -78,10 +78,11 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 		bus: b, gen: gen, opt: opt, handler: h, work: work,
 		queue:  make(chan *episodeMsg, alignPending),
 		taken:  make(chan struct{}, 1),
-		inHand: map[*episodeMsg]struct{}{},
+		inHand: map[uint64]*episodeMsg{},
+		wait:   cons.CachedInfo().Config.AckWait,
 	}
 	var helpers sync.WaitGroup
-	helpers.Go(func() { e.heartbeat(cons.CachedInfo().Config.AckWait / 3) })
+	helpers.Go(func() { e.heartbeat(e.wait / 3) })
 	for range max(1, opt.Concurrency) {
 		e.handlers.Go(e.handle)
 	}
@@ -159,7 +160,7 @@ type episodeMsg struct {
 	msg       jetstream.Msg
 	notice    Notice
 	malformed error       // why notice is empty
-	marked    bool        // a mark of ours stands under attempts
+	mark      uint64      // the revision of attempts that has a mark of ours; zero: none has
 	again     *time.Timer // set while it waits for another try
 }
 
@@ -170,6 +171,7 @@ type episodes struct {
 	opt     EpisodeOptions
 	handler EpisodeHandler
 	work    context.Context
+	wait    time.Duration // AckWait of the consumer
 
 	queue    chan *episodeMsg
 	taken    chan struct{} // gets a value when a handler took one from the queue
@@ -181,7 +183,7 @@ type episodes struct {
 
 	mu     sync.Mutex
 	closed bool
-	inHand map[*episodeMsg]struct{}
+	inHand map[uint64]*episodeMsg // by sequence
 }
 
 // receive is the client's callback: it settles what needs no work and queues
@@ -198,6 +200,9 @@ func (e *episodes) receive(msg jetstream.Msg) {
 	}
 	if meta.NumDelivered > 1 && e.opt.Redelivered != nil {
 		e.opt.Redelivered()
+	}
+	if e.holds(meta.Sequence.Stream) {
+		return // what becomes of the one in hand settles this one, too
 	}
 	m := &episodeMsg{msg: msg}
 	m.notice, m.malformed = parseNotice(msg.Subject(), msg.Data())
@@ -238,17 +243,23 @@ func (e *episodes) push(m *episodeMsg) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		delete(e.inHand, m)
+		delete(e.inHand, m.notice.Seq)
 		return false
 	}
-	e.inHand[m] = struct{}{}
+	e.inHand[m.notice.Seq] = m
 	select {
 	case e.queue <- m:
 		return true
 	default:
-		delete(e.inHand, m)
+		delete(e.inHand, m.notice.Seq)
 		return false
 	}
+}
+
+func (e *episodes) holds(seq uint64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.inHand[seq] != nil
 }
 
 // close ends the queue and hands back what waits for another try.
@@ -257,10 +268,10 @@ func (e *episodes) close() {
 	e.mu.Lock()
 	e.closed = true
 	close(e.queue)
-	for m := range e.inHand {
+	for seq, m := range e.inHand {
 		if m.again != nil && m.again.Stop() {
 			e.returns.Done()
-			delete(e.inHand, m)
+			delete(e.inHand, seq)
 			waiting = append(waiting, m)
 		}
 	}
@@ -297,11 +308,10 @@ func (e *episodes) try(m *episodeMsg) (err error) {
 	if done, err := e.handler.Glance(m.notice); done {
 		return err // much may have changed while it waited
 	}
-	if m.notice.Deliveries > 1 && !m.marked {
-		if m.notice.Tries, err = e.bus.markAttempt(e.work, e.gen, m.notice.Seq); err != nil {
+	if m.notice.Deliveries > 1 {
+		if err := e.mark(m); err != nil {
 			return err
 		}
-		m.marked = true
 	}
 	if m.notice.Tries >= marksUntilAlone {
 		e.alone.Lock()
@@ -314,20 +324,51 @@ func (e *episodes) try(m *episodeMsg) (err error) {
 	return e.handler.Handle(e.work, m.notice)
 }
 
+// errMayLive asks to wait: that many readers have died, or are slow.
+var errMayLive = errors.New("its readers may live")
+
+// mark leaves our mark. Where there are enough for the dead it looks again after
+// a while: marks that have changed are of readers that live.
+func (e *episodes) mark(m *episodeMsg) (err error) {
+	if m.mark != 0 && m.notice.Tries >= FatalTries {
+		marks, rev, err := e.bus.attempts(e.work, e.gen, m.notice.Seq)
+		if err != nil || rev == m.mark {
+			return err
+		}
+		m.notice.Tries, m.mark = marks-1, rev // without our own
+		if marks == 0 {
+			m.mark = 0 // somebody has cleared them all
+		}
+	}
+	if m.mark == 0 {
+		if m.notice.Tries, m.mark, err = e.bus.markAttempt(e.work, e.gen, m.notice.Seq); err != nil {
+			return err
+		}
+	}
+	if m.notice.Tries >= FatalTries {
+		return errMayLive
+	}
+	return nil
+}
+
 // settle does with the message what the handler's answer asks for.
 func (e *episodes) settle(m *episodeMsg, err error) {
 	var later *Later
-	if errors.As(err, &later) {
+	switch {
+	case errors.As(err, &later):
 		m.notice.Again = later
+		e.unmark(m) // nobody dies of waiting
 		if e.keep(m, later.After) {
 			return
 		}
+	case errors.Is(err, errMayLive) && e.keep(m, e.wait):
+		return
 	}
 	e.release(m)
 	var rejection *Rejection
 	switch {
 	case err == nil:
-		e.clear(m, 0)
+		e.clear(m)
 		_ = m.msg.Ack()
 	case errors.As(err, &rejection):
 		if ferr := e.bus.reject(e.work, m.msg, m.notice.Seq, rejection); ferr != nil {
@@ -338,9 +379,9 @@ func (e *episodes) settle(m *episodeMsg, err error) {
 		if e.opt.Rejected != nil {
 			e.opt.Rejected(rejection.Reason)
 		}
-		e.clear(m, 0)
+		e.clear(m)
 		_ = m.msg.Term()
-	case later != nil || e.stopping.Load():
+	case later != nil || errors.Is(err, errMayLive) || e.stopping.Load():
 		e.handBack(m, 0)
 	default:
 		e.bus.log.Warn("handle an episode", "seq", m.notice.Seq, "host", m.notice.Host, "episode", m.notice.Episode, "err", err)
@@ -367,13 +408,13 @@ func (e *episodes) keep(m *episodeMsg, after time.Duration) bool {
 
 func (e *episodes) release(m *episodeMsg) {
 	e.mu.Lock()
-	delete(e.inHand, m)
+	delete(e.inHand, m.notice.Seq)
 	e.mu.Unlock()
 }
 
 // handBack gives the message to whoever asks next.
 func (e *episodes) handBack(m *episodeMsg, delay time.Duration) {
-	e.clear(m, m.notice.Tries)
+	e.unmark(m)
 	if delay > 0 {
 		_ = m.msg.NakWithDelay(delay)
 	} else {
@@ -381,17 +422,29 @@ func (e *episodes) handBack(m *episodeMsg, delay time.Duration) {
 	}
 }
 
-// clear removes our mark, since we lived to see how the try ended, and leaves
-// those of others that stay: none of a message that is settled.
-func (e *episodes) clear(m *episodeMsg, stay int) {
-	if !m.marked {
+// unmark removes our mark and leaves those of others. Where it can't, they count
+// us among the dead.
+func (e *episodes) unmark(m *episodeMsg) { e.withdraw(m, e.bus.unmarkAttempt) }
+
+// clear removes all marks of a message that is settled.
+func (e *episodes) clear(m *episodeMsg) {
+	e.withdraw(m, func(ctx context.Context, gen fit.Generation, seq uint64) error {
+		return e.bus.clearAttempts(ctx, gen, seq)
+	})
+}
+
+// withdraw does nothing where no mark is of ours.
+func (e *episodes) withdraw(m *episodeMsg, remove func(context.Context, fit.Generation, uint64) error) {
+	if m.mark == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.work), requestTimeout)
 	defer cancel()
-	if err := e.bus.setAttempts(ctx, e.gen, m.notice.Seq, stay); err != nil {
-		e.bus.log.Warn("clear marks", "seq", m.notice.Seq, "err", err)
+	if err := remove(ctx, e.gen, m.notice.Seq); err != nil {
+		e.bus.log.Warn("withdraw a mark", "seq", m.notice.Seq, "err", err)
+		return
 	}
+	m.mark = 0
 }
 
 // heartbeat tells the server again and again that what is in hand is in work. The
@@ -406,7 +459,7 @@ func (e *episodes) heartbeat(every time.Duration) {
 			return
 		}
 		e.mu.Lock()
-		for m := range e.inHand {
+		for _, m := range e.inHand {
 			_ = m.msg.InProgress()
 		}
 		e.mu.Unlock()

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
 )
@@ -320,6 +322,108 @@ func TestReadersThatDie(t *testing.T) {
 		keys, _ := kv.Keys(t.Context())
 		return len(keys) == 0
 	})
+}
+
+// hasten makes the server deliver what is in hand again after such a short time,
+// of which those that are at work do not know.
+func hasten(t *testing.T, srv *bustest.Server) jetstream.Consumer {
+	t.Helper()
+	ctx := bustest.Context(t)
+	c, err := srv.JetStream().Consumer(ctx, bus.EpisodesStream, bus.AlignConsumer(gen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := c.CachedInfo().Config
+	cfg.AckWait = 20 * time.Millisecond
+	if c, err = srv.JetStream().UpdateConsumer(ctx, bus.EpisodesStream, cfg); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// deliveries of the consumer so far.
+func deliveries(t *testing.T, c jetstream.Consumer) uint64 {
+	t.Helper()
+	info, err := c.Info(bustest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Delivered.Consumer
+}
+
+// TestDeliveredAgainInHand: what is delivered again to whoever has it in hand is
+// read once.
+func TestDeliveredAgainInHand(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	publish(t, b, 1)
+	started, release := make(chan struct{}, 100), make(chan struct{})
+	var again atomic.Int32
+	opt := bus.EpisodeOptions{Concurrency: 4, Redelivered: func() { again.Add(1) }}
+	consume(t, b, time.Minute, opt, handler{handle: func(ctx context.Context, n bus.Notice) error {
+		started <- struct{}{}
+		return wait(ctx, release)
+	}})
+	<-started
+	hasten(t, srv)
+	until(t, "it was delivered again and again", func() bool { return again.Load() > 5 })
+	close(release)
+	until(t, "acknowledged", caughtUp(t, b))
+	if n := len(started); n > 0 {
+		t.Errorf("it was read %d more times", n)
+	}
+}
+
+// TestReadersThatAreSlow: those that have a message in hand at the same time,
+// since it is delivered again too early, count as dead for nobody, however many.
+func TestReadersThatAreSlow(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	publish(t, srv.Connect(), 1)
+	started, release := make(chan struct{}, 100), make(chan struct{})
+	var done atomic.Bool
+	slow := handler{
+		glance: func(bus.Notice) (bool, error) { return done.Load(), nil },
+		handle: func(ctx context.Context, n bus.Notice) error {
+			if n.Tries >= bus.FatalTries {
+				t.Errorf("%d readers have died", n.Tries)
+			}
+			started <- struct{}{}
+			err := wait(ctx, release)
+			done.Store(err == nil)
+			return err
+		},
+	}
+	var told atomic.Int32
+	opt := bus.EpisodeOptions{Concurrency: 1, Redelivered: func() { told.Add(1) }}
+	const readers = 3 * bus.FatalTries
+	for range readers {
+		consume(t, srv.Connect(), time.Minute, opt, slow)
+	}
+	<-started
+	c := hasten(t, srv)
+	for range bus.FatalTries { // the first leaves no mark
+		<-started
+	}
+	// All others have it in hand by now, or will: they wait.
+	kv, err := srv.JetStream().KeyValue(t.Context(), bus.AttemptsBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a mark of each", func() bool {
+		keys, err := kv.Keys(t.Context())
+		if err != nil || len(keys) == 0 {
+			return false
+		}
+		e, err := kv.Get(t.Context(), keys[0])
+		return err == nil && string(e.Value()) == fmt.Sprint(readers-1)
+	})
+	close(release)
+	until(t, "acknowledged", caughtUp(t, srv.Connect()))
+	if len(started) > 0 {
+		t.Errorf("%d more have read it than may", len(started))
+	}
+	t.Logf("%d deliveries, %d of them again", deliveries(t, c), told.Load())
 }
 
 // TestConsumerDeleted: the loop ends, so that a new session makes it again.

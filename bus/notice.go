@@ -28,7 +28,7 @@ type Notice struct {
 	// Deliveries counts how often the message was handed out, this time included.
 	Deliveries uint64
 	// Tries counts the readers that began with it and did not live to see how it
-	// ended.
+	// ended. Fewer than FatalTries of them may only be slow.
 	Tries int
 	// Crowded says that so many messages wait for another try that they keep
 	// others out.

@@ -10,9 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/fit"
 )
 
 // moody replaces the workers by such whose store has moods, and brings the
@@ -42,26 +41,12 @@ func (f *fleet) swap(path string, env ...string) {
 	}
 }
 
-// storm makes the server deliver again much earlier than the work takes.
+// storm makes the server deliver again much earlier than the work takes, and than
+// workers say that they are at it: they go by the wait that they made it with.
 func (f *fleet) storm() {
+	const tick = 200 * time.Millisecond
 	f.mood(moodSlow, "400ms", true)
 	f.moody(func() {
-		var c jetstream.Consumer
-		f.must("a shorter AckWait", time.Minute, func(ctx context.Context) error {
-			return ask(ctx, func(ctx context.Context) error {
-				gen, err := (&round{fleet: f}).wanted(ctx)
-				if err != nil {
-					return err
-				}
-				if c, err = f.js.Consumer(ctx, bus.EpisodesStream, bus.AlignConsumer(gen.ID)); err != nil {
-					return err
-				}
-				cfg := c.CachedInfo().Config
-				cfg.AckWait = 100 * time.Millisecond
-				c, err = f.js.UpdateConsumer(ctx, bus.EpisodesStream, cfg)
-				return err
-			})
-		})
 		// Episodes that must be read: those that were taken back and come again.
 		for _, p := range f.spec.Profiles {
 			for _, c := range f.lowest(string(p.Name), 3) {
@@ -69,12 +54,55 @@ func (f *fleet) storm() {
 				f.receiver.send(c, false, true)
 			}
 		}
-		f.while(5 * time.Second)
-		before := c.CachedInfo().Delivered
-		if now, err := c.Info(context.Background()); err == nil {
-			f.t.Logf("the storm: %d deliveries of %d messages", now.Delivered.Consumer-before.Consumer, now.Delivered.Stream-before.Stream)
+		first, last := map[string]int64{}, map[string]int64{} // by consumer: each epoch has its own
+		for range 6 * time.Second / tick {
+			name, again := f.hasten(bus.EpisodesStream, bus.AlignConsumer)
+			if _, known := first[name]; !known {
+				first[name] = again
+			}
+			last[name] = again
+			f.hasten("KV_"+bus.CurvesBucket, bus.ReduceConsumer)
+			f.while(tick)
+		}
+		total := int64(0)
+		for name := range last {
+			total += last[name] - first[name]
+		}
+		f.t.Logf("the storm: %d episodes were delivered again", total)
+		if total <= 0 {
+			f.t.Error("there was no storm")
 		}
 	})
+}
+
+// hasten sets AckWait of a consumer, which each worker that begins sets back. It
+// returns the consumer's name and how many messages it has delivered again so far,
+// of a stream that has no gaps.
+func (f *fleet) hasten(stream string, consumer func(fit.Generation) string) (name string, again int64) {
+	const wait = 100 * time.Millisecond
+	f.must("a shorter AckWait", time.Minute, func(ctx context.Context) error {
+		return ask(ctx, func(ctx context.Context) error {
+			gen, err := (&round{fleet: f}).wanted(ctx)
+			if err != nil {
+				return err
+			}
+			name = consumer(gen.ID)
+			c, err := f.js.Consumer(ctx, stream, name)
+			if err != nil {
+				return err
+			}
+			if cfg := c.CachedInfo().Config; cfg.AckWait != wait {
+				cfg.AckWait = wait
+				if c, err = f.js.UpdateConsumer(ctx, stream, cfg); err != nil {
+					return err
+				}
+			}
+			d := c.CachedInfo().Delivered
+			again = int64(d.Consumer) - int64(d.Stream)
+			return nil
+		})
+	})
+	return name, again
 }
 
 func (f *fleet) slowStore() {

@@ -172,12 +172,9 @@ func (a *aligner) ended(entry fit.Entry, outcome string) error {
 	return err
 }
 
-// triesUntilFatal is how many readers may die of an episode.
-const triesUntilFatal = 5
-
 // read gets the entry from the archive, or asks for another try.
 func (a *aligner) read(ctx context.Context, n bus.Notice, c candidate) (fit.Entry, error) {
-	if n.Tries >= triesUntilFatal {
+	if n.Tries >= bus.FatalTries {
 		return align.Without(c.ref, fit.ReasonFatal, fmt.Sprintf("%d readers died of the archive", n.Tries)), nil
 	}
 	began := time.Now()
