@@ -255,7 +255,7 @@ func (f *fleet) wantSpec(revision, target int) {
 
 // mood puts the workers' store into a mood, or out of it.
 func (f *fleet) mood(name, says string, on bool) {
-	path := filepath.Join(f.dir, "moods", name)
+	path := f.moodFile(name)
 	err := os.Remove(path)
 	if on {
 		err = os.WriteFile(path, []byte(says), 0o644)
@@ -264,6 +264,8 @@ func (f *fleet) mood(name, says string, on bool) {
 		f.t.Fatal(err)
 	}
 }
+
+func (f *fleet) moodFile(name string) string { return filepath.Join(f.dir, "moods", name) }
 
 // must fails the test where something takes longer than a limit.
 func (f *fleet) must(what string, limit time.Duration, do func(context.Context) error) {

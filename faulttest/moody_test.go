@@ -88,13 +88,24 @@ func (s *moodyStore) mood(name string) (string, bool) {
 	return strings.TrimSpace(string(text)), err == nil
 }
 
+// feltMark is what a mood's name gets for the file that says that somebody felt it.
+const feltMark = ".felt"
+
+func (s *moodyStore) felt(name string) error {
+	return os.WriteFile(filepath.Join(s.moods, name+feltMark), nil, 0o644)
+}
+
 func (s *moodyStore) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
 	if ids, on := s.mood(moodPoison); on && slices.Contains(strings.Fields(ids), string(ref.ID)) {
 		fmt.Fprintln(os.Stderr, "poisoned by", ref)
+		_ = s.felt(moodPoison)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}
 	if text, on := s.mood(moodSlow); on {
 		wait, err := time.ParseDuration(text)
+		if err == nil {
+			err = s.felt(moodSlow)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +116,7 @@ func (s *moodyStore) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, 
 		}
 	}
 	if _, on := s.mood(moodFails); on {
-		return nil, errors.New("the store is in a bad mood")
+		return nil, errors.Join(errors.New("the store is in a bad mood"), s.felt(moodFails))
 	}
 	return s.archives.Open(ctx, ref)
 }

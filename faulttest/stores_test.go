@@ -14,18 +14,20 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// moody replaces the workers by such whose store has moods, and brings the
-// others back after do.
-func (f *fleet) moody(do func()) {
+// moody replaces the workers by such whose store has moods, this one for a start,
+// and brings the others back after do.
+func (f *fleet) moody(mood, says string, do func()) {
 	self, err := os.Executable()
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	real := f.workers[0].path
+	f.mood(mood, says, true)
 	f.swap(self, roleEnv+"="+roleWorker)
 	do()
-	for _, mood := range []string{moodSlow, moodFails, moodPoison} {
-		f.mood(mood, "", false)
+	f.mood(mood, "", false)
+	if os.Remove(f.moodFile(mood+feltMark)) != nil {
+		f.t.Errorf("no worker felt that the store was in the mood %q", mood)
 	}
 	f.swap(real)
 }
@@ -45,15 +47,8 @@ func (f *fleet) swap(path string, env ...string) {
 // workers say that they are at it: they go by the wait that they made it with.
 func (f *fleet) storm() {
 	const tick = 200 * time.Millisecond
-	f.mood(moodSlow, "400ms", true)
-	f.moody(func() {
-		// Episodes that must be read: those that were taken back and come again.
-		for _, p := range f.spec.Profiles {
-			for _, c := range f.lowest(string(p.Name), 3) {
-				f.receiver.send(c, true, false)
-				f.receiver.send(c, false, true)
-			}
-		}
+	f.moody(moodSlow, "400ms", func() {
+		f.reread()
 		first, last := map[string]int64{}, map[string]int64{} // by consumer: each epoch has its own
 		for range 6 * time.Second / tick {
 			name, again := f.hasten(bus.EpisodesStream, bus.AlignConsumer)
@@ -105,14 +100,27 @@ func (f *fleet) hasten(stream string, consumer func(fit.Generation) string) (nam
 	return name, again
 }
 
+// reread sends episodes that must be read: those that were taken back and come
+// again.
+func (f *fleet) reread() {
+	for _, p := range f.spec.Profiles {
+		for _, c := range f.lowest(string(p.Name), 3) {
+			f.receiver.send(c, true, false)
+			f.receiver.send(c, false, true)
+		}
+	}
+}
+
 func (f *fleet) slowStore() {
-	f.mood(moodSlow, f.between(200*time.Millisecond, 2*time.Second).String(), true)
-	f.moody(func() { f.while(6 * time.Second) })
+	f.moody(moodSlow, f.between(200*time.Millisecond, 2*time.Second).String(), func() {
+		f.reread()
+		f.while(6 * time.Second)
+	})
 }
 
 func (f *fleet) failingStore() {
-	f.mood(moodFails, "", true)
-	f.moody(func() {
+	f.moody(moodFails, "", func() {
+		f.reread()
 		f.while(4 * time.Second)
 		f.mood(moodFails, "", false)
 		f.while(time.Second)
@@ -156,8 +164,7 @@ func (f *fleet) poison() {
 	slicesSortByRank(f.spec, damaged) // one beyond the sample would never be opened
 	victim := damaged[0]
 	f.poisoned[victim] = true
-	f.mood(moodPoison, victim.episode, true)
-	f.moody(func() {
+	f.moody(moodPoison, victim.episode, func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		var nursing sync.WaitGroup
