@@ -41,10 +41,10 @@ func (m *model) settled(have entry, seq, read uint8) bool {
 	return have.seq >= seq
 }
 
-// read opens the archive where a job needs it.
+// read opens the archive, once for each message.
 func (m *model) read(s *state, j *job) {
-	if n := s.log[j.seq-1]; j.read == none && !n.retracted && j.have.state != curve {
-		j.read = m.archive(s, n.episode)
+	if n := s.log[j.seq-1]; j.read == none && !n.retracted && (j.have.state != curve || m.on(readAgain)) {
+		j.read, j.made = m.archive(s, n.episode), m.version(s, n.episode)
 	}
 }
 
@@ -71,8 +71,10 @@ func (m *model) put(s *state, w *worker, j *job) string {
 	switch {
 	case n.retracted:
 		e.state = retracted
-	case j.have.state == curve:
-		e.state = curve
+	case j.read == none:
+		e.state, e.made = curve, j.have.made
+	case j.read == curve:
+		e.made = j.made
 	}
 	j.stage = settling
 	if m.on(laterEntryWins) {

@@ -61,6 +61,7 @@ type scope struct {
 	faults   map[kind]int      // how often each may happen
 	unusable [maxEpisodes]bool // archives that give no curve
 	late     [maxEpisodes]bool // archives that are not there before step arrive
+	replaced bool              // each retraction is of an archive that another takes the place of
 	started  bool              // all workers have begun before anything happens
 	epochs   uint8             // more than these are too many
 	promptly bool              // what is restored is checked by all workers before anything else happens
@@ -104,6 +105,16 @@ func (m *model) archive(s *state, episode uint8) uint8 {
 		return reason
 	}
 	return curve
+}
+
+// version tells which of an episode's archives is there.
+func (m *model) version(s *state, episode uint8) (made uint8) {
+	for _, n := range s.log {
+		if m.scope.replaced && n.retracted && n.episode == episode {
+			made++
+		}
+	}
+	return made
 }
 
 // A violation is what must not be.

@@ -31,6 +31,7 @@ var (
 	redeliver = scope{target: 1, workers: 2, inHand: 1, started: true, steady: true, script: [][]notice{{accept(1), accept(0)}}, faults: map[kind]int{expire: 1, expirePuts: 1}}
 	again3    = scope{target: 1, workers: 2, inHand: 1, started: true, script: [][]notice{{accept(0), takeBack(0), accept(0)}}, faults: map[kind]int{expire: 1}}
 	takenBack = scope{target: 1, workers: 2, inHand: 1, started: true, script: [][]notice{{accept(0), takeBack(0)}}, faults: map[kind]int{expire: 1}}
+	replaced  = scope{target: 1, workers: 2, inHand: 1, started: true, replaced: true, script: [][]notice{{accept(0)}, {takeBack(0)}, {accept(0)}}}
 	reserve   = scope{target: 1, workers: 1, inHand: 1, started: true, script: [][]notice{{accept(1), accept(0)}, {takeBack(0)}}}
 	short     = scope{target: 1, workers: 1, inHand: 1, started: true, epochs: 1, script: [][]notice{{accept(0), accept(1), accept(2)}, {takeBack(0), takeBack(1)}}}
 	unusable  = scope{target: 1, workers: 2, inHand: 1, started: true, script: [][]notice{{accept(0), accept(1), accept(2)}}, unusable: [maxEpisodes]bool{true, true}}
@@ -78,6 +79,7 @@ func TestEveryOrder(t *testing.T) {
 		"two accepts, one redelivered, puts redelivered":     redeliver,
 		"accept, retract, accept again, one redelivered":     again3,
 		"accept, retract, one redelivered":                   takenBack,
+		"accept, retract, replace the archive, accept again": replaced,
 		"as many retracted as are in reserve":                reserve,
 		"more retracted than are in reserve":                 short,
 		"unusable archives":                                  unusable,
@@ -171,7 +173,7 @@ func TestAtRandom(t *testing.T) {
 
 // anyLog is a scope with any mix of accepting, retracting and accepting again.
 func anyLog(rng *rand.Rand) scope {
-	sc := scope{target: 2, workers: 2, inHand: 2, faults: map[kind]int{crash: 1, expire: 2}}
+	sc := scope{target: 2, workers: 2, inHand: 2, replaced: rng.IntN(2) == 0, faults: map[kind]int{crash: 1, expire: 2}}
 	for range 3 + rng.IntN(4) {
 		var group []notice
 		for range 1 + rng.IntN(5) {
@@ -204,6 +206,7 @@ func TestWithoutRule(t *testing.T) {
 		{envelopeThenAck, accepts, without(compareEnvelopes)},
 		{laterEntryWins, takenBack, without(compareEnvelopes, entriesStay)},
 		{curveBeatsReason, late, without(compareEnvelopes)},
+		{readAgain, replaced, without(compareEnvelopes)},
 		{casEntry, takenBack, without(compareEnvelopes, entriesStay)},
 		{tombstones, takenBack, without(compareEnvelopes, entriesStay)},
 		{slack, reserve, without(compareEnvelopes)},

@@ -17,6 +17,7 @@ const (
 	envelopeThenAck               // write the envelope, then acknowledge
 	laterEntryWins                // an entry never replaces one of a later place in the log
 	curveBeatsReason              // ... at the same place a curve replaces a reason
+	readAgain                     // a later accept reads the archive again
 	casEntry                      // an entry is written by compare-and-set
 	tombstones                    // entries stay: retracted ones, too
 	slack                         // R more than N are read
@@ -39,7 +40,7 @@ const (
 var ruleNames = [rules]string{
 	"wait for the view", "never over a later as_of", "compare-and-set on the envelope", "write the entry, then ack",
 	"write the envelope, then ack", "the later place in the log wins", "at one place a curve beats a reason",
-	"compare-and-set on the entry", "entries are never evicted", "the slack R", "reasons do not count toward the threshold",
+	"a later accept reads the archive again", "compare-and-set on the entry", "entries are never evicted", "the slack R", "reasons do not count toward the threshold",
 	"those that had a curve count toward the threshold", "the first snapshot is whole", "a generation hangs on lives",
 	"an envelope of another life is void", "read the log's retractions first", "raise the epoch when short",
 	"compare envelopes with the view", "the log must not end before the entries do", "the log must hold what the entries stem from",
@@ -106,7 +107,7 @@ func (e entry) fit(episode int) fit.Entry {
 	f := fit.Entry{Seq: uint64(e.seq), Host: "h", Episode: fmt.Sprint(episode), State: fit.State(e.state), HadCurve: e.had}
 	switch e.state {
 	case curve:
-		f.Curve = fit.Curve{float64(episode)}
+		f.Curve = fit.Curve{float64(episode), float64(e.made)}
 	case reason:
 		f.Reason = fit.ReasonMissing
 	}
@@ -122,6 +123,9 @@ func (c *calculator) join(old, new entry) entry {
 	if !ok {
 		f, _ := fit.Join(old.fit(0), new.fit(0))
 		joined = entry{seq: uint8(f.Seq), state: uint8(f.State), had: f.HadCurve}
+		if joined.state == curve {
+			joined.made = uint8(f.Curve[1])
+		}
 		c.joins[[2]entry{old, new}] = joined
 	}
 	return joined
@@ -189,6 +193,9 @@ func (c *calculator) batch(s *state, m *model) result {
 			e.state = m.archive(s, n.episode)
 			if m.scope.late[n.episode] && s.curved&(1<<n.episode) == 0 {
 				e.state = reason
+			}
+			if e.state == curve {
+				e.made = m.version(s, n.episode)
 			}
 		}
 		final[n.episode] = e

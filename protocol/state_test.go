@@ -31,7 +31,8 @@ const (
 type entry struct {
 	seq   uint8 // of the message that it stems from; 0: there is no entry
 	state uint8
-	had   bool // had a curve earlier
+	had   bool  // had a curve earlier
+	made  uint8 // which of the episode's archives its curve was read from
 }
 
 // slots are the entries of a generation's one profile, by episode. An episode's
@@ -100,6 +101,7 @@ type job struct {
 	stage uint8
 	seq   uint8
 	read  uint8 // what the archive gave; none: not read yet
+	made  uint8 // which archive that was
 	have  entry // what the put goes against
 	rev   uint8
 }
@@ -197,7 +199,7 @@ func (s *state) key(to []byte) []byte {
 				to = append(to, 0)
 				continue
 			}
-			to = append(to, 1, e[i].seq, e[i].state, flag(e[i].had), revs[i])
+			to = append(to, 1, e[i].seq, e[i].state, flag(e[i].had), e[i].made, revs[i])
 		}
 	}
 	env := func(e envelope) {
@@ -238,7 +240,7 @@ func (s *state) key(to []byte) []byte {
 					to = append(to, 0)
 					continue
 				}
-				to = append(to, j.stage, j.seq, j.read, j.have.seq, j.have.state, flag(j.have.had), j.rev)
+				to = append(to, j.stage, j.seq, j.read, j.made, j.have.seq, j.have.state, flag(j.have.had), j.have.made, j.rev)
 			}
 			to = append(to, w.batch.stage)
 			if w.batch.stage != 0 {

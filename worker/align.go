@@ -117,19 +117,17 @@ func (a *aligner) Handle(ctx context.Context, n bus.Notice) error {
 		if done, err := a.settled(n, have); done && !better {
 			return err
 		}
-		entry, outcome := have.Entry, outcomeRaised
-		switch {
-		case n.Retracted:
-			entry, outcome = fit.Entry{Host: n.Host, Episode: n.Episode, State: fit.StateRetracted}, outcomeRetracted
-		case have.State == fit.StateCurve: // a replaced archive needs a retraction first
-		default:
-			if read == nil {
-				e, err := a.read(ctx, n, c)
-				if err != nil {
-					return err
-				}
-				read = &e
+		// An entry's curve does not serve a later accept: the archive may have been
+		// replaced, by a retraction between them that comes later.
+		if read == nil && !n.Retracted {
+			e, err := a.read(ctx, n, c)
+			if err != nil {
+				return err
 			}
+			read = &e
+		}
+		entry, outcome := fit.Entry{Host: n.Host, Episode: n.Episode, State: fit.StateRetracted}, outcomeRetracted
+		if read != nil {
 			entry, outcome = *read, outcomeCurve
 		}
 		entry.Seq = n.Seq

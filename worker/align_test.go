@@ -1,6 +1,12 @@
 package worker
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -8,8 +14,19 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/episode"
+	et "github.com/cis490/profiles/episode/episodetest"
 	"github.com/cis490/profiles/fit"
 )
+
+func newAligner(t *testing.T, nc *bus.Bus, store episode.Store, spec *fit.Spec, gen bus.Generation, curves *bus.Curves) *aligner {
+	t.Helper()
+	w, err := New(Config{}, Deps{Bus: nc, Store: store, Spec: spec, Log: bustest.Log(t), Registry: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &aligner{&session{Worker: w, gen: gen, curves: curves, judge: newJudge(spec)}}
+}
 
 // TestNoMoreNeeded: the threshold falls below an episode between the glance at
 // its message and the handling. The view has dropped its curve by then, so there
@@ -21,12 +38,7 @@ func TestNoMoreNeeded(t *testing.T) {
 	ctx := bustest.Context(t)
 	gen, curves, end := bustest.Curves(t, nc, spec)
 	defer end()
-	w, err := New(Config{}, Deps{Bus: nc, Spec: spec, Log: bustest.Log(t), Registry: prometheus.NewRegistry()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &aligner{&session{Worker: w, gen: gen, curves: curves}}
-
+	a := newAligner(t, nc, nil, spec, gen, curves)
 	profile := spec.Profiles[0].Name
 	put := func(rank fit.Rank, e fit.Entry) uint64 {
 		t.Helper()
@@ -59,5 +71,60 @@ func TestNoMoreNeeded(t *testing.T) {
 	}
 	if have, err := curves.Read(ctx, profile, rank); err != nil || have.Rev != before || have.Seq != 1 {
 		t.Errorf("the entry is now %+v, %v", have, err)
+	}
+}
+
+// replaceable is a store of one archive.
+type replaceable struct{ archive []byte }
+
+func (s *replaceable) Open(context.Context, episode.Ref) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(s.archive)), nil
+}
+
+// TestReplacedArchive: an episode is taken back, its archive replaced, and accepted
+// again. Whatever comes first, the new archive counts.
+func TestReplacedArchive(t *testing.T) {
+	spec := fit.DefaultSpec()
+	nc := bustest.Start(t).Topology()
+	ctx := bustest.Context(t)
+	gen, curves, end := bustest.Curves(t, nc, spec)
+	defer end()
+	older, newer := &replaceable{et.Episode(450).Bytes()}, &replaceable{et.Episode(300).Bytes()}
+	profile := spec.Profiles[0].Name
+	accept := bus.Notice{Host: "lab-01", Profile: string(profile), Seq: 5, At: time.Now()}
+	retract, again := accept, accept
+	retract.Retracted, retract.Seq, again.Seq = true, 10, 15
+
+	old, fresh := newAligner(t, nc, older, spec, gen, curves), newAligner(t, nc, newer, spec, gen, curves)
+	type delivery struct {
+		to *aligner
+		bus.Notice
+	}
+	var want fit.Entry
+	for i, order := range [][]delivery{
+		{{old, accept}, {fresh, retract}, {fresh, again}},
+		{{old, accept}, {fresh, again}, {fresh, retract}},
+		{{fresh, again}, {old, accept}, {fresh, retract}}, // it was read before, and written late
+		{{fresh, retract}, {old, accept}, {fresh, again}},
+		{{fresh, retract}, {fresh, again}, {old, accept}},
+		{{fresh, again}, {fresh, retract}, {old, accept}},
+	} {
+		id := fmt.Sprint("ep-", i)
+		for _, d := range order {
+			d.Episode = id
+			if err := d.to.Handle(ctx, d.Notice); err != nil {
+				t.Fatal(err)
+			}
+		}
+		have, err := curves.Read(ctx, profile, spec.Rank(accept.Host, id))
+		if err != nil || have.State != fit.StateCurve || have.Seq != again.Seq {
+			t.Fatalf("order %d: %v, %v at %d", i, err, have.State, have.Seq)
+		}
+		if i == 0 {
+			want = have.Entry
+		}
+		if !slices.EqualFunc(have.Curve, want.Curve, func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }) {
+			t.Errorf("order %d: the curve is of the archive that was replaced", i)
+		}
 	}
 }

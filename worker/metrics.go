@@ -15,12 +15,11 @@ const (
 	outcomeSkipped      = "skipped"       // above the threshold: the archive was not opened
 	outcomeSeen         = "seen"          // its entry is as late as this message or later
 	outcomeTakenBack    = "taken_back"    // the log retracts it further on
-	outcomeRaised       = "raised"        // has its curve: only the sequence was raised
 	outcomeRetracted    = "retracted"     // a retraction was written
 	outcomeOtherProfile = "other_profile" // the spec does not name its profile
 )
 
-var outcomes = []string{outcomeCurve, outcomeUnusable, outcomeRejected, outcomeSkipped, outcomeSeen, outcomeTakenBack, outcomeRaised, outcomeRetracted, outcomeOtherProfile}
+var outcomes = []string{outcomeCurve, outcomeUnusable, outcomeRejected, outcomeSkipped, outcomeSeen, outcomeTakenBack, outcomeRetracted, outcomeOtherProfile}
 
 // Outcomes of a signature, as label values.
 const (
