@@ -229,7 +229,10 @@ func (e *episodes) glance(n Notice) (done bool, err error) {
 	return e.handler.Glance(n)
 }
 
-func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
+// errPanic is in every error that was a panic.
+var errPanic = errors.New("panic")
+
+func panicked(p any) error { return fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack()) }
 
 func (e *episodes) enqueue(m *episodeMsg) {
 	if !e.push(m) {
@@ -385,6 +388,9 @@ func (e *episodes) settle(m *episodeMsg, err error) {
 		e.handBack(m, 0)
 	default:
 		e.bus.log.Warn("handle an episode", "seq", m.notice.Seq, "host", m.notice.Host, "episode", m.notice.Episode, "err", err)
+		if errors.Is(err, errPanic) {
+			m.mark = 0 // it stays: but for us, this one would have died
+		}
 		e.handBack(m, handBackDelay)
 	}
 }

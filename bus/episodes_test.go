@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -322,6 +323,28 @@ func TestReadersThatDie(t *testing.T) {
 		keys, _ := kv.Keys(t.Context())
 		return len(keys) == 0
 	})
+}
+
+// TestReadersThatPanic: an archive whose reader panics each time is rejected in the
+// end, as one that kills its readers, not tried for ever.
+func TestReadersThatPanic(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	publish(t, b, 1)
+	var tries []int // by the only handler
+	stop := consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(_ context.Context, n bus.Notice) error {
+		tries = append(tries, n.Tries)
+		if n.Tries >= bus.FatalTries {
+			return nil
+		}
+		panic("out of luck")
+	}})
+	until(t, "acknowledged", caughtUp(t, b))
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if want := []int{0, 0, 1, 2, 3, 4, 5}; !slices.Equal(tries, want) { // the first leaves no mark
+		t.Errorf("it was tried after %d, want %d", tries, want)
+	}
 }
 
 // hasten makes the server deliver what is in hand again after such a short time,

@@ -29,13 +29,20 @@ func lifeOf(info *jetstream.StreamInfo) Life {
 	return Life(info.Created.UTC().Format(time.RFC3339Nano))
 }
 
-// look asks a stream's leader how it stands.
+// ErrNoLeader says that a stream's servers elect a leader just now, or are too few.
+var ErrNoLeader = errors.New("the stream has no leader at the moment")
+
+// look asks a stream's leader how it stands. While there is none each of its
+// servers says how its own copy stands, which may lack the stream's end.
 func (b *Bus) look(ctx context.Context, stream string) (jetstream.Stream, error) {
 	ctx, done := b.heed(ctx, apiSubject("STREAM.INFO."+stream))
 	defer done()
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {
 		return nil, fmt.Errorf("look at stream %s: %w", stream, toldBy(ctx, err))
+	}
+	if c := s.CachedInfo().Cluster; c != nil && c.Leader == "" {
+		return nil, fmt.Errorf("look at stream %s: %w", stream, ErrNoLeader)
 	}
 	return s, nil
 }

@@ -2,8 +2,12 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // A StreamSize is how much one of the project's streams holds. Buckets are
@@ -40,6 +44,17 @@ func (b *Bus) Streams(ctx context.Context) ([]StreamSize, error) {
 // IsAbsent tells whether err says that a stream, bucket or consumer is not
 // there: no service has made it yet.
 func IsAbsent(err error) bool { return absent(err) }
+
+// IsUnanswered tells whether err says no more than that nobody has answered: a
+// leader is elected, or servers start. Asking again may help.
+func IsUnanswered(err error) bool {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.Code >= 500
+	}
+	return errors.Is(err, ErrNoLeader) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout)
+}
 
 // answerWait bounds what a command waits for one answer.
 const answerWait = 5 * time.Second

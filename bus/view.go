@@ -100,6 +100,9 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 	w := &watch[S]{keys: keys, end: end, state: v.fresh()}
 	still := time.NewTimer(v.still)
 	defer still.Stop()
+	// The client counts as many entries as there were keys. Where a new key came
+	// meanwhile, another is still to come then: one that was put again.
+	counted, missing := false, false
 	for {
 		select {
 		case <-still.C: // the stream was lost, and with it what the snapshot counts on
@@ -111,10 +114,15 @@ func (v *view[S]) watch(ctx context.Context) (*watch[S], error) {
 				return nil, fmt.Errorf("watch bucket %s: the watcher ended", v.bucket)
 			}
 			if e == nil {
+				counted = true
+			} else {
+				v.fold(w, e)
+				missing = e.Delta() > 0
+				still.Reset(v.still)
+			}
+			if counted && !missing {
 				return w, nil
 			}
-			v.fold(w, e)
-			still.Reset(v.still)
 		case <-ctx.Done():
 			w.stop()
 			return nil, context.Cause(ctx)
@@ -200,8 +208,8 @@ type runner[S any] struct {
 	nextUpdates <-chan jetstream.KeyValueEntry
 	making      bool           // another is being made
 	made        chan *watch[S] // where it comes from; nil: ctx ended first
-	makers      sync.WaitGroup
-	timer       *time.Timer // until the view watches anew
+	makers      sync.WaitGroup // and what stops watches that were replaced
+	timer       *time.Timer    // until the view watches anew
 }
 
 // renew begins to watch anew, unless that is under way.
@@ -219,8 +227,8 @@ func (r *runner[S]) renew(delay time.Duration) {
 func (r *runner[S]) takeOver() {
 	v := r.view
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	if r.next.seq < v.seq {
+		v.mu.Unlock()
 		return
 	}
 	if v.swapped != nil {
@@ -228,7 +236,8 @@ func (r *runner[S]) takeOver() {
 	}
 	v.state = r.next.state
 	v.advance(r.next.seq)
-	r.now.stop()
+	v.mu.Unlock()
+	r.makers.Go(r.now.stop) // which asks the server: that may take seconds
 	r.now, r.updates = r.next, r.nextUpdates
 	r.next, r.nextUpdates = nil, nil
 	r.timer.Reset(v.again)

@@ -2,7 +2,6 @@ package status
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -66,7 +65,7 @@ func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, 
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case errors.Is(err, context.DeadlineExceeded):
+		case bus.IsUnanswered(err):
 			what = "an answer of NATS"
 		case err != nil:
 			return nil, err

@@ -33,7 +33,7 @@ func (s *session) reducePuts(ctx context.Context, puts []bus.Put) error {
 		if _, ok := s.channels[p]; !ok {
 			continue // a key that somebody else wrote
 		}
-		err := s.reduce(ctx, p)
+		_, err := s.reduce(ctx, p)
 		if endsSession(err) {
 			s.end(err)
 		}
@@ -52,29 +52,33 @@ func endsSession(err error) bool {
 	return errors.Is(err, bus.ErrNewLife) || errors.Is(err, errNewEpoch)
 }
 
-// reduce writes a profile's envelope as the view has it, or raises the epoch
-// where the view can't give it any more.
-func (s *session) reduce(ctx context.Context, p fit.ProfileName) error {
+// reduce writes a profile's envelope as the view has it, unless the one there is
+// later, or raises the epoch where the view can't give it any more.
+func (s *session) reduce(ctx context.Context, p fit.ProfileName) (written bool, err error) {
 	began := time.Now()
 	standing, err := s.curves.Standing(p)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if standing.Short {
 		s.deps.Log.Warn("more was retracted than the sample has in reserve", "profile", p)
-		return s.raiseEpoch(ctx)
+		return false, s.raiseEpoch(ctx)
 	}
-	if _, err := s.deps.Bus.WriteEnvelope(ctx, s.gen.ID, p, standing.Envelope, standing.AsOf, time.Now()); err != nil {
-		return s.ifWentBack(ctx, err)
+	written, err = s.deps.Bus.WriteEnvelope(ctx, s.gen.ID, p, standing.Envelope, standing.AsOf, time.Now())
+	if err != nil {
+		return false, s.ifWentBack(ctx, err)
+	}
+	s.measure(p)
+	if !written { // whoever wrote the later one does the rest
+		return false, nil
 	}
 	s.metrics.reduce.Observe(time.Since(began).Seconds())
 	s.unsigned.add(p, time.Now())
 	s.judge.stir()
-	s.measure(p)
 	if s.deps.Reduced != nil {
 		s.deps.Reduced(p, standing.Envelope)
 	}
-	return nil
+	return true, nil
 }
 
 func (s *session) measure(p fit.ProfileName) {
@@ -105,11 +109,17 @@ func (s *session) ifWentBack(ctx context.Context, err error) error {
 	return err
 }
 
+// topologyWithin is how long a session that runs waits for streams of which it may
+// need none.
+const topologyWithin = 15 * time.Second
+
 // compare makes sure of the streams and mends every envelope that does not say
 // what the view says.
 func (s *session) compare(ctx context.Context) error {
-	if err := s.deps.Bus.EnsureTopology(ctx); err != nil {
-		return err
+	ensuring, end := context.WithTimeout(ctx, topologyWithin)
+	defer end()
+	if err := s.deps.Bus.EnsureTopology(ensuring); err != nil && ctx.Err() == nil {
+		s.deps.Log.Warn("a stream is missing", "err", err)
 	}
 	if err := s.specs.Check(ctx); err != nil {
 		return err
@@ -139,10 +149,18 @@ func (s *session) compare(ctx context.Context) error {
 			agreeing[p.Name] = have
 			continue
 		}
-		if err := s.reduce(ctx, p.Name); err != nil {
+		// It is no miss while there are puts that somebody is still to reduce.
+		_, puts, err := s.deps.Bus.Lags(ctx, s.gen.ID)
+		if err != nil {
 			return err
 		}
-		s.metrics.mended.Inc()
+		written, err := s.reduce(ctx, p.Name)
+		if err != nil {
+			return err
+		}
+		if written && puts.None() {
+			s.metrics.mended.Inc()
+		}
 	}
 	// Last: trouble with signatures must not keep envelopes from being mended.
 	for p, envelope := range agreeing {

@@ -1,0 +1,37 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+)
+
+// TestNoLeader: a server of a stream that has no leader says how its own copy
+// stands. That is no answer: the copy may lack the stream's end, which would look
+// as if the stream had been restored from a backup.
+func TestNoLeader(t *testing.T) {
+	cluster := bustest.StartCluster(t)
+	b := cluster.Topology()
+	for _, name := range []string{"n1", "n2"} {
+		cluster.Stop(name)
+	}
+	// Once it has noticed, for the server looks away at first: it leaves questions
+	// unanswered, or says that it is not available.
+	ctx := bustest.Context(t)
+	for answered := false; !answered; {
+		try, end := context.WithTimeout(ctx, 2*time.Second)
+		_, _, err := b.Lives(try)
+		end()
+		switch {
+		case ctx.Err() != nil:
+			t.Fatalf("the last server never answered for the others: %v", err)
+		case !bus.IsUnanswered(err):
+			t.Fatalf("without a leader: %v", err)
+		}
+		answered = errors.Is(err, bus.ErrNoLeader)
+	}
+}
