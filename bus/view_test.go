@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,6 +55,39 @@ func keysView(t *testing.T, b *Bus) (*view[keys], *watch[keys]) {
 		t.Fatal(err)
 	}
 	return v, w
+}
+
+// TestSnapshotWithNewKeys: while a snapshot comes in, a key is made that it does
+// not count, and one that it does is put again. It is whole only with both.
+func TestSnapshotWithNewKeys(t *testing.T) {
+	const many = 3000
+	b := server(t)
+	kv, err := b.js.KeyValue(limited(t), EnvelopesBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := strings.Repeat("x", 8<<10) // the server holds most of them back until the first ones are read
+	for i := range many {
+		if _, err := kv.PutString(limited(t), fmt.Sprint("k", i), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := fmt.Sprint("k", many-1)
+	first := sync.OnceFunc(func() {
+		put(t, b, "new", "new")
+		put(t, b, last, "again")
+	})
+	_, w, err := newView(limited(t), b, EnvelopesBucket, ">", func() keys { return keys{} }, func(m keys, e jetstream.KeyValueEntry) {
+		first()
+		m[e.Key()] = string(e.Value())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.stop()
+	if len(w.state) != many+1 || w.state[last] != "again" || w.state["new"] != "new" {
+		t.Errorf("the snapshot has %d keys of %d, and %.9q under the one that was put again", len(w.state), many+1, w.state[last])
+	}
 }
 
 func (v *view[S]) with(f func(S)) {

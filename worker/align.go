@@ -108,7 +108,7 @@ func (a *aligner) Handle(ctx context.Context, n bus.Notice) error {
 	var read *fit.Entry // the archive is read once, however often the write is tried
 	have := a.curves.Seen(c.profile, c.rank)
 	for {
-		if !a.curves.Needed(c.profile, c.rank) { // any more; what the view keeps of it is no entry to be written
+		if !a.curves.Needed(c.profile, c.rank) { // any more
 			a.count(outcomeSkipped)
 			return nil
 		}

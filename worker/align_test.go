@@ -29,8 +29,7 @@ func newAligner(t *testing.T, nc *bus.Bus, store episode.Store, spec *fit.Spec, 
 }
 
 // TestNoMoreNeeded: the threshold falls below an episode between the glance at
-// its message and the handling. The view has dropped its curve by then, so there
-// is nothing that a later message could raise.
+// its message and the handling. Its archive need not be read any more.
 func TestNoMoreNeeded(t *testing.T) {
 	spec := fit.DefaultSpec()
 	spec.Target = 1 // and one in reserve

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cis490/profiles/bus"
@@ -119,7 +120,7 @@ func (s *session) compare(ctx context.Context) error {
 	ensuring, end := context.WithTimeout(ctx, topologyWithin)
 	defer end()
 	if err := s.deps.Bus.EnsureTopology(ensuring); err != nil && ctx.Err() == nil {
-		s.deps.Log.Warn("a stream is missing", "err", err)
+		s.deps.Log.Warn("make sure of the streams", "err", err)
 	}
 	if err := s.specs.Check(ctx); err != nil {
 		return err
@@ -128,6 +129,11 @@ func (s *session) compare(ctx context.Context) error {
 		return err
 	}
 	s.judge.stir()
+	// It is no miss while there are puts that somebody is still to reduce.
+	missed := sync.OnceValue(func() bool {
+		_, puts, err := s.deps.Bus.Lags(ctx, s.gen.ID)
+		return err == nil && puts.None()
+	})
 	agreeing := map[fit.ProfileName]bus.Envelope{}
 	for _, p := range s.deps.Spec.Profiles {
 		standing, err := s.curves.Standing(p.Name)
@@ -149,16 +155,12 @@ func (s *session) compare(ctx context.Context) error {
 			agreeing[p.Name] = have
 			continue
 		}
-		// It is no miss while there are puts that somebody is still to reduce.
-		_, puts, err := s.deps.Bus.Lags(ctx, s.gen.ID)
-		if err != nil {
-			return err
-		}
+		miss := missed() // asked before it is mended
 		written, err := s.reduce(ctx, p.Name)
 		if err != nil {
 			return err
 		}
-		if written && puts.None() {
+		if written && miss {
 			s.metrics.mended.Inc()
 		}
 	}

@@ -113,6 +113,27 @@ func TestTopologyExpected(t *testing.T) {
 	if now, _ := f.wanted(ctx); now.Epoch == 0 {
 		t.Error("no epoch was raised: this shows nothing")
 	}
+
+	// A stream that is missing, and that nobody makes again, keeps no envelope from
+	// being mended.
+	js := f.srv.JetStream()
+	if err := js.DeleteStream(ctx, bus.SuspectsStream); err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(ctx, bus.EnvelopesBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, _ := f.wanted(ctx)
+	profile := fit.ProfileName(left[0].Profile)
+	if err := kv.Purge(ctx, string(now.ID)+"."+string(profile)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool {
+		_, there, err := f.bus.ReadEnvelope(ctx, now.ID, profile)
+		return err == nil && there
+	})
+	f.equal(left)
 }
 
 // TestWorkersDieAtRandom kills workers in the middle of their work, again and
