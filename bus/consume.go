@@ -18,21 +18,18 @@ type consuming struct {
 	doubt  chan struct{} // gets a value where the consumer may be gone; ask gone
 }
 
-// consume starts a pull consumer's callbacks: for ever, with prefetch messages
-// asked for ahead, or until limit have come, where it is above 0. stop must follow.
-func consume(cons jetstream.Consumer, prefetch, limit int, each func(jetstream.Msg)) (*consuming, error) {
+// consume starts a pull consumer's callbacks until n messages have come. stop
+// must follow where that is not awaited.
+func consume(cons jetstream.Consumer, n int, each func(jetstream.Msg)) (*consuming, error) {
 	c := &consuming{cons: cons, failed: make(chan error, 1), doubt: make(chan struct{}, 1)}
-	options := []jetstream.PullConsumeOpt{
-		jetstream.PullMaxMessages(prefetch),
-		jetstream.PullExpiry(10 * time.Second),
-		jetstream.PullHeartbeat(2 * time.Second),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { c.hear(err) }),
-	}
-	if limit > 0 {
-		options = append(options, jetstream.StopAfter(limit))
-	}
 	var err error
-	c.cc, err = cons.Consume(each, options...)
+	c.cc, err = cons.Consume(each,
+		jetstream.PullMaxMessages(n),
+		jetstream.StopAfter(n),
+		jetstream.PullExpiry(10*time.Second),
+		jetstream.PullHeartbeat(2*time.Second),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { c.hear(err) }),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("consume: %w", err)
 	}

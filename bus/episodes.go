@@ -57,10 +57,6 @@ type EpisodeOptions struct {
 // beside it, so that its neighbours do not collect marks that are its own.
 const marksUntilAlone = 2
 
-// crowd is how many messages may wait for another try before Notice.Crowded says
-// so: each keeps a place that only alignPending have.
-const crowd = alignPending / 4
-
 // handBackDelay keeps a message that fails at once from spinning.
 const handBackDelay = time.Second
 
@@ -77,16 +73,17 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 	e := &episodes{
 		bus: b, gen: gen, opt: opt, handler: h, work: work,
 		queue:  make(chan *episodeMsg, alignPending),
-		taken:  make(chan struct{}, 1),
 		inHand: map[uint64]*episodeMsg{},
 		wait:   cons.CachedInfo().Config.AckWait,
 	}
+	room := min(alignAhead*max(1, opt.Concurrency), alignPull)
+	e.pull = newPull(ctx, cons, room, alignPull, e.receive, func() int { return len(e.queue) })
 	var helpers sync.WaitGroup
-	helpers.Go(func() { e.heartbeat(e.wait / 3) })
+	helpers.Go(func() { e.beat(work, e.sign) })
 	for range max(1, opt.Concurrency) {
 		e.handlers.Go(e.handle)
 	}
-	err = e.pull(ctx, cons)
+	err = e.run()
 	// What waits goes back at once, what is in work has DrainTime to end.
 	drain := time.AfterFunc(opt.DrainTime, endWork)
 	defer drain.Stop()
@@ -102,59 +99,6 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 	return err
 }
 
-// pull fetches messages until ctx ends or there is a reason not to go on. Once
-// what was fetched has come it fetches more only as the handlers keep up: a slow
-// worker must not sit on work that another could do.
-func (e *episodes) pull(ctx context.Context, cons jetstream.Consumer) error {
-	defer e.stopping.Store(true)
-	room := min(alignAhead*max(1, e.opt.Concurrency), alignPull)
-	n := room
-	for ctx.Err() == nil {
-		if err := e.fetch(ctx, cons, n); err != nil {
-			return err
-		}
-		if len(e.queue) <= room/2 {
-			n = min(2*n, alignPull) // most could be skipped
-			continue
-		}
-		for len(e.queue) > room/2 && ctx.Err() == nil {
-			select {
-			case <-e.taken:
-			case <-ctx.Done():
-			}
-		}
-		n = room - len(e.queue)
-	}
-	return nil
-}
-
-// fetch returns when n messages have come, or ctx ended, or with the reason why
-// none can come any more.
-func (e *episodes) fetch(ctx context.Context, cons jetstream.Consumer, n int) error {
-	c, err := consume(cons, n, n, e.receive)
-	if err != nil {
-		return err
-	}
-	came := c.cc.Closed()
-	for err == nil && ctx.Err() == nil {
-		select {
-		case <-came:
-			select {
-			case err = <-c.failed: // that is why it was closed
-			default:
-			}
-			return err
-		case err = <-c.failed:
-		case <-c.doubt:
-			err = c.gone(ctx)
-		case <-ctx.Done():
-		}
-	}
-	e.stopping.Store(true) // what still comes goes back at once
-	c.stop()
-	return err
-}
-
 // An episodeMsg is a message in hand that a glance did not settle.
 type episodeMsg struct {
 	msg       jetstream.Msg
@@ -166,6 +110,7 @@ type episodeMsg struct {
 
 // episodes is one running ConsumeEpisodes.
 type episodes struct {
+	*pull
 	bus     *Bus
 	gen     fit.Generation
 	opt     EpisodeOptions
@@ -174,9 +119,8 @@ type episodes struct {
 	wait    time.Duration // AckWait of the consumer
 
 	queue    chan *episodeMsg
-	taken    chan struct{} // gets a value when a handler took one from the queue
-	stopping atomic.Bool
-	waiting  atomic.Int64 // messages that are kept for another try
+	kept     atomic.Int64 // messages that wait for another try
+	crowded  atomic.Bool  // see Notice.Crowded
 	alone    sync.RWMutex // held for writing by an episode that is read alone
 	handlers sync.WaitGroup
 	returns  sync.WaitGroup // messages whose wait is over and that are not queued yet
@@ -189,7 +133,7 @@ type episodes struct {
 // receive is the client's callback: it settles what needs no work and queues
 // the rest. It never blocks, or what is prefetched behind it would time out.
 func (e *episodes) receive(msg jetstream.Msg) {
-	if e.stopping.Load() {
+	if e.stopping() {
 		_ = msg.Nak()
 		return
 	}
@@ -287,10 +231,7 @@ func (e *episodes) close() {
 // handle is one of Concurrency handlers.
 func (e *episodes) handle() {
 	for m := range e.queue {
-		select {
-		case e.taken <- struct{}{}:
-		default:
-		}
+		e.take()
 		e.settle(m, e.try(m))
 	}
 }
@@ -302,7 +243,7 @@ func (e *episodes) try(m *episodeMsg) (err error) {
 			err = panicked(p)
 		}
 	}()
-	if e.stopping.Load() {
+	if e.stopping() {
 		return errStopping
 	}
 	if m.malformed != nil {
@@ -323,7 +264,7 @@ func (e *episodes) try(m *episodeMsg) (err error) {
 		e.alone.RLock()
 		defer e.alone.RUnlock()
 	}
-	m.notice.Crowded = e.waiting.Load() >= crowd
+	m.notice.Crowded = e.crowded.Load()
 	return e.handler.Handle(e.work, m.notice)
 }
 
@@ -384,7 +325,7 @@ func (e *episodes) settle(m *episodeMsg, err error) {
 		}
 		e.clear(m)
 		_ = m.msg.Term()
-	case later != nil || errors.Is(err, errMayLive) || e.stopping.Load():
+	case later != nil || errors.Is(err, errMayLive) || e.stopping():
 		e.handBack(m, 0)
 	default:
 		e.bus.log.Warn("handle an episode", "seq", m.notice.Seq, "host", m.notice.Host, "episode", m.notice.Episode, "err", err)
@@ -399,14 +340,14 @@ func (e *episodes) settle(m *episodeMsg, err error) {
 func (e *episodes) keep(m *episodeMsg, after time.Duration) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || e.stopping.Load() {
+	if e.closed || e.stopping() {
 		return false
 	}
 	e.returns.Add(1)
-	e.waiting.Add(1)
+	e.kept.Add(1)
 	m.again = time.AfterFunc(after, func() {
 		defer e.returns.Done()
-		e.waiting.Add(-1)
+		e.kept.Add(-1)
 		e.enqueue(m)
 	})
 	return true
@@ -421,11 +362,7 @@ func (e *episodes) release(m *episodeMsg) {
 // handBack gives the message to whoever asks next.
 func (e *episodes) handBack(m *episodeMsg, delay time.Duration) {
 	e.unmark(m)
-	if delay > 0 {
-		_ = m.msg.NakWithDelay(delay)
-	} else {
-		_ = m.msg.Nak()
-	}
+	_ = m.msg.NakWithDelay(delay)
 }
 
 // unmark removes our mark and leaves those of others. Where it can't, they count
@@ -453,21 +390,31 @@ func (e *episodes) withdraw(m *episodeMsg, remove func(context.Context, fit.Gene
 	m.mark = 0
 }
 
-// heartbeat tells the server again and again that what is in hand is in work. The
-// consumer says how long it waits: whoever made it may have other settings.
-func (e *episodes) heartbeat(every time.Duration) {
-	tick := time.NewTicker(max(every, time.Millisecond))
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-e.work.Done():
-			return
-		}
-		e.mu.Lock()
-		for _, m := range e.inHand {
-			_ = m.msg.InProgress()
-		}
-		e.mu.Unlock()
+// sign tells the server that everything in hand is in work, what waits for its
+// turn or for another try, too.
+func (e *episodes) sign() {
+	e.mu.Lock()
+	for _, m := range e.inHand {
+		_ = m.msg.InProgress()
 	}
+	e.mu.Unlock()
+	e.crowded.Store(e.crowds())
+}
+
+// crowds tells whether messages that wait for another try keep half of the places
+// that all workers share, and this worker more than its part of a quarter of them.
+// A worker that waits for messages has a pull open: that tells how many they are.
+func (e *episodes) crowds() bool {
+	kept := int(e.kept.Load())
+	if kept == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(e.work, requestTimeout)
+	defer cancel()
+	info, err := e.cons.Info(ctx)
+	if err != nil {
+		return false
+	}
+	places := info.Config.MaxAckPending
+	return info.NumAckPending >= places/2 && kept >= places/4/max(1, info.NumWaiting)
 }

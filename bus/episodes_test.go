@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
 )
@@ -347,16 +349,21 @@ func TestReadersThatPanic(t *testing.T) {
 
 // hasten makes the server deliver what is in hand again after such a short time,
 // of which those that are at work do not know.
-func hasten(t *testing.T, srv *bustest.Server) {
+func hasten(t *testing.T, srv *bustest.Server, stream, consumer string) {
+	t.Helper()
+	resettle(t, srv, stream, consumer, func(cfg *jetstream.ConsumerConfig) { cfg.AckWait = 20 * time.Millisecond })
+}
+
+func resettle(t *testing.T, srv *bustest.Server, stream, consumer string, change func(*jetstream.ConsumerConfig)) {
 	t.Helper()
 	ctx := bustest.Context(t)
-	c, err := srv.JetStream().Consumer(ctx, bus.EpisodesStream, bus.AlignConsumer(gen))
+	c, err := srv.JetStream().Consumer(ctx, stream, consumer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := c.CachedInfo().Config
-	cfg.AckWait = 20 * time.Millisecond
-	if _, err := srv.JetStream().UpdateConsumer(ctx, bus.EpisodesStream, cfg); err != nil {
+	change(&cfg)
+	if _, err := srv.JetStream().UpdateConsumer(ctx, stream, cfg); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -375,7 +382,7 @@ func TestDeliveredAgainInHand(t *testing.T) {
 		return wait(ctx, release)
 	}})
 	<-started
-	hasten(t, srv)
+	hasten(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen))
 	until(t, "it was delivered again and again", func() bool { return again.Load() > 5 })
 	close(release)
 	until(t, "acknowledged", caughtUp(t, b))
@@ -409,7 +416,7 @@ func TestReadersThatAreSlow(t *testing.T) {
 		consume(t, srv.Connect(), time.Minute, bus.EpisodeOptions{Concurrency: 1}, slow)
 	}
 	<-started
-	hasten(t, srv)
+	hasten(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen))
 	for range bus.FatalTries { // the first leaves no mark
 		<-started
 	}
@@ -431,6 +438,37 @@ func TestReadersThatAreSlow(t *testing.T) {
 	if len(started) > 0 {
 		t.Errorf("%d more have read it than may", len(started))
 	}
+}
+
+// TestCrowded: where messages that wait for another try keep the places of all
+// others, the workers are told so, however few each of them keeps; and not before.
+func TestCrowded(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	const workers, places = 8, 40
+	var done, again atomic.Int32
+	h := handler{handle: func(_ context.Context, n bus.Notice) error {
+		if !n.Crowded {
+			again.Add(1)
+			return &bus.Later{After: 50 * time.Millisecond, Err: errors.New("not there yet")}
+		}
+		done.Add(1)
+		return nil
+	}}
+	for range workers {
+		consume(t, srv.Connect(), 300*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, h)
+	}
+	resettle(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen), func(cfg *jetstream.ConsumerConfig) { cfg.MaxAckPending = places })
+	publish(t, b, places/4)
+	until(t, "a few wait again and again", func() bool { return again.Load() > 20*places/4 })
+	if n := done.Load(); n > 0 {
+		t.Errorf("%d of %d messages were crowded out of %d places", n, places/4, places)
+	}
+	publish(t, b, 4*places)
+	until(t, "the others got their turn", func() bool {
+		align, _, err := b.Lags(bustest.Context(t), gen)
+		return err == nil && align.Pending == 0
+	})
 }
 
 // TestConsumerDeleted: the loop ends, so that a new session makes it again.

@@ -17,7 +17,7 @@ import (
 // consumePuts runs ConsumePuts; the returned function ends it and returns its error.
 func consumePuts(t *testing.T, b *bus.Bus, drain time.Duration, reduce func(context.Context, []bus.Put) error) func() error {
 	t.Helper()
-	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Minute); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, 10*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -113,12 +113,91 @@ func TestPutsAgain(t *testing.T) {
 	until(t, "acknowledged", caughtUp(t, b))
 }
 
+// TestPutsSlowWorkerLeavesTheRest: a worker takes no more puts than it is about
+// to reduce, so that one that hangs does not keep what another could do.
+func TestPutsSlowWorkerLeavesTheRest(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	const n, held = 900, 512
+	hangs, hang := make(chan struct{}, n), make(chan struct{})
+	release := sync.OnceFunc(func() { close(hang) })
+	defer release()
+	stop := consumePuts(t, b, time.Second, func(context.Context, []bus.Put) error {
+		hangs <- struct{}{}
+		<-hang
+		return errors.New("not mine")
+	})
+	putCurves(t, b, 1, 1+n)
+	if err := wait(bustest.Context(t), hangs); err != nil {
+		t.Fatal(err)
+	}
+	var reduced atomic.Int32
+	consumePuts(t, srv.Connect(), time.Second, func(_ context.Context, puts []bus.Put) error {
+		reduced.Add(int32(len(puts)))
+		return nil
+	})
+	until(t, "the other did the rest", func() bool { return reduced.Load() >= n-held })
+	release()
+	_ = stop()
+	until(t, "all acknowledged", caughtUp(t, b))
+}
+
+// TestPutsInHand: what is in work or waits for its turn is not delivered again,
+// however long that takes; and where it is, what it was the first time counts.
+func TestPutsInHand(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Minute, 300*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	started, release := make(chan struct{}, 1), make(chan struct{})
+	var puts, batches atomic.Int32
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- b.ConsumePuts(ctx, gen, time.Second, func(ctx context.Context, batch []bus.Put) error {
+			puts.Add(int32(len(batch)))
+			if batches.Add(1) == 1 {
+				started <- struct{}{}
+				return wait(ctx, release)
+			}
+			return nil
+		})
+	}()
+	delivered := func() uint64 {
+		cons, err := srv.JetStream().Consumer(bustest.Context(t), "KV_"+bus.CurvesBucket, bus.ReduceConsumer(gen))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cons.CachedInfo().Delivered.Consumer
+	}
+	putCurves(t, b, 1, 2)
+	<-started
+	putCurves(t, b, 2, 11)
+	until(t, "all are in hand", func() bool { return delivered() == 10 })
+	<-time.After(1200 * time.Millisecond) // four times AckWait
+	if n := delivered(); n != 10 {
+		t.Errorf("%d deliveries of 10 puts", n)
+	}
+	hasten(t, srv, "KV_"+bus.CurvesBucket, bus.ReduceConsumer(gen))
+	until(t, "they are delivered again and again", func() bool { return delivered() > 50 })
+	close(release)
+	until(t, "all acknowledged", caughtUp(t, b))
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if puts.Load() != 10 || batches.Load() != 2 {
+		t.Errorf("%d puts were reduced in %d batches", puts.Load(), batches.Load())
+	}
+}
+
 // TestPutsDrain: what is not begun goes to others at once; what is, may end.
 func TestPutsDrain(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	started, release := make(chan struct{}, 1), make(chan struct{})
-	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Minute); err != nil {
+	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, 10*time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -142,7 +221,7 @@ func TestPutsDrain(t *testing.T) {
 		others.Add(int32(len(puts)))
 		return nil
 	})
-	until(t, "all acknowledged", caughtUp(t, b)) // AckWait is a minute: they were handed back
+	until(t, "all acknowledged", caughtUp(t, b)) // AckWait is long: they were handed back
 	if others.Load() == 0 {
 		t.Error("nothing was handed back")
 	}

@@ -138,6 +138,7 @@ const (
 	alignPull     = 500    // most that a worker fetches at once; what is skipped is skipped in the callback
 	alignAhead    = 16     // what a worker fetches ahead for each of its handlers, where all must be worked on
 	reduceBatch   = 256    // puts that one reduce takes at most
+	reduceAhead   = 512    // puts that a worker fetches ahead
 )
 
 func alignConsumer(gen fit.Generation, wait time.Duration) jetstream.ConsumerConfig {
