@@ -100,8 +100,14 @@ func (g Generation) id() fit.Generation {
 }
 
 // Register makes a generation known. One that is known stays as it is, unless
-// the revision is higher: new shape texts go with a new revision.
+// the revision is higher: new shape texts go with a new revision. It is an error
+// where messages of the server are too small for what the spec asks for: each of
+// its episodes would be tried for ever.
 func (b *Bus) Register(ctx context.Context, s Generation) error {
+	if need, have := s.Spec.MessageBytes(), b.nc.MaxPayload(); int64(need) > have {
+		return fmt.Errorf("register spec %s: %d points and %d channels of signature may take messages of %d bytes, and the server takes %d: ask for fewer, or raise its max_payload",
+			s.ID, s.Spec.Points.Total(), len(s.Spec.Signature.Channels), need, have)
+	}
 	data, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("encode spec %s: %w", s.ID, err)

@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/cis490/profiles/bus"
@@ -40,6 +41,24 @@ func specsNow(t *testing.T, b *bus.Bus) *bus.Specs {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// TestRegisterTooLarge: a spec whose entries may not fit into a message is refused
+// before anything is tried.
+func TestRegisterTooLarge(t *testing.T) {
+	srv := bustest.StartWith(t, "max_payload: 32768\n")
+	b := srv.Topology()
+	large := generation(gen, gen, 0, 1)
+	large.Spec.Points = fit.DefaultPoints()
+	large.Spec.Points.InfectedRunning = 400
+	err := b.Register(bustest.Context(t), large)
+	if err == nil || !strings.Contains(err.Error(), "32768: ask for fewer, or raise its max_payload") {
+		t.Errorf("%v", err)
+	}
+	if _, has := specsNow(t, b).Get(gen); has {
+		t.Error("it was registered")
+	}
+	register(t, b, generation(gen, gen, 0, 1))
 }
 
 func TestRegister(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,6 +84,38 @@ func TestValidate(t *testing.T) {
 		test.edit(s)
 		if err := s.Validate(); err == nil || !strings.HasPrefix(err.Error(), test.field) {
 			t.Errorf("error %v, want %s...", err, test.field)
+		}
+	}
+}
+
+// TestMessageBytes: the longest entry and the longest envelope have room, and not
+// much too much.
+func TestMessageBytes(t *testing.T) {
+	const longest = -1.2345678901234567e-100
+	name := strings.Repeat("x", 128)
+	for _, channels := range []int{0, 1, 7, 32} {
+		s := DefaultSpec()
+		s.Points.InfectedRunning = 2000
+		s.Signature.Channels = make([]string, channels)
+		points := s.Points.Total()
+		entry := Entry{Seq: math.MaxUint64, Host: name, Episode: name, State: StateCurve, Curve: slices.Repeat(Curve{longest}, points)}
+		for range channels {
+			entry.Signature = append(entry.Signature, slices.Repeat([]float32{1.5}, points))
+		}
+		if channels > 0 {
+			entry.Seconds = Seconds{longest, longest, longest, longest, longest}
+		}
+		written, err := EncodeEntry(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		envelope, err := json.Marshal(EnvelopeOf([]Curve{entry.Curve}, points))
+		if err != nil {
+			t.Fatal(err)
+		}
+		need, bound := max(len(written), len(envelope)), s.MessageBytes()
+		if need > bound || bound > need*11/10 {
+			t.Errorf("%d channels: %d bytes at most, but the entry has %d and the envelope %d", channels, bound, len(written), len(envelope))
 		}
 	}
 }
