@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -322,4 +323,63 @@ func TestConsumersOfLostStreams(t *testing.T) {
 	if err != nil || c.CachedInfo().Config.AckPolicy != jetstream.AckExplicitPolicy {
 		t.Errorf("the consumer: %v", err)
 	}
+}
+
+// BenchmarkPuts hands 10,000 puts that wait to one worker, whose reduce takes no
+// time; and puts that come one by one, from each put to its reduce.
+func BenchmarkPuts(b *testing.B) {
+	put := func(b *testing.B, srv *bustest.Server, n int) {
+		js := srv.JetStream()
+		for i := range n {
+			if _, err := js.PublishAsync(fmt.Sprintf("$KV.curves.%s.a.%d", gen, i), []byte("x")); err != nil {
+				b.Fatal(err)
+			}
+		}
+		<-js.PublishAsyncComplete()
+	}
+	start := func(b *testing.B, reduce func([]bus.Put)) (*bustest.Server, func()) {
+		srv := bustest.Start(b)
+		worker := srv.Topology()
+		if err := worker.EnsureConsumers(b.Context(), bus.Generation{ID: gen}, time.Second, time.Minute); err != nil {
+			b.Fatal(err)
+		}
+		return srv, func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan error, 1)
+			go func() {
+				ended <- worker.ConsumePuts(ctx, gen, time.Second, func(_ context.Context, puts []bus.Put) error {
+					reduce(puts)
+					return nil
+				})
+			}()
+			b.Cleanup(func() { cancel(); <-ended })
+		}
+	}
+	b.Run("backlog", func(b *testing.B) {
+		const n = 10_000
+		for b.Loop() {
+			b.StopTimer()
+			var got atomic.Int32
+			done := make(chan struct{})
+			srv, consume := start(b, func(puts []bus.Put) {
+				if got.Add(int32(len(puts))) == n {
+					close(done)
+				}
+			})
+			put(b, srv, n)
+			b.StartTimer()
+			consume()
+			<-done
+		}
+		b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "puts/s")
+	})
+	b.Run("one by one", func(b *testing.B) {
+		reduced := make(chan struct{}, 1)
+		srv, consume := start(b, func([]bus.Put) { reduced <- struct{}{} })
+		consume()
+		for b.Loop() {
+			put(b, srv, 1)
+			<-reduced
+		}
+	})
 }
