@@ -97,6 +97,23 @@ func TestLossOfAStream(t *testing.T) {
 	}
 }
 
+// TestTopologyExpected: a stream that the streamer needs not, and that nobody makes
+// again, holds no event back.
+func TestTopologyExpected(t *testing.T) {
+	s := newStage(t)
+	s.register(generation(gen, gen, 0, 1))
+	s.startOn(s.srv.Expect(), streamer.Config{CyclePause: time.Hour, CheckEvery: 10 * time.Millisecond})
+	s.envelope(gen, "a", 1, 1)
+	s.shows("a", gen, 1)
+	s.srv.LoseStream(bus.SuspectsStream)
+	began := time.Now()
+	s.envelope(gen, "a", 2, 1)
+	s.shows("a", gen, 2)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
 // TestPoisonedEnvelope: what somebody else wrote into the bucket does not keep
 // the other profiles from being shown.
 func TestPoisonedEnvelope(t *testing.T) {

@@ -138,7 +138,10 @@ func (s *Streamer) session(ctx context.Context) error {
 		Streamer: s, specs: specs, envelopes: envelopes, signatures: signatures,
 		dashboard: s.deps.Bus.Dashboard(), shown: map[fit.ProfileName]shown{}, signed: map[fit.ProfileName]shown{},
 	}
-	return run.loop(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return run.loop(ctx) })
+	g.Go(func() error { return run.checkLoop(ctx) })
+	return g.Wait()
 }
 
 // lookAgain is how often a streamer that still shows an old generation asks
@@ -153,8 +156,6 @@ func (s *session) loop(ctx context.Context) error {
 	// wait for the next one.
 	cycle := time.NewTicker(max(s.cfg.CyclePause/10, time.Millisecond))
 	defer cycle.Stop()
-	check := time.NewTicker(s.cfg.CheckEvery)
-	defer check.Stop()
 	look := time.NewTicker(lookAgain)
 	defer look.Stop()
 	again := true
@@ -176,11 +177,7 @@ func (s *session) loop(ctx context.Context) error {
 		case <-cycle.C:
 			again = true
 		case <-reconnects:
-			again = true
-			if err := s.check(ctx); err != nil {
-				return err
-			}
-		case <-check.C:
+			again = true // but nothing of what may be lost is shown again
 			if err := s.check(ctx); err != nil {
 				return err
 			}
@@ -190,11 +187,27 @@ func (s *session) loop(ctx context.Context) error {
 	}
 }
 
-// check makes sure of the topology and that the views are of its life.
-func (s *session) check(ctx context.Context) error {
-	if err := s.deps.Bus.EnsureTopology(ctx); err != nil {
-		return err
+// checkLoop checks every CheckEvery, beside the loop: it may wait for a stream that
+// nothing is published from or to.
+func (s *session) checkLoop(ctx context.Context) error {
+	every := time.NewTicker(s.cfg.CheckEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+			if err := s.check(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
+}
+
+// check makes sure of the topology and that the views are of its life. It is safe
+// for concurrent use.
+func (s *session) check(ctx context.Context) error {
+	s.deps.Bus.KeepTopology(ctx)
 	if err := s.specs.Check(ctx); err != nil {
 		return err
 	}

@@ -92,11 +92,16 @@ type running struct {
 
 func (s *stage) start(cfg streamer.Config) *running {
 	s.Helper()
+	return s.startOn(s.srv.Connect(), cfg)
+}
+
+func (s *stage) startOn(b *bus.Bus, cfg streamer.Config) *running {
+	s.Helper()
 	if cfg.CheckEvery == 0 {
 		cfg.CheckEvery = 200 * time.Millisecond
 	}
 	r := &running{registry: prometheus.NewRegistry()}
-	st, err := streamer.New(cfg, streamer.Deps{Bus: s.srv.Connect(), Log: bustest.Log(s.T), Registry: r.registry})
+	st, err := streamer.New(cfg, streamer.Deps{Bus: b, Log: bustest.Log(s.T), Registry: r.registry})
 	if err != nil {
 		s.Fatal(err)
 	}
