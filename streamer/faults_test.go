@@ -197,11 +197,18 @@ func (s *stage) ackAll(g fit.Generation) {
 }
 
 func TestNewGenerationCatchesUp(t *testing.T) {
-	s, _ := switching(t, generation(newer, newer, 0, 2))
+	s, first := switching(t, generation(newer, newer, 0, 2))
 	s.ackAll(newer)
 	e := s.shows("a", newer, 10)
 	if e.Revision[0] != 2 || e.Complete {
 		t.Errorf("%+v", e)
+	}
+	// It was there long before, so it tells nothing of how long an event takes.
+	s.envelope(newer, "a", 10.5, 1)
+	s.shows("a", newer, 10.5)
+	s.until("the age of the last", func() bool { return first.ages(t) > 2 })
+	if n := first.ages(t); n != 3 {
+		t.Errorf("%d ages, want those of two of the old generation and one of the new", n)
 	}
 	// From then on the old one is passed over, also by one that starts anew.
 	s.start(quiet)

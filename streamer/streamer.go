@@ -48,7 +48,7 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 		published: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_events_published_total",
 			Help: "Events published, by type."}, []string{"type"}),
 		age: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_envelope_to_event_seconds", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
-			Help: "Time from an envelope's updated_at to its event; by two machines' clocks."}),
+			Help: "Time from an envelope's updated_at to its event, of those that came while the streamer watched; by two machines' clocks."}),
 	}
 	for _, t := range []string{bus.TypeAttackProfile, bus.TypeAttackSignature, bus.TypeModelMetric, bus.TypeModelPerf} {
 		s.published.WithLabelValues(t) // a counter that begins with its first event has not risen by it
@@ -92,6 +92,7 @@ type session struct {
 	signed     map[fit.ProfileName]shown // the same of signatures
 	scored     shown                     // the same of the models' scores
 	pinned     bool                      // some profile is shown by a generation that is no longer wanted
+	seen       uint64                    // revision of envelopes that were there at the pass before
 	caughtUp   func() (bool, error)
 }
 
@@ -136,6 +137,7 @@ func (s *Streamer) session(ctx context.Context) error {
 
 	run := &session{
 		Streamer: s, specs: specs, envelopes: envelopes, signatures: signatures,
+		seen:      envelopes.Seen(),
 		dashboard: s.deps.Bus.Dashboard(), shown: map[fit.ProfileName]shown{}, signed: map[fit.ProfileName]shown{},
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -220,6 +222,8 @@ func (s *session) check(ctx context.Context) error {
 // publish brings the events to what the views say. With again, those that
 // haven't changed get their turn, too.
 func (s *session) publish(ctx context.Context, again bool) error {
+	seen := s.envelopes.Seen()
+	defer func() { s.seen = seen }()
 	wanted, ok := s.specs.Wanted()
 	if !ok {
 		return nil
@@ -298,7 +302,7 @@ func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p f
 			s.poster.Post(subject, event)
 		}
 	}
-	if changed {
+	if changed && env.Revision > s.seen { // else something else kept it waiting
 		s.age.Observe(time.Since(env.UpdatedAt).Seconds())
 	}
 	s.shown[p] = now

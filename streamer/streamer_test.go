@@ -279,6 +279,40 @@ func TestCycle(t *testing.T) {
 	}
 }
 
+// ages is how many envelopes the streamer has measured from updated_at to event.
+func (r *running) ages(t *testing.T) uint64 {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "profiles_envelope_to_event_seconds" {
+			return f.GetMetric()[0].GetHistogram().GetSampleCount()
+		}
+	}
+	t.Fatal("no such metric")
+	return 0
+}
+
+// TestAge: what was old when the streamer came to it tells nothing of how long an
+// event takes.
+func TestAge(t *testing.T) {
+	s := newStage(t)
+	s.register(generation(gen, gen, 0, 1))
+	s.envelope(gen, "a", 1, 1)
+	s.envelope(gen, "b", 1, 1)
+	r := s.start(quiet)
+	s.shows("a", gen, 1)
+	s.shows("b", gen, 1)
+	s.envelope(gen, "a", 2, 1)
+	s.shows("a", gen, 2)
+	s.until("its age", func() bool { return r.ages(t) > 0 })
+	if n := r.ages(t); n != 1 {
+		t.Errorf("%d ages, want that of the envelope that came since", n)
+	}
+}
+
 // TestManyStreamersAgree: three of them store each change once, and nothing
 // earlier after something later.
 func TestManyStreamersAgree(t *testing.T) {
