@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -89,10 +88,10 @@ type session struct {
 	signatures *bus.Signatures
 	dashboard  *bus.Dashboard
 	shown      map[fit.ProfileName]shown
-	signed     map[fit.ProfileName]shown // the same of signatures
-	scored     shown                     // the same of the models' scores
-	pinned     bool                      // some profile is shown by a generation that is no longer wanted
-	seen       uint64                    // revision of envelopes that were there at the pass before
+	signed     map[fit.ProfileName]signed
+	scored     scored
+	pinned     bool   // some profile is shown by a generation that is no longer wanted
+	seen       uint64 // revision of envelopes that were there at the pass before
 	caughtUp   func() (bool, error)
 }
 
@@ -138,7 +137,7 @@ func (s *Streamer) session(ctx context.Context) error {
 	run := &session{
 		Streamer: s, specs: specs, envelopes: envelopes, signatures: signatures,
 		seen:      envelopes.Seen(),
-		dashboard: s.deps.Bus.Dashboard(), shown: map[fit.ProfileName]shown{}, signed: map[fit.ProfileName]shown{},
+		dashboard: s.deps.Bus.Dashboard(), shown: map[fit.ProfileName]shown{}, signed: map[fit.ProfileName]signed{},
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return run.loop(ctx) })
@@ -230,57 +229,32 @@ func (s *session) publish(ctx context.Context, again bool) error {
 	}
 	s.pinned = false
 	s.caughtUp = sync.OnceValues(func() (bool, error) { return s.deps.Bus.CaughtUp(ctx, wanted.ID) }) // once a pass
-	for _, p := range wanted.Spec.Profiles {
-		if err := s.publishProfile(ctx, wanted, p.Name, again); err != nil {
+	generations := make([]bus.Generation, len(wanted.Spec.Profiles))
+	for i, p := range wanted.Spec.Profiles {
+		gen, err := s.choose(ctx, wanted, p.Name)
+		if err != nil {
+			return err
+		}
+		if err := s.publishProfile(ctx, gen, p.Name, again); err != nil {
+			return err
+		}
+		generations[i] = gen
+	}
+	// No envelope waits for what is read from the bucket.
+	for i, p := range wanted.Spec.Profiles {
+		if err := s.publishSignature(ctx, generations[i], p.Name, again); err != nil {
 			return err
 		}
 	}
 	return s.publishModels(ctx, wanted, again)
 }
 
-// publishModels publishes how well the models tell the profiles apart: what was
-// measured on the wanted generation's samples where that changed, and with again
-// that and what was given by hand, which goes over a measurement of the same name.
-func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error {
-	events := map[string]any{}
-	now := shown{wanted.ID, s.signatures.ScoresDigest(wanted.ID)}
-	changed := now.digest != "" && now != s.scored
-	if changed || again {
-		if scores, ok := s.signatures.Scores(wanted.ID); ok {
-			events = measured(wanted, scores)
-		}
-	}
-	given := s.cfg.Models.Events()
-	for subject := range given {
-		delete(events, subject)
-	}
-	if again {
-		maps.Copy(events, given)
-	}
-	for subject, event := range events {
-		if _, err := s.send(ctx, subject, event); err != nil {
-			return err
-		}
-	}
-	s.scored = now
-	return nil
-}
-
-func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p fit.ProfileName, again bool) error {
-	gen, err := s.choose(ctx, wanted, p)
-	if err != nil {
-		return err
-	}
+// publishProfile publishes the envelope of the generation that is shown.
+func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.ProfileName, again bool) error {
 	env, ok := s.envelopes.Get(gen.ID, p)
-	if !ok {
-		return nil
-	}
-	if err := s.publishSignature(ctx, gen, p, env.Life, again); err != nil {
-		return err
-	}
 	now := shown{gen.ID, env.Digest}
 	changed := s.shown[p] != now
-	if !changed && !again {
+	if !ok || !changed && !again {
 		return nil
 	}
 	event, err := bus.NewAttackProfile(gen, env)
@@ -306,37 +280,6 @@ func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p f
 		s.age.Observe(time.Since(env.UpdatedAt).Seconds())
 	}
 	s.shown[p] = now
-	return nil
-}
-
-// publishSignature does the same for the signature of the generation that is
-// shown. It is not posted: who listens at PUBLISH_URL knows the profiles only.
-func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, envelopes bus.Life, again bool) error {
-	now := shown{gen.ID, s.signatures.Digest(gen.ID, p)}
-	if now.digest == "" || s.signed[p] == now && !again {
-		return nil
-	}
-	have, whole := s.signatures.Get(gen.ID, p)
-	if !whole || have.Digest != now.digest { // its last parts are on their way
-		return nil
-	}
-	event, err := bus.NewAttackSignature(gen, have, envelopes)
-	if err != nil {
-		if s.signed[p] != now {
-			s.deps.Log.Warn("ignore a signature", "profile", p, "generation", gen.ID, "err", err)
-		}
-		s.signed[p] = now
-		return nil
-	}
-	subject := bus.EventSubject(bus.TypeAttackSignature, string(p))
-	published, err := s.dashboard.Show(ctx, subject, event, s.cfg.CyclePause)
-	if err != nil {
-		return err
-	}
-	if published {
-		s.published.WithLabelValues(bus.TypeAttackSignature).Inc()
-	}
-	s.signed[p] = now
 	return nil
 }
 
