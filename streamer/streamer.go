@@ -88,6 +88,7 @@ type session struct {
 	signatures *bus.Signatures
 	dashboard  *bus.Dashboard
 	shown      map[fit.ProfileName]shown
+	asked      map[fit.ProfileName]fit.Generation // the wanted generation when the last event was asked for
 	signed     map[fit.ProfileName]signed
 	scored     scored
 	pinned     bool   // some profile is shown by a generation that is no longer wanted
@@ -136,8 +137,8 @@ func (s *Streamer) session(ctx context.Context) error {
 
 	run := &session{
 		Streamer: s, specs: specs, envelopes: envelopes, signatures: signatures,
-		seen:      envelopes.Seen(),
-		dashboard: s.deps.Bus.Dashboard(), shown: map[fit.ProfileName]shown{}, signed: map[fit.ProfileName]signed{},
+		dashboard: s.deps.Bus.Dashboard(), seen: envelopes.Seen(),
+		shown: map[fit.ProfileName]shown{}, asked: map[fit.ProfileName]fit.Generation{}, signed: map[fit.ProfileName]signed{},
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return run.loop(ctx) })
@@ -287,14 +288,15 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 // complete or has caught up, or where nothing else is shown; until then the one
 // shown before.
 func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.ProfileName) (bus.Generation, error) {
-	before := s.shown[p].generation
-	if before == "" { // the first time in this session: the last event tells
+	if s.shown[p].generation == "" && s.asked[p] != wanted.ID { // nothing yet in this session: the last event tells
 		event, err := s.dashboard.LastAttackProfile(ctx, p)
 		if err != nil {
 			return bus.Generation{}, err
 		}
-		before = event.Generation
+		s.asked[p] = wanted.ID
+		s.shown[p] = shown{generation: event.Generation} // of which sample Show will see
 	}
+	before := s.shown[p].generation
 	if before == "" || before == wanted.ID {
 		return wanted, nil
 	}

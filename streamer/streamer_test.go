@@ -313,6 +313,31 @@ func TestAge(t *testing.T) {
 	}
 }
 
+// TestNothingToShow: of a profile without an envelope the last event is read once.
+func TestNothingToShow(t *testing.T) {
+	s := newStage(t)
+	s.register(generation(gen, gen, 0, 1))
+	nc := s.srv.JetStream().Conn()
+	gets, err := nc.SubscribeSync("$JS.API.DIRECT.GET." + bus.DashboardStream + ".dashboard.attack_profile.b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	s.start(quiet)
+	for i := range 5 {
+		s.envelope(gen, "a", float64(i+1), 1)
+		s.shows("a", gen, float64(i+1))
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := gets.Pending(); err != nil || n != 1 {
+		t.Errorf("%d reads, %v", n, err)
+	}
+}
+
 // TestManyStreamersAgree: three of them store each change once, and nothing
 // earlier after something later.
 func TestManyStreamersAgree(t *testing.T) {
