@@ -427,11 +427,6 @@ func TestSignatureIsShown(t *testing.T) {
 	write("2222", 1)
 	s.until("the next one", func() bool { e, _ := last(); return e.Digest == "2222" && e.Channels[6].Median[4] == 6 })
 
-	// The same sample as of a later put is no change, but has a later place.
-	write("2222", 2)
-	s.start(streamer.Config{CyclePause: 50 * time.Millisecond})
-	s.until("its place", func() bool { e, _ := last(); return e.Revision == [2]uint64{7, 2} })
-	// It comes again, by the revision that its spec has now.
 	at := func() uint64 {
 		t.Helper()
 		stream, err := s.srv.JetStream().Stream(ctx, bus.DashboardStream)
@@ -445,7 +440,12 @@ func TestSignatureIsShown(t *testing.T) {
 		return msg.Sequence
 	}
 	before := at()
+	s.start(streamer.Config{CyclePause: 50 * time.Millisecond})
 	s.until("it comes again", func() bool { return at() > before })
+	// The same sample as of a later put is no change, but has a later place, and so
+	// has that of a spec with a new revision.
+	write("2222", 2)
+	s.until("its place", func() bool { e, _ := last(); return e.Revision == [2]uint64{7, 2} })
 	s.register(generation(gen, gen, 1, 8))
 	s.until("its new revision", func() bool { e, _ := last(); return e.Revision == [2]uint64{8, 2} })
 	if e, _ := last(); e.Digest != "2222" || e.Channels[6].Median[4] != 6 {
