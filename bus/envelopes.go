@@ -153,6 +153,13 @@ func (e *Envelopes) Get(gen fit.Generation, p fit.ProfileName) (Envelope, bool) 
 	return env, ok
 }
 
+// Seen is the revision up to which the view has all envelopes.
+func (e *Envelopes) Seen() uint64 {
+	e.view.mu.RLock()
+	defer e.view.mu.RUnlock()
+	return e.view.seq
+}
+
 // All returns a copy of the view, by `<generation>.<profile>`.
 func (e *Envelopes) All() map[string]Envelope {
 	e.view.mu.RLock()

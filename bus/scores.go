@@ -21,7 +21,9 @@ type Scores struct {
 }
 
 // scoresKey is beside the signatures. No profile's name begins with "_".
-func scoresKey(gen fit.Generation) string { return string(gen) + "._models.scores" }
+func scoresKey(gen fit.Generation) string { return string(gen) + "._models." + partScores }
+
+const partScores = "scores"
 
 // WriteScores stores a generation's scores by the rule of WriteEnvelope, and
 // tells whether it did.
@@ -33,9 +35,10 @@ func (b *Bus) WriteScores(ctx context.Context, gen fit.Generation, s Scores) (bo
 	return b.write(ctx, SignaturesBucket, scoresKey(gen), data, s.AsOf)
 }
 
-// ReadScores returns the stored scores; false: there are none.
+// ReadScores returns the stored scores, as the stream's leader has them: nobody who
+// has seen their mark reads earlier ones. false: there are none.
 func (b *Bus) ReadScores(ctx context.Context, gen fit.Generation) (Scores, bool, error) {
-	v, err := b.last(ctx, bucketStream(SignaturesBucket), keySubject(SignaturesBucket, scoresKey(gen)))
+	v, err := b.lastNow(ctx, bucketStream(SignaturesBucket), keySubject(SignaturesBucket, scoresKey(gen)))
 	if err != nil || !v.live {
 		return Scores{}, false, err
 	}
@@ -44,24 +47,4 @@ func (b *Bus) ReadScores(ctx context.Context, gen fit.Generation) (Scores, bool,
 		return Scores{}, false, nil
 	}
 	return s, true, nil
-}
-
-// ScoresDigest returns the digest that a generation's scores name, cheaper than
-// Scores.
-func (s *Signatures) ScoresDigest(gen fit.Generation) fit.Digest {
-	s.view.mu.RLock()
-	defer s.view.mu.RUnlock()
-	return s.view.state[scoresKey(gen)].digest
-}
-
-// Scores returns a generation's scores as the view has them.
-func (s *Signatures) Scores(gen fit.Generation) (Scores, bool) {
-	s.view.mu.RLock()
-	part, ok := s.view.state[scoresKey(gen)]
-	s.view.mu.RUnlock()
-	var scores Scores
-	if !ok || json.Unmarshal(part.data, &scores) != nil {
-		return Scores{}, false
-	}
-	return scores, true
 }

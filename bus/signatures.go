@@ -187,31 +187,35 @@ func assemble(gen fit.Generation, p fit.ProfileName, get func(part string) []byt
 	return s, true
 }
 
-// Signatures is a view of all signatures of all generations. It is safe for
-// concurrent use.
+// Signatures is a view of which signatures and scores there are, of all
+// generations: what they say stays in the bucket. It is safe for concurrent use.
 type Signatures struct {
-	view *view[map[string]storedPart]
-	from *watch[map[string]storedPart]
+	view *view[map[string]Mark]
+	from *watch[map[string]Mark]
 }
 
-// A storedPart is a part as it stands in the bucket.
-type storedPart struct {
-	digest fit.Digest
-	data   []byte
+// A Mark tells one writing of a signature, or of a generation's scores, from
+// another. The zero value: there is none.
+type Mark struct {
+	Digest   fit.Digest // of what it was computed from
+	Revision uint64     // of its head in the bucket
 }
 
 // OpenSignatures returns when the view's first snapshot is whole. Run must follow.
 func (b *Bus) OpenSignatures(ctx context.Context) (*Signatures, error) {
 	s := &Signatures{}
 	var err error
-	fresh := func() map[string]storedPart { return map[string]storedPart{} }
-	s.view, s.from, err = newView(ctx, b, SignaturesBucket, ">", fresh, func(m map[string]storedPart, kv jetstream.KeyValueEntry) {
+	fresh := func() map[string]Mark { return map[string]Mark{} }
+	s.view, s.from, err = newView(ctx, b, SignaturesBucket, ">", fresh, func(m map[string]Mark, kv jetstream.KeyValueEntry) {
+		if !strings.HasSuffix(kv.Key(), "."+partHead) && !strings.HasSuffix(kv.Key(), "."+partScores) {
+			return
+		}
 		var st stamp
 		if kv.Operation() != jetstream.KeyValuePut || json.Unmarshal(kv.Value(), &st) != nil {
 			delete(m, kv.Key())
 			return
 		}
-		m[kv.Key()] = storedPart{st.Digest, kv.Value()}
+		m[kv.Key()] = Mark{st.Digest, kv.Revision()}
 	})
 	if err != nil {
 		return nil, err
@@ -228,19 +232,17 @@ func (s *Signatures) Check(ctx context.Context) error { return s.view.check(ctx)
 // Moved returns a channel that is closed at the next change.
 func (s *Signatures) Moved() <-chan struct{} { return s.view.changed() }
 
-// Digest returns the digest that a signature's head names, empty where there is
-// none. It is cheaper than Get.
-func (s *Signatures) Digest(gen fit.Generation, p fit.ProfileName) fit.Digest {
-	s.view.mu.RLock()
-	defer s.view.mu.RUnlock()
-	return s.view.state[signatureKey(gen, p, partHead)].digest
+// Signature returns the mark of a profile's signature. All of its parts were
+// stored before; ReadSignature finds them, or those of a later one.
+func (s *Signatures) Signature(gen fit.Generation, p fit.ProfileName) Mark {
+	return s.mark(signatureKey(gen, p, partHead))
 }
 
-// Get returns a signature as the view has it; false: it has none that is whole.
-func (s *Signatures) Get(gen fit.Generation, p fit.ProfileName) (Signature, bool) {
-	return assemble(gen, p, func(part string) []byte {
-		s.view.mu.RLock()
-		defer s.view.mu.RUnlock()
-		return s.view.state[signatureKey(gen, p, part)].data
-	})
+// Scores returns the mark of a generation's scores.
+func (s *Signatures) Scores(gen fit.Generation) Mark { return s.mark(scoresKey(gen)) }
+
+func (s *Signatures) mark(key string) Mark {
+	s.view.mu.RLock()
+	defer s.view.mu.RUnlock()
+	return s.view.state[key]
 }

@@ -185,7 +185,21 @@ func (b *Bus) EnsureTopology(ctx context.Context) error {
 	return nil
 }
 
-// EnsureConsumers does the same for a generation's two consumers. Those of a
+// topologyWithin is how long KeepTopology waits.
+const topologyWithin = 15 * time.Second
+
+// KeepTopology is EnsureTopology for a service at work, which may need none of
+// the streams that are missing: it gives up after a while, and logs why. Whether
+// those that the service needs are there tell the checks of its views.
+func (b *Bus) KeepTopology(ctx context.Context) {
+	ensuring, end := context.WithTimeout(ctx, topologyWithin)
+	defer end()
+	if err := b.EnsureTopology(ensuring); err != nil && ctx.Err() == nil {
+		b.log.Warn("make sure of the streams", "err", err)
+	}
+}
+
+// EnsureConsumers does what EnsureTopology does for a generation's two consumers. Those of a
 // raised epoch are made also with TOPOLOGY=expect: workers raise it by
 // themselves, and nobody else would know.
 func (b *Bus) EnsureConsumers(ctx context.Context, gen Generation, alignWait, reduceWait time.Duration) error {

@@ -232,9 +232,7 @@ func (d *Dashboard) check(ctx context.Context, feed *bus.Feed) error {
 	for {
 		select {
 		case <-every.C:
-			if err := d.deps.Bus.EnsureTopology(ctx); err != nil {
-				return err
-			}
+			d.deps.Bus.KeepTopology(ctx)
 			if err := feed.Check(ctx); err != nil {
 				return err
 			}

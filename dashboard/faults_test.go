@@ -183,6 +183,28 @@ func TestAnotherLife(t *testing.T) {
 	}
 }
 
+// TestTopologyExpected: while another stream is missing, and nobody makes it again,
+// the dashboard still notices that DASHBOARD is not what it was.
+func TestTopologyExpected(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	js, ctx := srv.JetStream(), bustest.Context(t)
+	put(t, js, "dashboard.a.x", `1`)
+	b := bridgeOf(t, bus.Config{URL: srv.URL(), Topology: bus.TopologyExpect}, "127.0.0.1:0", dashboard.Config{CheckEvery: 10 * time.Millisecond}).ready()
+	srv.LoseStream(bus.SuspectsStream)
+	s, err := js.Stream(ctx, bus.DashboardStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(ctx, bus.DashboardStream); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(ctx, s.CachedInfo().Config); err != nil {
+		t.Fatal(err)
+	}
+	b.until("not ready", func() bool { return b.d.Ready() != nil })
+}
+
 // TestSlowBrowser: one that does not read is dropped, others go on, and memory
 // stays bounded.
 func TestSlowBrowser(t *testing.T) {

@@ -43,11 +43,16 @@ func startBridge(t testing.TB, srv *bustest.Server, cfg dashboard.Config) *bridg
 
 func bridgeAt(t testing.TB, nats, listen string, cfg dashboard.Config) *bridge {
 	t.Helper()
+	return bridgeOf(t, bus.Config{URL: nats, Name: t.Name()}, listen, cfg)
+}
+
+func bridgeOf(t testing.TB, nats bus.Config, listen string, cfg dashboard.Config) *bridge {
+	t.Helper()
 	log := bustest.Log(t)
 	if _, ok := t.(*testing.T); !ok {
 		log = slog.New(slog.DiscardHandler)
 	}
-	nc, err := bus.Connect(bus.Config{URL: nats, Name: t.Name()}, log)
+	nc, err := bus.Connect(nats, log)
 	if err != nil {
 		t.Fatal(err)
 	}

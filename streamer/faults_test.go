@@ -97,6 +97,23 @@ func TestLossOfAStream(t *testing.T) {
 	}
 }
 
+// TestTopologyExpected: a stream that the streamer needs not, and that nobody makes
+// again, holds no event back.
+func TestTopologyExpected(t *testing.T) {
+	s := newStage(t)
+	s.register(generation(gen, gen, 0, 1))
+	s.startOn(s.srv.Expect(), streamer.Config{CyclePause: time.Hour, CheckEvery: 10 * time.Millisecond})
+	s.envelope(gen, "a", 1, 1)
+	s.shows("a", gen, 1)
+	s.srv.LoseStream(bus.SuspectsStream)
+	began := time.Now()
+	s.envelope(gen, "a", 2, 1)
+	s.shows("a", gen, 2)
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
 // TestPoisonedEnvelope: what somebody else wrote into the bucket does not keep
 // the other profiles from being shown.
 func TestPoisonedEnvelope(t *testing.T) {
@@ -180,11 +197,18 @@ func (s *stage) ackAll(g fit.Generation) {
 }
 
 func TestNewGenerationCatchesUp(t *testing.T) {
-	s, _ := switching(t, generation(newer, newer, 0, 2))
+	s, first := switching(t, generation(newer, newer, 0, 2))
 	s.ackAll(newer)
 	e := s.shows("a", newer, 10)
 	if e.Revision[0] != 2 || e.Complete {
 		t.Errorf("%+v", e)
+	}
+	// It was there long before, so it tells nothing of how long an event takes.
+	s.envelope(newer, "a", 10.5, 1)
+	s.shows("a", newer, 10.5)
+	s.until("the age of the last", func() bool { return first.ages(t) > 2 })
+	if n := first.ages(t); n != 3 {
+		t.Errorf("%d ages, want those of two of the old generation and one of the new", n)
 	}
 	// From then on the old one is passed over, also by one that starts anew.
 	s.start(quiet)

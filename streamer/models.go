@@ -1,9 +1,55 @@
 package streamer
 
 import (
+	"context"
+	"maps"
+
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
 )
+
+// scored are the events of a generation's scores, kept to be published again.
+type scored struct {
+	of     source
+	events map[string]any // nil: none
+}
+
+// publishModels publishes how well the models tell the profiles apart: what was
+// measured on the wanted generation's samples where that changed, and with again
+// that and what was given by hand, which goes over a measurement of the same name.
+func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error {
+	of := sourceOf(wanted, s.signatures.Scores(wanted.ID))
+	changed := s.scored.of != of
+	if !changed && !again {
+		return nil
+	}
+	if changed {
+		s.scored = scored{of: of}
+	}
+	if of.mark.Digest != "" && s.scored.events == nil {
+		scores, ok, err := s.deps.Bus.ReadScores(ctx, wanted.ID)
+		if err != nil {
+			return err
+		}
+		if ok && scores.Digest == of.mark.Digest {
+			s.scored.events = measured(wanted, scores)
+		}
+	}
+	events := map[string]any{}
+	maps.Copy(events, s.scored.events)
+	for subject, event := range s.cfg.Models.Events() {
+		delete(events, subject)
+		if again {
+			events[subject] = event
+		}
+	}
+	for subject, event := range events {
+		if _, err := s.send(ctx, subject, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // suspectsShown is how many suspects of a profile an event has at most.
 const suspectsShown = 50

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -48,7 +47,7 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 		published: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_events_published_total",
 			Help: "Events published, by type."}, []string{"type"}),
 		age: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_envelope_to_event_seconds", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
-			Help: "Time from an envelope's updated_at to its event; by two machines' clocks."}),
+			Help: "Time from an envelope's updated_at to its event, of those that came while the streamer watched; by two machines' clocks."}),
 	}
 	for _, t := range []string{bus.TypeAttackProfile, bus.TypeAttackSignature, bus.TypeModelMetric, bus.TypeModelPerf} {
 		s.published.WithLabelValues(t) // a counter that begins with its first event has not risen by it
@@ -89,9 +88,11 @@ type session struct {
 	signatures *bus.Signatures
 	dashboard  *bus.Dashboard
 	shown      map[fit.ProfileName]shown
-	signed     map[fit.ProfileName]shown // the same of signatures
-	scored     shown                     // the same of the models' scores
-	pinned     bool                      // some profile is shown by a generation that is no longer wanted
+	asked      map[fit.ProfileName]fit.Generation // the wanted generation when the last event was asked for
+	signed     map[fit.ProfileName]signed
+	scored     scored
+	pinned     bool   // some profile is shown by a generation that is no longer wanted
+	seen       uint64 // revision of envelopes that were there at the pass before
 	caughtUp   func() (bool, error)
 }
 
@@ -136,9 +137,13 @@ func (s *Streamer) session(ctx context.Context) error {
 
 	run := &session{
 		Streamer: s, specs: specs, envelopes: envelopes, signatures: signatures,
-		dashboard: s.deps.Bus.Dashboard(), shown: map[fit.ProfileName]shown{}, signed: map[fit.ProfileName]shown{},
+		dashboard: s.deps.Bus.Dashboard(), seen: envelopes.Seen(),
+		shown: map[fit.ProfileName]shown{}, asked: map[fit.ProfileName]fit.Generation{}, signed: map[fit.ProfileName]signed{},
 	}
-	return run.loop(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return run.loop(ctx) })
+	g.Go(func() error { return run.checkLoop(ctx) })
+	return g.Wait()
 }
 
 // lookAgain is how often a streamer that still shows an old generation asks
@@ -153,8 +158,6 @@ func (s *session) loop(ctx context.Context) error {
 	// wait for the next one.
 	cycle := time.NewTicker(max(s.cfg.CyclePause/10, time.Millisecond))
 	defer cycle.Stop()
-	check := time.NewTicker(s.cfg.CheckEvery)
-	defer check.Stop()
 	look := time.NewTicker(lookAgain)
 	defer look.Stop()
 	again := true
@@ -176,11 +179,7 @@ func (s *session) loop(ctx context.Context) error {
 		case <-cycle.C:
 			again = true
 		case <-reconnects:
-			again = true
-			if err := s.check(ctx); err != nil {
-				return err
-			}
-		case <-check.C:
+			again = true // but nothing of what may be lost is shown again
 			if err := s.check(ctx); err != nil {
 				return err
 			}
@@ -190,11 +189,27 @@ func (s *session) loop(ctx context.Context) error {
 	}
 }
 
-// check makes sure of the topology and that the views are of its life.
-func (s *session) check(ctx context.Context) error {
-	if err := s.deps.Bus.EnsureTopology(ctx); err != nil {
-		return err
+// checkLoop checks every CheckEvery, beside the loop: it may wait for a stream that
+// nothing is published from or to.
+func (s *session) checkLoop(ctx context.Context) error {
+	every := time.NewTicker(s.cfg.CheckEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-every.C:
+			if err := s.check(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
+}
+
+// check makes sure of the topology and that the views are of its life. It is safe
+// for concurrent use.
+func (s *session) check(ctx context.Context) error {
+	s.deps.Bus.KeepTopology(ctx)
 	if err := s.specs.Check(ctx); err != nil {
 		return err
 	}
@@ -207,63 +222,40 @@ func (s *session) check(ctx context.Context) error {
 // publish brings the events to what the views say. With again, those that
 // haven't changed get their turn, too.
 func (s *session) publish(ctx context.Context, again bool) error {
+	seen := s.envelopes.Seen()
+	defer func() { s.seen = seen }()
 	wanted, ok := s.specs.Wanted()
 	if !ok {
 		return nil
 	}
 	s.pinned = false
 	s.caughtUp = sync.OnceValues(func() (bool, error) { return s.deps.Bus.CaughtUp(ctx, wanted.ID) }) // once a pass
-	for _, p := range wanted.Spec.Profiles {
-		if err := s.publishProfile(ctx, wanted, p.Name, again); err != nil {
+	generations := make([]bus.Generation, len(wanted.Spec.Profiles))
+	for i, p := range wanted.Spec.Profiles {
+		gen, err := s.choose(ctx, wanted, p.Name)
+		if err != nil {
+			return err
+		}
+		if err := s.publishProfile(ctx, gen, p.Name, again); err != nil {
+			return err
+		}
+		generations[i] = gen
+	}
+	// No envelope waits for what is read from the bucket.
+	for i, p := range wanted.Spec.Profiles {
+		if err := s.publishSignature(ctx, generations[i], p.Name, again); err != nil {
 			return err
 		}
 	}
 	return s.publishModels(ctx, wanted, again)
 }
 
-// publishModels publishes how well the models tell the profiles apart: what was
-// measured on the wanted generation's samples where that changed, and with again
-// that and what was given by hand, which goes over a measurement of the same name.
-func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error {
-	events := map[string]any{}
-	now := shown{wanted.ID, s.signatures.ScoresDigest(wanted.ID)}
-	changed := now.digest != "" && now != s.scored
-	if changed || again {
-		if scores, ok := s.signatures.Scores(wanted.ID); ok {
-			events = measured(wanted, scores)
-		}
-	}
-	given := s.cfg.Models.Events()
-	for subject := range given {
-		delete(events, subject)
-	}
-	if again {
-		maps.Copy(events, given)
-	}
-	for subject, event := range events {
-		if _, err := s.send(ctx, subject, event); err != nil {
-			return err
-		}
-	}
-	s.scored = now
-	return nil
-}
-
-func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p fit.ProfileName, again bool) error {
-	gen, err := s.choose(ctx, wanted, p)
-	if err != nil {
-		return err
-	}
+// publishProfile publishes the envelope of the generation that is shown.
+func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.ProfileName, again bool) error {
 	env, ok := s.envelopes.Get(gen.ID, p)
-	if !ok {
-		return nil
-	}
-	if err := s.publishSignature(ctx, gen, p, env.Life, again); err != nil {
-		return err
-	}
 	now := shown{gen.ID, env.Digest}
 	changed := s.shown[p] != now
-	if !changed && !again {
+	if !ok || !changed && !again {
 		return nil
 	}
 	event, err := bus.NewAttackProfile(gen, env)
@@ -285,41 +277,10 @@ func (s *session) publishProfile(ctx context.Context, wanted bus.Generation, p f
 			s.poster.Post(subject, event)
 		}
 	}
-	if changed {
+	if changed && env.Revision > s.seen { // else something else kept it waiting
 		s.age.Observe(time.Since(env.UpdatedAt).Seconds())
 	}
 	s.shown[p] = now
-	return nil
-}
-
-// publishSignature does the same for the signature of the generation that is
-// shown. It is not posted: who listens at PUBLISH_URL knows the profiles only.
-func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, envelopes bus.Life, again bool) error {
-	now := shown{gen.ID, s.signatures.Digest(gen.ID, p)}
-	if now.digest == "" || s.signed[p] == now && !again {
-		return nil
-	}
-	have, whole := s.signatures.Get(gen.ID, p)
-	if !whole || have.Digest != now.digest { // its last parts are on their way
-		return nil
-	}
-	event, err := bus.NewAttackSignature(gen, have, envelopes)
-	if err != nil {
-		if s.signed[p] != now {
-			s.deps.Log.Warn("ignore a signature", "profile", p, "generation", gen.ID, "err", err)
-		}
-		s.signed[p] = now
-		return nil
-	}
-	subject := bus.EventSubject(bus.TypeAttackSignature, string(p))
-	published, err := s.dashboard.Show(ctx, subject, event, s.cfg.CyclePause)
-	if err != nil {
-		return err
-	}
-	if published {
-		s.published.WithLabelValues(bus.TypeAttackSignature).Inc()
-	}
-	s.signed[p] = now
 	return nil
 }
 
@@ -327,14 +288,15 @@ func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fi
 // complete or has caught up, or where nothing else is shown; until then the one
 // shown before.
 func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.ProfileName) (bus.Generation, error) {
-	before := s.shown[p].generation
-	if before == "" { // the first time in this session: the last event tells
+	if s.shown[p].generation == "" && s.asked[p] != wanted.ID { // nothing yet in this session: the last event tells
 		event, err := s.dashboard.LastAttackProfile(ctx, p)
 		if err != nil {
 			return bus.Generation{}, err
 		}
-		before = event.Generation
+		s.asked[p] = wanted.ID
+		s.shown[p] = shown{generation: event.Generation} // of which sample Show will see
 	}
+	before := s.shown[p].generation
 	if before == "" || before == wanted.ID {
 		return wanted, nil
 	}

@@ -92,11 +92,16 @@ type running struct {
 
 func (s *stage) start(cfg streamer.Config) *running {
 	s.Helper()
+	return s.startOn(s.srv.Connect(), cfg)
+}
+
+func (s *stage) startOn(b *bus.Bus, cfg streamer.Config) *running {
+	s.Helper()
 	if cfg.CheckEvery == 0 {
 		cfg.CheckEvery = 200 * time.Millisecond
 	}
 	r := &running{registry: prometheus.NewRegistry()}
-	st, err := streamer.New(cfg, streamer.Deps{Bus: s.srv.Connect(), Log: bustest.Log(s.T), Registry: r.registry})
+	st, err := streamer.New(cfg, streamer.Deps{Bus: b, Log: bustest.Log(s.T), Registry: r.registry})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -274,6 +279,65 @@ func TestCycle(t *testing.T) {
 	}
 }
 
+// ages is how many envelopes the streamer has measured from updated_at to event.
+func (r *running) ages(t *testing.T) uint64 {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "profiles_envelope_to_event_seconds" {
+			return f.GetMetric()[0].GetHistogram().GetSampleCount()
+		}
+	}
+	t.Fatal("no such metric")
+	return 0
+}
+
+// TestAge: what was old when the streamer came to it tells nothing of how long an
+// event takes.
+func TestAge(t *testing.T) {
+	s := newStage(t)
+	s.register(generation(gen, gen, 0, 1))
+	s.envelope(gen, "a", 1, 1)
+	s.envelope(gen, "b", 1, 1)
+	r := s.start(quiet)
+	s.shows("a", gen, 1)
+	s.shows("b", gen, 1)
+	s.envelope(gen, "a", 2, 1)
+	s.shows("a", gen, 2)
+	s.until("its age", func() bool { return r.ages(t) > 0 })
+	if n := r.ages(t); n != 1 {
+		t.Errorf("%d ages, want that of the envelope that came since", n)
+	}
+}
+
+// TestNothingToShow: of a profile without an envelope the last event is read once.
+func TestNothingToShow(t *testing.T) {
+	s := newStage(t)
+	s.register(generation(gen, gen, 0, 1))
+	nc := s.srv.JetStream().Conn()
+	gets, err := nc.SubscribeSync("$JS.API.DIRECT.GET." + bus.DashboardStream + ".dashboard.attack_profile.b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	s.start(quiet)
+	for i := range 5 {
+		s.envelope(gen, "a", float64(i+1), 1)
+		s.shows("a", gen, float64(i+1))
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := gets.Pending(); err != nil || n != 1 {
+		t.Errorf("%d reads, %v", n, err)
+	}
+}
+
 // TestManyStreamersAgree: three of them store each change once, and nothing
 // earlier after something later.
 func TestManyStreamersAgree(t *testing.T) {
@@ -362,6 +426,31 @@ func TestSignatureIsShown(t *testing.T) {
 	member.Signature[6][4] = 6
 	write("2222", 1)
 	s.until("the next one", func() bool { e, _ := last(); return e.Digest == "2222" && e.Channels[6].Median[4] == 6 })
+
+	at := func() uint64 {
+		t.Helper()
+		stream, err := s.srv.JetStream().Stream(ctx, bus.DashboardStream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		msg, err := stream.GetLastMsgForSubject(ctx, bus.EventSubject(bus.TypeAttackSignature, "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return msg.Sequence
+	}
+	before := at()
+	s.start(streamer.Config{CyclePause: 50 * time.Millisecond})
+	s.until("it comes again", func() bool { return at() > before })
+	// The same sample as of a later put is no change, but has a later place, and so
+	// has that of a spec with a new revision.
+	write("2222", 2)
+	s.until("its place", func() bool { e, _ := last(); return e.Revision == [2]uint64{7, 2} })
+	s.register(generation(gen, gen, 1, 8))
+	s.until("its new revision", func() bool { e, _ := last(); return e.Revision == [2]uint64{8, 2} })
+	if e, _ := last(); e.Digest != "2222" || e.Channels[6].Median[4] != 6 {
+		t.Errorf("event %+v", e)
+	}
 }
 
 // TestMeasuredModels: what a worker measured is published as it changes, with the

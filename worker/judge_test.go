@@ -31,8 +31,11 @@ func (f *fleet) scores(episodes, suspects int) bus.Scores {
 	for {
 		moved := view.Moved()
 		if gen, known := f.wanted(ctx); known {
-			s, ok := view.Scores(gen.ID)
-			if ok && len(s.Models) == 2 && s.Models[0].Episodes == episodes && len(s.Suspects) == suspects && view.ScoresDigest(gen.ID) == s.Digest {
+			s, ok, err := f.bus.ReadScores(ctx, gen.ID)
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			if ok && len(s.Models) == 2 && s.Models[0].Episodes == episodes && len(s.Suspects) == suspects && view.Scores(gen.ID).Digest == s.Digest {
 				return s
 			}
 		}

@@ -110,18 +110,10 @@ func (s *session) ifWentBack(ctx context.Context, err error) error {
 	return err
 }
 
-// topologyWithin is how long a session that runs waits for streams of which it may
-// need none.
-const topologyWithin = 15 * time.Second
-
 // compare makes sure of the streams and mends every envelope that does not say
 // what the view says.
 func (s *session) compare(ctx context.Context) error {
-	ensuring, end := context.WithTimeout(ctx, topologyWithin)
-	defer end()
-	if err := s.deps.Bus.EnsureTopology(ensuring); err != nil && ctx.Err() == nil {
-		s.deps.Log.Warn("make sure of the streams", "err", err)
-	}
+	s.deps.Bus.KeepTopology(ctx)
 	if err := s.specs.Check(ctx); err != nil {
 		return err
 	}

@@ -84,9 +84,14 @@ func (s *Server) Wipe() {
 func (s *Server) URL() string { return s.srv.URL() }
 
 // Connect makes a Bus of its own connection, which ends with the test.
-func (s *Server) Connect() *bus.Bus {
+func (s *Server) Connect() *bus.Bus { s.t.Helper(); return s.connect(bus.TopologyCreate) }
+
+// Expect is Connect of a service that has the topology made by somebody else.
+func (s *Server) Expect() *bus.Bus { s.t.Helper(); return s.connect(bus.TopologyExpect) }
+
+func (s *Server) connect(mode bus.TopologyMode) *bus.Bus {
 	s.t.Helper()
-	b, err := bus.Connect(bus.Config{URL: s.URL(), Name: s.t.Name()}, Log(s.t))
+	b, err := bus.Connect(bus.Config{URL: s.URL(), Name: s.t.Name(), Topology: mode}, Log(s.t))
 	if err != nil {
 		s.t.Fatalf("connect: %v", err)
 	}
@@ -105,6 +110,24 @@ func (s *Server) Topology() *bus.Bus {
 		s.t.Fatalf("make the topology: %v", err)
 	}
 	return b
+}
+
+// LoseStream deletes a stream and returns when somebody has asked for it in vain.
+func (s *Server) LoseStream(name string) {
+	s.t.Helper()
+	ctx, js := Context(s.t), s.JetStream()
+	if err := js.DeleteStream(ctx, name); err != nil {
+		s.t.Fatalf("delete stream %s: %v", name, err)
+	}
+	asked, err := js.Conn().SubscribeSync("$JS.API.STREAM.INFO." + name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for range 2 { // whoever asks again has had his answer
+		if _, err := asked.NextMsgWithContext(ctx); err != nil {
+			s.t.Fatalf("wait until somebody asks for stream %s: %v", name, err)
+		}
+	}
 }
 
 // JetStream is a plain client beside the project's own.

@@ -1,0 +1,77 @@
+package streamer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/fit"
+)
+
+// A source is what an event was made of, and what gave it its place among others.
+type source struct {
+	generation fit.Generation
+	revision   int64
+	turn       uint64
+	mark       bus.Mark
+}
+
+func sourceOf(gen bus.Generation, mark bus.Mark) source {
+	return source{gen.ID, gen.Spec.Revision, gen.Turn, mark}
+}
+
+// signed is the event of a profile's signature, kept to be published again.
+type signed struct {
+	of    source
+	whole bool            // the signature was; else its next parts are on their way
+	event json.RawMessage // nil: none
+}
+
+// publishSignature publishes the signature of the generation that is shown. It is
+// not posted: who listens at PUBLISH_URL knows the profiles only.
+func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, again bool) error {
+	env, ok := s.envelopes.Get(gen.ID, p)
+	of := sourceOf(gen, s.signatures.Signature(gen.ID, p))
+	have := s.signed[p]
+	changed := have.of != of
+	if !ok || of.mark.Digest == "" || !changed && !again {
+		return nil
+	}
+	if changed || !have.whole {
+		var err error
+		if have, err = s.readSignature(ctx, gen, p, of, env.Life); err != nil {
+			return err
+		}
+		s.signed[p] = have
+	}
+	if have.event == nil {
+		return nil
+	}
+	published, err := s.dashboard.Show(ctx, bus.EventSubject(bus.TypeAttackSignature, string(p)), have.event, s.cfg.CyclePause)
+	if err != nil {
+		return err
+	}
+	if published {
+		s.published.WithLabelValues(bus.TypeAttackSignature).Inc()
+	}
+	return nil
+}
+
+// readSignature makes the event of what the bucket holds.
+func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, of source, envelopes bus.Life) (signed, error) {
+	stored, whole, err := s.deps.Bus.ReadSignature(ctx, gen.ID, p)
+	if err != nil || !whole || stored.Digest != of.mark.Digest {
+		return signed{of: of}, err
+	}
+	event, err := bus.NewAttackSignature(gen, stored, envelopes)
+	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
+		s.deps.Log.Warn("ignore a signature", "profile", p, "generation", gen.ID, "err", err)
+		return signed{of: of, whole: true}, nil
+	}
+	data, err := json.Marshal(event)
+	if err != nil {
+		return signed{}, fmt.Errorf("encode the signature of %s: %w", p, err)
+	}
+	return signed{of, true, data}, nil
+}
