@@ -31,9 +31,15 @@ type Curves struct {
 
 // samples is what the view folds entries into.
 type samples struct {
-	byProfile map[fit.ProfileName]*fit.Sample
-	revisions map[curveID]uint64
+	byProfile map[fit.ProfileName]entries
 	last      Origin // latest place in the log that an entry stems from
+}
+
+// entries are those of one profile, with the revision of each key, also of those
+// that hold no entry. The zero entries are of a profile that the spec lacks.
+type entries struct {
+	*fit.Sample
+	revisions map[fit.Rank]uint64
 }
 
 // An Origin is the message of the log that an entry stems from, as the entry
@@ -65,9 +71,9 @@ func (b *Bus) OpenCurves(ctx context.Context, gen fit.Generation, spec *fit.Spec
 func (c *Curves) Run(ctx context.Context) error { return c.view.run(ctx, c.from) }
 
 func (c *Curves) fresh() *samples {
-	s := &samples{byProfile: map[fit.ProfileName]*fit.Sample{}, revisions: map[curveID]uint64{}}
+	s := &samples{byProfile: map[fit.ProfileName]entries{}}
 	for _, p := range c.spec.Profiles {
-		s.byProfile[p.Name] = fit.NewSample(c.spec.Target)
+		s.byProfile[p.Name] = entries{fit.NewSample(c.spec.Target), map[fit.Rank]uint64{}}
 	}
 	return s
 }
@@ -77,12 +83,12 @@ func (c *Curves) fresh() *samples {
 // compare-and-set must beat.
 func (c *Curves) fold(s *samples, e jetstream.KeyValueEntry) {
 	id, err := parseCurveKey(e.Key())
-	sample := s.byProfile[id.profile]
-	if err != nil || sample == nil {
+	of := s.byProfile[id.profile]
+	if err != nil || of.Sample == nil {
 		c.bus.log.Warn("ignore a key in bucket curves", "key", e.Key())
 		return
 	}
-	s.revisions[id] = e.Revision()
+	of.revisions[id.rank] = e.Revision()
 	if e.Operation() != jetstream.KeyValuePut {
 		return
 	}
@@ -91,10 +97,17 @@ func (c *Curves) fold(s *samples, e jetstream.KeyValueEntry) {
 		c.bus.log.Warn("ignore an entry in bucket curves", "key", e.Key(), "err", err)
 		return
 	}
-	sample.Put(id.rank, entry)
+	of.Put(id.rank, entry)
 	if entry.Seq > s.last.Seq {
 		s.last = Origin{entry.Seq, entry.Host, entry.Episode, string(id.profile), entry.State == fit.StateRetracted}
 	}
+}
+
+func (of entries) entry(r fit.Rank) (fit.Entry, bool) {
+	if of.Sample == nil {
+		return fit.Entry{}, false
+	}
+	return of.Get(r)
 }
 
 func (c *Curves) decode(data []byte) (fit.Entry, error) {
@@ -126,8 +139,8 @@ func parseCurveKey(key string) (curveID, error) {
 func (c *Curves) Needed(p fit.ProfileName, r fit.Rank) bool {
 	c.view.mu.RLock()
 	defer c.view.mu.RUnlock()
-	s := c.view.state.byProfile[p]
-	return s == nil || s.Needed(r)
+	of := c.view.state.byProfile[p]
+	return of.Sample == nil || of.Needed(r)
 }
 
 // An Entry is an episode's entry with the revision to write against. Rev is 0
@@ -138,15 +151,15 @@ type Entry struct {
 	Rev   uint64
 }
 
-// Seen returns the entry as the view has it: the present or a past one.
+// Seen returns the entry as the view has it: the present or a past one. A view
+// keeps no reason's detail, which Read gives.
 func (c *Curves) Seen(p fit.ProfileName, r fit.Rank) Entry {
 	c.view.mu.RLock()
 	defer c.view.mu.RUnlock()
 	var e Entry
-	if s := c.view.state.byProfile[p]; s != nil {
-		e.Entry, e.Found = s.Get(r)
-	}
-	e.Rev = c.view.state.revisions[curveID{p, r}]
+	of := c.view.state.byProfile[p]
+	e.Entry, e.Found = of.entry(r)
+	e.Rev = of.revisions[r]
 	return e
 }
 
@@ -224,7 +237,7 @@ func (c *Curves) Standing(p fit.ProfileName) (Standing, error) {
 
 // sample returns what the view has of a profile. The view's mu is held.
 func (c *Curves) sample(p fit.ProfileName) (*fit.Sample, error) {
-	s := c.view.state.byProfile[p]
+	s := c.view.state.byProfile[p].Sample
 	if s == nil {
 		return nil, fmt.Errorf("generation %s has no profile %q", c.gen, p)
 	}

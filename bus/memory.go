@@ -15,9 +15,13 @@ import (
 // evicted, so what a fresh watch lacks of what was known was lost.
 type memory struct {
 	mu     sync.Mutex
-	known  map[curveID]sighted // put or read here, and not compared yet
+	known  map[curveID]sighted // put or read here; the view may not show it yet
+	sweep  int                 // how many are known when those that the view shows are forgotten
 	doubts map[curveID]fit.Entry
 }
+
+// sweepAt is how many may be known before the first sweep.
+const sweepAt = 1_000
 
 // A sighted entry is the outline of one that somebody here knows of, and its sequence.
 type sighted struct {
@@ -26,49 +30,79 @@ type sighted struct {
 }
 
 // remember notes an entry that the bucket must have from now on, or a later one.
-func (m *memory) remember(id curveID, rev uint64, e fit.Entry) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.add(id, sighted{rev, e.Outline()})
+func (c *Curves) remember(id curveID, rev uint64, e fit.Entry) {
+	c.view.mu.RLock()
+	defer c.view.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.add(id, sighted{rev, e.Outline()})
+	if len(c.known) <= max(c.sweep, sweepAt) {
+		return
+	}
+	known := c.known // a map never shrinks
+	c.known = nil
+	for id, s := range known {
+		if c.view.state.lacks(id, s.entry) {
+			c.add(id, s)
+		}
+	}
+	c.sweep = 2 * len(c.known)
 }
 
 func (m *memory) add(id curveID, s sighted) {
 	if m.known == nil {
-		m.known, m.doubts = map[curveID]sighted{}, map[curveID]fit.Entry{}
+		m.known = map[curveID]sighted{}
 	}
 	if m.known[id].rev <= s.rev {
 		m.known[id] = s
 	}
 }
 
-// addAll notes every entry of a state. mu is held.
-func (m *memory) addAll(s *samples) {
-	for id, rev := range s.revisions {
-		if e, ok := s.byProfile[id.profile].Get(id.rank); ok {
-			m.add(id, sighted{rev, e.Outline()})
+// compare holds what was known against a state that is whole up to seq.
+func (m *memory) compare(before, fresh *samples, seq uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := m.known
+	m.known = nil
+	hold := func(id curveID, s sighted) {
+		switch {
+		case s.rev > seq:
+			m.add(id, s) // another time
+		case fresh.lacks(id, s.entry):
+			m.doubt(id, s.entry)
+		}
+	}
+	for id, s := range known {
+		hold(id, s)
+	}
+	for p, of := range before.byProfile {
+		for rank, rev := range of.revisions {
+			if e, ok := of.Get(rank); ok {
+				hold(curveID{p, rank}, sighted{rev, e.Outline()})
+			}
 		}
 	}
 }
 
-// compare holds what is known against a state that is whole up to seq.
-func (m *memory) compare(before, fresh *samples, seq uint64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.addAll(before)
-	for id, s := range m.known {
-		if s.rev > seq {
-			continue // another time
-		}
-		delete(m.known, id)
-		have, _ := fresh.byProfile[id.profile].Get(id.rank)
-		if lost(have, s.entry) {
-			m.doubts[id] = s.entry
-		}
+// doubt notes what a state lacks: the latest of an episode. mu is held.
+func (m *memory) doubt(id curveID, e fit.Entry) {
+	if m.doubts == nil {
+		m.doubts = map[curveID]fit.Entry{}
 	}
+	m.doubts[id], _ = fit.Join(m.doubts[id], e)
+}
+
+// lacks tells whether a state has neither what was sighted nor something later.
+func (s *samples) lacks(id curveID, sighted fit.Entry) bool {
+	have, _ := s.byProfile[id.profile].entry(id.rank)
+	return lost(have, sighted)
 }
 
 // lost tells whether what is there is earlier than what was sighted.
 func lost(have, sighted fit.Entry) bool {
+	if have.Seq == sighted.Seq && have.State == sighted.State && have.Reason == sighted.Reason && have.HadCurve == sighted.HadCurve {
+		return false // nearly always; Join would write both as JSON
+	}
 	_, later := fit.Join(have.Outline(), sighted)
 	return later
 }

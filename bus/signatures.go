@@ -158,6 +158,23 @@ func (b *Bus) ReadSignature(ctx context.Context, gen fit.Generation, p fit.Profi
 	return s, ok, nil
 }
 
+// A SignatureMark is the last message of a signature, in any life of the bucket;
+// the zero mark is of none. While it stays, so does the signature, unless somebody
+// takes a part away and leaves no trace of it.
+type SignatureMark struct {
+	seq uint64
+	at  int64 // in nanoseconds
+}
+
+// MarkSignature asks for a signature's mark, at a small part of what reading costs.
+func (b *Bus) MarkSignature(ctx context.Context, gen fit.Generation, p fit.ProfileName) (SignatureMark, error) {
+	msg, found, err := b.leaderLast(ctx, bucketStream(SignaturesBucket), keySubject(SignaturesBucket, signatureKey(gen, p, "*")))
+	if err != nil || !found {
+		return SignatureMark{}, err
+	}
+	return SignatureMark{msg.Sequence, msg.Time.UnixNano()}, nil
+}
+
 // assemble puts the parts of one digest together; false where some are missing.
 func assemble(gen fit.Generation, p fit.ProfileName, get func(part string) []byte) (Signature, bool) {
 	read := func(part string, into any) bool {

@@ -350,7 +350,7 @@ func (h *hostileRun) checkEntries() {
 		case !e.Found:
 			h.t.Errorf("%s: nothing is known of %s", kind.name, r.Episode)
 		case kind.reasons != nil && !slices.Contains(kind.reasons, e.Reason):
-			h.t.Errorf("%s: %s is %q (%s), want one of %q", kind.name, r.Episode, e.Reason, e.Detail, kind.reasons)
+			h.t.Errorf("%s: %s is %q, want one of %q", kind.name, r.Episode, e.Reason, kind.reasons)
 		}
 		said[kind.name+" | "+cmp.Or(string(e.Reason), "a curve")]++
 	}

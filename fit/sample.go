@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"unique"
 )
 
 // A Sample holds the entries of one profile, and says which of them its envelope is made of. Put entries in any order, any number of
@@ -17,7 +18,7 @@ import (
 // As that set only grows, the threshold only falls, and an episode above it need not be read: it will never be among the N lowest,
 // unless more than R of those below were retracted or lost their curve. The members are the N curves of lowest rank at or below the
 // threshold, so they are the same whether or not anything above was read. What curves above it held is dropped, so that the memory of a
-// sample does not grow with the log.
+// sample grows with the log by little: by what an entry takes that has no curve. That is kept small, and a reason's detail not at all.
 //
 // A Sample is not safe for concurrent use, not even for reading: answers are kept until the next change.
 type Sample struct {
@@ -30,12 +31,45 @@ type Sample struct {
 	answer *counted // nil after a change that counts
 }
 
-// A slot is an entry in its place.
+// A slot is an entry in its place. There may be very many without a curve.
 type slot struct {
-	rank  Rank
-	entry Entry
-	value [8]byte // hash of the state, and of the curve or reason
-	low   bool    // is among the lowest
+	rank     Rank
+	value    [8]byte // hash of the state, and of the curve or reason
+	seq      uint64
+	episode  string
+	host     unique.Handle[string]
+	reason   unique.Handle[Reason]
+	held     *held // nil where there is no curve
+	state    State
+	hadCurve bool
+	low      bool // is among the lowest
+}
+
+// held is what an entry with a curve has beside the others.
+type held struct {
+	curve     Curve
+	signature Signature
+	seconds   Seconds
+}
+
+// entry returns what was set. A slot that is new has the zero Entry.
+func (s *slot) entry() Entry {
+	if s.state == 0 {
+		return Entry{}
+	}
+	e := Entry{Seq: s.seq, Host: s.host.Value(), Episode: s.episode, State: s.state, Reason: s.reason.Value(), HadCurve: s.hadCurve}
+	if s.held != nil {
+		e.Curve, e.Signature, e.Seconds = s.held.curve, s.held.signature, s.held.seconds
+	}
+	return e
+}
+
+func (s *slot) set(e Entry) {
+	s.seq, s.host, s.episode = e.Seq, unique.Make(e.Host), e.Episode
+	s.state, s.reason, s.hadCurve, s.held = e.State, unique.Make(e.Reason), e.HadCurve, nil
+	if e.Curve != nil {
+		s.held = &held{e.Curve, e.Signature, e.Seconds}
+	}
 }
 
 // NewSample returns an empty sample of the target N; a target below 1 counts as 1.
@@ -45,11 +79,12 @@ func NewSample(target int) *Sample {
 }
 
 // Put joins an entry with what the sample has at that rank ([Join]), and reports whether that changed. An entry without a valid state is
-// ignored. The sample keeps the entry's curve, which must not be changed afterwards, as long as the rank is needed.
+// ignored. The sample keeps the entry's curve, which must not be changed afterwards, as long as the rank is needed. It keeps no detail.
 func (s *Sample) Put(rank Rank, e Entry) bool {
 	if !e.State.valid() {
 		return false
 	}
+	e.Detail = ""
 	if !s.Needed(rank) {
 		e = e.Outline()
 	}
@@ -58,7 +93,7 @@ func (s *Sample) Put(rank Rank, e Entry) bool {
 		at = &slot{rank: rank}
 		s.slots[rank] = at
 	}
-	before := at.entry
+	before := at.entry()
 	joined, changed := Join(before, e)
 	if !changed {
 		return false
@@ -67,11 +102,12 @@ func (s *Sample) Put(rank Rank, e Entry) bool {
 	if value != at.value {
 		s.answer = nil
 	}
-	at.entry, at.value = joined, value
+	at.set(joined)
+	at.value = value
 
 	switch {
 	case at.low:
-		s.live += alive(joined) - alive(before)
+		s.live += alive(joined.State) - alive(before.State)
 	case joined.everCurve() && !before.everCurve():
 		s.enter(at)
 	}
@@ -82,28 +118,29 @@ func (s *Sample) Put(rank Rank, e Entry) bool {
 func (s *Sample) enter(at *slot) {
 	at.low = true
 	heap.Push(&s.lowest, at)
-	s.live += alive(at.entry)
+	s.live += alive(at.state)
 	if len(s.lowest) > s.target+s.reserve {
 		out := heap.Pop(&s.lowest).(*slot)
-		out.low, out.entry = false, out.entry.Outline()
-		s.live -= alive(out.entry)
+		out.low, out.held = false, nil
+		s.live -= alive(out.state)
 	}
 }
 
-func alive(e Entry) int {
-	if e.State == StateCurve {
+func alive(state State) int {
+	if state == StateCurve {
 		return 1
 	}
 	return 0
 }
 
-// Get returns the entry at a rank, and whether there is one. Where the rank is not needed it may be the [Entry.Outline].
+// Get returns the entry at a rank without its detail, and whether there is one. Where the rank is not needed it may be the
+// [Entry.Outline].
 func (s *Sample) Get(rank Rank) (Entry, bool) {
 	at := s.slots[rank]
 	if at == nil {
 		return Entry{}, false
 	}
-	return at.entry, true
+	return at.entry(), true
 }
 
 // Len returns the number of entries of any state.
@@ -138,7 +175,7 @@ func (s *Sample) Short() bool {
 func (s *Sample) Members() iter.Seq2[Rank, Entry] {
 	return func(yield func(Rank, Entry) bool) {
 		for _, at := range s.count().members {
-			if !yield(at.rank, at.entry) {
+			if !yield(at.rank, at.entry()) {
 				return
 			}
 		}
@@ -177,7 +214,7 @@ func (s *Sample) Envelope(points int) Envelope {
 	counted := s.count()
 	curves := make([]Curve, len(counted.members))
 	for i, at := range counted.members {
-		curves[i] = at.entry.Curve
+		curves[i] = at.entry().Curve
 	}
 	e := EnvelopeOf(curves, points)
 	e.Attempted = s.Attempted()
@@ -201,7 +238,7 @@ func (s *Sample) count() *counted {
 	}
 	members := make([]*slot, 0, s.live)
 	for _, at := range s.lowest {
-		if at.entry.State == StateCurve {
+		if at.state == StateCurve {
 			members = append(members, at)
 		}
 	}
@@ -211,7 +248,7 @@ func (s *Sample) count() *counted {
 	all := slices.Clone(members)
 	full := len(members) == s.target
 	for _, at := range s.slots {
-		if at.entry.State == StateReason && (!full || byRank(at, members[len(members)-1]) < 0) {
+		if at.state == StateReason && (!full || byRank(at, members[len(members)-1]) < 0) {
 			all = append(all, at)
 		}
 	}

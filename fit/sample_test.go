@@ -342,6 +342,23 @@ func TestPutReportsChange(t *testing.T) {
 	}
 }
 
+// TestSampleWithoutDetail: what a sample says does not hang on the details of
+// reasons, and it keeps none of them.
+func TestSampleWithoutDetail(t *testing.T) {
+	e := Entry{Seq: 3, Host: "h", Episode: "e", State: StateReason, Reason: ReasonCorrupt, HadCurve: true}
+	long := e
+	long.Detail = "zstd: wrong checksum"
+	for _, put := range [][]Entry{{e}, {long}, {e, long}, {long, e}} {
+		s := NewSample(1)
+		for _, e := range put {
+			s.Put(rankOf(1), e)
+		}
+		if have, ok := s.Get(rankOf(1)); !ok || !reflect.DeepEqual(have, e) || s.Digest() != "b3ba29aa7856ae7d" {
+			t.Errorf("%+v gives %+v, digest %s", put, have, s.Digest())
+		}
+	}
+}
+
 func TestAccepted(t *testing.T) {
 	s := NewSample(3)
 	for i, want := range []float64{1, 2, 2 / (30.0 / 256), 2 / (30.0 / 256), 2 / (15.0 / 256)} {

@@ -15,16 +15,11 @@ import (
 // aligner is the handler of the align loop.
 type aligner struct{ *session }
 
-// A place is where an episode's entry is.
-type place struct {
-	profile fit.ProfileName
-	rank    fit.Rank
-}
-
 // A candidate is a message that names a profile of the spec.
 type candidate struct {
-	place
-	ref episode.Ref
+	profile fit.ProfileName
+	rank    fit.Rank
+	ref     episode.Ref
 }
 
 // errOtherProfile is a message for a profile that the spec does not name.
@@ -42,7 +37,7 @@ func (w *Worker) candidate(n bus.Notice) (candidate, error) {
 	if _, ok := w.channels[profile]; !ok {
 		return candidate{}, errOtherProfile
 	}
-	return candidate{place{profile, w.deps.Spec.Rank(n.Host, n.Episode)}, ref}, nil
+	return candidate{profile, w.deps.Spec.Rank(n.Host, n.Episode), ref}, nil
 }
 
 // Glance settles what needs neither the store nor a write: look before you leap.
@@ -58,11 +53,14 @@ func (a *aligner) Glance(n bus.Notice) (done bool, err error) {
 	case !a.curves.Needed(c.profile, c.rank):
 		a.count(outcomeSkipped)
 		return true, nil
-	case n.Seq < a.retractedAt[c.place]:
+	case n.Seq < a.retractedAt[c.profile][c.rank]:
 		a.count(outcomeTakenBack)
 		return true, nil
 	}
-	return a.settled(n, a.curves.Seen(c.profile, c.rank))
+	if done, err = a.settled(n, a.curves.Seen(c.profile, c.rank)); err != nil {
+		return false, nil // Handle rejects: it can ask for the detail
+	}
+	return done, nil
 }
 
 // hear notes that the log has got as far as seq.
@@ -107,6 +105,11 @@ func (a *aligner) Handle(ctx context.Context, n bus.Notice) error {
 	}
 	var read *fit.Entry // the archive is read once, however often the write is tried
 	have := a.curves.Seen(c.profile, c.rank)
+	if have.Found && have.Seq == n.Seq && rejection(have.Reason, "") != nil { // of which a view lacks the detail
+		if have, err = a.curves.Read(ctx, c.profile, c.rank); err != nil {
+			return err
+		}
+	}
 	for {
 		if !a.curves.Needed(c.profile, c.rank) { // any more
 			a.count(outcomeSkipped)

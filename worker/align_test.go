@@ -3,6 +3,7 @@ package worker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -125,5 +126,31 @@ func TestReplacedArchive(t *testing.T) {
 		if !slices.EqualFunc(have.Curve, want.Curve, func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }) {
 			t.Errorf("order %d: the curve is of the archive that was replaced", i)
 		}
+	}
+}
+
+// TestRejectedAgain: a reader that died between the entry and the copy under
+// REJECTED leaves the copy to the next one, with all that the entry says.
+func TestRejectedAgain(t *testing.T) {
+	spec := fit.DefaultSpec()
+	nc := bustest.Start(t).Topology()
+	ctx := bustest.Context(t)
+	gen, curves, end := bustest.Curves(t, nc, spec)
+	defer end()
+	a := newAligner(t, nc, &replaceable{[]byte("no archive")}, spec, gen, curves)
+	accept := bus.Notice{Host: "lab-01", Episode: "ep-1", Profile: string(spec.Profiles[0].Name), Seq: 5, At: time.Now()}
+	var first, again *bus.Rejection
+	if err := a.Handle(ctx, accept); !errors.As(err, &first) || first.Detail == "" {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if err := curves.Reached(ctx, 1, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	a.deps.Store = nil // it is not read again
+	if done, err := a.Glance(accept); done {
+		t.Fatalf("a glance has not the detail: %v", err)
+	}
+	if err := a.Handle(ctx, accept); !errors.As(err, &again) || *again != *first {
+		t.Errorf("%v at first, %v again", first, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/fit"
 )
 
 // A session is the work on one generation in one life of the streams. It holds
@@ -17,11 +18,12 @@ type session struct {
 	gen         bus.Generation
 	specs       *bus.Specs
 	curves      *bus.Curves
-	retractedAt map[place]uint64        // where in the log an episode was last retracted, as of the session's start
-	logRead     atomic.Uint64           // the highest sequence of the log that the session knows of
-	unsigned    *unsigned               // what the sign loop is to do
-	judge       *judge                  // the model of the samples
-	end         context.CancelCauseFunc // ends the session, with the reason
+	retractedAt retractedAt                // as of the session's start
+	logRead     atomic.Uint64              // the highest sequence of the log that the session knows of
+	unsigned    *unsigned                  // what the sign loop is to do
+	signed      map[fit.ProfileName]signed // as the last comparison found them
+	judge       *judge                     // the model of the samples
+	end         context.CancelCauseFunc    // ends the session, with the reason
 }
 
 // session runs until ctx ends or a reason for another session comes up, which
@@ -76,14 +78,14 @@ func (w *Worker) session(ctx context.Context) error {
 	}
 
 	w.sessions.WaitFor("the log's retractions")
-	retractedAt, logRead, err := w.retractions(ctx)
+	retracted, logRead, err := w.retractions(ctx)
 	if err != nil {
 		return err
 	}
 
 	loops, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retractedAt, unsigned: newUnsigned(), judge: newJudge(w.deps.Spec), end: end}
+	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retracted, unsigned: newUnsigned(), signed: map[fit.ProfileName]signed{}, judge: newJudge(w.deps.Spec), end: end}
 	s.logRead.Store(logRead)
 	w.last = s
 	// Before anything is written: a later entry would hide which log the others are of.
@@ -114,19 +116,25 @@ func (w *Worker) session(ctx context.Context) error {
 	return context.Cause(loops)
 }
 
+// retractedAt tells where in the log an episode was last taken back.
+type retractedAt map[fit.ProfileName]map[fit.Rank]uint64
+
 // retractions reads what the log takes back. An accept that stands before its
 // retraction need not be read; and it must not be: a curve that only was would
 // lower the threshold of a new epoch just as it did in the one before, which
 // would then run short, too, for ever.
-func (w *Worker) retractions(ctx context.Context) (retractedAt map[place]uint64, last uint64, err error) {
-	retractedAt = map[place]uint64{}
+func (w *Worker) retractions(ctx context.Context) (at retractedAt, last uint64, err error) {
+	at = retractedAt{}
 	last, err = w.deps.Bus.Retractions(ctx, func(n bus.Notice) error {
 		if c, err := w.candidate(n); err == nil {
-			retractedAt[c.place] = n.Seq
+			if at[c.profile] == nil {
+				at[c.profile] = map[fit.Rank]uint64{}
+			}
+			at[c.profile][c.rank] = n.Seq
 		}
 		return nil
 	})
-	return retractedAt, last, err
+	return at, last, err
 }
 
 func (s *session) alignLoop(ctx context.Context) error {

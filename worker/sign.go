@@ -142,18 +142,32 @@ func (s *session) sign(ctx context.Context, p fit.ProfileName) error {
 	return nil
 }
 
-// compareSignature marks a profile whose stored signature is not that of the
-// envelope, or not whole.
+// A signed profile has a whole signature of this digest while the mark stays.
+type signed struct {
+	mark   bus.SignatureMark
+	digest fit.Digest
+}
+
+// compareSignature adds a profile to the unsigned whose stored signature is not that
+// of the envelope, or not whole. It reads only what was written since the last time.
 func (s *session) compareSignature(ctx context.Context, p fit.ProfileName, envelope bus.Envelope) error {
 	began := time.Now()
-	have, whole, err := s.deps.Bus.ReadSignature(ctx, s.gen.ID, p)
+	mark, err := s.deps.Bus.MarkSignature(ctx, s.gen.ID, p)
 	if err != nil {
 		return err
 	}
-	if whole && have.Digest == envelope.Digest {
-		s.unsigned.followed(p, began)
-	} else {
-		s.unsigned.add(p, envelope.UpdatedAt)
+	want := signed{mark, envelope.Digest}
+	if s.signed[p] != want || mark == (bus.SignatureMark{}) {
+		have, whole, err := s.deps.Bus.ReadSignature(ctx, s.gen.ID, p)
+		if err != nil {
+			return err
+		}
+		if !whole || have.Digest != envelope.Digest {
+			s.unsigned.add(p, envelope.UpdatedAt)
+			return nil
+		}
+		s.signed[p] = want
 	}
+	s.unsigned.followed(p, began)
 	return nil
 }

@@ -3,6 +3,8 @@ package worker_test
 import (
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/fit"
@@ -78,4 +80,50 @@ func TestTroubleWithSignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.becomes(accepted)
+}
+
+// TestSignaturesAreReadOnce: while nothing is written a comparison asks for one
+// message of a signature, and a part that is deleted is mended all the same.
+func TestSignaturesAreReadOnce(t *testing.T) {
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	f.start()
+	accepted := rows(t)[:1]
+	f.send(accepted[0])
+	f.equal(accepted)
+
+	nc, err := nats.Connect(f.srv.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	asked := make(chan string, 1_000)
+	hear := func(m *nats.Msg) { asked <- m.Subject }
+	const one, many = "$JS.API.STREAM.MSG.GET.KV_" + bus.SignaturesBucket, "$JS.API.DIRECT.GET.KV_" + bus.SignaturesBucket
+	for _, subject := range []string{one, many} {
+		if _, err := nc.Subscribe(subject, hear); err != nil {
+			t.Fatal(err)
+		}
+	}
+	times := map[string]int{}
+	for ctx := bustest.Context(t); times[one] < 5; {
+		select {
+		case subject := <-asked:
+			times[subject]++
+		case <-ctx.Done():
+			t.Fatalf("asked %v", times)
+		}
+	}
+	if times[many] > 2 { // once, and once more where it was just being written
+		t.Errorf("the whole signature was read %d times, nothing was written", times[many])
+	}
+
+	key := string(f.settled().ID) + "." + accepted[0].Profile + ".channel-3"
+	kv, err := f.srv.JetStream().KeyValue(t.Context(), bus.SignaturesBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kv.Delete(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	f.equal(accepted)
 }
