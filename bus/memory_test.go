@@ -43,10 +43,10 @@ func uselessEntry(c *Curves, i int) (curveID, fit.Entry) {
 	return curveID{c.spec.Profiles[0].Name, c.spec.Rank(e.Host, e.Episode)}, e
 }
 
-// foldUseless folds the entries from..to-1 into s, each at revision i+1.
-func foldUseless(t *testing.T, c *Curves, s *samples, from, to int) {
+// foldUseless folds the first n entries into s, each at revision i+1.
+func foldUseless(t *testing.T, c *Curves, s *samples, n int) {
 	t.Helper()
-	for i := from; i < to; i++ {
+	for i := range n {
 		id, e := uselessEntry(c, i)
 		value, err := fit.EncodeEntry(e)
 		if err != nil {
@@ -73,7 +73,7 @@ func TestMemoryOfUseless(t *testing.T) {
 			t.Errorf("%s: %d bytes of an entry, more than %d", what, each, bound)
 		}
 	}
-	foldUseless(t, c, c.view.state, 0, entries)
+	foldUseless(t, c, c.view.state, entries)
 	check("a view", base, alone)
 
 	viewed := heap()
@@ -84,7 +84,7 @@ func TestMemoryOfUseless(t *testing.T) {
 	check("beside it what was put here", viewed, remembered)
 
 	fresh := c.fresh()
-	foldUseless(t, c, fresh, 0, entries)
+	foldUseless(t, c, fresh, entries)
 	check("amid a renewal", base, renewing)
 	c.compare(c.view.state, fresh, entries)
 	check("when it has compared", base, renewing)
@@ -100,13 +100,13 @@ func TestMemoryOfUseless(t *testing.T) {
 func TestMemoryForgetsNothing(t *testing.T) {
 	const shown, all, kept = 2_000, 4_500, 500
 	c := quietCurves()
-	foldUseless(t, c, c.view.state, 0, shown)
+	foldUseless(t, c, c.view.state, shown)
 	for i := range all {
 		id, e := uselessEntry(c, i)
 		c.remember(id, uint64(i+1), e)
 	}
 	fresh := c.fresh()
-	foldUseless(t, c, fresh, 0, kept)
+	foldUseless(t, c, fresh, kept)
 	c.compare(c.view.state, fresh, all-1) // the last one is later than the fresh watch
 	for i := range all {
 		id, e := uselessEntry(c, i)

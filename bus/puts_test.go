@@ -352,7 +352,12 @@ func BenchmarkPuts(b *testing.B) {
 					return nil
 				})
 			}()
-			b.Cleanup(func() { cancel(); <-ended })
+			b.Cleanup(func() {
+				cancel()
+				if err := <-ended; err != nil {
+					b.Error(err)
+				}
+			})
 		}
 	}
 	b.Run("backlog", func(b *testing.B) {

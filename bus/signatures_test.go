@@ -198,7 +198,6 @@ func TestSignaturesStaySmall(t *testing.T) {
 	if view.Signature("generation7", "io-walk").Digest != "dddd" {
 		t.Error("the view lacks a signature: this shows nothing")
 	}
-	view = nil
 	if without := heap(); with > without+parts*size/2 {
 		t.Errorf("the view of %d MiB holds %d MiB", parts*size>>20, (with-without)>>20)
 	}
