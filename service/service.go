@@ -73,20 +73,15 @@ func (e *UsageError) Unwrap() error { return e.Err }
 
 // Main runs a daemon: it fills settings from the environment, takes the flags that
 // all daemons have and those that more adds, and calls run with a context that
-// SIGTERM and SIGINT end. It returns the exit code.
-func Main(name, about string, settings []Settings, args []string, stderr io.Writer, more func(*pflag.FlagSet), run func(context.Context, *slog.Logger) error) int {
+// SIGTERM and SIGINT end. What was asked for, help or the version, goes to stdout, all
+// else to stderr. It returns the exit code.
+func Main(name, about string, settings []Settings, args []string, stdout, stderr io.Writer, more func(*pflag.FlagSet), run func(context.Context, *slog.Logger) error) int {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.SortFlags = false
 	level := flags.String("log-level", envOr("LOG_LEVEL", "info"), "debug, info, warn or error (LOG_LEVEL)")
 	show := flags.Bool("version", false, "print the version and exit")
-	flags.Usage = func() {
-		fmt.Fprintf(stderr, "%s\n\nUsage: %s [flags]\n\n%s\n", about, name, flags.FlagUsages())
-		fmt.Fprintln(stderr, "Environment:")
-		for _, s := range settings {
-			_ = envconfig.Usagef(s.Prefix, s.Into, stderr, environment)
-		}
-	}
+	flags.Usage = func() {}
 	if more != nil {
 		more(flags)
 	}
@@ -98,12 +93,16 @@ func Main(name, about string, settings []Settings, args []string, stderr io.Writ
 	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
+		fmt.Fprintf(stdout, "%s\n\nUsage: %s [flags]\n\n%s\nEnvironment:\n", about, name, flags.FlagUsages())
+		for _, s := range settings {
+			_ = envconfig.Usagef(s.Prefix, s.Into, stdout, environment)
+		}
 		return 0
 	case err != nil:
 		fmt.Fprintf(stderr, "%s: %v (see %s --help)\n", name, err, name)
 		return ExitUsage
 	case *show || flags.Arg(0) == "version":
-		fmt.Fprintln(os.Stdout, name, Version())
+		fmt.Fprintln(stdout, name, Version())
 		return 0
 	case flags.NArg() > 0:
 		fmt.Fprintf(stderr, "%s: it takes no argument %q\n", name, flags.Arg(0))

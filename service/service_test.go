@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -44,12 +45,13 @@ func TestMainExitCodes(t *testing.T) {
 		env  string
 		run  error
 		code int
-		says string
+		says string // on stderr; on stdout where it was asked for
 	}{
 		{"runs", nil, "", nil, 0, "msg=start"},
 		{"fails", nil, "", errors.New("the disk is full"), service.ExitFailure, "daemon: the disk is full"},
 		{"is set up wrongly", nil, "", &service.UsageError{Err: errors.New("line 2: no such key")}, service.ExitUsage, "daemon: line 2"},
 		{"help", []string{"--help"}, "", nil, 0, "TEST_PAUSE (default 20s)"},
+		{"version", []string{"--version"}, "", nil, 0, "daemon " + service.Version()},
 		{"unknown flag", []string{"--nonsense"}, "", nil, service.ExitUsage, "unknown flag: --nonsense"},
 		{"argument", []string{"nonsense"}, "", nil, service.ExitUsage, `it takes no argument "nonsense"`},
 		{"environment", nil, "soon", nil, service.ExitUsage, `TEST_PAUSE is "soon"`},
@@ -60,12 +62,16 @@ func TestMainExitCodes(t *testing.T) {
 			if c.env != "" {
 				t.Setenv("TEST_PAUSE", c.env)
 			}
-			var stderr bytes.Buffer
+			var stdout, stderr bytes.Buffer
 			ran := false
-			code := service.Main("daemon", "about", []service.Settings{{Into: &settings{}}}, c.args, &stderr, nil,
+			code := service.Main("daemon", "about", []service.Settings{{Into: &settings{}}}, c.args, &stdout, &stderr, nil,
 				func(context.Context, *slog.Logger) error { ran = true; return c.run })
-			if code != c.code || !strings.Contains(stderr.String(), c.says) {
-				t.Errorf("exit %d, want %d; it says %q, want %q", code, c.code, stderr.String(), c.says)
+			says, silent := &stderr, &stdout
+			if slices.Contains([]string{"help", "version"}, c.name) {
+				says, silent = &stdout, &stderr
+			}
+			if code != c.code || !strings.Contains(says.String(), c.says) || silent.Len() > 0 {
+				t.Errorf("exit %d, want %d; it says %q, want %q; and elsewhere %q", code, c.code, says, c.says, silent)
 			}
 			if ran != (len(c.args) == 0 && c.env == "") {
 				t.Errorf("ran: %v", ran)

@@ -17,11 +17,11 @@ import (
 
 const about = "profile-dashboard serves the page, feeds browsers from the bus, and takes events at /publish. Any number may run."
 
-func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func run(args []string, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	var cfg dashboard.Config
-	return service.Main("profile-dashboard", about, cfg.Settings(), args, stderr, nil, func(ctx context.Context, log *slog.Logger) error {
+	return service.Main("profile-dashboard", about, cfg.Settings(), args, stdout, stderr, nil, func(ctx context.Context, log *slog.Logger) error {
 		nc, err := bus.Connect(cfg.Bus, log)
 		if err != nil {
 			return err

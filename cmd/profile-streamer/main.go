@@ -17,12 +17,12 @@ import (
 
 const about = "profile-streamer publishes each profile's envelope as an attack_profile event. Any number may run."
 
-func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func run(args []string, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	var cfg streamer.Config
 	flags := func(f *pflag.FlagSet) { streamer.ModelFlags(f, &cfg.Models) }
-	return service.Main("profile-streamer", about, cfg.Settings(), args, stderr, flags, func(ctx context.Context, log *slog.Logger) error {
+	return service.Main("profile-streamer", about, cfg.Settings(), args, stdout, stderr, flags, func(ctx context.Context, log *slog.Logger) error {
 		nc, err := bus.Connect(cfg.Bus, log)
 		if err != nil {
 			return err

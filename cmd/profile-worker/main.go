@@ -17,16 +17,16 @@ import (
 
 const about = "profile-worker turns accepted episodes into curves and curves into envelopes. Any number may run."
 
-func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func run(args []string, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	var cfg worker.Config
 	var archives store.Config
 	settings := cfg.Settings()
 	for _, s := range archives.Settings() {
 		settings = append(settings, service.Settings{Into: s})
 	}
-	return service.Main("profile-worker", about, settings, args, stderr, nil, func(ctx context.Context, log *slog.Logger) error {
+	return service.Main("profile-worker", about, settings, args, stdout, stderr, nil, func(ctx context.Context, log *slog.Logger) error {
 		spec, err := service.LoadSpec(cfg.Spec)
 		if err != nil {
 			return err
