@@ -14,7 +14,7 @@ LDFLAGS := -s -w -X github.com/cis490/profiles/service.version=$(VERSION)
 FUZZTIME ?= 10s
 # Of a system in Kubernetes.
 NAMESPACE ?= profiles
-# A Python that has numpy, scipy, zstandard, pyarrow, duckdb and scikit-learn.
+# A Python that has numpy, scipy, zstandard, pyarrow, duckdb, pandas and scikit-learn.
 PYTHON ?= python3
 # Images are named $(IMAGE_PREFIX)/<name>:$(IMAGE_TAG).
 IMAGE_PREFIX ?= ghcr.io/cis490

@@ -22,7 +22,7 @@ import (
 type sourceFlags struct{ store, validation string }
 
 func (f *sourceFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.store, "store", "", "`DIR` with the archives, DIR/<host>/<episode>.tar.zst")
+	flags.StringVar(&f.store, "store", "", "`DIR` with the archives, DIR/<host>/<episode>.tar.zst; or nats://bucket, s3://bucket/prefix, then with --validation")
 	flags.StringVar(&f.validation, "validation", "", "`FILE` that lists the episodes (default: validation.parquet beside the store)")
 }
 

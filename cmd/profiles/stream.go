@@ -41,7 +41,7 @@ follows, or with --publish-url over HTTP. On NATS a saved envelope never replace
 a live one.`,
 		Example: `  profiles stream --dry-run
   profiles stream --load-fit fit.parquet --loop --cycle-pause-s 5
-  profiles stream --publish-url http://127.0.0.1:8447/publish --also-metric 0.762`,
+  profiles stream --publish-url http://127.0.0.1:8447/publish --also-metric 0.762 --also-model mine`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
