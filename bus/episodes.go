@@ -347,7 +347,9 @@ func (e *episodes) keep(m *episodeMsg, after time.Duration) bool {
 	e.kept.Add(1)
 	m.again = time.AfterFunc(after, func() {
 		defer e.returns.Done()
-		e.kept.Add(-1)
+		if e.kept.Add(-1) == 0 {
+			e.crowded.Store(false)
+		}
 		e.enqueue(m)
 	})
 	return true
@@ -401,20 +403,24 @@ func (e *episodes) sign() {
 	e.crowded.Store(e.crowds())
 }
 
-// crowds tells whether messages that wait for another try keep half of the places
-// that all workers share, and this worker more than its part of a quarter of them.
-// A worker that waits for messages has a pull open: that tells how many they are.
+// crowds tells whether half of the places that all workers share are taken, and a
+// quarter by messages that wait for another try: as many in each worker that waits
+// for messages, which a pull of its own tells, as here. They are most of what is in
+// hand here, or this worker is just busy.
 func (e *episodes) crowds() bool {
+	e.mu.Lock()
+	held := len(e.inHand)
+	e.mu.Unlock()
 	kept := int(e.kept.Load())
-	if kept == 0 {
+	if kept == 0 || 2*kept < held {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(e.work, requestTimeout)
+	ctx, cancel := context.WithTimeout(e.work, min(e.wait/6, requestTimeout)) // signs of life wait for it
 	defer cancel()
 	info, err := e.cons.Info(ctx)
 	if err != nil {
 		return false
 	}
 	places := info.Config.MaxAckPending
-	return info.NumAckPending >= places/2 && kept >= places/4/max(1, info.NumWaiting)
+	return places > 0 && info.NumAckPending >= places/2 && kept*max(1, info.NumWaiting) >= places/4
 }

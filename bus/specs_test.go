@@ -2,6 +2,8 @@ package bus_test
 
 import (
 	"encoding/json"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +43,33 @@ func specsNow(t *testing.T, b *bus.Bus) *bus.Specs {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// TestMessageBytes: the longest event has room, and not much too much.
+func TestMessageBytes(t *testing.T) {
+	g := generation(gen, gen, 0, 1)
+	g.Spec.Points = fit.DefaultPoints()
+	g.Spec.Points.InfectedRunning = 5000
+	points := g.Spec.Points.Total()
+	random := rand.New(rand.NewPCG(1, 2))
+	median, p25, p75 := make([]float64, points), make([]float64, points), make([]float64, points)
+	for i := range points { // as doubles of float32s have most digits
+		for _, values := range [][]float64{median, p25, p75} {
+			values[i] = 1e-3 * random.Float64()
+		}
+	}
+	band := fit.Envelope{Median: median, P25: p25, P75: p75, Min: slices.Min(median), Max: slices.Max(median)}
+	event, err := bus.NewAttackProfile(g, bus.Envelope{Envelope: band, Profile: g.Spec.Profiles[0].Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if need, bound := len(data), g.Spec.MessageBytes(); need > bound || bound > need*3/2 {
+		t.Errorf("%d bytes at most, but the event has %d", bound, need)
+	}
 }
 
 // TestRegisterTooLarge: a spec whose entries may not fit into a message is refused

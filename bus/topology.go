@@ -163,6 +163,7 @@ func reduceConsumer(gen fit.Generation, wait time.Duration) jetstream.ConsumerCo
 		AckWait:       wait,
 		MaxDeliver:    -1,
 		MaxAckPending: reducePending,
+		HeadersOnly:   true, // the entry itself is in the view
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 const (
 	sliceCount = 5
 	// maxPoints bounds the points of a curve, and so the memory that a spec can ask for. (Of bus messages it is the server's limit
-	// that counts, see [Spec.MessageBytes]: at its default of 1 MiB some 14,000 points.)
+	// that counts, see [Spec.MessageBytes]: at its default of 1 MiB some 7,000 points.)
 	maxPoints = 100_000
 )
 

@@ -122,6 +122,7 @@ func (s *Sample) enter(at *slot) {
 	if len(s.lowest) > s.target+s.reserve {
 		out := heap.Pop(&s.lowest).(*slot)
 		out.low, out.held = false, nil
+		s.answer = nil // it may have been a member
 		s.live -= alive(out.state)
 	}
 }

@@ -342,6 +342,32 @@ func TestPutReportsChange(t *testing.T) {
 	}
 }
 
+// TestMemberLeaves: what enters the lowest without being a member, since its curve
+// was retracted before the sample saw it, may push a member out.
+func TestMemberLeaves(t *testing.T) {
+	retracted := func(seq uint64, had bool) Entry {
+		return Entry{Seq: seq, Host: "h", Episode: "e", State: StateRetracted, HadCurve: had}
+	}
+	entries := func(put func(byte, Entry)) {
+		for i := byte(2); i <= 6; i++ {
+			put(i, Entry{Seq: uint64(i), Host: "h", Episode: "e", State: StateCurve, Curve: Curve{1}})
+		}
+		put(2, retracted(20, true))
+	}
+	s, whole := NewSample(4), NewSample(4) // which keep the five lowest
+	s.Put(rankOf(1), retracted(10, false))
+	entries(func(i byte, e Entry) { s.Put(rankOf(i), e) })
+	if s.Used() != 4 || s.Digest() == "" {
+		t.Fatalf("%d used", s.Used())
+	}
+	s.Put(rankOf(1), retracted(30, true))
+	whole.Put(rankOf(1), retracted(30, true))
+	entries(func(i byte, e Entry) { whole.Put(rankOf(i), e) })
+	if s.Used() != 3 || !s.Short() || s.Digest() != whole.Digest() {
+		t.Errorf("%d used, digest %s; anew %d, %s", s.Used(), s.Digest(), whole.Used(), whole.Digest())
+	}
+}
+
 // TestSampleWithoutDetail: what a sample says does not hang on the details of
 // reasons, and it keeps none of them.
 func TestSampleWithoutDetail(t *testing.T) {

@@ -159,15 +159,15 @@ func (s SignatureSpec) validate(field string) error {
 	return nil
 }
 
-// MessageBytes returns the most that an entry with its curve, or an envelope, of this spec may take as JSON: whoever carries them must
-// have room for that.
+// MessageBytes returns the most that an entry with its curve, an envelope, or an event that shows it both raw and normalised, may take as
+// JSON with this spec: whoever carries them must have room for that.
 func (s *Spec) MessageBytes() int {
 	const (
 		others = 4096 // names, times, digests
 		value  = 25   // the longest float64, with its comma
 	)
 	entry := value + (16*len(s.Signature.Channels)+2)/3 // four bytes of a float32 as base64
-	return others + max(entry, 3*value)*s.Points.Total()
+	return others + max(entry, 6*value)*s.Points.Total()
 }
 
 // checkChannel accepts <source>.<field>, where the source ends at the first dot: the source matches [A-Za-z0-9_-]+, the field

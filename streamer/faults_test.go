@@ -114,6 +114,32 @@ func TestTopologyExpected(t *testing.T) {
 	}
 }
 
+// TestSignaturesCannotBeRead: where the bucket of signatures does not answer,
+// envelopes are shown all the same.
+func TestSignaturesCannotBeRead(t *testing.T) {
+	s := newStage(t)
+	s.register(generation(gen, gen, 0, 1))
+	s.startOn(s.srv.Expect(), streamer.Config{CyclePause: time.Hour, CheckEvery: time.Hour})
+	js, ctx := s.srv.JetStream(), bustest.Context(t)
+	kv, err := js.KeyValue(ctx, bus.SignaturesBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Put(ctx, string(gen)+".a.head", []byte(`{"digest":"1111"}`)); err != nil {
+		t.Fatal(err)
+	}
+	s.envelope(gen, "a", 1, 1)
+	s.shows("a", gen, 1)
+	if err := js.DeleteStream(ctx, "KV_"+bus.SignaturesBucket); err != nil {
+		t.Fatal(err)
+	}
+	s.register(generation(gen, gen, 0, 2)) // its events are to be made anew
+	for x := 2.; x < 5; x++ {
+		s.envelope(gen, "a", x, 1)
+		s.shows("a", gen, x)
+	}
+}
+
 // TestPoisonedEnvelope: what somebody else wrote into the bucket does not keep
 // the other profiles from being shown.
 func TestPoisonedEnvelope(t *testing.T) {

@@ -27,9 +27,11 @@ func (s *session) publishModels(ctx context.Context, wanted bus.Generation, agai
 		s.scored = scored{of: of}
 	}
 	if of.mark.Digest != "" && s.scored.events == nil {
-		scores, ok, err := s.deps.Bus.ReadScores(ctx, wanted.ID)
+		reading, end := context.WithTimeout(ctx, readWithin)
+		scores, ok, err := s.deps.Bus.ReadScores(reading, wanted.ID)
+		end()
 		if err != nil {
-			return err
+			s.deps.Log.Warn("read the models' scores", "generation", wanted.ID, "err", err)
 		}
 		if ok && scores.Digest == of.mark.Digest {
 			s.scored.events = measured(wanted, scores)

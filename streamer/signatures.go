@@ -3,7 +3,7 @@ package streamer
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"time"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
@@ -39,10 +39,7 @@ func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fi
 		return nil
 	}
 	if changed || !have.whole {
-		var err error
-		if have, err = s.readSignature(ctx, gen, p, of, env.Life); err != nil {
-			return err
-		}
+		have = s.readSignature(ctx, gen, p, of, env.Life)
 		s.signed[p] = have
 	}
 	if have.event == nil {
@@ -58,20 +55,30 @@ func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fi
 	return nil
 }
 
-// readSignature makes the event of what the bucket holds.
-func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, of source, envelopes bus.Life) (signed, error) {
+// readWithin is how long a bucket that does not answer may hold up envelopes.
+const readWithin = time.Second
+
+// readSignature makes the event of what the bucket holds. Where that can't be read
+// the next cycle tries again.
+func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, of source, envelopes bus.Life) signed {
+	ctx, end := context.WithTimeout(ctx, readWithin)
+	defer end()
 	stored, whole, err := s.deps.Bus.ReadSignature(ctx, gen.ID, p)
+	if err != nil {
+		s.deps.Log.Warn("read a signature", "profile", p, "generation", gen.ID, "err", err)
+	}
 	if err != nil || !whole || stored.Digest != of.mark.Digest {
-		return signed{of: of}, err
+		return signed{of: of}
 	}
 	event, err := bus.NewAttackSignature(gen, stored, envelopes)
 	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
 		s.deps.Log.Warn("ignore a signature", "profile", p, "generation", gen.ID, "err", err)
-		return signed{of: of, whole: true}, nil
+		return signed{of: of, whole: true}
 	}
 	data, err := json.Marshal(event)
 	if err != nil {
-		return signed{}, fmt.Errorf("encode the signature of %s: %w", p, err)
+		s.deps.Log.Warn("encode a signature", "profile", p, "generation", gen.ID, "err", err)
+		return signed{of: of, whole: true}
 	}
-	return signed{of, true, data}, nil
+	return signed{of, true, data}
 }

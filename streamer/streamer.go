@@ -180,7 +180,7 @@ func (s *session) loop(ctx context.Context) error {
 			again = true
 		case <-reconnects:
 			again = true // but nothing of what may be lost is shown again
-			if err := s.check(ctx); err != nil {
+			if err := s.checkViews(ctx); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -197,7 +197,8 @@ func (s *session) checkLoop(ctx context.Context) error {
 	for {
 		select {
 		case <-every.C:
-			if err := s.check(ctx); err != nil {
+			s.deps.Bus.KeepTopology(ctx)
+			if err := s.checkViews(ctx); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -206,10 +207,9 @@ func (s *session) checkLoop(ctx context.Context) error {
 	}
 }
 
-// check makes sure of the topology and that the views are of its life. It is safe
+// checkViews makes sure that the views are of the streams' present lives. It is safe
 // for concurrent use.
-func (s *session) check(ctx context.Context) error {
-	s.deps.Bus.KeepTopology(ctx)
+func (s *session) checkViews(ctx context.Context) error {
 	if err := s.specs.Check(ctx); err != nil {
 		return err
 	}
@@ -229,6 +229,9 @@ func (s *session) publish(ctx context.Context, again bool) error {
 		return nil
 	}
 	s.pinned = false
+	if again {
+		clear(s.asked) // another streamer may have shown something since
+	}
 	s.caughtUp = sync.OnceValues(func() (bool, error) { return s.deps.Bus.CaughtUp(ctx, wanted.ID) }) // once a pass
 	generations := make([]bus.Generation, len(wanted.Spec.Profiles))
 	for i, p := range wanted.Spec.Profiles {
