@@ -223,6 +223,17 @@ def libraries():
         assert np.allclose(want, single, rtol=0, atol=0.05)
 
 
+def alike(a, b):
+    """What is drawn with powers hangs, in its last bit, on the processor that numpy finds."""
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(alike(a[k], b[k]) for k in a)
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-14)
+    return type(a) is type(b) and a == b
+
+
 def main(verb):
     path = os.path.join(HERE, "goldens.json")
     if verb == "goldens":
@@ -231,7 +242,7 @@ def main(verb):
         return 0
     libraries()
     with open(path, encoding="ascii") as f:
-        same = f.read() == text()
+        same = alike(json.load(f), json.loads(text()))
     print("goldens", "ok" if same else "DIFFER")
     return 0 if same else 1
 
