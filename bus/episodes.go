@@ -74,7 +74,6 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 		bus: b, gen: gen, opt: opt, handler: h, work: work,
 		queue:  make(chan *episodeMsg, alignPending),
 		inHand: map[uint64]*episodeMsg{},
-		wait:   cons.CachedInfo().Config.AckWait,
 	}
 	room := min(alignAhead*max(1, opt.Concurrency), alignPull)
 	e.pull = newPull(ctx, cons, room, alignPull, e.receive, func() int { return len(e.queue) })
@@ -116,7 +115,6 @@ type episodes struct {
 	opt     EpisodeOptions
 	handler EpisodeHandler
 	work    context.Context
-	wait    time.Duration // AckWait of the consumer
 
 	queue    chan *episodeMsg
 	kept     atomic.Int64 // messages that wait for another try
@@ -305,7 +303,7 @@ func (e *episodes) settle(m *episodeMsg, err error) {
 		if e.keep(m, later.After) {
 			return
 		}
-	case errors.Is(err, errMayLive) && e.keep(m, e.wait):
+	case errors.Is(err, errMayLive) && e.keep(m, e.ackWait):
 		return
 	}
 	e.release(m)
@@ -415,7 +413,7 @@ func (e *episodes) crowds() bool {
 	if kept == 0 || 2*kept < held {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(e.work, min(e.wait/6, requestTimeout)) // signs of life wait for it
+	ctx, cancel := context.WithTimeout(e.work, min(e.ackWait/6, requestTimeout)) // signs of life wait for it
 	defer cancel()
 	info, err := e.cons.Info(ctx)
 	if err != nil {

@@ -440,63 +440,6 @@ func TestReadersThatAreSlow(t *testing.T) {
 	}
 }
 
-// TestCrowded: where messages that wait for another try keep the places of all
-// others, the workers are told so, however few each of them keeps; and not before.
-func TestCrowded(t *testing.T) {
-	srv := bustest.Start(t)
-	b := srv.Topology()
-	const workers, places = 8, 40
-	var done, again atomic.Int32
-	h := handler{handle: func(_ context.Context, n bus.Notice) error {
-		if !n.Crowded {
-			again.Add(1)
-			return &bus.Later{After: 50 * time.Millisecond, Err: errors.New("not there yet")}
-		}
-		done.Add(1)
-		return nil
-	}}
-	for range workers {
-		consume(t, srv.Connect(), 300*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, h)
-	}
-	resettle(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen), func(cfg *jetstream.ConsumerConfig) { cfg.MaxAckPending = places })
-	publish(t, b, places/8)
-	until(t, "a few wait again and again", func() bool { return again.Load() > 20*places/8 })
-	if n := done.Load(); n > 0 {
-		t.Errorf("%d of %d messages were crowded out of %d places", n, places/8, places)
-	}
-	publish(t, b, 4*places)
-	until(t, "the others got their turn", func() bool {
-		align, _, err := b.Lags(bustest.Context(t), gen)
-		return err == nil && align.Pending == 0
-	})
-}
-
-// TestBusyIsNotCrowded: where nearly all places are taken by work, one message that
-// waits for another try crowds nobody out.
-func TestBusyIsNotCrowded(t *testing.T) {
-	srv := bustest.Start(t)
-	b := srv.Topology()
-	const workers, places = 8, 40
-	var again atomic.Int32
-	h := handler{handle: func(ctx context.Context, n bus.Notice) error {
-		if n.Episode != "e0" {
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		if n.Crowded {
-			t.Error("crowded")
-		}
-		again.Add(1)
-		return &bus.Later{After: 50 * time.Millisecond, Err: errors.New("not there yet")}
-	}}
-	for range workers {
-		consume(t, srv.Connect(), 300*time.Millisecond, bus.EpisodeOptions{Concurrency: places, DrainTime: time.Millisecond}, h)
-	}
-	resettle(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen), func(cfg *jetstream.ConsumerConfig) { cfg.MaxAckPending = places })
-	publish(t, b, places*3/4)
-	until(t, "it waits again and again, through several looks", func() bool { return again.Load() > 30 })
-}
-
 // TestConsumerDeleted: the loop ends, so that a new session makes it again.
 func TestConsumerDeleted(t *testing.T) {
 	srv := bustest.Start(t)

@@ -13,6 +13,7 @@ import (
 type pull struct {
 	ctx     context.Context // until when messages are wanted
 	cons    jetstream.Consumer
+	ackWait time.Duration       // the consumer's: whoever made it may have other settings than ours
 	room    int                 // messages that may wait here where all must be worked on
 	most    int                 // messages of one fetch, where most need no work
 	receive func(jetstream.Msg) // the client's callback; must not block
@@ -23,7 +24,7 @@ type pull struct {
 }
 
 func newPull(ctx context.Context, cons jetstream.Consumer, room, most int, receive func(jetstream.Msg), waiting func() int) *pull {
-	return &pull{ctx: ctx, cons: cons, room: room, most: most, receive: receive, waiting: waiting, taken: make(chan struct{}, 1)}
+	return &pull{ctx: ctx, cons: cons, ackWait: cons.CachedInfo().Config.AckWait, room: room, most: most, receive: receive, waiting: waiting, taken: make(chan struct{}, 1)}
 }
 
 // take notes that a message which waited does so no more.
@@ -88,10 +89,9 @@ func (p *pull) fetch(n int) error {
 	return err
 }
 
-// beat gives signs of life, three in an AckWait of the consumer, until ctx ends.
-// Whoever made the consumer may have other settings than ours.
+// beat gives signs of life, three in an AckWait, until ctx ends.
 func (p *pull) beat(ctx context.Context, sign func()) {
-	tick := time.NewTicker(max(p.cons.CachedInfo().Config.AckWait/3, time.Millisecond))
+	tick := time.NewTicker(max(p.ackWait/3, time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {

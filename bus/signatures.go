@@ -158,21 +158,30 @@ func (b *Bus) ReadSignature(ctx context.Context, gen fit.Generation, p fit.Profi
 	return s, ok, nil
 }
 
-// A SignatureMark is the last message of a signature, in any life of the bucket;
-// the zero mark is of none. While it stays, so does the signature, unless somebody
-// takes a part away and leaves no trace of it.
-type SignatureMark struct {
-	seq uint64
-	at  int64 // in nanoseconds
+// A Mark tells one writing of a signature, or of a generation's scores, from
+// another, in any life of the bucket. The zero value: there is none.
+type Mark struct {
+	Digest   fit.Digest // of what it was computed from
+	Revision uint64     // of its message in the bucket
+	at       int64      // when that was stored, in nanoseconds
 }
 
-// MarkSignature asks for a signature's mark, at a small part of what reading costs.
-func (b *Bus) MarkSignature(ctx context.Context, gen fit.Generation, p fit.ProfileName) (SignatureMark, error) {
+// newMark is zero but for the place where a message is no part of ours.
+func newMark(data []byte, revision uint64, at time.Time) Mark {
+	var st stamp
+	_ = json.Unmarshal(data, &st)
+	return Mark{st.Digest, revision, at.UnixNano()}
+}
+
+// MarkSignature returns the mark of a signature's last message, at a small part of
+// what reading all costs. While it stays, so does the signature, unless somebody
+// takes a part away and leaves no trace of it.
+func (b *Bus) MarkSignature(ctx context.Context, gen fit.Generation, p fit.ProfileName) (Mark, error) {
 	msg, found, err := b.leaderLast(ctx, bucketStream(SignaturesBucket), keySubject(SignaturesBucket, signatureKey(gen, p, "*")))
 	if err != nil || !found {
-		return SignatureMark{}, err
+		return Mark{}, err
 	}
-	return SignatureMark{msg.Sequence, msg.Time.UnixNano()}, nil
+	return newMark(msg.Data, msg.Sequence, msg.Time), nil
 }
 
 // assemble puts the parts of one digest together; false where some are missing.
@@ -211,13 +220,6 @@ type Signatures struct {
 	from *watch[map[string]Mark]
 }
 
-// A Mark tells one writing of a signature, or of a generation's scores, from
-// another. The zero value: there is none.
-type Mark struct {
-	Digest   fit.Digest // of what it was computed from
-	Revision uint64     // of its head in the bucket
-}
-
 // OpenSignatures returns when the view's first snapshot is whole. Run must follow.
 func (b *Bus) OpenSignatures(ctx context.Context) (*Signatures, error) {
 	s := &Signatures{}
@@ -227,12 +229,11 @@ func (b *Bus) OpenSignatures(ctx context.Context) (*Signatures, error) {
 		if !strings.HasSuffix(kv.Key(), "."+partHead) && !strings.HasSuffix(kv.Key(), "."+partScores) {
 			return
 		}
-		var st stamp
-		if kv.Operation() != jetstream.KeyValuePut || json.Unmarshal(kv.Value(), &st) != nil {
+		if kv.Operation() == jetstream.KeyValuePut {
+			m[kv.Key()] = newMark(kv.Value(), kv.Revision(), kv.Created())
+		} else {
 			delete(m, kv.Key())
-			return
 		}
-		m[kv.Key()] = Mark{st.Digest, kv.Revision()}
 	})
 	if err != nil {
 		return nil, err
@@ -249,7 +250,7 @@ func (s *Signatures) Check(ctx context.Context) error { return s.view.check(ctx)
 // Moved returns a channel that is closed at the next change.
 func (s *Signatures) Moved() <-chan struct{} { return s.view.changed() }
 
-// Signature returns the mark of a profile's signature. All of its parts were
+// Signature returns the mark of the head of a profile's signature. All of its parts were
 // stored before; ReadSignature finds them, or those of a later one.
 func (s *Signatures) Signature(gen fit.Generation, p fit.ProfileName) Mark {
 	return s.mark(signatureKey(gen, p, partHead))

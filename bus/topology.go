@@ -200,7 +200,7 @@ func (b *Bus) KeepTopology(ctx context.Context) {
 	}
 }
 
-// EnsureConsumers does what EnsureTopology does for a generation's two consumers. Those of a
+// EnsureConsumers is EnsureTopology for a generation's two consumers. Those of a
 // raised epoch are made also with TOPOLOGY=expect: workers raise it by
 // themselves, and nobody else would know.
 func (b *Bus) EnsureConsumers(ctx context.Context, gen Generation, alignWait, reduceWait time.Duration) error {

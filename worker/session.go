@@ -18,12 +18,12 @@ type session struct {
 	gen         bus.Generation
 	specs       *bus.Specs
 	curves      *bus.Curves
-	retractedAt retractedAt                // as of the session's start
-	logRead     atomic.Uint64              // the highest sequence of the log that the session knows of
-	unsigned    *unsigned                  // what the sign loop is to do
-	signed      map[fit.ProfileName]signed // as the last comparison found them
-	judge       *judge                     // the model of the samples
-	end         context.CancelCauseFunc    // ends the session, with the reason
+	retractedAt retractedAt                  // as of the session's start
+	logRead     atomic.Uint64                // the highest sequence of the log that the session knows of
+	unsigned    *unsigned                    // what the sign loop is to do
+	signed      map[fit.ProfileName]bus.Mark // of whole signatures, as the last comparison found them
+	judge       *judge                       // the model of the samples
+	end         context.CancelCauseFunc      // ends the session, with the reason
 }
 
 // session runs until ctx ends or a reason for another session comes up, which
@@ -85,7 +85,7 @@ func (w *Worker) session(ctx context.Context) error {
 
 	loops, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retracted, unsigned: newUnsigned(), signed: map[fit.ProfileName]signed{}, judge: newJudge(w.deps.Spec), end: end}
+	s := &session{Worker: w, gen: gen, specs: specs, curves: curves, retractedAt: retracted, unsigned: newUnsigned(), signed: map[fit.ProfileName]bus.Mark{}, judge: newJudge(w.deps.Spec), end: end}
 	s.logRead.Store(logRead)
 	w.last = s
 	// Before anything is written: a later entry would hide which log the others are of.

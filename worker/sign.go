@@ -142,12 +142,6 @@ func (s *session) sign(ctx context.Context, p fit.ProfileName) error {
 	return nil
 }
 
-// A signed profile has a whole signature of this digest while the mark stays.
-type signed struct {
-	mark   bus.SignatureMark
-	digest fit.Digest
-}
-
 // compareSignature adds a profile to the unsigned whose stored signature is not that
 // of the envelope, or not whole. It reads only what was written since the last time.
 func (s *session) compareSignature(ctx context.Context, p fit.ProfileName, envelope bus.Envelope) error {
@@ -156,8 +150,7 @@ func (s *session) compareSignature(ctx context.Context, p fit.ProfileName, envel
 	if err != nil {
 		return err
 	}
-	want := signed{mark, envelope.Digest}
-	if s.signed[p] != want || mark == (bus.SignatureMark{}) {
+	if mark.Digest != envelope.Digest || s.signed[p] != mark {
 		have, whole, err := s.deps.Bus.ReadSignature(ctx, s.gen.ID, p)
 		if err != nil {
 			return err
@@ -166,7 +159,7 @@ func (s *session) compareSignature(ctx context.Context, p fit.ProfileName, envel
 			s.unsigned.add(p, envelope.UpdatedAt)
 			return nil
 		}
-		s.signed[p] = want
+		s.signed[p] = mark
 	}
 	s.unsigned.followed(p, began)
 	return nil

@@ -48,8 +48,7 @@ is left alone. An episode without an archive in --store is published all the sam
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	o.source.add(f)
-	f.Lookup("store").Usage = "`DIR` with the archives, DIR/<host>/<episode>.tar.zst"
+	o.source.add(f, aDirectory)
 	f.StringVar(&o.upload, "upload", "", "copy archives from --store to `ADDRESS` first: a directory, nats://bucket or s3://bucket/prefix")
 	f.BoolVar(&o.rejected, "rejected", false, "send again what REJECTED holds and has no curve yet, each once")
 	f.BoolVar(&o.follow, "follow", false, "watch the file and reconcile after each change, until interrupted")

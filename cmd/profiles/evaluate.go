@@ -46,7 +46,7 @@ verdict; reading the archive is not in it.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	o.source.add(f)
+	o.source.add(f, anyStore)
 	f.StringVar(&o.model, "model", "", "fitted model `FILE` (default: leave out episodes and hosts in turn)")
 	addFeaturesFlag(f, &o.features)
 	f.IntVar(&o.target, "n-episodes-per-profile", 100, "`N` usable episodes of each profile; goes over the spec's target")

@@ -61,7 +61,7 @@ classify and profiles evaluate.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	o.source.add(f)
+	o.source.add(f, anyStore)
 	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
 	addSignaturesFlag(f, &o.signatures)
 	f.IntVar(&o.target, "n-episodes-per-profile", 100, "`N` usable episodes make a full sample; goes over the spec's target")

@@ -21,8 +21,14 @@ import (
 // sourceFlags say where episodes come from.
 type sourceFlags struct{ store, validation string }
 
-func (f *sourceFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.store, "store", "", "`DIR` with the archives, DIR/<host>/<episode>.tar.zst; or nats://bucket, s3://bucket/prefix, then with --validation")
+// What --store may be: emit needs a directory.
+const (
+	aDirectory = "`DIR` with the archives, DIR/<host>/<episode>.tar.zst"
+	anyStore   = aDirectory + "; or nats://bucket, s3://bucket/prefix, then with --validation"
+)
+
+func (f *sourceFlags) add(flags *pflag.FlagSet, store string) {
+	flags.StringVar(&f.store, "store", "", store)
 	flags.StringVar(&f.validation, "validation", "", "`FILE` that lists the episodes (default: validation.parquet beside the store)")
 }
 

@@ -58,7 +58,7 @@ Without --store it takes the recorded episodes of examples/recorded.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	o.source.add(f)
+	o.source.add(f, anyStore)
 	addSpecFlag(f, &o.spec)
 	f.StringVar(&o.data, "data", "", "`DIR` for the NATS server's files, kept (default: a temporary one, removed at the end)")
 	f.StringVar(&o.nats, "nats", "127.0.0.1:4222", "`HOST:PORT` of the NATS server; port 0 takes a free one")
