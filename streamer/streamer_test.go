@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,8 +15,6 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/model"
-	"github.com/cis490/profiles/signature"
 	"github.com/cis490/profiles/streamer"
 )
 
@@ -377,137 +373,4 @@ func TestManyStreamersAgree(t *testing.T) {
 	if len(events) > 0 {
 		t.Errorf("%d events more", len(events))
 	}
-}
-
-// TestSignatureIsShown beside the envelope, and only once it is whole.
-func TestSignatureIsShown(t *testing.T) {
-	s := newStage(t)
-	g := generation(gen, gen, 1, 7)
-	s.register(g)
-	s.start(streamer.Config{CyclePause: time.Hour, CheckEvery: time.Hour})
-	s.envelope(gen, "a", 3, 2)
-	s.shows("a", gen, 3)
-
-	ctx := bustest.Context(t)
-	last := func() (event bus.AttackSignature, ok bool) {
-		t.Helper()
-		data, ok, err := s.bus.Dashboard().Last(ctx, bus.EventSubject(bus.TypeAttackSignature, "a"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ok {
-			if err := json.Unmarshal(data, &event); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return event, ok
-	}
-	if _, ok := last(); ok {
-		t.Fatal("there is one before there is any signature")
-	}
-	member := signature.Member{Host: "h", Episode: "e", Curve: fit.Curve{1, 2, 3, 4, 5}, Seconds: fit.Seconds{10, 2, 3, 25, 5}}
-	for range g.Spec.Signature.Channels {
-		member.Signature = append(member.Signature, []float32{1, 2, 3, 4, 5})
-	}
-	write := func(digest fit.Digest, seq uint64) {
-		t.Helper()
-		from := bus.Sampled{Digest: digest, Accepted: 1, AsOf: bus.AsOf{Life: s.life("KV_" + bus.CurvesBucket), Seq: seq}}
-		if _, err := s.bus.WriteSignature(ctx, gen, "a", signature.Of(&g.Spec, []signature.Member{member}), from, time.Now()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("1111", 1)
-	s.until("a signature to be shown", func() bool { _, ok := last(); return ok })
-	e, _ := last()
-	if e.Type != "attack_signature" || e.Name != "a" || e.Used != 1 || len(e.Channels) != 7 || e.Channels[6].Median[4] != 5 || e.Channels[0].Phases[3].Total != 100 ||
-		e.Revision != [2]uint64{7, 1} || e.Epoch != 1 || e.Digest != "1111" || e.Generation != gen || len(e.Phases) != 5 || len(e.Drift) != 1 || e.N[0] != 1 {
-		t.Errorf("event %+v", e)
-	}
-	member.Signature[6][4] = 6
-	write("2222", 1)
-	s.until("the next one", func() bool { e, _ := last(); return e.Digest == "2222" && e.Channels[6].Median[4] == 6 })
-
-	at := func() uint64 {
-		t.Helper()
-		stream, err := s.srv.JetStream().Stream(ctx, bus.DashboardStream)
-		if err != nil {
-			t.Fatal(err)
-		}
-		msg, err := stream.GetLastMsgForSubject(ctx, bus.EventSubject(bus.TypeAttackSignature, "a"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return msg.Sequence
-	}
-	before := at()
-	s.start(streamer.Config{CyclePause: 50 * time.Millisecond})
-	s.until("it comes again", func() bool { return at() > before })
-	// The same sample as of a later put is no change, but has a later place, and so
-	// has that of a spec with a new revision.
-	write("2222", 2)
-	s.until("its place", func() bool { e, _ := last(); return e.Revision == [2]uint64{7, 2} })
-	s.register(generation(gen, gen, 1, 8))
-	s.until("its new revision", func() bool { e, _ := last(); return e.Revision == [2]uint64{8, 2} })
-	if e, _ := last(); e.Digest != "2222" || e.Channels[6].Median[4] != 6 {
-		t.Errorf("event %+v", e)
-	}
-}
-
-// TestMeasuredModels: what a worker measured is published as it changes, with the
-// suspects; a figure given by hand goes over that of the same name.
-func TestMeasuredModels(t *testing.T) {
-	s := newStage(t)
-	g := generation(gen, "base", 0, 1)
-	s.register(g)
-	accuracy := 0.5
-	s.start(streamer.Config{CyclePause: 100 * time.Millisecond, Models: streamer.Models{Name: model.NameKNN, Metric: &accuracy}})
-	write := func(accuracy float64, suspects ...bus.Suspect) {
-		t.Helper()
-		ctx := bustest.Context(t)
-		ack, err := s.srv.JetStream().Publish(ctx, "$KV."+bus.CurvesBucket+".x.y.z", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		score := func(method string) model.Score {
-			return model.Score{Method: method, Episodes: 42, Accuracy: accuracy, Low: 0.5, High: 1, Baseline: 0.25, Latency: model.Latency{N: 42, P50: 30}}
-		}
-		wrote, err := s.bus.WriteScores(ctx, gen, bus.Scores{
-			Models: []model.Score{score(model.NameNearestEnvelope), score(model.NameKNN)}, Suspects: suspects,
-			Digest: fit.Digest(fmt.Sprint(accuracy)), AsOf: bus.AsOf{Life: s.life("KV_" + bus.CurvesBucket), Seq: ack.Sequence},
-		})
-		if err != nil || !wrote {
-			t.Fatalf("write scores: %t, %v", wrote, err)
-		}
-	}
-	shows := func(kind, name, want string) {
-		t.Helper()
-		ctx := bustest.Context(t)
-		seen := make(chan struct{})
-		var once sync.Once
-		following, stop := context.WithCancel(ctx)
-		defer stop()
-		var last atomic.Value
-		go func() {
-			_ = s.bus.Events(following, bus.EventSubject(kind, name), true, func(_ string, data []byte, _ uint64) {
-				if last.Store(string(data)); string(data) == want {
-					once.Do(func() { close(seen) })
-				}
-			})
-		}()
-		select {
-		case <-seen:
-		case <-ctx.Done():
-			t.Fatalf("%s %s: %v, want %s", kind, name, last.Load(), want)
-		}
-	}
-	write(0.9, bus.Suspect{Host: "h", Episode: "e", Profile: "a", Said: "b"})
-	shows(bus.TypeModelMetric, "nearest-envelope", `{"type":"model_metric","model":"nearest-envelope","metric":0.9,"episodes":42,"low":0.5,"high":1,"baseline":0.25}`)
-	shows(bus.TypeModelPerf, "nearest-envelope", `{"type":"model_perf","model":"nearest-envelope","latency_us":30,"accuracy":0.9}`)
-	shows(bus.TypeModelMetric, "knn", `{"type":"model_metric","model":"knn","metric":0.5}`)
-	shows(bus.TypeModelPerf, "knn", `{"type":"model_perf","model":"knn","latency_us":30,"accuracy":0.9}`)
-	shows(bus.TypeSuspects, "a", `{"type":"suspects","name":"a","episodes":[{"host_id":"h","episode_id":"e","profile":"a","looks_like":"b"}],"n":1}`)
-	shows(bus.TypeSuspects, "b", `{"type":"suspects","name":"b","episodes":[],"n":0}`)
-	write(0.95)
-	shows(bus.TypeModelMetric, "nearest-envelope", `{"type":"model_metric","model":"nearest-envelope","metric":0.95,"episodes":42,"low":0.5,"high":1,"baseline":0.25}`)
-	shows(bus.TypeSuspects, "a", `{"type":"suspects","name":"a","episodes":[],"n":0}`)
 }

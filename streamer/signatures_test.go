@@ -1,0 +1,87 @@
+package streamer_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/signature"
+	"github.com/cis490/profiles/streamer"
+)
+
+// TestSignatureIsShown beside the envelope, and only once it is whole.
+func TestSignatureIsShown(t *testing.T) {
+	s := newStage(t)
+	g := generation(gen, gen, 1, 7)
+	s.register(g)
+	s.start(streamer.Config{CyclePause: time.Hour, CheckEvery: time.Hour})
+	s.envelope(gen, "a", 3, 2)
+	s.shows("a", gen, 3)
+
+	ctx := bustest.Context(t)
+	last := func() (event bus.AttackSignature, ok bool) {
+		t.Helper()
+		data, ok, err := s.bus.Dashboard().Last(ctx, bus.EventSubject(bus.TypeAttackSignature, "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			if err := json.Unmarshal(data, &event); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return event, ok
+	}
+	if _, ok := last(); ok {
+		t.Fatal("there is one before there is any signature")
+	}
+	member := signature.Member{Host: "h", Episode: "e", Curve: fit.Curve{1, 2, 3, 4, 5}, Seconds: fit.Seconds{10, 2, 3, 25, 5}}
+	for range g.Spec.Signature.Channels {
+		member.Signature = append(member.Signature, []float32{1, 2, 3, 4, 5})
+	}
+	write := func(digest fit.Digest, seq uint64) {
+		t.Helper()
+		from := bus.Sampled{Digest: digest, Accepted: 1, AsOf: bus.AsOf{Life: s.life("KV_" + bus.CurvesBucket), Seq: seq}}
+		if _, err := s.bus.WriteSignature(ctx, gen, "a", signature.Of(&g.Spec, []signature.Member{member}), from, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("1111", 1)
+	s.until("a signature to be shown", func() bool { _, ok := last(); return ok })
+	e, _ := last()
+	if e.Type != "attack_signature" || e.Name != "a" || e.Used != 1 || len(e.Channels) != 7 || e.Channels[6].Median[4] != 5 || e.Channels[0].Phases[3].Total != 100 ||
+		e.Revision != [2]uint64{7, 1} || e.Epoch != 1 || e.Digest != "1111" || e.Generation != gen || len(e.Phases) != 5 || len(e.Drift) != 1 || e.N[0] != 1 {
+		t.Errorf("event %+v", e)
+	}
+	member.Signature[6][4] = 6
+	write("2222", 1)
+	s.until("the next one", func() bool { e, _ := last(); return e.Digest == "2222" && e.Channels[6].Median[4] == 6 })
+
+	at := func() uint64 {
+		t.Helper()
+		stream, err := s.srv.JetStream().Stream(ctx, bus.DashboardStream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		msg, err := stream.GetLastMsgForSubject(ctx, bus.EventSubject(bus.TypeAttackSignature, "a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return msg.Sequence
+	}
+	before := at()
+	s.start(streamer.Config{CyclePause: 50 * time.Millisecond})
+	s.until("it comes again", func() bool { return at() > before })
+	// The same sample as of a later put is no change, but has a later place, and so
+	// has that of a spec with a new revision.
+	write("2222", 2)
+	s.until("its place", func() bool { e, _ := last(); return e.Revision == [2]uint64{7, 2} })
+	s.register(generation(gen, gen, 1, 8))
+	s.until("its new revision", func() bool { e, _ := last(); return e.Revision == [2]uint64{8, 2} })
+	if e, _ := last(); e.Digest != "2222" || e.Channels[6].Median[4] != 6 {
+		t.Errorf("event %+v", e)
+	}
+}
