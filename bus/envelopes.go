@@ -160,6 +160,11 @@ func (e *Envelopes) Seen() uint64 {
 	return e.view.seq
 }
 
+// Reached waits until the view has seen a revision, for at most limit; ErrLagging then.
+func (e *Envelopes) Reached(ctx context.Context, revision uint64, limit time.Duration) error {
+	return e.view.reached(ctx, revision, limit)
+}
+
 // All returns a copy of the view, by `<generation>.<profile>`.
 func (e *Envelopes) All() map[string]Envelope {
 	e.view.mu.RLock()

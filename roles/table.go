@@ -19,7 +19,7 @@ func All() []Role {
 		{"worker", "profile-worker", Profiles,
 			[]Grant{look, readLog, readEnvelopes, readArchives, readSignatures, followSpecs, followCurves, register, align, reduce}},
 		{"streamer", "profile-streamer, `profiles stream`", Profiles,
-			[]Grant{account, look, readLag, readSignatures, followSpecs, followEnvelopes, followSignatures, show}},
+			[]Grant{account, look, readLag, readEnvelopes, readSignatures, followSpecs, followEnvelopes, followSignatures, show}},
 		{"dashboard", "profile-dashboard, `/publish` included", Profiles,
 			[]Grant{look, readEvents, followEvents, show}},
 		{"viewer", "`profiles status`, `profiles export`, subscribers of events", Profiles,

@@ -243,6 +243,40 @@ func TestNewGenerationCatchesUp(t *testing.T) {
 	s.shows("a", newer, 11)
 }
 
+// TestNewGenerationUnseen: a generation has caught up and the streamer's view, whose
+// watch has stopped, has not. Its first envelope, of fewer episodes than what is shown,
+// must not be shown.
+func TestNewGenerationUnseen(t *testing.T) {
+	s, _ := switching(t, generation(newer, newer, 0, 2))
+	events := s.stored()
+	s.stopWatches(bus.EnvelopesBucket)
+	s.envelope(newer, "a", 20, 3)
+	s.ackAll(newer)
+	if e := s.next(events); e.Generation != newer || e.MedianRaw[4] != 20 {
+		t.Errorf("%s is shown first, with %v", e.Generation, e.MedianRaw)
+	}
+}
+
+// stopWatches lets all watches of a bucket stand still for good.
+func (s *stage) stopWatches(bucket string) {
+	s.Helper()
+	ctx := bustest.Context(s.T)
+	stream, err := s.srv.JetStream().Stream(ctx, "KV_"+bucket)
+	if err != nil {
+		s.Fatal(err)
+	}
+	stopped, list := 0, stream.ConsumerNames(ctx)
+	for name := range list.Name() {
+		if _, err := stream.PauseConsumer(ctx, name, time.Now().Add(time.Hour)); err != nil {
+			s.Fatal(err)
+		}
+		stopped++
+	}
+	if list.Err() != nil || stopped == 0 {
+		s.Fatalf("%d watches of %s: %v", stopped, bucket, list.Err())
+	}
+}
+
 func TestNewGenerationIsComplete(t *testing.T) {
 	s, _ := switching(t, generation(newer, newer, 0, 2))
 	s.envelope(newer, "a", 12, 4) // its consumers still have something pending

@@ -311,6 +311,9 @@ func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.Profi
 		return wanted, nil
 	}
 	caught, err := s.caughtUp()
+	if err == nil && caught {
+		caught, err = s.seesLast(ctx, wanted.ID, p)
+	}
 	if err != nil {
 		return bus.Generation{}, err
 	}
@@ -319,6 +322,24 @@ func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.Profi
 	}
 	s.pinned = true
 	return old, nil
+}
+
+// lagLimit is how long a pass waits for the view. It is long enough for the view
+// to notice that its watch has stopped.
+const lagLimit = 3 * time.Second
+
+// seesLast tells whether the view has the last envelope that a generation which has
+// caught up left: else an earlier one, of fewer episodes, would be shown for a moment.
+func (s *session) seesLast(ctx context.Context, gen fit.Generation, p fit.ProfileName) (bool, error) {
+	env, ok, err := s.deps.Bus.ReadEnvelope(ctx, gen, p)
+	if err != nil || !ok {
+		return err == nil, err
+	}
+	err = s.envelopes.Reached(ctx, env.Revision, lagLimit)
+	if errors.Is(err, bus.ErrLagging) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // send publishes an event, posts it where it was published, and reports that.
