@@ -137,13 +137,13 @@ func (s *session) compare(ctx context.Context) error {
 			return err
 		}
 		s.measure(p.Name)
-		empty := !ok && standing.Envelope.Attempted == 0
 		same := ok && have.Digest == standing.Envelope.Digest && have.AsOf.Life == standing.AsOf.Life &&
 			have.AsOf.Seq <= standing.AsOf.Seq // else this view lags, or the bucket lost its end
-		if empty {
+		switch {
+		case standing.Short: // also where nothing is left: what was skipped is missing
+		case !ok && standing.Envelope.Attempted == 0:
 			continue
-		}
-		if same && !standing.Short {
+		case same:
 			agreeing[p.Name] = have
 			continue
 		}

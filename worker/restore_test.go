@@ -75,6 +75,31 @@ func TestRestores(t *testing.T) {
 	}
 }
 
+// TestLogEndIsKnown: a session knows the whole log that it began with, not just
+// what is taken back in it, and notices when a restored one lacks its end.
+func TestLogEndIsKnown(t *testing.T) {
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	first := f.start()
+	accepted := rows(t)[:2]
+	for _, n := range accepted {
+		f.send(n)
+	}
+	f.equal(accepted)
+	restore := f.srv.Backup(bus.EpisodesStream)
+	f.ready()
+	for range 3 { // which leave no entry
+		f.send(bus.Notice{Host: "h", Episode: "x", Profile: "unknown-profile"})
+	}
+	f.settled()
+	first.stop()
+
+	second := f.start() // is given nothing of the log
+	until(t, func() bool { return second.count(t, "profiles_worker_sessions_total") == 1 })
+	restore()
+	until(t, func() bool { gen, ok := f.wanted(bustest.Context(t)); return ok && gen.Epoch > 0 })
+	f.becomes(accepted)
+}
+
 // TestLateArchive: of two who read one message the one that finds the archive wins.
 func TestLateArchive(t *testing.T) {
 	store := &gatedStore{Store: recordedStore(t), opened: make(chan struct{}), gate: make(chan struct{})}

@@ -125,6 +125,12 @@ type retractedAt map[fit.ProfileName]map[fit.Rank]uint64
 // would then run short, too, for ever.
 func (w *Worker) retractions(ctx context.Context) (at retractedAt, last uint64, err error) {
 	at = retractedAt{}
+	// What comes after the last retraction is known of, too: where the log was restored
+	// without it and has grown since, its end may lie beyond that retraction's place.
+	_, end, err := w.deps.Bus.Lives(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
 	last, err = w.deps.Bus.Retractions(ctx, func(n bus.Notice) error {
 		if c, err := w.candidate(n); err == nil {
 			if at[c.profile] == nil {
@@ -134,7 +140,7 @@ func (w *Worker) retractions(ctx context.Context) (at retractedAt, last uint64, 
 		}
 		return nil
 	})
-	return at, last, err
+	return at, max(last, end), err
 }
 
 func (s *session) alignLoop(ctx context.Context) error {

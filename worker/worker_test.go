@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -74,6 +75,62 @@ func TestRetractions(t *testing.T) {
 		}
 	}
 	f.equal(left)
+}
+
+// TestShortAndEmpty: all of the lowest ranks were retracted, there is no envelope,
+// and no put is left that would say so. What was skipped must be read all the same.
+func TestShortAndEmpty(t *testing.T) {
+	spec := fit.DefaultSpec()
+	spec.Target = 3 // and one in reserve
+	f := newFleet(t, spec, recordedStore(t))
+	ctx := bustest.Context(t)
+	gen, curves, end := bustest.Curves(t, f.bus, spec)
+	defer end()
+	if err := f.bus.EnsureConsumers(ctx, gen, time.Second, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	profile := spec.Profiles[0].Name
+	all := slices.DeleteFunc(rows(t), func(n bus.Notice) bool { return n.Profile != string(profile) })
+	rank := func(n bus.Notice) fit.Rank { return spec.Rank(n.Host, n.Episode) }
+	slices.SortFunc(all, func(a, b bus.Notice) int { return rank(a).Compare(rank(b)) })
+	low, left := all[:4], all[4:]
+	if sample := f.samples(left)[profile]; sample == nil || sample.Used() == 0 {
+		t.Fatal("nothing usable is left: this shows nothing")
+	}
+	for _, n := range all {
+		f.send(n)
+	}
+	for i, n := range low {
+		n.Retracted = true
+		f.send(n)
+		entry := fit.Entry{Seq: uint64(len(all) + i + 1), Host: n.Host, Episode: n.Episode, State: fit.StateRetracted, HadCurve: true}
+		if err := curves.Put(ctx, profile, rank(n), entry, 0, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.passOver(gen, len(low))
+	f.start()
+	until(t, func() bool { now, ok := f.wanted(ctx); return ok && now.Epoch > gen.Epoch })
+	f.becomes(left)
+}
+
+// passOver acknowledges the next n puts of a generation without reducing them.
+func (f *fleet) passOver(gen bus.Generation, n int) {
+	f.t.Helper()
+	ctx := bustest.Context(f.t)
+	cons, err := f.srv.JetStream().Consumer(ctx, "KV_"+bus.CurvesBucket, bus.ReduceConsumer(gen.ID))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for range n {
+		put, err := cons.Next()
+		if err == nil {
+			err = put.DoubleAck(ctx)
+		}
+		if err != nil {
+			f.t.Fatal(err)
+		}
+	}
 }
 
 // TestTopologyExpected: somebody else makes streams and consumers, but a raised
