@@ -110,10 +110,16 @@ func (b *Bus) WriteSignature(ctx context.Context, gen fit.Generation, p fit.Prof
 	return write(partHead, headPart{st, summary.Used, summary.Curve, summary.Trust, len(summary.Channels)})
 }
 
-// snapshot adds one to those kept where it is due.
+// snapshot adds one to those kept where it is due. It is dated by the server's
+// clock, as the part that was written just before tells it: one worker's may be
+// years from another's.
 func (b *Bus) snapshot(ctx context.Context, gen fit.Generation, p fit.ProfileName, summary signature.Summary, from Sampled, st stamp) error {
 	if summary.Used == 0 {
 		return nil
+	}
+	now, err := b.lastNow(ctx, bucketStream(SignaturesBucket), keySubject(SignaturesBucket, signatureKey(gen, p, partHosts)))
+	if err != nil {
+		return err
 	}
 	subject := keySubject(SignaturesBucket, signatureKey(gen, p, partSnapshots))
 	for read := b.last; ; read = b.lastNow {
@@ -125,10 +131,10 @@ func (b *Bus) snapshot(ctx context.Context, gen fit.Generation, p fit.ProfileNam
 		if !v.live || json.Unmarshal(v.data, &stored) != nil {
 			stored.Snapshots = nil
 		}
-		if !signature.Due(stored.Snapshots, st.UpdatedAt, from.Accepted) {
+		if !signature.Due(stored.Snapshots, now.at, from.Accepted) {
 			return nil
 		}
-		data, err := json.Marshal(snapshotsPart{st, signature.Keep(stored.Snapshots, summary.Snapshot(st.UpdatedAt, from.Accepted))})
+		data, err := json.Marshal(snapshotsPart{st, signature.Keep(stored.Snapshots, summary.Snapshot(now.at.UTC(), from.Accepted))})
 		if err != nil {
 			return fmt.Errorf("encode the snapshots of %s: %w", p, err)
 		}

@@ -116,7 +116,7 @@ func TestSignatures(t *testing.T) {
 	write(summaryOf(5, 8), late, now, true)
 	write(summaryOf(1, 3), early, now, false) // comes late: what is there has seen more
 	got := holds(summaryOf(5, 8), "bbbb")
-	if len(got.Snapshots) != 1 || got.Snapshots[0].At != now || got.Drift()[0].Distance != 0 {
+	if len(got.Snapshots) != 1 || got.Drift()[0].Distance != 0 {
 		t.Errorf("snapshots %+v", got.Snapshots)
 	}
 	// The next snapshot is a day later, or at twice as many episodes.
@@ -129,12 +129,34 @@ func TestSignatures(t *testing.T) {
 	if got := holds(summaryOf(7, 8), "dddd"); len(got.Snapshots) != 2 || got.Snapshots[1].Accepted != 8 {
 		t.Errorf("snapshots %+v", got.Snapshots)
 	}
-
-	// A writer that dies between two parts leaves none that is whole.
 	kv, err := srv.JetStream().KeyValue(ctx, bus.SignaturesBucket)
 	if err != nil {
 		t.Fatal(err)
 	}
+
+	// A day is one of the server's clock: that of one worker is 30 years ahead.
+	ahead := now.AddDate(30, 0, 0)
+	write(summaryOf(7, 8), sampled("dddd", 8), ahead, true)
+	if got := holds(summaryOf(7, 8), "dddd"); len(got.Snapshots) != 2 {
+		t.Errorf("a wrong clock takes a snapshot: %+v", got.Snapshots)
+	}
+	for _, last := range []time.Time{time.Now().Add(-25 * time.Hour), ahead} { // ahead: taken when the worker's clock counted
+		snapshots, err := json.Marshal(map[string]any{"snapshots": []signature.Snapshot{{At: last, Accepted: 8}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kv.Put(ctx, string(gen)+".io-walk.snapshots", snapshots); err != nil {
+			t.Fatal(err)
+		}
+		for _, clock := range []time.Time{ahead, now, ahead} {
+			write(summaryOf(7, 8), sampled("dddd", 8), clock, true)
+		}
+		if got := holds(summaryOf(7, 8), "dddd").Snapshots; len(got) != 2 || time.Since(got[1].At).Abs() > time.Hour {
+			t.Errorf("after a snapshot of %s: %+v", last, got)
+		}
+	}
+
+	// A writer that dies between two parts leaves none that is whole.
 	part, err := kv.Get(ctx, string(gen)+".io-walk.channel-3")
 	if err != nil {
 		t.Fatal(err)

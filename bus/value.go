@@ -16,8 +16,8 @@ type value struct {
 	// rev is its stream sequence, also of a delete marker; 0: nothing was ever
 	// there. The next compare-and-set is against it.
 	rev  uint64
-	live bool // false: nothing, or a delete marker
-	at   time.Time
+	live bool      // false: nothing, or a delete marker
+	at   time.Time // when it was stored, by the server's clock
 }
 
 // operation is the header by which a bucket marks deletes and purges.

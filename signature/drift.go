@@ -65,13 +65,14 @@ func (s Summary) DriftFrom(then Snapshot) Drift {
 // maxSnapshots is how many are kept.
 const maxSnapshots = 64
 
-// Due reports whether a snapshot should be taken: there is none, the last one is a day old, or the accepted episodes have doubled since.
+// Due reports whether a snapshot should be taken: there is none, the last one is a day old, or the accepted episodes have doubled since. One that
+// is dated more than a day ahead was so by a clock that was wrong, and keeps nobody waiting.
 func Due(earlier []Snapshot, now time.Time, accepted float64) bool {
 	if len(earlier) == 0 {
 		return true
 	}
 	last := earlier[len(earlier)-1]
-	return now.Sub(last.At) >= 24*time.Hour || accepted >= 2*float64(last.Accepted)
+	return now.Sub(last.At).Abs() >= 24*time.Hour || accepted >= 2*float64(last.Accepted)
 }
 
 // Keep adds a snapshot to earlier ones. Of more than 64 the daily ones go first, the oldest of them first; the doublings stay, and so

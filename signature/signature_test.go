@@ -400,6 +400,8 @@ func TestDrift(t *testing.T) {
 	}{
 		{nil, 0, 1, true}, {[]Snapshot{snap(0, 100)}, 23, 199, false}, {[]Snapshot{snap(0, 100)}, 1, 200, true},
 		{[]Snapshot{snap(0, 100)}, 24, 100, true}, {[]Snapshot{snap(0, 100), snap(20, 150)}, 30, 200, false},
+		// Whoever took the last one has a clock that is ahead: by a little, by years.
+		{[]Snapshot{snap(0, 100)}, -23, 199, false}, {[]Snapshot{snap(0, 100)}, -24, 100, true}, {[]Snapshot{snap(0, 100), snap(30*365*24, 100)}, 24, 100, true},
 	} {
 		if Due(c.earlier, at.Add(time.Duration(c.hours)*time.Hour), c.accepted) != c.want {
 			t.Errorf("%+v: due is not %v", c, c.want)
