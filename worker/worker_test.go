@@ -44,7 +44,7 @@ func TestLiveEqualsBatch(t *testing.T) {
 }
 
 // TestRetractions mixes accepting, retracting and accepting again, and more of
-// it than the sample has in reserve.
+// it than the sample has in reserve. Of two profiles nothing is left.
 func TestRetractions(t *testing.T) {
 	spec := fit.DefaultSpec()
 	spec.Target = 3
@@ -52,21 +52,47 @@ func TestRetractions(t *testing.T) {
 	f.start()
 	f.start()
 	accepted := rows(t)
-	for _, n := range accepted {
+	state := map[string]bool{}
+	send := func(n bus.Notice, retracted bool) {
+		t.Helper()
+		n.Retracted = retracted
+		state[n.Key()] = !retracted
 		f.send(n)
+	}
+	of := func(profile fit.Profile) []bus.Notice {
+		return slices.DeleteFunc(slices.Clone(accepted), func(n bus.Notice) bool { return n.Profile != string(profile.Name) })
+	}
+
+	// Of the first nothing is left before it is full: its envelope must say so.
+	few := of(spec.Profiles[0])[:2]
+	if f.samples(few)[spec.Profiles[0].Name].Used() == 0 {
+		t.Fatal("none of the two is usable: this shows nothing")
+	}
+	for _, n := range few {
+		send(n, false)
+	}
+	f.equal(few)
+	for _, n := range few {
+		send(n, true)
+	}
+	f.equal(nil)
+	gen := f.settled()
+	env, there, err := f.bus.ReadEnvelope(bustest.Context(t), gen.ID, spec.Profiles[0].Name)
+	if err != nil || !there || env.Used != 0 || gen.Epoch != 0 {
+		t.Errorf("epoch %d, %d used of an envelope: %t, %v", gen.Epoch, env.Used, there, err)
+	}
+
+	for _, n := range accepted {
+		send(n, false)
 	}
 	f.equal(accepted)
-
 	rng := rand.New(rand.NewPCG(7, 7))
-	state := map[string]bool{}
-	for _, n := range accepted {
-		state[n.Key()] = true
-	}
 	for range 200 {
-		n := accepted[rng.IntN(len(accepted))]
-		n.Retracted = rng.IntN(2) == 0
-		state[n.Key()] = !n.Retracted
-		f.send(n)
+		send(accepted[rng.IntN(len(accepted))], rng.IntN(2) == 0)
+	}
+	// Of the second all is taken back that was read, and what was skipped.
+	for _, n := range of(spec.Profiles[1]) {
+		send(n, true)
 	}
 	var left []bus.Notice
 	for _, n := range accepted {
@@ -75,6 +101,9 @@ func TestRetractions(t *testing.T) {
 		}
 	}
 	f.equal(left)
+	if now := f.settled(); now.Epoch == 0 {
+		t.Error("no epoch was raised, though more was taken back than is in reserve")
+	}
 }
 
 // TestShortAndEmpty: all of the lowest ranks were retracted, there is no envelope,
@@ -94,7 +123,7 @@ func TestShortAndEmpty(t *testing.T) {
 	rank := func(n bus.Notice) fit.Rank { return spec.Rank(n.Host, n.Episode) }
 	slices.SortFunc(all, func(a, b bus.Notice) int { return rank(a).Compare(rank(b)) })
 	low, left := all[:4], all[4:]
-	if sample := f.samples(left)[profile]; sample == nil || sample.Used() == 0 {
+	if f.samples(left)[profile].Used() == 0 {
 		t.Fatal("nothing usable is left: this shows nothing")
 	}
 	for _, n := range all {
