@@ -250,20 +250,35 @@ func (e *episodes) try(m *episodeMsg) (err error) {
 	if done, err := e.handler.Glance(m.notice); done {
 		return err // much may have changed while it waited
 	}
-	if m.notice.Deliveries > 1 {
-		if err := e.mark(m); err != nil {
-			return err
-		}
+	marks, err := e.marks(m)
+	if err != nil {
+		return err
 	}
-	if m.notice.Tries >= marksUntilAlone {
+	if marks >= marksUntilAlone {
 		e.alone.Lock()
 		defer e.alone.Unlock()
 	} else {
 		e.alone.RLock()
 		defer e.alone.RUnlock()
 	}
+	// Not before its turn has come: where another kills us meanwhile, this one must
+	// not count as having done so.
+	if m.notice.Deliveries > 1 {
+		if err := e.mark(m); err != nil {
+			return err
+		}
+	}
 	m.notice.Crowded = e.crowded.Load()
 	return e.handler.Handle(e.work, m.notice)
+}
+
+// marks returns how many marks stand that are not ours.
+func (e *episodes) marks(m *episodeMsg) (int, error) {
+	if m.notice.Deliveries <= 1 || m.mark != 0 {
+		return m.notice.Tries, nil
+	}
+	marks, _, err := e.bus.attempts(e.work, e.gen, m.notice.Seq)
+	return marks, err
 }
 
 // errMayLive asks to wait: that many readers have died, or are slow.

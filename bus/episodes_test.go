@@ -325,6 +325,57 @@ func TestReadersThatDie(t *testing.T) {
 	})
 }
 
+// TestNeighbourOfPoison: an episode that is in hand each time when another kills the
+// reader is never told to be the one that did it.
+func TestNeighbourOfPoison(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	publish(t, srv.Connect(), 2)
+	const poison, ackWait, grace = "e0", 200 * time.Millisecond, 300 * time.Millisecond
+	opt := bus.EpisodeOptions{Concurrency: 2, DrainTime: time.Millisecond}
+	for range bus.FatalTries + 1 { // the first reader leaves no mark
+		mortal := srv.Connect()
+		begun, beside, dead := make(chan struct{}), make(chan struct{}, 9), make(chan struct{})
+		var glances atomic.Int32
+		stop := consume(t, mortal, ackWait, opt, handler{
+			glance: func(n bus.Notice) (bool, error) {
+				if n.Episode != poison && glances.Add(1) == 2 { // before Handle
+					<-begun
+				}
+				return false, nil
+			},
+			handle: func(_ context.Context, n bus.Notice) error {
+				if n.Episode == poison {
+					close(begun)
+					select {
+					case <-beside:
+					case <-time.After(grace): // read alone: the other has marked by now, if ever
+					}
+					mortal.Close()
+					close(dead)
+				}
+				beside <- struct{}{}
+				<-dead
+				return nil
+			},
+		})
+		<-dead
+		_ = stop()
+	}
+	b := srv.Connect()
+	told := make(chan bus.Notice, 9)
+	consume(t, b, ackWait, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(_ context.Context, n bus.Notice) error {
+		told <- n
+		return nil
+	}})
+	until(t, "acknowledged", caughtUp(t, b))
+	for range 2 {
+		if n := <-told; (n.Tries >= bus.FatalTries) != (n.Episode == poison) {
+			t.Errorf("%s has killed %d readers, says its mark", n.Episode, n.Tries)
+		}
+	}
+}
+
 // TestReadersThatPanic: an archive whose reader panics each time is rejected in the
 // end, as one that kills its readers, not tried for ever.
 func TestReadersThatPanic(t *testing.T) {
