@@ -32,7 +32,9 @@ const (
 const maxDetail = 500
 
 // reject stores the copy. The id makes one copy of what several workers or
-// generations reject at about the same time.
+// generations reject at about the same time. It names the time at which the message
+// was stored, too: a log that was restored from an older backup gives its places
+// once more, and a message that says nothing has nothing else that tells it apart.
 func (b *Bus) reject(ctx context.Context, msg jetstream.Msg, seq uint64, r *Rejection) error {
 	out := nats.NewMsg(subjectRejected + r.Reason)
 	out.Data = msg.Data()
@@ -44,11 +46,11 @@ func (b *Bus) reject(ctx context.Context, msg jetstream.Msg, seq uint64, r *Reje
 	out.Header.Set(HeaderDetail, oneLine(r.Detail, maxDetail))
 	out.Header.Set(HeaderSubject, msg.Subject())
 	out.Header.Set(HeaderSequence, fmt.Sprint(seq))
-	life, _, err := b.life(ctx, EpisodesStream)
+	meta, err := msg.Metadata()
 	if err != nil {
-		return err
+		return fmt.Errorf("file message %d under REJECTED: %w", seq, err)
 	}
-	out.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/%d/%s", life, seq, r.Reason))
+	out.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%d/%d/%s", seq, meta.Timestamp.UnixNano(), r.Reason))
 	if _, err := b.publish(ctx, out); err != nil {
 		return fmt.Errorf("file message %d under REJECTED: %w", seq, err)
 	}

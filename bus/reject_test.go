@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -131,5 +132,35 @@ func TestRejectedOnce(t *testing.T) {
 	rejectAll(t, b, "uvwxyz0123", bus.Rejection{Reason: "corrupt"})
 	if n := count(); n != 6 {
 		t.Errorf("%d are filed, want 6", n)
+	}
+}
+
+// TestRejectedAfterRestore: a log that came back from an older backup gives the places
+// that it lost once more. What is rejected there then is filed, too.
+func TestRejectedAfterRestore(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	restore := srv.Backup(bus.EpisodesStream)
+	reject := func(episode, body string) {
+		t.Helper()
+		b := srv.Connect()
+		if _, err := b.Publish(bustest.Context(t), bus.Notice{Host: "h", Episode: episode, Profile: "p", At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := srv.JetStream().Publish(t.Context(), bus.SubjectAccepted, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		rejectAll(t, b, gen, bus.Rejection{Reason: "corrupt"})
+	}
+	reject("lost", "garbage")
+	restore()
+	reject("later", "more garbage")
+	var filed []string
+	err := srv.Connect().Rejected(bustest.Context(t), func(r bus.Rejected) error {
+		filed = append(filed, r.Reason+" "+r.Episode)
+		return nil
+	})
+	if want := []string{"corrupt lost", "malformed ", "corrupt later", "malformed "}; err != nil || !slices.Equal(filed, want) {
+		t.Errorf("filed are %q, want %q, %v", filed, want, err)
 	}
 }
