@@ -75,12 +75,16 @@ func (b *Bus) attempts(ctx context.Context, gen fit.Generation, seq uint64) (mar
 	return marksIn(v), v.rev, nil
 }
 
-// marksIn counts what somebody else wrote as none.
+// mostMarks is more than any message has readers at once.
+const mostMarks = 10_000
+
+// marksIn counts what somebody else wrote as none, also where it is a number that
+// would keep an episode from ever being condemned.
 func marksIn(v value) int {
-	if !v.live {
+	marks, err := strconv.Atoi(string(v.data))
+	if !v.live || err != nil || marks < 0 || marks > mostMarks {
 		return 0
 	}
-	marks, _ := strconv.Atoi(string(v.data))
 	return marks
 }
 
