@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"maps"
 	"sync"
 
 	"github.com/cis490/profiles/fit"
@@ -131,21 +130,33 @@ func (c *Curves) Check(ctx context.Context) error {
 	if err := c.view.check(ctx); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	doubts := maps.Clone(c.doubts)
-	c.mu.Unlock()
+	return c.settle(func(id curveID) (Entry, error) { return c.Read(ctx, id.profile, id.rank) })
+}
+
+// settle forgets the doubts that the bucket itself refutes. A key that is put again
+// while a watch begins may be missed by it.
+func (m *memory) settle(read func(curveID) (Entry, error)) error {
+	// An answer says nothing of the doubts that come up after it, so these are kept apart.
+	m.mu.Lock()
+	doubts := m.doubts
+	m.doubts = nil
+	m.mu.Unlock()
+	defer func() { // what is left
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for id, e := range doubts {
+			m.doubt(id, e)
+		}
+	}()
 	for id, e := range doubts {
-		// A key that is put again while a watch begins may be missed by it.
-		have, err := c.Read(ctx, id.profile, id.rank)
+		have, err := read(id)
 		if err != nil {
 			return err
 		}
 		if lost(have.Entry, e) {
 			return fmt.Errorf("the bucket curves lacks the entry of %s/%s that was seen: %w", e.Host, e.Episode, ErrWentBack)
 		}
-		c.mu.Lock()
-		delete(c.doubts, id)
-		c.mu.Unlock()
+		delete(doubts, id)
 	}
 	return nil
 }

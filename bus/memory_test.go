@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -117,5 +118,33 @@ func TestMemoryForgetsNothing(t *testing.T) {
 	}
 	if len(c.known) != 1 {
 		t.Errorf("%d are still to be compared, want the last one", len(c.known))
+	}
+}
+
+// TestDoubtsWhileChecking: what comes up while the bucket is asked is asked next time,
+// also where it is of the same entry; and so is what was asked in vain.
+func TestDoubtsWhileChecking(t *testing.T) {
+	c := quietCurves()
+	id, e := uselessEntry(c, 0)
+	later := e
+	later.Seq++
+	for _, again := range []fit.Entry{e, later} {
+		c.doubt(id, e)
+		err := c.settle(func(curveID) (Entry, error) {
+			c.doubt(id, again) // the bucket was restored after it had answered
+			return Entry{Entry: e, Found: true}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.settle(func(curveID) (Entry, error) { return Entry{}, ErrLagging }); !errors.Is(err, ErrLagging) {
+			t.Errorf("the doubt about place %d was forgotten: %v", again.Seq, err)
+		}
+		if err := c.settle(func(curveID) (Entry, error) { return Entry{}, nil }); !errors.Is(err, ErrWentBack) {
+			t.Errorf("the loss of place %d was forgotten: %v", again.Seq, err)
+		}
+		if err := c.settle(func(curveID) (Entry, error) { return Entry{Entry: again, Found: true}, nil }); err != nil || len(c.doubts) > 0 {
+			t.Errorf("%d doubts are left of what is there, %v", len(c.doubts), err)
+		}
 	}
 }
