@@ -214,10 +214,23 @@ func (s *Specs) All() []Generation {
 		all = append(all, s.placed(g))
 	}
 	slices.SortFunc(all, func(a, b Generation) int {
-		return cmp.Or(cmp.Compare(a.Spec.Revision, b.Spec.Revision), cmp.Compare(a.Turn, b.Turn),
-			cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.Spec.Revision, b.Spec.Revision), cmp.Compare(a.Turn, b.Turn), a.compare(b))
 	})
 	return all
+}
+
+// compare orders the generations of one spec: by epoch, and of two of one epoch,
+// which are of other streams, that comes after which was registered later.
+func (g Generation) compare(x Generation) int {
+	return cmp.Or(cmp.Compare(g.Epoch, x.Epoch), cmp.Compare(g.Registered, x.Registered))
+}
+
+// Superseded tells whether a worker at g is to begin anew, given the latest
+// generation of its spec: that is of a later epoch; or of the same but of other
+// streams, raised by somebody who had not noticed that these were made again, or
+// has noticed before us. Whoever begins anew then is at that or at the next epoch.
+func (g Generation) Superseded(latest Generation) bool {
+	return latest.Epoch > g.Epoch || latest.Epoch == g.Epoch && latest.Lives != g.Lives
 }
 
 // placed fills in what a generation is among the others. The view's lock is held.
@@ -249,7 +262,7 @@ func (s *Specs) Latest(base fit.Generation) (Generation, bool) {
 	var latest Generation
 	found := false
 	for _, x := range s.view.state.known {
-		if x.Base == base && (!found || cmp.Or(cmp.Compare(x.Epoch, latest.Epoch), cmp.Compare(x.Registered, latest.Registered)) > 0) {
+		if x.Base == base && (!found || x.compare(latest) > 0) {
 			latest, found = x, true
 		}
 	}

@@ -154,7 +154,7 @@ func TestSpecsOfOthers(t *testing.T) {
 }
 
 // TestWanted: the highest revision; of two with one revision the one whose epoch
-// 0 came later; then the latest epoch.
+// 0 came later; then the latest epoch, and of two of one epoch that which came later.
 func TestWanted(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	if _, ok := specsNow(t, b).Wanted(); ok {
@@ -171,6 +171,8 @@ func TestWanted(t *testing.T) {
 		{generation("cccccccccc", "cccccccccc", 0, 2), "cccccccccc"},
 		{generation("aaaaaaaaa2", "aaaaaaaaaa", 2, 2), "cccccccccc"}, // its base is older
 		{generation("ccccccccc1", "cccccccccc", 1, 2), "ccccccccc1"},
+		{generation("ccccccccc0", "cccccccccc", 1, 2), "ccccccccc0"}, // of other streams, and raised later
+		{generation("ccccccccc2", "cccccccccc", 1, 2), "ccccccccc2"},
 		{generation("dddddddddd", "dddddddddd", 0, 3), "dddddddddd"},
 		{generation("eeeeeeeee7", "eeeeeeeeee", 7, 3), "eeeeeeeee7"}, // its base was never seen
 	}
@@ -182,6 +184,10 @@ func TestWanted(t *testing.T) {
 		}
 		if all := s.All(); all[len(all)-1].ID != step.wanted {
 			t.Errorf("after %s: the last of all is %s", step.register.ID, all[len(all)-1].ID)
+		}
+		wanted, _ := s.Wanted()
+		if g, ok := s.Latest(wanted.Base); !ok || g.ID != wanted.ID {
+			t.Errorf("after %s: the latest of the wanted spec is %s, wanted is %s", step.register.ID, g.ID, wanted.ID)
 		}
 	}
 	s := specsNow(t, b)

@@ -183,7 +183,7 @@ func (m *model) stepsOf(s *state, at int, add func(kind, int, ...int)) {
 	if m.stale(s, w) {
 		add(rewatch, at)
 	}
-	if best := s.wanted(); best >= 0 && s.gens[best].epoch > g.epoch {
+	if best := s.wanted(); best >= 0 && (s.gens[best].epoch > g.epoch || s.gens[best].epoch == g.epoch && s.gens[best].lives != g.lives) {
 		add(renew, at)
 	}
 	m.stepsOfAlign(s, w, at, add)

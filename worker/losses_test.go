@@ -93,6 +93,43 @@ func TestOldBackup(t *testing.T) {
 	f.becomes(accepted[:26])
 }
 
+// TestRaisedFromLostStreams: a worker that has not noticed that the log was made again
+// raises the epoch from there, to one that others have reached in the new log, and
+// dies. They must not stay at a generation that is not the latest, nor at its streams.
+func TestRaisedFromLostStreams(t *testing.T) {
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	workers := []*running{f.start(), f.start()}
+	accepted := rows(t)[:4]
+	for _, n := range accepted {
+		f.send(n)
+	}
+	f.equal(accepted)
+	here := f.settled()
+	for _, life := range []bus.Life{"one", "another"} { // whose ids are before and after, as it happens
+		lost := here
+		lost.Lives.Log = life
+		lost.Epoch--
+		lost = lost.Next()
+		if err := f.bus.Register(bustest.Context(t), lost); err != nil {
+			t.Fatal(err)
+		}
+		until(t, func() bool {
+			gen, ok := f.wanted(bustest.Context(t))
+			return ok && gen.Lives == here.Lives && gen.Epoch == here.Epoch+1
+		})
+		f.equal(accepted)
+		if gen := f.settled(); gen.Epoch != here.Epoch+1 {
+			t.Errorf("one look at lost streams raised the epoch from %d to %d", here.Epoch, gen.Epoch)
+		}
+		here = f.settled()
+	}
+	for _, w := range workers {
+		if n := w.count(t, "profiles_worker_sessions_total"); n > 3 {
+			t.Errorf("%d sessions, want one for each epoch", n)
+		}
+	}
+}
+
 // TestManyMissing: archives that are waited for don't keep others out.
 func TestManyMissing(t *testing.T) {
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))

@@ -156,12 +156,12 @@ func (s *session) reduceLoop(ctx context.Context) error {
 	return s.deps.Bus.ConsumePuts(ctx, s.gen.ID, s.cfg.DrainTime, s.reducePuts)
 }
 
-// epochLoop ends the session when the spec has got a later epoch, or when the
-// generation was removed, so that the next session begins another.
+// epochLoop ends the session when its generation is not its spec's latest any more,
+// or was removed, so that the next session begins another.
 func (s *session) epochLoop(ctx context.Context) error {
 	for {
 		moved := s.specs.Moved()
-		if latest, ok := s.specs.Latest(s.gen.Base); ok && latest.Epoch > s.gen.Epoch {
+		if latest, ok := s.specs.Latest(s.gen.Base); ok && s.gen.Superseded(latest) {
 			return errNewEpoch
 		}
 		if s.specs.Removed(s.gen.ID) {
