@@ -55,7 +55,7 @@ func (b *Bus) write(ctx context.Context, bucket, key string, data []byte, asOf A
 		if err != nil {
 			return false, err
 		}
-		later, err := b.later(ctx, v, asOf)
+		later, err := later(v, asOf, func() (Life, uint64, error) { return b.life(ctx, bucketStream(CurvesBucket)) })
 		if later || err != nil {
 			return false, err
 		}
@@ -74,8 +74,9 @@ func (b *Bus) write(ctx context.Context, bucket, key string, data []byte, asOf A
 
 // later tells whether what is stored must stay: it has seen more than asOf
 // has. One of another life is void. One from beyond the stream's end tells that
-// the bucket lost puts: ErrWentBack.
-func (b *Bus) later(ctx context.Context, v value, asOf AsOf) (bool, error) {
+// the bucket lost puts: ErrWentBack. curves asks for the life of the curves stream
+// and its last sequence.
+func later(v value, asOf AsOf, curves func() (Life, uint64, error)) (bool, error) {
 	var stored struct {
 		AsOf AsOf `json:"as_of"`
 	}
@@ -86,7 +87,7 @@ func (b *Bus) later(ctx context.Context, v value, asOf AsOf) (bool, error) {
 		return false, nil
 	}
 	// Rare: it is void, or we are the ones who lag.
-	life, last, err := b.life(ctx, bucketStream(CurvesBucket))
+	life, last, err := curves()
 	switch {
 	case err != nil:
 		return false, err

@@ -92,9 +92,8 @@ const (
 func NewAttackSignature(gen Generation, s Signature, envelopes Life) (AttackSignature, error) {
 	points := gen.Spec.Points.Total()
 	switch {
-	case len(s.Channels) != len(gen.Spec.Signature.Channels) || len(s.Curve.N) != points:
-		return AttackSignature{}, fmt.Errorf("the signature of %s has %d channels and %d points, generation %s has %d and %d",
-			s.Profile, len(s.Channels), len(s.Curve.N), gen.ID, len(gen.Spec.Signature.Channels), points)
+	case !s.isOf(&gen.Spec):
+		return AttackSignature{}, fmt.Errorf("the signature of %s has %d channels, or is not of the channels and points of generation %s", s.Profile, len(s.Channels), gen.ID)
 	case 3*points*(len(s.Channels)+1) > mostShown:
 		return AttackSignature{}, fmt.Errorf("the signature of %s has %d channels of %d points, which are too many for an event", s.Profile, len(s.Channels), points)
 	}
@@ -113,6 +112,17 @@ func NewAttackSignature(gen Generation, s Signature, envelopes Life) (AttackSign
 		event.Channels[i] = SignatureChannel{Name: c.Name, Unit: c.Unit, Median: c.Levels.Median, P25: c.Levels.P25, P75: c.Levels.P75, Phases: c.Phases}
 	}
 	return event, nil
+}
+
+// isOf tells whether what is shown of a signature has a spec's channels, and a number
+// for each of its points.
+func (s Signature) isOf(spec *fit.Spec) bool {
+	points := spec.Points.Total()
+	whole := len(s.Channels) == len(spec.Signature.Channels) && len(s.Curve.N) == points && len(s.Curve.Low) == points && len(s.Curve.High) == points
+	for i, c := range s.Channels {
+		whole = whole && c.Name == spec.Signature.Channels[i] && len(c.Levels.Median) == points && len(c.Levels.P25) == points && len(c.Levels.P75) == points
+	}
+	return whole
 }
 
 func first[T any](all []T) []T { return all[:min(len(all), mostListed)] }

@@ -42,9 +42,32 @@ func (b *Bus) ReadScores(ctx context.Context, gen fit.Generation) (Scores, bool,
 	if err != nil || !v.live {
 		return Scores{}, false, err
 	}
+	s, ok := parseScores(v.data)
+	return s, ok, nil
+}
+
+// longestID is how long a host's or an episode's id may be.
+const longestID = 128
+
+// parseScores returns false where somebody else wrote what is there: names of any
+// length would be subjects that a server ends the connection for, and events that no
+// message holds.
+func parseScores(data []byte) (Scores, bool) {
 	var s Scores
-	if json.Unmarshal(v.data, &s) != nil {
-		return Scores{}, false, nil
+	if json.Unmarshal(data, &s) != nil {
+		return Scores{}, false
 	}
-	return s, true, nil
+	for _, m := range s.Models {
+		if _, err := fit.ParseProfileName(m.Method); err != nil { // the same grammar
+			return Scores{}, false
+		}
+	}
+	for _, x := range s.Suspects {
+		_, accepted := fit.ParseProfileName(string(x.Profile))
+		_, said := fit.ParseProfileName(string(x.Said))
+		if accepted != nil || said != nil || len(x.Host) > longestID || len(x.Episode) > longestID {
+			return Scores{}, false
+		}
+	}
+	return s, true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -127,14 +128,14 @@ func (b *Bus) snapshot(ctx context.Context, gen fit.Generation, p fit.ProfileNam
 		if err != nil {
 			return err
 		}
-		var stored snapshotsPart
-		if !v.live || json.Unmarshal(v.data, &stored) != nil {
-			stored.Snapshots = nil
+		var earlier []signature.Snapshot
+		if v.live {
+			earlier = snapshotsIn(v.data, summary)
 		}
-		if !signature.Due(stored.Snapshots, now.at, from.Accepted) {
+		if !signature.Due(earlier, now.at, from.Accepted) {
 			return nil
 		}
-		data, err := json.Marshal(snapshotsPart{st, signature.Keep(stored.Snapshots, summary.Snapshot(now.at.UTC(), from.Accepted))})
+		data, err := json.Marshal(snapshotsPart{st, signature.Keep(earlier, summary.Snapshot(now.at.UTC(), from.Accepted))})
 		if err != nil {
 			return fmt.Errorf("encode the snapshots of %s: %w", p, err)
 		}
@@ -212,11 +213,23 @@ func assemble(gen fit.Generation, p fit.ProfileName, get func(part string) []byt
 		}
 		s.Channels = append(s.Channels, c.Channel)
 	}
-	var snapshots snapshotsPart
-	if read(partSnapshots, &snapshots) {
-		s.Snapshots = snapshots.Snapshots
-	}
+	s.Snapshots = snapshotsIn(get(partSnapshots), s.Summary)
 	return s, true
+}
+
+// snapshotsIn returns the snapshots of a part that have the points and channels of a
+// summary. Somebody else wrote the others, and kept they could fill the part until no
+// message holds it.
+func snapshotsIn(data []byte, of signature.Summary) []signature.Snapshot {
+	var part snapshotsPart
+	if json.Unmarshal(data, &part) != nil {
+		return nil
+	}
+	points := len(of.Curve.Median)
+	return slices.DeleteFunc(part.Snapshots, func(s signature.Snapshot) bool {
+		return len(s.Median) != points || len(s.Levels) != len(of.Channels) ||
+			slices.ContainsFunc(s.Levels, func(row signature.Row) bool { return len(row) != points })
+	})
 }
 
 // Signatures is a view of which signatures and scores there are, of all

@@ -402,6 +402,7 @@ func TestDrift(t *testing.T) {
 		{[]Snapshot{snap(0, 100)}, 24, 100, true}, {[]Snapshot{snap(0, 100), snap(20, 150)}, 30, 200, false},
 		// Whoever took the last one has a clock that is ahead: by a little, by years.
 		{[]Snapshot{snap(0, 100)}, -23, 199, false}, {[]Snapshot{snap(0, 100)}, -24, 100, true}, {[]Snapshot{snap(0, 100), snap(30*365*24, 100)}, 24, 100, true},
+		{[]Snapshot{{At: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}}, 0, 0, true},
 	} {
 		if Due(c.earlier, at.Add(time.Duration(c.hours)*time.Hour), c.accepted) != c.want {
 			t.Errorf("%+v: due is not %v", c, c.want)
