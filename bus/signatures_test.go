@@ -141,7 +141,9 @@ func TestSignatures(t *testing.T) {
 		t.Errorf("a wrong clock takes a snapshot: %+v", got.Snapshots)
 	}
 	for _, last := range []time.Time{time.Now().Add(-25 * time.Hour), ahead} { // ahead: taken when the worker's clock counted
-		snapshots, err := json.Marshal(map[string]any{"snapshots": []signature.Snapshot{{At: last, Accepted: 8}}})
+		earlier := holds(summaryOf(7, 8), "dddd").Snapshots[1]
+		earlier.At = last
+		snapshots, err := json.Marshal(map[string]any{"snapshots": []signature.Snapshot{earlier}})
 		if err != nil {
 			t.Fatal(err)
 		}
