@@ -129,7 +129,7 @@ func newFleet(t *testing.T) *fleet {
 	}
 	receiving := f.linksTo("receiver")
 	f.receiver = newReceiver(t, f.connect(natsURL(receiving), "receiver"), f.js, claims)
-	f.watchers = watch(t, nc, f.dashboards)
+	f.watchers = watch(t, nc, f.js, f.dashboards)
 	return f
 }
 

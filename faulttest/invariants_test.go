@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -38,6 +39,7 @@ const (
 	holdsSigned    = "signatures equal the fit's"
 	holdsForward   = "envelopes only forward"
 	holdsShown     = "events show the envelopes"
+	holdsStored    = "no stored event goes back"
 	holdsOrder     = "no browser sees an event go back"
 	holdsHealthy   = "streams and consumers healthy"
 	holdsAlive     = "nobody died, memory under its limit"
@@ -92,12 +94,7 @@ func (r *round) settle() {
 	r.check(holdsAccounted, func() error { return r.becomesAccounted(ctx) })
 	r.check(holdsForward, func() error { return r.forward(ctx) })
 	r.check(holdsShown, func() error { return r.shows(ctx) })
-	r.check(holdsOrder, func() error {
-		if backs := r.watchers.look(); len(backs) > 0 {
-			return fmt.Errorf("%d times, first: %s", len(backs), backs[0])
-		}
-		return nil
-	})
+	r.checkEvents(ctx)
 	r.check(holdsAlive, r.alive)
 	if len(r.wrong) > 0 {
 		r.report(ctx)
@@ -347,6 +344,22 @@ func (r *round) forward(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// checkEvents: no event went back, neither where they are stored nor where they are shown.
+func (r *round) checkEvents(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patient(shownWithin))
+	defer cancel()
+	followed := r.watchers.trail.catchUp(ctx)
+	backs := r.watchers.look()
+	none := func(backs []string) error {
+		if len(backs) > 0 {
+			return fmt.Errorf("%d times, first: %s", len(backs), backs[0])
+		}
+		return nil
+	}
+	r.check(holdsStored, func() error { return errors.Join(followed, none(backs[holdsStored])) })
+	r.check(holdsOrder, func() error { return none(backs[holdsOrder]) })
 }
 
 // shows waits until the last events show the envelopes, in the stream and at

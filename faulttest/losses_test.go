@@ -67,6 +67,9 @@ func (f *fleet) deleteStreams() {
 	all := f.streams()
 	for _, i := range f.rand.Perm(len(all))[:3] {
 		lost = append(lost, all[i])
+		if all[i] == bus.DashboardStream {
+			f.watchers.lose()
+		}
 		f.must("the end of "+all[i], time.Minute, func(ctx context.Context) error {
 			return ask(ctx, func(ctx context.Context) error {
 				err := f.js.DeleteStream(ctx, all[i])
@@ -91,7 +94,11 @@ func (f *fleet) oldBackup() {
 	f.halted(func(n *node) error { return copyTree(n.store, f.backup(n)) })
 	f.must("the cluster after the copy", time.Minute, func(ctx context.Context) error { return healthy(ctx, f.js) })
 	f.while(f.between(3*time.Second, 5*time.Second))
-	f.halted(func(n *node) error { return copyTree(f.backup(n), n.store) })
+	f.watchers.lose()
+	f.halted(func(n *node) error {
+		f.watchers.trail.restored()
+		return copyTree(f.backup(n), n.store)
+	})
 	f.watchers.plain.forget() // orders of a backup are lower in the same life: nobody tells plain subscribers
 	f.must("the cluster of the backup", time.Minute, func(ctx context.Context) error { return healthy(ctx, f.js) })
 	f.while(f.between(0, 3*time.Second))
@@ -118,6 +125,7 @@ func (f *fleet) halted(do func(*node) error) {
 
 func (f *fleet) totalLoss() {
 	f.while(f.between(100*time.Millisecond, time.Second))
+	f.watchers.lose()
 	killAll(f.cluster.nodes[:]...)
 	for _, n := range f.cluster.nodes {
 		if err := os.RemoveAll(n.store); err != nil {

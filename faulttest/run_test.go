@@ -93,7 +93,7 @@ func (f *fleet) runWhile(next func() (fault, bool)) {
 		}
 	}
 	table.episodes(f.receiver.total, f.fates)
-	table.dropped = f.watchers.dropped
+	table.dropped, table.stored = f.watchers.dropped, f.watchers.compared
 	f.farewell(table)
 }
 

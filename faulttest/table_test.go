@@ -18,6 +18,7 @@ type table struct {
 	sent     int
 	fates    map[string]int
 	dropped  int // events that the plain subscriber had to drop
+	stored   int // events that were compared with the one before
 	services []string
 }
 
@@ -71,7 +72,7 @@ func (t *table) String() string {
 	for _, what := range slices.Sorted(maps.Keys(t.fates)) {
 		fmt.Fprintf(&b, "%s %d; ", what, t.fates[what])
 	}
-	fmt.Fprintf(&b, "\n\nA plain subscriber had to drop %d events that the stream had refused.\n", t.dropped)
+	fmt.Fprintf(&b, "\n\nA plain subscriber had to drop %d events that the stream had refused. %d stored events were compared each with the one before.\n", t.dropped, t.stored)
 	fmt.Fprintln(&b, "\n| process | memory at the peak | goroutines at the end |\n|---|---|---|")
 	fmt.Fprint(&b, strings.Join(t.services, "\n"))
 	return b.String()
