@@ -11,7 +11,6 @@ import (
 type fault struct {
 	name   string
 	inject func(*fleet)
-	lossy  bool // acknowledged messages may be lost with it
 	disks  bool // it needs nodes with disks of their own
 	brief  bool // TestBrief injects it, too
 	calm   bool // never amid fickle episodes
@@ -43,9 +42,9 @@ func faults() []fault {
 		{name: "two generations at once", inject: (*fleet).twoGenerations},
 		{name: "full disk of a node", inject: (*fleet).fullDisk, disks: true},
 		{name: "full disks of all nodes", inject: (*fleet).fullDisks, disks: true},
-		{name: "streams deleted under live services", inject: (*fleet).deleteStreams, lossy: true},
-		{name: "old backup restored", inject: (*fleet).oldBackup, lossy: true},
-		{name: "total loss", inject: (*fleet).totalLoss, lossy: true, brief: true},
+		{name: "streams deleted under live services", inject: (*fleet).deleteStreams},
+		{name: "old backup restored", inject: (*fleet).oldBackup},
+		{name: "total loss", inject: (*fleet).totalLoss, brief: true},
 	}
 	return all
 }

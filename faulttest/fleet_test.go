@@ -53,17 +53,18 @@ type fleet struct {
 	receiver   *receiver
 	watchers   *watchers
 
-	bus  *bus.Bus            // ours: no link is between
-	js   jetstream.JetStream // the same
-	spec *fit.Spec           // that is wanted
-	file string              // its file
+	bus      *bus.Bus            // ours: no link is between
+	js       jetstream.JetStream // the same
+	topology []string            // all streams
+	spec     *fit.Spec           // that is wanted
+	file     string              // its file
 
-	envelopes     map[string]bus.Envelope // the last that was seen, by subject
-	envelopesSeen uint64                  // up to here in the bucket's stream
-	fates         map[string]int          // what became of episodes: how many at most
-	poisoned      map[claim]bool          // episodes that killed their readers
-	uncopied      map[claim]bool          // what stood accepted when REJECTED was deleted: the copies went with it
-	missed        bool                    // archives came late: some may be in REJECTED as missing
+	history  *history
+	lost     map[string]bool // streams that were lost, or came back from a backup, since all was quiet
+	fates    map[string]int  // what became of episodes: how many at most
+	poisoned map[claim]bool  // episodes that killed their readers
+	uncopied map[claim]bool  // what stood accepted when REJECTED was deleted: the copies went with it
+	missed   bool            // archives came late: some may be in REJECTED as missing
 }
 
 // A daemon is one process of the daemons with its links to the nodes.
@@ -86,7 +87,7 @@ func newFleet(t *testing.T) *fleet {
 		t.Fatal(err)
 	}
 	f := &fleet{t: t, dir: dir, logs: filepath.Join(dir, "logs"), rand: rand.New(rand.NewPCG(seed, 0)),
-		envelopes: map[string]bus.Envelope{}, fates: map[string]int{}, poisoned: map[claim]bool{}, uncopied: map[claim]bool{}}
+		lost: map[string]bool{}, fates: map[string]int{}, poisoned: map[claim]bool{}, uncopied: map[claim]bool{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d; what every process said is in %s", seed, f.logs)
@@ -113,6 +114,15 @@ func newFleet(t *testing.T) *fleet {
 		return ask(ctx, func(ctx context.Context) error { _, err := f.js.AccountInfo(ctx); return err })
 	})
 	f.must("the topology", time.Minute, f.bus.EnsureTopology)
+	f.must("the streams' names", time.Minute, func(ctx context.Context) error {
+		all, err := f.bus.Streams(ctx)
+		for _, s := range all {
+			f.topology = append(f.topology, s.Name)
+		}
+		return err
+	})
+	f.history = newHistory(f.js)
+	f.history.trail.follow(t)
 	f.wantSpec(1, target)
 
 	for i := range workers {

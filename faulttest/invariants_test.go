@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,8 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
@@ -48,7 +45,6 @@ const (
 // A round is what is known of one fault while it is checked.
 type round struct {
 	*fleet
-	lossy bool // acknowledged messages may be lost: `profiles emit` follows, and envelopes may be of another life
 	wrong []string
 	held  map[string]int // checks by invariant
 }
@@ -73,7 +69,7 @@ func (r *round) settle() {
 	if err := r.receiver.writeValidation(validation); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.lossy {
+	if r.lost[bus.EpisodesStream] {
 		r.check(holdsLast, func() error {
 			return ask(ctx, func(context.Context) error { _, err := r.profiles(ctx, "emit", "--validation", validation); return err })
 		})
@@ -96,6 +92,7 @@ func (r *round) settle() {
 	r.check(holdsShown, func() error { return r.shows(ctx) })
 	r.checkEvents(ctx)
 	r.check(holdsAlive, r.alive)
+	clear(r.lost)
 	if len(r.wrong) > 0 {
 		r.report(ctx)
 		return
@@ -123,7 +120,7 @@ func (r *round) becomesEqual(ctx context.Context, validation string) error {
 		if err != nil {
 			return cmp.Or(differs, fmt.Errorf("it did not settle, and waits for %s: %w", waitsFor, err))
 		}
-		if differs = r.equal(ctx, live, batch); differs == nil || !r.lossy {
+		if differs = r.equal(ctx, live, batch); differs == nil || len(r.lost) == 0 {
 			return differs
 		}
 		r.while(200 * time.Millisecond)
@@ -308,42 +305,17 @@ func (r *round) wanted(ctx context.Context) (bus.Generation, error) {
 	return gen, nil
 }
 
-// forward reads every envelope that was written since the last look: within a
-// life and a generation as_of only rises, and n_used, too, unless episodes were
-// taken back.
+// forward: within a life and a generation as_of only rises, and n_used, too, unless
+// episodes were taken back. `profiles emit` takes back what a log that came back from
+// a backup has too many.
 func (r *round) forward(ctx context.Context) error {
 	backs := r.receiver.tookBack()
-	if r.lossy { // sequences may be others: begin anew
-		r.envelopes, r.envelopesSeen = map[string]bus.Envelope{}, 0
+	if r.lost[bus.EpisodesStream] {
+		backs = nil
 	}
-	stream, err := r.js.Stream(ctx, "KV_"+bus.EnvelopesBucket)
-	if err != nil {
-		return err
-	}
-	for r.envelopesSeen < stream.CachedInfo().State.LastSeq {
-		msg, err := stream.GetMsg(ctx, r.envelopesSeen+1, jetstream.WithGetMsgSubject(">"))
-		if err != nil {
-			return err
-		}
-		r.envelopesSeen = msg.Sequence
-		var env bus.Envelope
-		if json.Unmarshal(msg.Data, &env) != nil {
-			continue
-		}
-		before, had := r.envelopes[msg.Subject]
-		r.envelopes[msg.Subject] = env
-		if !had || r.lossy || before.AsOf.Life != env.AsOf.Life {
-			continue
-		}
-		profile := msg.Subject[strings.LastIndex(msg.Subject, ".")+1:]
-		if env.AsOf.Seq < before.AsOf.Seq {
-			return fmt.Errorf("%s went back from as of %d to %d", msg.Subject, before.AsOf.Seq, env.AsOf.Seq)
-		}
-		if env.Used < before.Used && !backs[profile] {
-			return fmt.Errorf("%s shrank from %d to %d", msg.Subject, before.Used, env.Used)
-		}
-	}
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, patient(shownWithin))
+	defer cancel()
+	return errors.Join(r.history.trail.catchUp(ctx), r.history.look(backs))
 }
 
 // checkEvents: no event went back, neither where they are stored nor where they are shown.

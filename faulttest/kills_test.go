@@ -38,21 +38,6 @@ func (f *fleet) killNodes() {
 	f.while(f.between(100*time.Millisecond, 2*time.Second))
 }
 
-// streams are all of the project's.
-func (f *fleet) streams() (names []string) {
-	f.must("the streams' names", time.Minute, func(ctx context.Context) error {
-		return ask(ctx, func(ctx context.Context) error {
-			sizes, err := f.bus.Streams(ctx)
-			names = names[:0]
-			for _, s := range sizes {
-				names = append(names, s.Name)
-			}
-			return err
-		})
-	})
-	return names
-}
-
 // caughtUp asks whether a stream has a leader and all of its replicas are up to date.
 func (f *fleet) caughtUp(stream string) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -66,7 +51,7 @@ func (f *fleet) caughtUp(stream string) func(context.Context) error {
 }
 
 func (f *fleet) killLeaders() {
-	for _, stream := range f.streams() {
+	for _, stream := range f.topology {
 		// While one that came back still catches up, another's end leaves no quorum.
 		f.must("all replicas of "+stream, healthyWithin, func(ctx context.Context) error { return ask(ctx, f.caughtUp(stream)) })
 		f.must("a leader of "+stream, time.Minute, func(ctx context.Context) error {

@@ -61,18 +61,24 @@ func (f *fleet) replenish(nodes ...*node) {
 	}
 }
 
+// lose says that streams will be lost, or come back from a backup.
+func (f *fleet) lose(streams ...string) {
+	for _, s := range streams {
+		f.lost[s] = true
+	}
+	if slices.Contains(streams, bus.DashboardStream) {
+		f.watchers.lose()
+	}
+}
+
 // deleteStreams deletes three streams, as an operator might by mistake.
 func (f *fleet) deleteStreams() {
-	var lost []string
-	all := f.streams()
-	for _, i := range f.rand.Perm(len(all))[:3] {
-		lost = append(lost, all[i])
-		if all[i] == bus.DashboardStream {
-			f.watchers.lose()
-		}
-		f.must("the end of "+all[i], time.Minute, func(ctx context.Context) error {
+	for _, i := range f.rand.Perm(len(f.topology))[:3] {
+		stream := f.topology[i]
+		f.lose(stream)
+		f.must("the end of "+stream, time.Minute, func(ctx context.Context) error {
 			return ask(ctx, func(ctx context.Context) error {
-				err := f.js.DeleteStream(ctx, all[i])
+				err := f.js.DeleteStream(ctx, stream)
 				if bus.IsAbsent(err) {
 					return nil
 				}
@@ -82,7 +88,7 @@ func (f *fleet) deleteStreams() {
 		f.while(f.between(100*time.Millisecond, 3*time.Second))
 	}
 	f.must("the topology again", time.Minute, f.bus.EnsureTopology)
-	if slices.Contains(lost, bus.RejectedStream) {
+	if f.lost[bus.RejectedStream] {
 		for _, c := range f.receiver.standing() {
 			f.uncopied[c] = true
 		}
@@ -94,9 +100,10 @@ func (f *fleet) oldBackup() {
 	f.halted(func(n *node) error { return copyTree(n.store, f.backup(n)) })
 	f.must("the cluster after the copy", time.Minute, func(ctx context.Context) error { return healthy(ctx, f.js) })
 	f.while(f.between(3*time.Second, 5*time.Second))
-	f.watchers.lose()
+	f.lose(f.topology...)
 	f.halted(func(n *node) error {
 		f.watchers.trail.restored()
+		f.history.trail.restored()
 		return copyTree(f.backup(n), n.store)
 	})
 	f.watchers.plain.forget() // orders of a backup are lower in the same life: nobody tells plain subscribers
@@ -125,7 +132,7 @@ func (f *fleet) halted(do func(*node) error) {
 
 func (f *fleet) totalLoss() {
 	f.while(f.between(100*time.Millisecond, time.Second))
-	f.watchers.lose()
+	f.lose(f.topology...)
 	killAll(f.cluster.nodes[:]...)
 	for _, n := range f.cluster.nodes {
 		if err := os.RemoveAll(n.store); err != nil {

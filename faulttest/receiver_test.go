@@ -43,12 +43,12 @@ type receiver struct {
 	sent     int64               // sendings; each has a time of its own
 	skew     time.Duration       // of its clock
 	total    int                 // sendings that were acknowledged
-	backs    map[string]bool     // profiles that episodes were taken back of since the last look
+	backs    map[string]int      // how often episodes were taken back since the last look, by profile
 }
 
 func newReceiver(t *testing.T, b *bus.Bus, js jetstream.JetStream, all []claim) *receiver {
 	r := &receiver{t: t, bus: b, js: js, all: all, accepted: map[claim]bool{}, busy: map[claim]bool{},
-		acked: map[string]struct{}{}, backs: map[string]bool{}}
+		acked: map[string]struct{}{}, backs: map[string]int{}}
 	r.idle = sync.NewCond(&r.mu)
 	return r
 }
@@ -144,7 +144,7 @@ func (r *receiver) send(c claim, back, twice bool) {
 	r.acked[key(n)] = struct{}{}
 	r.total++
 	if back {
-		r.backs[c.profile] = true
+		r.backs[c.profile]++
 	}
 }
 
@@ -238,12 +238,12 @@ func (r *receiver) writeValidation(path string) error {
 	return w.Close()
 }
 
-// tookBack returns the profiles that episodes were taken back of since the last call.
-func (r *receiver) tookBack() map[string]bool {
+// tookBack returns how often episodes of each profile were taken back since the last call.
+func (r *receiver) tookBack() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	backs := r.backs
-	r.backs = map[string]bool{}
+	r.backs = map[string]int{}
 	return backs
 }
 

@@ -75,7 +75,7 @@ func (f *fleet) runWhile(next func() (fault, bool)) {
 			break
 		}
 		began := time.Now()
-		r := &round{fleet: f, lossy: x.lossy, held: table.held}
+		r := &round{fleet: f, held: table.held}
 		var fickle []claim
 		if n%2 == 0 && !x.calm {
 			fickle = f.fickle()
@@ -93,7 +93,7 @@ func (f *fleet) runWhile(next func() (fault, bool)) {
 		}
 	}
 	table.episodes(f.receiver.total, f.fates)
-	table.dropped, table.stored = f.watchers.dropped, f.watchers.compared
+	table.dropped, table.stored, table.envelopes = f.watchers.dropped, f.watchers.compared, f.history.compared
 	f.farewell(table)
 }
 

@@ -12,14 +12,15 @@ import (
 
 // A table counts what was injected and what was checked.
 type table struct {
-	rows     map[string]*faultRow
-	order    []string
-	held     map[string]int
-	sent     int
-	fates    map[string]int
-	dropped  int // events that the plain subscriber had to drop
-	stored   int // events that were compared with the one before
-	services []string
+	rows      map[string]*faultRow
+	order     []string
+	held      map[string]int
+	sent      int
+	fates     map[string]int
+	dropped   int // events that the plain subscriber had to drop
+	stored    int // events that were compared with the one before
+	envelopes int // that were compared with the one before
+	services  []string
 }
 
 type faultRow struct {
@@ -72,7 +73,7 @@ func (t *table) String() string {
 	for _, what := range slices.Sorted(maps.Keys(t.fates)) {
 		fmt.Fprintf(&b, "%s %d; ", what, t.fates[what])
 	}
-	fmt.Fprintf(&b, "\n\nA plain subscriber had to drop %d events that the stream had refused. %d stored events were compared each with the one before.\n", t.dropped, t.stored)
+	fmt.Fprintf(&b, "\n\nA plain subscriber had to drop %d events that the stream had refused.\n%d stored events and %d envelopes were compared, each with the one before.\n", t.dropped, t.stored, t.envelopes)
 	fmt.Fprintln(&b, "\n| process | memory at the peak | goroutines at the end |\n|---|---|---|")
 	fmt.Fprint(&b, strings.Join(t.services, "\n"))
 	return b.String()
