@@ -201,7 +201,7 @@ func TestOutcomes(t *testing.T) {
 	if err := b.Rejected(bustest.Context(t), func(r bus.Rejected) error { filed = append(filed, r); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if len(filed) != 1 || filed[0].Episode != "e1" || filed[0].Reason != "corrupt" || filed[0].Detail != "bad bytes" {
+	if len(filed) != 1 || filed[0].Episode != "e1" || filed[0].Reason != "corrupt" || filed[0].Detail != "bad bytes" || filed[0].Seq != 2 {
 		t.Errorf("REJECTED holds %+v", filed)
 	}
 }

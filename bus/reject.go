@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,7 +74,7 @@ func oneLine(text string, limit int) string {
 
 // A Rejected is one message of REJECTED.
 type Rejected struct {
-	Notice         // as it was sent; empty where it was malformed
+	Notice         // as it was sent, empty where it was malformed; Seq is its place in the log
 	Reason, Detail string
 	FiledAt        time.Time
 }
@@ -85,6 +86,7 @@ func (b *Bus) Rejected(ctx context.Context, each func(Rejected) error) error {
 		if n, err := parseNotice(msg.Header.Get(HeaderSubject), msg.Data); err == nil {
 			r.Notice = n
 		}
+		r.Seq, _ = strconv.ParseUint(msg.Header.Get(HeaderSequence), 10, 64) // 0 where somebody else filed it
 		return each(r)
 	})
 	return err

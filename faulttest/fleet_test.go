@@ -63,7 +63,7 @@ type fleet struct {
 	lost     map[string]bool // streams that were lost, or came back from a backup, since all was quiet
 	fates    map[string]int  // what became of episodes: how many at most
 	poisoned map[claim]bool  // episodes that killed their readers
-	uncopied map[claim]bool  // what stood accepted when REJECTED was deleted: the copies went with it
+	uncopied uint64          // where the log ended when REJECTED was deleted: copies of what is before went with it
 	missed   bool            // archives came late: some may be in REJECTED as missing
 }
 
@@ -87,7 +87,7 @@ func newFleet(t *testing.T) *fleet {
 		t.Fatal(err)
 	}
 	f := &fleet{t: t, dir: dir, logs: filepath.Join(dir, "logs"), rand: rand.New(rand.NewPCG(seed, 0)),
-		lost: map[string]bool{}, fates: map[string]int{}, poisoned: map[claim]bool{}, uncopied: map[claim]bool{}}
+		lost: map[string]bool{}, fates: map[string]int{}, poisoned: map[claim]bool{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d; what every process said is in %s", seed, f.logs)

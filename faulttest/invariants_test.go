@@ -239,9 +239,34 @@ func (r *round) becomesAccounted(ctx context.Context) error {
 	return err
 }
 
+// A filing is what a copy in REJECTED says of itself.
+type filing struct {
+	claim
+	seq    uint64 // of the message in the log
+	reason string
+}
+
+// filings reads REJECTED. What was filed before the log was made is of another log.
+func (r *round) filings(ctx context.Context) (map[filing]bool, error) {
+	log, err := leads(ctx, r.js, bus.EpisodesStream)
+	if err != nil {
+		return nil, err
+	}
+	all := map[filing]bool{}
+	err = r.bus.Rejected(ctx, func(x bus.Rejected) error {
+		if x.FiledAt.After(log.CachedInfo().Created) {
+			all[filing{claimOf(x.Notice), x.Seq, x.Reason}] = true
+		}
+		return nil
+	})
+	return all, err
+}
+
 // accounted looks for every claim that stands: it has a curve, or a reason (and a
-// copy in REJECTED where that reason asks for one and REJECTED was not deleted since),
-// or ranks beyond the sample.
+// copy of that very message in REJECTED, with the same reason, where the reason asks
+// for one and REJECTED was not deleted since), or ranks beyond the sample. What does
+// is acknowledged when it is delivered again, also where a reader died between the
+// reason and the copy.
 func (r *round) accounted(ctx context.Context) error {
 	gen, err := r.wanted(ctx)
 	if err != nil {
@@ -251,11 +276,8 @@ func (r *round) accounted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rejected := map[claim]string{}
-	if err := r.bus.Rejected(ctx, func(x bus.Rejected) error {
-		rejected[claimOf(x.Notice)] = x.Reason
-		return nil
-	}); err != nil {
+	filed, err := r.filings(ctx)
+	if err != nil {
 		return err
 	}
 	for _, p := range gen.Spec.Profiles {
@@ -274,8 +296,8 @@ func (r *round) accounted(ctx context.Context) error {
 			counts[string(entry.Reason)]++
 			switch entry.Reason {
 			case fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal:
-				if rejected[c] == "" && !r.uncopied[c] {
-					return fmt.Errorf("%v is %s, and not in REJECTED", c, entry.Reason)
+				if !filed[filing{c, entry.Seq, string(entry.Reason)}] && entry.Seq > r.uncopied && curves.Needed(profile, rank) {
+					return fmt.Errorf("%v is %s by message %d, which is not in REJECTED with that reason", c, entry.Reason, entry.Seq)
 				}
 				if entry.Reason == fit.ReasonFatal && !r.poisoned[c] {
 					return fmt.Errorf("%v was rejected as fatal, but is harmless", c)

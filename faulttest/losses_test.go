@@ -85,14 +85,32 @@ func (f *fleet) deleteStreams() {
 				return err
 			})
 		})
+		switch stream {
+		case bus.EpisodesStream:
+			f.uncopied = 0
+		case bus.RejectedStream:
+			f.uncopied = f.logEnd()
+		}
 		f.while(f.between(100*time.Millisecond, 3*time.Second))
 	}
 	f.must("the topology again", time.Minute, f.bus.EnsureTopology)
-	if f.lost[bus.RejectedStream] {
-		for _, c := range f.receiver.standing() {
-			f.uncopied[c] = true
-		}
-	}
+}
+
+// logEnd is the last sequence of the log; 0 where that is deleted.
+func (f *fleet) logEnd() (last uint64) {
+	f.must("the end of the log", time.Minute, func(ctx context.Context) error {
+		return ask(ctx, func(ctx context.Context) error {
+			s, err := leads(ctx, f.js, bus.EpisodesStream)
+			if bus.IsAbsent(err) {
+				return nil
+			}
+			if err == nil {
+				last = s.CachedInfo().State.LastSeq
+			}
+			return err
+		})
+	})
+	return last
 }
 
 // oldBackup copies the nodes' files, goes on, and puts the copy back.
@@ -133,6 +151,7 @@ func (f *fleet) halted(do func(*node) error) {
 func (f *fleet) totalLoss() {
 	f.while(f.between(100*time.Millisecond, time.Second))
 	f.lose(f.topology...)
+	f.uncopied = 0
 	killAll(f.cluster.nodes[:]...)
 	for _, n := range f.cluster.nodes {
 		if err := os.RemoveAll(n.store); err != nil {
