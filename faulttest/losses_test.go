@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/cis490/profiles/bus"
@@ -18,7 +19,11 @@ import (
 // filler is the file that fills a disk.
 const filler = "filler"
 
+// fill fills a node's disk, and never that of the machine.
 func (f *fleet) fill(n *node) {
+	if err := isMount(n.disk); err != nil {
+		f.t.Fatal(err)
+	}
 	out, err := os.Create(filepath.Join(n.disk, filler))
 	if err != nil {
 		f.t.Fatal(err)
@@ -30,6 +35,25 @@ func (f *fleet) fill(n *node) {
 	}
 	if !errors.Is(err, syscall.ENOSPC) {
 		f.t.Fatal(err)
+	}
+}
+
+// isMount: a folder is the root of a file system of its own.
+func isMount(dir string) error {
+	var here, above syscall.Stat_t
+	err := errors.Join(syscall.Stat(dir, &here), syscall.Stat(filepath.Dir(dir), &above))
+	if err == nil && here.Dev == above.Dev {
+		err = errors.New(dir + " is no disk of its own")
+	}
+	return err
+}
+
+func TestIsMount(t *testing.T) {
+	if isMount(t.TempDir()) == nil {
+		t.Error("any folder may be filled")
+	}
+	if err := isMount("/proc"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -4,6 +4,7 @@ package faulttest
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -16,18 +17,14 @@ import (
 // TestFaults injects every fault once, in an order that the seed draws.
 func TestFaults(t *testing.T) {
 	f := newFleet(t)
-	all := f.known()
-	f.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	f.run(all)
+	f.run(f.asked(func(fault) bool { return true }))
 }
 
 // TestBrief injects the faults that take little time, for a machine that has
 // little of it.
 func TestBrief(t *testing.T) {
 	f := newFleet(t)
-	all := slices.DeleteFunc(f.known(), func(x fault) bool { return !x.brief })
-	f.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	f.run(all)
+	f.run(f.asked(func(x fault) bool { return x.brief }))
 }
 
 // TestSoak goes on with faults drawn at random, one after the other, for
@@ -37,22 +34,50 @@ func TestSoak(t *testing.T) {
 		t.Skip("PROFILES_FAULT_TIME is not set: make fault-soak sets it")
 	}
 	f := newFleet(t)
-	all := f.known()
+	all := f.asked(func(fault) bool { return true })
 	began := time.Now()
 	f.runWhile(func() (fault, bool) { return pick(f, all), time.Since(began) < soak && !t.Failed() })
 }
 
-// known are the faults that this machine can inject, and that were asked for.
-func (f *fleet) known() []fault {
-	return slices.DeleteFunc(faults(), func(x fault) bool {
-		if only != "" {
-			return !slices.ContainsFunc(strings.Split(only, ","), func(part string) bool { return strings.Contains(x.name, part) })
-		}
-		return x.disks && !f.cluster.disks
-	})
+// asked are the faults of a kind that this machine can inject, and that were asked for.
+func (f *fleet) asked(kind func(fault) bool) []fault {
+	all, err := choose(only, slices.DeleteFunc(faults(), func(x fault) bool { return x.disks && !f.cluster.disks || !kind(x) }))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return all
 }
 
+// choose returns the faults whose names have one of some parts in them. Each part
+// must be in one.
+func choose(parts string, all []fault) ([]fault, error) {
+	var chosen, known []string
+	for _, x := range all {
+		known = append(known, x.name)
+	}
+	for part := range strings.SplitSeq(parts, ",") {
+		named := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return !strings.Contains(name, part) })
+		if len(named) == 0 {
+			return nil, fmt.Errorf("PROFILES_FAULT_ONLY has %q, which is in none of:\n%s", part, strings.Join(known, "\n"))
+		}
+		chosen = append(chosen, named...)
+	}
+	return slices.DeleteFunc(all, func(x fault) bool { return !slices.Contains(chosen, x.name) }), nil
+}
+
+func TestChoose(t *testing.T) {
+	all := []fault{{name: "nothing"}, {name: "slow store"}, {name: "failing store"}}
+	for parts, want := range map[string]int{"": 3, "store": 2, "store,nothing": 3, "slow": 1, "disk": 0, "slow,disk": 0, "slow,": 3} {
+		chosen, err := choose(parts, slices.Clone(all))
+		if len(chosen) != want || (err == nil) != (want > 0) {
+			t.Errorf("%q chooses %d, want %d (%v)", parts, len(chosen), want, err)
+		}
+	}
+}
+
+// run injects faults in an order that the seed draws.
 func (f *fleet) run(all []fault) {
+	f.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	f.runWhile(func() (fault, bool) {
 		if len(all) == 0 || f.t.Failed() {
 			return fault{}, false
