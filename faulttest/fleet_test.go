@@ -51,6 +51,7 @@ type fleet struct {
 	streamers  []*daemon
 	dashboards []*daemon
 	receiver   *receiver
+	receiving  []*link // the receiver's
 	watchers   *watchers
 
 	bus      *bus.Bus            // ours: no link is between
@@ -137,8 +138,8 @@ func newFleet(t *testing.T) *fleet {
 	for _, s := range f.services() {
 		f.startService(s)
 	}
-	receiving := f.linksTo("receiver")
-	f.receiver = newReceiver(t, f.connect(natsURL(receiving), "receiver"), f.js, claims)
+	f.receiving = f.linksTo("receiver")
+	f.receiver = newReceiver(t, f.connect(natsURL(f.receiving), "receiver"), f.js, claims)
 	f.watchers = watch(t, nc, f.js, f.dashboards)
 	return f
 }
@@ -167,6 +168,15 @@ func (f *fleet) linksTo(from string) []*link {
 	var all []*link
 	for _, n := range f.cluster.nodes {
 		all = append(all, newLink(f.t, from, n.name, n.clients))
+	}
+	return all
+}
+
+// clientLinks are those of all who talk to nodes: the services and the receiver.
+func (f *fleet) clientLinks() []*link {
+	all := slices.Clone(f.receiving)
+	for _, s := range f.services() {
+		all = append(all, s.links...)
 	}
 	return all
 }
@@ -329,10 +339,8 @@ func (f *fleet) heal() {
 			n.start()
 		}
 	}
+	f.setLinks(f.clientLinks(), whole, 0)
 	for _, s := range f.services() {
-		for _, l := range s.links {
-			l.set(whole, 0)
-		}
 		s.resume()
 		if !s.runs() {
 			f.startService(s)

@@ -20,21 +20,18 @@ func (f *fleet) cutNode() {
 func (f *fleet) silenceNode() {
 	n := pick(f, f.cluster.nodes[:])
 	f.setLinks(f.cluster.around(n), silent, 0)
-	for _, s := range f.services() {
-		for _, l := range s.links {
-			if l.to == n.name && f.rand.IntN(2) == 0 {
-				l.set(silent, 0)
-			}
+	for _, l := range f.clientLinks() {
+		if l.to == n.name && f.rand.IntN(2) == 0 {
+			l.set(silent, 0)
 		}
 	}
 	f.while(f.between(2*time.Second, 8*time.Second))
 }
 
+// cutServices is for the receiver, too.
 func (f *fleet) cutServices() {
-	for _, s := range f.services() {
-		for _, l := range s.links {
-			l.set(pick(f, []linkState{whole, cut, silent}), 0)
-		}
+	for _, l := range f.clientLinks() {
+		l.set(pick(f, []linkState{whole, cut, silent}), 0)
 	}
 	f.while(f.between(2*time.Second, 6*time.Second))
 }
@@ -54,10 +51,8 @@ func (f *fleet) delay() {
 			l.set(whole, f.between(0, 40*time.Millisecond))
 		}
 	}
-	for _, s := range f.services() {
-		for _, l := range s.links {
-			l.set(whole, f.between(0, 150*time.Millisecond))
-		}
+	for _, l := range f.clientLinks() {
+		l.set(whole, f.between(0, 150*time.Millisecond))
 	}
 	f.while(f.between(4*time.Second, 8*time.Second))
 }
