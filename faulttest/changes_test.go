@@ -47,7 +47,7 @@ func (f *fleet) fickle() []claim {
 func (f *fleet) retract() {
 	profile := string(pick(f, f.spec.Profiles[:6]).Name)
 	var before bus.Generation
-	wanted := func(ctx context.Context) (err error) { before, err = (&round{fleet: f}).wanted(ctx); return err }
+	wanted := func(ctx context.Context) (err error) { before, err = f.wanted(ctx); return err }
 	f.must("the generation", time.Minute, func(ctx context.Context) error { return ask(ctx, wanted) })
 	low := f.lowest(profile, target)
 	for _, c := range low[:min(len(low), target*3/4)] {
@@ -55,7 +55,7 @@ func (f *fleet) retract() {
 	}
 	f.must("another epoch", time.Minute, func(ctx context.Context) error {
 		return ask(ctx, func(ctx context.Context) error {
-			gen, err := (&round{fleet: f}).wanted(ctx)
+			gen, err := f.wanted(ctx)
 			if err == nil && gen.Epoch <= before.Epoch {
 				err = fmt.Errorf("still epoch %d", gen.Epoch)
 			}

@@ -188,51 +188,6 @@ func leader(ctx context.Context, js jetstream.JetStream, stream string) (string,
 	return name, err
 }
 
-// healthy waits until every stream and durable consumer has a leader and all of
-// its replicas are up to date.
-func healthy(ctx context.Context, js jetstream.JetStream) error {
-	return ask(ctx, func(ctx context.Context) error {
-		streams := js.ListStreams(ctx)
-		for info := range streams.Info() {
-			if err := whole3("stream "+info.Config.Name, info.Config.Replicas, info.Cluster); err != nil {
-				return err
-			}
-			s, err := js.Stream(ctx, info.Config.Name)
-			if err != nil {
-				return err
-			}
-			consumers := s.ListConsumers(ctx)
-			for c := range consumers.Info() {
-				if c.Config.Durable == "" {
-					continue
-				}
-				if err := whole3("consumer "+c.Name, info.Config.Replicas, c.Cluster); err != nil {
-					return err
-				}
-			}
-			if consumers.Err() != nil {
-				return consumers.Err()
-			}
-		}
-		return streams.Err()
-	})
-}
-
-func whole3(what string, replicas int, c *jetstream.ClusterInfo) error {
-	if c == nil || c.Leader == "" {
-		return errors.New(what + " has no leader")
-	}
-	if replicas != nodes || len(c.Replicas) != nodes-1 {
-		return fmt.Errorf("%s has %d replicas beside its leader, of %d", what, len(c.Replicas), replicas)
-	}
-	for _, r := range c.Replicas {
-		if !r.Current || r.Offline {
-			return fmt.Errorf("%s: replica %s is not up to date", what, r.Name)
-		}
-	}
-	return nil
-}
-
 // ask asks until there is an answer, or ctx ends.
 func ask(ctx context.Context, question func(context.Context) error) error {
 	for {

@@ -115,13 +115,7 @@ func newFleet(t *testing.T) *fleet {
 		return ask(ctx, func(ctx context.Context) error { _, err := f.js.AccountInfo(ctx); return err })
 	})
 	f.must("the topology", time.Minute, f.bus.EnsureTopology)
-	f.must("the streams' names", time.Minute, func(ctx context.Context) error {
-		all, err := f.bus.Streams(ctx)
-		for _, s := range all {
-			f.topology = append(f.topology, s.Name)
-		}
-		return err
-	})
+	f.nameStreams()
 	f.history = newHistory(f.js)
 	f.history.trail.follow(t)
 	f.wantSpec(1, target)

@@ -78,7 +78,7 @@ func (r *round) settle() {
 	r.check(holdsHealthy, func() error {
 		ctx, cancel := context.WithTimeout(ctx, patient(healthyWithin))
 		defer cancel()
-		return healthy(ctx, r.js)
+		return r.healthy(ctx)
 	})
 	if r.missed {
 		r.missed = false
@@ -313,18 +313,6 @@ func (r *round) accounted(ctx context.Context) error {
 		r.fates[what] = max(r.fates[what], n)
 	}
 	return nil
-}
-
-func (r *round) wanted(ctx context.Context) (bus.Generation, error) {
-	specs, err := r.bus.SpecsNow(ctx)
-	if err != nil {
-		return bus.Generation{}, err
-	}
-	gen, ok := specs.Wanted()
-	if !ok || gen.Spec.Revision != r.spec.Revision {
-		return gen, fmt.Errorf("revision %d is wanted, not %d", gen.Spec.Revision, r.spec.Revision)
-	}
-	return gen, nil
 }
 
 // forward: within a life and a generation as_of only rises, and n_used, too, unless

@@ -38,18 +38,6 @@ func (f *fleet) killNodes() {
 	f.while(f.between(100*time.Millisecond, 2*time.Second))
 }
 
-// caughtUp asks whether a stream has a leader and all of its replicas are up to date.
-func (f *fleet) caughtUp(stream string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		s, err := f.js.Stream(ctx, stream)
-		if err != nil {
-			return err
-		}
-		info := s.CachedInfo()
-		return whole3("stream "+stream, info.Config.Replicas, info.Cluster)
-	}
-}
-
 func (f *fleet) killLeaders() {
 	for _, stream := range f.topology {
 		// While one that came back still catches up, another's end leaves no quorum.

@@ -140,7 +140,7 @@ func (f *fleet) logEnd() (last uint64) {
 // oldBackup copies the nodes' files, goes on, and puts the copy back.
 func (f *fleet) oldBackup() {
 	f.halted(func(n *node) error { return copyTree(n.store, f.backup(n)) })
-	f.must("the cluster after the copy", time.Minute, func(ctx context.Context) error { return healthy(ctx, f.js) })
+	f.must("the cluster after the copy", time.Minute, f.healthy)
 	f.while(f.between(3*time.Second, 5*time.Second))
 	f.lose(f.topology...)
 	f.halted(func(n *node) error {
@@ -149,7 +149,7 @@ func (f *fleet) oldBackup() {
 		return copyTree(f.backup(n), n.store)
 	})
 	f.watchers.plain.forget() // orders of a backup are lower in the same life: nobody tells plain subscribers
-	f.must("the cluster of the backup", time.Minute, func(ctx context.Context) error { return healthy(ctx, f.js) })
+	f.must("the cluster of the backup", time.Minute, f.healthy)
 	f.while(f.between(0, 3*time.Second))
 }
 

@@ -77,7 +77,7 @@ func (f *fleet) hasten(stream string, consumer func(fit.Generation) string) (nam
 	const wait = 100 * time.Millisecond
 	f.must("a shorter AckWait", time.Minute, func(ctx context.Context) error {
 		return ask(ctx, func(ctx context.Context) error {
-			gen, err := (&round{fleet: f}).wanted(ctx)
+			gen, err := f.wanted(ctx)
 			if err != nil {
 				return err
 			}
