@@ -40,6 +40,9 @@ const (
 	holdsOrder     = "no browser sees an event go back"
 	holdsHealthy   = "streams and consumers healthy"
 	holdsAlive     = "nobody died, memory under its limit"
+
+	managesEmit  = "profiles emit brings a lost log back"
+	managesAgain = "profiles emit --rejected sends late archives again"
 )
 
 // A round is what is known of one fault while it is checked.
@@ -70,7 +73,7 @@ func (r *round) settle() {
 		r.t.Fatal(err)
 	}
 	if r.lost[bus.EpisodesStream] {
-		r.check(holdsLast, func() error {
+		r.check(managesEmit, func() error {
 			return ask(ctx, func(context.Context) error { _, err := r.profiles(ctx, "emit", "--validation", validation); return err })
 		})
 		r.receiver.forget()
@@ -82,7 +85,7 @@ func (r *round) settle() {
 	})
 	if r.missed {
 		r.missed = false
-		r.check(holdsEqual, func() error { return r.rejectedAgain(ctx) })
+		r.check(managesAgain, func() error { return r.rejectedAgain(ctx) })
 	}
 	r.check(holdsEqual, func() error { return r.becomesEqual(ctx, validation) })
 	r.check(holdsSigned, func() error { return r.becomesSigned(ctx) })

@@ -92,7 +92,9 @@ func (f *fleet) run(all []fault) {
 // everything is checked.
 func (f *fleet) runWhile(next func() (fault, bool)) {
 	table := newTable()
-	defer func() { f.t.Logf("seed %d, the race detector in daemons: %v\n%s", seed, race, table) }()
+	defer func() {
+		f.t.Logf("seed %d, patience %d, the race detector in daemons: %v\n%s", seed, patience, race, table)
+	}()
 	f.fillSamples()
 	for n := 1; ; n++ {
 		x, more := next()
