@@ -72,7 +72,7 @@ type fleet struct {
 type daemon struct {
 	*process
 	links []*link
-	http  string // address; empty: none
+	http  string // address
 }
 
 // short are settings that make minutes seconds.
@@ -121,13 +121,13 @@ func newFleet(t *testing.T) *fleet {
 	f.wantSpec(1, target)
 
 	for i := range workers {
-		f.workers = append(f.workers, f.service("worker", i, ""))
+		f.workers = append(f.workers, f.service("worker", i))
 	}
 	for i := range streamers {
-		f.streamers = append(f.streamers, f.service("streamer", i, ""))
+		f.streamers = append(f.streamers, f.service("streamer", i))
 	}
 	for i := range dashboards {
-		f.dashboards = append(f.dashboards, f.service("dashboard", i, freeAddr(t)))
+		f.dashboards = append(f.dashboards, f.service("dashboard", i))
 	}
 	for _, s := range f.services() {
 		f.startService(s)
@@ -183,16 +183,12 @@ func natsURL(links []*link) string {
 	return strings.Join(urls, ",")
 }
 
-func (f *fleet) service(kind string, i int, http string) *daemon {
+func (f *fleet) service(kind string, i int) *daemon {
 	name := fmt.Sprintf("%s-%d", kind, i+1)
-	links := f.linksTo(name)
-	listen := http
-	if listen == "" {
-		listen = "127.0.0.1:0"
-	}
+	links, listen := f.linksTo(name), freeAddr(f.t)
 	env := append(slices.Clone(short), "NATS_URL="+natsURL(links), "NATS_NAME="+name, "LISTEN="+listen,
 		"EPISODE_STORE="+f.storeDir(), moodsEnv+"="+filepath.Join(f.dir, "moods"))
-	s := &daemon{newProcess(f.t, f.logs, name, filepath.Join(bin, "profile-"+kind), nil, env), links, http}
+	s := &daemon{newProcess(f.t, f.logs, name, filepath.Join(bin, "profile-"+kind), nil, env), links, listen}
 	f.t.Cleanup(s.kill)
 	return s
 }

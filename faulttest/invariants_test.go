@@ -40,6 +40,7 @@ const (
 	holdsOrder     = "no browser sees an event go back"
 	holdsHealthy   = "streams and consumers healthy"
 	holdsAlive     = "nobody died, memory under its limit"
+	holdsFew       = "goroutines under their limit"
 
 	managesEmit  = "profiles emit brings a lost log back"
 	managesAgain = "profiles emit --rejected sends late archives again"
@@ -95,6 +96,7 @@ func (r *round) settle() {
 	r.check(holdsShown, func() error { return r.shows(ctx) })
 	r.checkEvents(ctx)
 	r.check(holdsAlive, r.alive)
+	r.check(holdsFew, func() error { return r.uncrowded(ctx) })
 	clear(r.lost)
 	if len(r.wrong) > 0 {
 		r.report(ctx)

@@ -132,9 +132,6 @@ func (f *fleet) fillSamples() {
 	}
 }
 
-// goroutinesMost is how many goroutines a service may have when all is quiet.
-const goroutinesMost = 100
-
 // farewell ends every service and looks at what it held.
 func (f *fleet) farewell(table *table) {
 	for _, s := range f.services() {
