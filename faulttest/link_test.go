@@ -21,6 +21,7 @@ type link struct {
 	mu    sync.Mutex
 	state linkState
 	delay time.Duration // of each piece that is passed on
+	felt  int           // connections that were ended or refused, and pieces that had to wait, since the state was set
 	moved chan struct{} // closed and replaced when the state changes
 	conns map[net.Conn]struct{}
 }
@@ -54,15 +55,23 @@ func (k *link) addr() string { return k.listener.Addr().String() }
 func (k *link) set(s linkState, delay time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.state, k.delay = s, delay
+	k.state, k.delay, k.felt = s, delay, 0
 	close(k.moved)
 	k.moved = make(chan struct{})
 	if s == cut {
+		k.felt += len(k.conns)
 		for c := range k.conns {
 			_ = c.Close()
 		}
 		clear(k.conns)
 	}
+}
+
+// hindered is how often the present state was felt.
+func (k *link) hindered() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.felt
 }
 
 func (k *link) accept() {
@@ -106,6 +115,7 @@ func (k *link) hold(c net.Conn) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.state == cut {
+		k.felt++
 		return false
 	}
 	k.conns[c] = struct{}{}
@@ -141,6 +151,9 @@ func (k *link) through() bool {
 	for {
 		k.mu.Lock()
 		state, delay, moved := k.state, k.delay, k.moved
+		if state == silent || delay > 0 {
+			k.felt++
+		}
 		k.mu.Unlock()
 		switch {
 		case state == cut:
@@ -158,5 +171,50 @@ func (k *link) through() bool {
 		default:
 			return true
 		}
+	}
+}
+
+// TestLinkHindered: a link feels what it hinders, and nothing where nothing comes.
+func TestLinkHindered(t *testing.T) {
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	k := newLink(t, "a", "b", server.Addr().String())
+	expect := func(when string, felt bool) {
+		t.Helper()
+		for end := time.Now().Add(patient(5 * time.Second)); felt && k.hindered() == 0 && time.Now().Before(end); {
+			<-time.After(10 * time.Millisecond)
+		}
+		if n := k.hindered(); (n > 0) != felt {
+			t.Errorf("%s it was felt %d times", when, n)
+		}
+	}
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", k.addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	for name, set := range map[string]func(){
+		"cut":    func() { k.set(cut, 0) },
+		"silent": func() { k.set(silent, 0) },
+		"slow":   func() { k.set(whole, time.Millisecond) },
+	} {
+		set()
+		expect(name+", without connections,", false)
+		c := dial()
+		if name != "cut" {
+			if _, err := c.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expect(name+", with one,", true)
+		k.set(cut, 0) // ends it
+		k.set(whole, 0)
+		expect("whole", false)
 	}
 }

@@ -3,6 +3,7 @@
 package faulttest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -60,18 +61,23 @@ func TestIsMount(t *testing.T) {
 // fullDisk fills a node's disk. A server that could not write gives JetStream up
 // until it is started again, which is for the operator to do.
 func (f *fleet) fullDisk() {
-	n := pick(f, f.cluster.nodes[:])
-	f.fill(n)
-	f.while(f.between(3*time.Second, 6*time.Second))
-	f.replenish(n)
+	f.full(pick(f, f.cluster.nodes[:]))
 }
 
-func (f *fleet) fullDisks() {
-	for _, n := range f.cluster.nodes {
+func (f *fleet) fullDisks() { f.full(f.cluster.nodes[:]...) }
+
+// full fills disks for a while. One of their nodes must say that it could not write.
+func (f *fleet) full(nodes ...*node) {
+	said := map[*node]int{}
+	for _, n := range nodes {
+		said[n] = len(n.said())
 		f.fill(n)
 	}
 	f.while(f.between(3*time.Second, 6*time.Second))
-	f.replenish(f.cluster.nodes[:]...)
+	if !slices.ContainsFunc(nodes, func(n *node) bool { return bytes.Contains(n.said()[said[n]:], []byte("no space left on device")) }) {
+		f.t.Error("no node noticed that its disk was full")
+	}
+	f.replenish(nodes...)
 }
 
 // replenish makes room again and starts the nodes anew.

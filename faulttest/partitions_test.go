@@ -12,20 +12,37 @@ func (f *fleet) setLinks(links []*link, s linkState, delay time.Duration) {
 	}
 }
 
+// hindered lets time pass while links are not as they should be. Of each group one at
+// least must have had something to hinder.
+func (f *fleet) hindered(least, most time.Duration, groups ...[]*link) {
+	f.while(f.between(least, most))
+	for _, links := range groups {
+		felt := 0
+		for _, l := range links {
+			felt += l.hindered()
+		}
+		if felt == 0 {
+			f.t.Errorf("nothing went over the links of %s and the like", links[0].from)
+		}
+	}
+}
+
 func (f *fleet) cutNode() {
-	f.setLinks(f.cluster.around(pick(f, f.cluster.nodes[:])), cut, 0)
-	f.while(f.between(2*time.Second, 8*time.Second))
+	around := f.cluster.around(pick(f, f.cluster.nodes[:]))
+	f.setLinks(around, cut, 0)
+	f.hindered(2*time.Second, 8*time.Second, around)
 }
 
 func (f *fleet) silenceNode() {
 	n := pick(f, f.cluster.nodes[:])
-	f.setLinks(f.cluster.around(n), silent, 0)
+	around := f.cluster.around(n)
+	f.setLinks(around, silent, 0)
 	for _, l := range f.clientLinks() {
 		if l.to == n.name && f.rand.IntN(2) == 0 {
 			l.set(silent, 0)
 		}
 	}
-	f.while(f.between(2*time.Second, 8*time.Second))
+	f.hindered(2*time.Second, 8*time.Second, around)
 }
 
 // cutServices is for the receiver, too.
@@ -33,26 +50,30 @@ func (f *fleet) cutServices() {
 	for _, l := range f.clientLinks() {
 		l.set(pick(f, []linkState{whole, cut, silent}), 0)
 	}
-	f.while(f.between(2*time.Second, 6*time.Second))
+	f.hindered(2*time.Second, 6*time.Second, f.clientLinks())
 }
 
 func (f *fleet) cutAll() {
+	var all []*link
 	for _, n := range f.cluster.nodes {
-		f.setLinks(n.to, cut, 0)
+		all = append(all, n.to...)
 	}
-	f.while(f.between(2*time.Second, 6*time.Second))
+	f.setLinks(all, cut, 0)
+	f.hindered(2*time.Second, 6*time.Second, all)
 }
 
 // delay makes each link slow by another measure, so that what goes by several
 // ways changes its order.
 func (f *fleet) delay() {
+	var routes []*link
 	for _, n := range f.cluster.nodes {
-		for _, l := range n.to {
-			l.set(whole, f.between(0, 40*time.Millisecond))
-		}
+		routes = append(routes, n.to...)
+	}
+	for _, l := range routes {
+		l.set(whole, f.between(0, 40*time.Millisecond))
 	}
 	for _, l := range f.clientLinks() {
 		l.set(whole, f.between(0, 150*time.Millisecond))
 	}
-	f.while(f.between(4*time.Second, 8*time.Second))
+	f.hindered(4*time.Second, 8*time.Second, routes, f.receiving)
 }

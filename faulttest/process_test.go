@@ -108,8 +108,43 @@ func (p *process) kill() { _ = p.end(syscall.SIGKILL, time.Minute) }
 func (p *process) stop() error { return p.end(syscall.SIGTERM, time.Minute) }
 
 // pause stops its clock, resume lets it go on.
-func (p *process) pause()  { p.signal(syscall.SIGSTOP) }
+func (p *process) pause() {
+	p.signal(syscall.SIGSTOP)
+	for range 100 {
+		if strings.HasPrefix(p.status("State:"), "T") {
+			return
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	p.t.Errorf("%s was to stop, and is %q", p.name, p.status("State:"))
+}
+
 func (p *process) resume() { p.signal(syscall.SIGCONT) }
+
+// status is what the kernel says of the present life; empty: it has ended.
+func (p *process) status(field string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return ""
+	}
+	all, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid)) // none: it ends just now
+	for line := range strings.Lines(string(all)) {
+		if text, ok := strings.CutPrefix(line, field); ok {
+			return strings.TrimSpace(text)
+		}
+	}
+	return ""
+}
+
+// said is all that it has said so far.
+func (p *process) said() []byte {
+	all, err := os.ReadFile(p.log)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return all
+}
 
 // doom says that it may die any time from now on.
 func (p *process) doom() {
@@ -143,41 +178,21 @@ func (p *process) deaths() []string {
 // measure notes the most memory that the present life had, and returns the most
 // that any had, in KiB.
 func (p *process) measure() int {
+	kib, _ := strconv.Atoi(strings.TrimSuffix(p.status("VmHWM:"), " kB")) // 0 where it does not run
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cmd == nil {
-		return p.most
-	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		return p.most
-	}
-	for line := range strings.Lines(string(status)) {
-		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "kB")))
-			if err == nil {
-				p.most = max(p.most, kib)
-			}
-		}
-	}
+	p.most = max(p.most, kib)
 	return p.most
 }
 
 // goroutines ends the process with SIGQUIT, at which Go lists all of them, and
 // counts those.
 func (p *process) goroutines() (int, error) {
-	before, err := os.ReadFile(p.log)
-	if err != nil {
-		return 0, err
-	}
+	before := len(p.said())
 	if err := p.end(syscall.SIGQUIT, time.Minute); err != nil {
 		return 0, err
 	}
-	all, err := os.ReadFile(p.log)
-	if err != nil {
-		return 0, err
-	}
-	n := bytes.Count(all[len(before):], []byte("\ngoroutine "))
+	n := bytes.Count(p.said()[before:], []byte("\ngoroutine "))
 	if n == 0 {
 		return 0, errors.New(p.name + " listed no goroutines")
 	}
