@@ -219,16 +219,17 @@ func (s *Specs) All() []Generation {
 	return all
 }
 
-// compare orders the generations of one spec: by epoch, and of two of one epoch,
-// which are of other streams, that comes after which was registered later.
+// compare orders the generations of one spec: by epoch; of two of one epoch, which
+// hang on different lives of the streams, the one that was registered later is later.
 func (g Generation) compare(x Generation) int {
 	return cmp.Or(cmp.Compare(g.Epoch, x.Epoch), cmp.Compare(g.Registered, x.Registered))
 }
 
-// Superseded tells whether a worker at g is to begin anew, given the latest
-// generation of its spec: that is of a later epoch; or of the same but of other
-// streams, raised by somebody who had not noticed that these were made again, or
-// has noticed before us. Whoever begins anew then is at that or at the next epoch.
+// Superseded tells whether a worker at g is to begin anew, given its spec's latest
+// generation: that is of a later epoch; or of the same and of other lives of the
+// streams, registered by one who has not noticed that they were made again, or who
+// noticed before us. Whoever begins anew takes the latest, or the next epoch where
+// the latest does not hang on the streams that there are.
 func (g Generation) Superseded(latest Generation) bool {
 	return latest.Epoch > g.Epoch || latest.Epoch == g.Epoch && latest.Lives != g.Lives
 }

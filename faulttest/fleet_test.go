@@ -329,7 +329,7 @@ func (f *fleet) heal() {
 			n.start()
 		}
 	}
-	f.setLinks(f.clientLinks(), whole, 0)
+	f.setLinks(f.clientLinks(), whole)
 	for _, s := range f.services() {
 		s.resume()
 		if !s.runs() {

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/cis490/profiles/service"
 )
 
@@ -61,7 +59,7 @@ func (d *daemon) uncrowded(ctx context.Context) error {
 }
 
 func TestUncrowded(t *testing.T) {
-	h := &service.Health{Ready: func() error { return nil }, Registry: prometheus.NewRegistry()}
+	h := &service.Health{Ready: func() error { return nil }, Registry: service.NewRegistry()}
 	srv := httptest.NewServer(h.Handler())
 	defer srv.Close()
 	d := &daemon{&process{name: "it"}, nil, srv.Listener.Addr().String()}

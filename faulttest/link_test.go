@@ -180,7 +180,7 @@ func TestLinkHindered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.Close()
+	t.Cleanup(func() { _ = server.Close() })
 	k := newLink(t, "a", "b", server.Addr().String())
 	expect := func(when string, felt bool) {
 		t.Helper()

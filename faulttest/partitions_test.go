@@ -2,13 +2,11 @@
 
 package faulttest
 
-import (
-	"time"
-)
+import "time"
 
-func (f *fleet) setLinks(links []*link, s linkState, delay time.Duration) {
+func (f *fleet) setLinks(links []*link, s linkState) {
 	for _, l := range links {
-		l.set(s, delay)
+		l.set(s, 0)
 	}
 }
 
@@ -29,14 +27,14 @@ func (f *fleet) hindered(least, most time.Duration, groups ...[]*link) {
 
 func (f *fleet) cutNode() {
 	around := f.cluster.around(pick(f, f.cluster.nodes[:]))
-	f.setLinks(around, cut, 0)
+	f.setLinks(around, cut)
 	f.hindered(2*time.Second, 8*time.Second, around)
 }
 
 func (f *fleet) silenceNode() {
 	n := pick(f, f.cluster.nodes[:])
 	around := f.cluster.around(n)
-	f.setLinks(around, silent, 0)
+	f.setLinks(around, silent)
 	for _, l := range f.clientLinks() {
 		if l.to == n.name && f.rand.IntN(2) == 0 {
 			l.set(silent, 0)
@@ -58,7 +56,7 @@ func (f *fleet) cutAll() {
 	for _, n := range f.cluster.nodes {
 		all = append(all, n.to...)
 	}
-	f.setLinks(all, cut, 0)
+	f.setLinks(all, cut)
 	f.hindered(2*time.Second, 6*time.Second, all)
 }
 
