@@ -134,8 +134,9 @@ func (f *Feed) Run(ctx context.Context, take func(Posted), whole func()) error {
 		case d := <-came:
 			take(d.Posted)
 			f.seq.Store(max(f.seq.Load(), d.Seq))
-			// That nothing is pending is the word of a server that may lag.
-			if !done && (d.Seq >= f.last || d.pending == 0 && f.hasAll(ctx)) {
+			// What is pending may be of a subject that was there: its event has been replaced
+			// since. That nothing is pending is the word of a server that may lag.
+			if !done && d.pending == 0 && (d.Seq >= f.last || f.hasAll(ctx)) {
 				if err := finish(f.last); err != nil {
 					return err
 				}

@@ -27,6 +27,11 @@ func followFeed(t *testing.T, b *bus.Bus) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return run(t, feed)
+}
+
+func run(t *testing.T, feed *bus.Feed) *follower {
+	t.Helper()
 	f := &follower{t, feed, make(chan bus.Posted, 10_000), make(chan struct{}), make(chan error, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -108,6 +113,32 @@ func TestFeed(t *testing.T) {
 }
 
 // TestFeedStalls: a feed that does not move although the stream has more.
+// TestFeedOfBusyStream: events that came while the feed was opened are no end of what
+// was there: where a leader is elected meanwhile that takes seconds.
+func TestFeedOfBusyStream(t *testing.T) {
+	srv := bustest.Start(t)
+	b, js, ctx := srv.Topology(), srv.JetStream(), bustest.Context(t)
+	const subjects = 300
+	show := func() {
+		for i := range subjects {
+			if _, err := js.Publish(ctx, fmt.Sprint("dashboard.a.", i), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	show()
+	feed, err := b.OpenFeed(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	show()
+	f := run(t, feed)
+	f.isWhole()
+	if n := len(f.got); n != subjects {
+		t.Errorf("whole with %d of %d", n, subjects)
+	}
+}
+
 func TestFeedStalls(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
