@@ -93,7 +93,7 @@ func NewAttackSignature(gen Generation, s Signature, envelopes Life) (AttackSign
 	points := gen.Spec.Points.Total()
 	switch {
 	case !s.isOf(&gen.Spec):
-		return AttackSignature{}, fmt.Errorf("the signature of %s has %d channels, or is not of the channels and points of generation %s", s.Profile, len(s.Channels), gen.ID)
+		return AttackSignature{}, fmt.Errorf("the signature of %s is not of the channels and points of generation %s", s.Profile, gen.ID)
 	case 3*points*(len(s.Channels)+1) > mostShown:
 		return AttackSignature{}, fmt.Errorf("the signature of %s has %d channels of %d points, which are too many for an event", s.Profile, len(s.Channels), points)
 	}

@@ -112,7 +112,6 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// TestFeedStalls: a feed that does not move although the stream has more.
 // TestFeedOfBusyStream: events that came while the feed was opened are no end of what
 // was there: where a leader is elected meanwhile that takes seconds.
 func TestFeedOfBusyStream(t *testing.T) {
@@ -139,6 +138,7 @@ func TestFeedOfBusyStream(t *testing.T) {
 	}
 }
 
+// TestFeedStalls: a feed that does not move although the stream has more.
 func TestFeedStalls(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()

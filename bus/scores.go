@@ -46,7 +46,7 @@ func (b *Bus) ReadScores(ctx context.Context, gen fit.Generation) (Scores, bool,
 	return s, ok, nil
 }
 
-// longestID is how long a host's or an episode's id may be.
+// longestID is how long the id of a host or an episode may be (package episode checks them).
 const longestID = 128
 
 // parseScores returns false where somebody else wrote what is there: names of any

@@ -232,7 +232,7 @@ func (s *session) publish(ctx context.Context, again bool) error {
 	if again {
 		clear(s.asked) // another streamer may have shown something since
 	}
-	s.caughtUp = sync.OnceValues(func() (bool, error) { return s.deps.Bus.CaughtUp(ctx, wanted.ID) }) // once a pass
+	s.caughtUp = sync.OnceValues(func() (bool, error) { return s.hasCaughtUp(ctx, wanted) }) // once a pass
 	generations := make([]bus.Generation, len(wanted.Spec.Profiles))
 	for i, p := range wanted.Spec.Profiles {
 		gen, err := s.choose(ctx, wanted, p.Name)
@@ -311,9 +311,6 @@ func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.Profi
 		return wanted, nil
 	}
 	caught, err := s.caughtUp()
-	if err == nil && caught {
-		caught, err = s.seesLast(ctx, wanted.ID, p)
-	}
 	if err != nil {
 		return bus.Generation{}, err
 	}
@@ -328,14 +325,21 @@ func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.Profi
 // to notice that its watch has stopped.
 const lagLimit = 3 * time.Second
 
-// seesLast tells whether the view has the last envelope that a generation which has
-// caught up left: else an earlier one, of fewer episodes, would be shown for a moment.
-func (s *session) seesLast(ctx context.Context, gen fit.Generation, p fit.ProfileName) (bool, error) {
-	env, ok, err := s.deps.Bus.ReadEnvelope(ctx, gen, p)
-	if err != nil || !ok {
-		return err == nil, err
+// hasCaughtUp tells whether a generation's work is done, and our view has what it left:
+// else an earlier envelope, of fewer episodes, would be shown for a moment.
+func (s *session) hasCaughtUp(ctx context.Context, gen bus.Generation) (bool, error) {
+	if caught, err := s.deps.Bus.CaughtUp(ctx, gen.ID); err != nil || !caught {
+		return false, err
 	}
-	err = s.envelopes.Reached(ctx, env.Revision, lagLimit)
+	var last uint64
+	for _, p := range gen.Spec.Profiles {
+		env, _, err := s.deps.Bus.ReadEnvelope(ctx, gen.ID, p.Name)
+		if err != nil {
+			return false, err
+		}
+		last = max(last, env.Revision)
+	}
+	err := s.envelopes.Reached(ctx, last, lagLimit)
 	if errors.Is(err, bus.ErrLagging) {
 		return false, nil
 	}

@@ -1,0 +1,204 @@
+package bus_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+)
+
+// TestReadersThatDie: marks count the readers that did not live to see the end
+// of a try. Handing back and patience, which raise the delivery count, too, do
+// not count.
+func TestReadersThatDie(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	publish(t, srv.Connect(), 1)
+	for want := range 6 {
+		mortal := srv.Connect()
+		tries := make(chan int, 1)
+		dead := make(chan struct{})
+		stop := consume(t, mortal, 200*time.Millisecond, bus.EpisodeOptions{Concurrency: 1, DrainTime: time.Millisecond}, handler{
+			handle: func(_ context.Context, n bus.Notice) error {
+				tries <- n.Tries
+				<-dead
+				return nil
+			},
+		})
+		got := <-tries
+		mortal.Close() // dies: neither an ack nor a cleared mark gets out
+		close(dead)
+		_ = stop()
+		if want = max(0, want-1); got != want { // the first reader leaves no mark
+			t.Fatalf("%d readers died, the next is told of %d", want, got)
+		}
+	}
+	tries := make(chan int, 1)
+	b := srv.Connect()
+	consume(t, b, 200*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(_ context.Context, n bus.Notice) error {
+		tries <- n.Tries
+		return nil
+	}})
+	if got := <-tries; got != 5 {
+		t.Errorf("told of %d, want 5", got)
+	}
+	until(t, "acknowledged", caughtUp(t, b))
+	kv, err := srv.JetStream().KeyValue(t.Context(), bus.AttemptsBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the marks to be cleared", func() bool {
+		keys, _ := kv.Keys(t.Context())
+		return len(keys) == 0
+	})
+}
+
+// TestNeighbourOfPoison: an episode that is in hand each time when another kills the
+// reader is never told to be the one that did it.
+func TestNeighbourOfPoison(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	publish(t, srv.Connect(), 2)
+	const poison, ackWait, grace = "e0", 200 * time.Millisecond, 300 * time.Millisecond
+	opt := bus.EpisodeOptions{Concurrency: 2, DrainTime: time.Millisecond}
+	for range bus.FatalTries + 1 { // the first reader leaves no mark
+		mortal := srv.Connect()
+		begun, beside, dead := make(chan struct{}), make(chan struct{}, 9), make(chan struct{})
+		var glances atomic.Int32
+		stop := consume(t, mortal, ackWait, opt, handler{
+			glance: func(n bus.Notice) (bool, error) {
+				if n.Episode != poison && glances.Add(1) == 2 { // before Handle
+					<-begun
+				}
+				return false, nil
+			},
+			handle: func(_ context.Context, n bus.Notice) error {
+				if n.Episode == poison {
+					close(begun)
+					select {
+					case <-beside:
+					case <-time.After(grace): // read alone: the other has marked by now, if ever
+					}
+					mortal.Close()
+					close(dead)
+				}
+				beside <- struct{}{}
+				<-dead
+				return nil
+			},
+		})
+		<-dead
+		_ = stop()
+	}
+	b := srv.Connect()
+	told := make(chan bus.Notice, 9)
+	consume(t, b, ackWait, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(_ context.Context, n bus.Notice) error {
+		told <- n
+		return nil
+	}})
+	until(t, "acknowledged", caughtUp(t, b))
+	for range 2 {
+		if n := <-told; (n.Tries >= bus.FatalTries) != (n.Episode == poison) {
+			t.Errorf("%s has killed %d readers, says its mark", n.Episode, n.Tries)
+		}
+	}
+}
+
+// TestReadersThatPanic: an archive whose reader panics each time is rejected in the
+// end, as one that kills its readers, not tried for ever.
+func TestReadersThatPanic(t *testing.T) {
+	b := bustest.Start(t).Topology()
+	publish(t, b, 1)
+	var tries []int // by the only handler
+	stop := consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(_ context.Context, n bus.Notice) error {
+		tries = append(tries, n.Tries)
+		if n.Tries >= bus.FatalTries {
+			return nil
+		}
+		panic("out of luck")
+	}})
+	until(t, "acknowledged", caughtUp(t, b))
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if want := []int{0, 0, 1, 2, 3, 4, 5}; !slices.Equal(tries, want) { // the first leaves no mark
+		t.Errorf("it was tried after %d, want %d", tries, want)
+	}
+}
+
+// TestDeliveredAgainInHand: what is delivered again to whoever has it in hand is
+// read once.
+func TestDeliveredAgainInHand(t *testing.T) {
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	publish(t, b, 1)
+	started, release := make(chan struct{}, 100), make(chan struct{})
+	var again atomic.Int32
+	opt := bus.EpisodeOptions{Concurrency: 4, Redelivered: func() { again.Add(1) }}
+	consume(t, b, time.Minute, opt, handler{handle: func(ctx context.Context, n bus.Notice) error {
+		started <- struct{}{}
+		return wait(ctx, release)
+	}})
+	<-started
+	hasten(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen))
+	until(t, "it was delivered again and again", func() bool { return again.Load() > 5 })
+	close(release)
+	until(t, "acknowledged", caughtUp(t, b))
+	if n := len(started); n > 0 {
+		t.Errorf("it was read %d more times", n)
+	}
+}
+
+// TestReadersThatAreSlow: those that have a message in hand at the same time,
+// since it is delivered again too early, count as dead for nobody, however many.
+func TestReadersThatAreSlow(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	publish(t, srv.Connect(), 1)
+	started, release := make(chan struct{}, 100), make(chan struct{})
+	var done atomic.Bool
+	slow := handler{
+		glance: func(bus.Notice) (bool, error) { return done.Load(), nil },
+		handle: func(ctx context.Context, n bus.Notice) error {
+			if n.Tries >= bus.FatalTries {
+				t.Errorf("%d readers have died", n.Tries)
+			}
+			started <- struct{}{}
+			err := wait(ctx, release)
+			done.Store(err == nil)
+			return err
+		},
+	}
+	const readers = 3 * bus.FatalTries
+	for range readers {
+		consume(t, srv.Connect(), time.Minute, bus.EpisodeOptions{Concurrency: 1}, slow)
+	}
+	<-started
+	hasten(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen))
+	for range bus.FatalTries { // the first leaves no mark
+		<-started
+	}
+	// All others have it in hand by now, or will: they wait.
+	kv, err := srv.JetStream().KeyValue(t.Context(), bus.AttemptsBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a mark of each", func() bool {
+		keys, err := kv.Keys(t.Context())
+		if err != nil || len(keys) == 0 {
+			return false
+		}
+		e, err := kv.Get(t.Context(), keys[0])
+		return err == nil && string(e.Value()) == fmt.Sprint(readers-1)
+	})
+	close(release)
+	until(t, "acknowledged", caughtUp(t, srv.Connect()))
+	if len(started) > 0 {
+		t.Errorf("%d more have read it than may", len(started))
+	}
+}
