@@ -10,7 +10,7 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # The time that images bear: the commit's, so that one commit gives the same bytes.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CREATED = $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
-LDFLAGS := -s -w -X github.com/cis490/profiles/service.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/cis490/profiles/internal/service.version=$(VERSION)
 FUZZTIME ?= 10s
 # Of a system in Kubernetes.
 NAMESPACE ?= profiles
@@ -118,17 +118,17 @@ e2e: build ## the binaries themselves, from accepted episodes to the saved fit
 	test/e2e.sh bin examples/recorded
 
 fault-test: ## every fault once, under real processes (PROFILES_FAULT_SEED=... repeats a schedule)
-	go test -count 1 -timeout 20m -tags faults -v -run TestFaults ./faulttest/
+	go test -count 1 -timeout 20m -tags faults -v -run TestFaults ./test/faults/
 
 fault-brief: ## some faults, all of one seed, and some hostile archives, in a few minutes
 	PROFILES_FAULT_SEED=$${PROFILES_FAULT_SEED:-1} PROFILES_FAULT_PATIENCE=$${PROFILES_FAULT_PATIENCE:-4} PROFILES_FAULT_ARCHIVES=$${PROFILES_FAULT_ARCHIVES:-500} \
-		go test -count 1 -timeout 40m -tags faults -v -run 'TestBrief|TestHostile' ./faulttest/
+		go test -count 1 -timeout 40m -tags faults -v -run 'TestBrief|TestHostile' ./test/faults/
 
 hostile-test: ## a worker reads PROFILES_FAULT_ARCHIVES archives that are meant to harm it, 10,000 by default
-	go test -count 1 -timeout 60m -tags faults -v -run TestHostile ./faulttest/
+	go test -count 1 -timeout 60m -tags faults -v -run TestHostile ./test/faults/
 
 fault-soak: ## faults at random for PROFILES_FAULT_TIME, an hour by default
-	PROFILES_FAULT_TIME=$${PROFILES_FAULT_TIME:-1h} go test -count 1 -timeout 0 -tags faults -v -run TestSoak ./faulttest/
+	PROFILES_FAULT_TIME=$${PROFILES_FAULT_TIME:-1h} go test -count 1 -timeout 0 -tags faults -v -run TestSoak ./test/faults/
 
 store-test: bin/versitygw ## stores of archives, with a real S3 server
 	PROFILES_S3_SERVER=$(CURDIR)/bin/versitygw go test $(RACE) -count 1 -timeout 5m -run 'S3|Store' ./store ./worker ./cmd/profiles

@@ -13,19 +13,19 @@ const module = "github.com/cis490/profiles/"
 // layers are the packages from the bottom up. A package imports only packages
 // of layers below its own; those of one layer don't know each other.
 var layers = [][]string{
-	{"episode", "fit", "wholefile"},
+	{"episode", "fit", "internal/atomicfile"},
 	{"signature"},
 	{"model"},
-	{"align", "dataset", "bus/embedded", "dashboard/web"},
-	{"bus", "plot", "synth", "roster"},
-	{"batch", "service", "store", "roles"},
-	{"worker", "streamer", "dashboard", "emit", "status", "credentials", "gc"},
-	{"standalone"},
+	{"align", "command/dataset", "bus/embedded", "dashboard/web"},
+	{"bus", "command/plot", "command/synth", "command/roster"},
+	{"command/batch", "internal/service", "store", "roles"},
+	{"worker", "streamer", "dashboard", "command/emit", "command/status", "command/credentials", "command/gc"},
+	{"command/standalone"},
 	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles"},
 }
 
 // testOnly are packages that only tests import, or that hold nothing but tests.
-var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest", "protocol", "scaletest"}
+var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest", "test/protocol", "test/scale"}
 
 func list(t *testing.T, args ...string) []string {
 	t.Helper()
@@ -73,7 +73,7 @@ func TestWhatPackagesDoNotKnow(t *testing.T) {
 		"model":                 {"os", "log/slog", "context", "math/rand", "math/rand/v2", module + "episode"},
 		"signature":             {"os", "log/slog", "context", "sync"},
 		"bus":                   {module + "episode", module + "align", module + "dataset"},
-		"dataset":               {module + "episode", module + "bus"},
+		"command/dataset":       {module + "episode", module + "bus"},
 		"cmd/profile-worker":    {"testing", "github.com/nats-io/nats-server/v2/server"},
 		"cmd/profile-streamer":  {"testing", "github.com/nats-io/nats-server/v2/server", "github.com/minio/minio-go/v7"},
 		"cmd/profile-dashboard": {"testing", "github.com/nats-io/nats-server/v2/server"},

@@ -21,9 +21,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/synth"
 )
 
 // BenchmarkCost measures the CPU time of several ways through the same archives, in turn, so that a busy machine hardly changes

@@ -18,7 +18,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/dashboard/web"
-	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/internal/service"
 )
 
 // Deps are what a dashboard works with; they stay the caller's.

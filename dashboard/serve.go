@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/internal/service"
 )
 
 // Bounds of connections.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
-	"github.com/cis490/profiles/credentials"
+	"github.com/cis490/profiles/command/credentials"
 	"github.com/cis490/profiles/roles"
 )
 

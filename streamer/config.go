@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/internal/service"
 )
 
 // Config of a streamer, filled from the environment by envconfig. A field's

@@ -16,8 +16,8 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
-	"github.com/cis490/profiles/dataset"
-	"github.com/cis490/profiles/emit"
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/store"

@@ -15,7 +15,7 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/internal/service"
 )
 
 // Deps are what a worker works with; they stay the caller's.

@@ -16,9 +16,9 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/synth"
 )
 
 func TestLiveEqualsBatch(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/credentials"
+	"github.com/cis490/profiles/command/credentials"
 	"github.com/cis490/profiles/roles"
 )
 

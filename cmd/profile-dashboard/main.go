@@ -12,7 +12,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/dashboard"
-	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/internal/service"
 )
 
 const about = "profile-dashboard serves the page, feeds browsers from the bus, and takes events at /publish. Any number may run."

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/internal/service"
 	"github.com/cis490/profiles/streamer"
 )
 

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/internal/service"
 	"github.com/cis490/profiles/store"
 	"github.com/cis490/profiles/worker"
 )

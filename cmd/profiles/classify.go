@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/align"
-	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/model"

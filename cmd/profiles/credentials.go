@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/credentials"
+	"github.com/cis490/profiles/command/credentials"
 )
 
 func credentialsCommand(t *terminal) *cobra.Command {

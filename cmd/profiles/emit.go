@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/dataset"
-	"github.com/cis490/profiles/emit"
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/episode"
 )
 

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/align"
-	"github.com/cis490/profiles/batch"
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/command/batch"
 )
 
 type exportOptions struct {

@@ -12,11 +12,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/align"
-	"github.com/cis490/profiles/batch"
-	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/command/batch"
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/roster"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/roster"
-	"github.com/cis490/profiles/wholefile"
+	"github.com/cis490/profiles/internal/atomicfile"
 )
 
 // defaultTable is where the Python program keeps its fit.
@@ -103,7 +103,7 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 		if out == "" {
 			continue
 		}
-		if err := wholefile.Check(out); err != nil {
+		if err := atomicfile.Check(out); err != nil {
 			return err
 		}
 	}

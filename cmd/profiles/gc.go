@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/gc"
+	"github.com/cis490/profiles/command/gc"
 )
 
 type gcOptions struct {

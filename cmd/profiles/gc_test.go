@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/cis490/profiles/bus/bustest"
-	"github.com/cis490/profiles/gc"
+	"github.com/cis490/profiles/command/gc"
 )
 
 func TestGC(t *testing.T) {

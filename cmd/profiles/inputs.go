@@ -11,11 +11,11 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/roster"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/roster"
-	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/internal/service"
 )
 
 // sourceFlags say where episodes come from.

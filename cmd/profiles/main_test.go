@@ -183,7 +183,7 @@ func TestMistakes(t *testing.T) {
 				"SPEC", write(t, "spec.yaml", "target: 5\nno_such_key: 1\n"),
 				"FILE", write(t, "FILE", "text"),
 				"OUT", filepath.Join(t.TempDir(), "OUT"),
-				"TABLE", "../../dataset/testdata/profiles-pyarrow.parquet",
+				"TABLE", "../../command/dataset/testdata/profiles-pyarrow.parquet",
 				"TAKEN", taken,
 			)
 			var args []string

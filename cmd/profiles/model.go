@@ -9,12 +9,12 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/cis490/profiles/batch"
-	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/command/batch"
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/roster"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/model"
-	"github.com/cis490/profiles/roster"
 )
 
 // defaultModel is where a model is looked for.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/plot"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/plot"
 )
 
 func plotCommand(t *terminal) *cobra.Command {

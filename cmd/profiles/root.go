@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cis490/profiles/episode"
-	"github.com/cis490/profiles/service"
+	"github.com/cis490/profiles/internal/service"
 )
 
 const about = `profiles keeps one canonical envelope for each malware profile: the pointwise

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/fit"
 )
 

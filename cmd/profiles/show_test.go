@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/command/dataset"
 )
 
 func TestShow(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/atomicfile"
 	"github.com/cis490/profiles/signature"
-	"github.com/cis490/profiles/wholefile"
 )
 
 // signatures are what fit and export write, and plot reads: everything that is
@@ -42,7 +42,7 @@ func (s *signatures) add(p fit.Profile, summary signature.Summary) {
 
 // save writes the file, whole or not at all.
 func (s *signatures) save(path string) error {
-	return wholefile.Write(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(s) })
+	return atomicfile.Write(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(s) })
 }
 
 func loadSignatures(path string) (*signatures, error) {

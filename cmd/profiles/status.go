@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/status"
+	"github.com/cis490/profiles/command/status"
 )
 
 type statusOptions struct {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/cis490/profiles/bus/bustest"
-	"github.com/cis490/profiles/emit"
+	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/store/storetest"
 )
 

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/dataset"
+	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/streamer"
 )

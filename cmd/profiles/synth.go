@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/synth"
+	"github.com/cis490/profiles/command/synth"
 )
 
 type synthOptions struct {

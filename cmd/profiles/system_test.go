@@ -17,9 +17,9 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
-	"github.com/cis490/profiles/dataset"
-	"github.com/cis490/profiles/emit"
-	"github.com/cis490/profiles/status"
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/emit"
+	"github.com/cis490/profiles/command/status"
 )
 
 var six = []string{"cpu-saturate", "io-walk", "bursty-c2", "low-and-slow", "scan-and-dial", "shell-resident"}
@@ -340,7 +340,7 @@ func TestStatusTimesOut(t *testing.T) {
 func TestStream(t *testing.T) {
 	for _, name := range []string{"profiles-pyarrow", "profiles-fixed-size", "profiles-duckdb", "profiles-pandas"} {
 		t.Run(name, func(t *testing.T) {
-			path := "../../dataset/testdata/" + name + ".parquet"
+			path := "../../command/dataset/testdata/" + name + ".parquet"
 			rows, _ := table(t, path)
 			out := must(t, "stream", "--load-fit", path, "--dry-run", "--also-metric", "0.762", "--also-perf-latency-us", "3410")
 			lines := strings.Split(strings.TrimSpace(out), "\n")
@@ -367,7 +367,7 @@ func TestStream(t *testing.T) {
 
 func TestStreamToNATS(t *testing.T) {
 	server := bustest.Start(t)
-	const path = "../../dataset/testdata/profiles-pyarrow.parquet"
+	const path = "../../command/dataset/testdata/profiles-pyarrow.parquet"
 	rows, _ := table(t, path)
 	for range 2 { // nothing live is there, so each time all go out
 		code, _, stderr := call(t, "", "stream", "--load-fit", path, "--nats", server.URL())
@@ -385,7 +385,7 @@ func TestStreamToNATS(t *testing.T) {
 }
 
 func TestStreamToURL(t *testing.T) {
-	const path = "../../dataset/testdata/profiles-pyarrow.parquet"
+	const path = "../../command/dataset/testdata/profiles-pyarrow.parquet"
 	rows, _ := table(t, path)
 	var mu sync.Mutex
 	var bodies []string
@@ -421,7 +421,7 @@ func TestStreamToURL(t *testing.T) {
 }
 
 func TestStreamLoops(t *testing.T) {
-	const path = "../../dataset/testdata/profiles-pyarrow.parquet"
+	const path = "../../command/dataset/testdata/profiles-pyarrow.parquet"
 	rows, _ := table(t, path)
 	posted := make(chan struct{}, 10_000)
 	sink := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { posted <- struct{}{} }))
@@ -438,7 +438,7 @@ func TestStreamLoops(t *testing.T) {
 func TestPlot(t *testing.T) {
 	for _, ending := range []string{"png", "svg"} {
 		out := filepath.Join(t.TempDir(), "profiles."+ending)
-		must(t, "plot", "../../dataset/testdata/profiles-pyarrow.parquet", "--out", out)
+		must(t, "plot", "../../command/dataset/testdata/profiles-pyarrow.parquet", "--out", out)
 		if info, err := os.Stat(out); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", ending, err)
 		}

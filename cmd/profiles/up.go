@@ -17,14 +17,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/dataset"
-	"github.com/cis490/profiles/emit"
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/emit"
+	"github.com/cis490/profiles/command/roster"
+	"github.com/cis490/profiles/command/standalone"
+	"github.com/cis490/profiles/command/status"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/roster"
-	"github.com/cis490/profiles/service"
-	"github.com/cis490/profiles/standalone"
-	"github.com/cis490/profiles/status"
+	"github.com/cis490/profiles/internal/service"
 	"github.com/cis490/profiles/streamer"
 )
 

@@ -47,10 +47,10 @@ var runs = []run{
 		{"reduce N = 100", "Reduce/n=100/random", "{ns/op/1e3} µs", "100 µs"},
 		{"reduce N = 10,000", "Reduce/n=10000/random", "{ns/op/1e6} ms", "20 ms"},
 	}},
-	{"./batch", "Fit", "10x", []row{
+	{"./command/batch", "Fit", "10x", []row{
 		{"`profiles fit`, all cores", "Fit", "{x-one} times one core", "1.8 times, of two"},
 	}},
-	{"./scaletest", "Batch", "3x", []row{
+	{"./test/scale", "Batch", "3x", []row{
 		{"`profiles fit`, 102,000 rows, bottom-k", "Batch/bottomk", fitted, ""},
 		{"`profiles fit`, 102,000 rows, numpy's choice", "Batch/numpy", fitted, ""},
 	}},
@@ -58,10 +58,10 @@ var runs = []run{
 		{"from accept to event, idle", "AcceptedToEvent/0-others", "p50 {p50-ms}, p99 {p99-ms}, p99.9 {p99.9-ms} ms", ""},
 		{"from accept to event, 1,000 others a second", "AcceptedToEvent/1000-others", "p50 {p50-ms}, p99 {p99-ms}, p99.9 {p99.9-ms} ms", ""},
 	}},
-	{"./scaletest", "Start", "3x", []row{
+	{"./test/scale", "Start", "3x", []row{
 		{"a worker's start, 60,000 curves", "Start", "{s} s; {cpu-s} s of CPU, NATS included", "3 s"},
 	}},
-	{"./scaletest", "Log", "1x", []row{
+	{"./test/scale", "Log", "1x", []row{
 		{"a log of 10,000 episodes", "Log/10000", big, ""},
 		{"a log of 100,000", "Log/100000", big, ""},
 		{"a log of 1,000,000", "Log/1000000", big, "60 s; 1.2 times; 64 MiB"},

@@ -1,0 +1,296 @@
+package batch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"github.com/cis490/profiles/command/roster"
+	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/episode/episodetest"
+	"github.com/cis490/profiles/fit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const user = "proc.cpu_user_jiffies"
+
+// A shelf is a store in memory that remembers what was asked of it.
+type shelf struct {
+	archives map[string][]byte
+	fail     error // what it says of everything
+
+	mu    sync.Mutex
+	asked []string
+}
+
+func (s *shelf) Open(_ context.Context, ref episode.Ref) (io.ReadCloser, error) {
+	s.mu.Lock()
+	s.asked = append(s.asked, ref.String())
+	s.mu.Unlock()
+	if s.fail != nil {
+		return nil, s.fail
+	}
+	archive, ok := s.archives[ref.String()]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", episode.ErrNotFound, ref)
+	}
+	return io.NopCloser(bytes.NewReader(archive)), nil
+}
+
+// archive is an episode whose counter grows at a speed of its own.
+func archive(speed int) []byte {
+	return episodetest.Episode(80).With("telemetry-proc.jsonl",
+		episodetest.Rows(80, func(i int) string { return fmt.Sprintf(`"cpu_user_jiffies": %d`, i*speed+i*i%7) })).Bytes()
+}
+
+func specOf(target int, profiles ...string) *fit.Spec {
+	spec := fit.DefaultSpec()
+	spec.Target, spec.Profiles = target, nil
+	for _, p := range profiles {
+		spec.Profiles = append(spec.Profiles, fit.Profile{Name: fit.ProfileName(p), Channel: user})
+	}
+	return spec
+}
+
+func accepted(host, id, profile string) [4]string { return [4]string{host, id, profile, "accepted"} }
+
+func mustFit(t testing.TB, cfg Config, store episode.Store, rows [][4]string) []Fitted {
+	t.Helper()
+	r, err := roster.Read(listed(rows), cfg.Spec.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fitted, err := Fit(context.Background(), cfg, store, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fitted
+}
+
+// What is read, and in which order outcomes come, is no part of the result; nor
+// is the order of the rows, as long as each episode has one.
+func TestBottomKIsOneFunctionOfTheSet(t *testing.T) {
+	store := &shelf{archives: map[string][]byte{}}
+	var all [][4]string
+	for i := range 40 {
+		id := fmt.Sprintf("e%d", i)
+		switch i % 7 {
+		case 3: // missing
+		case 5:
+			store.archives["h/"+id] = []byte("no archive")
+		default:
+			store.archives["h/"+id] = archive(i + 1)
+		}
+		all = append(all, accepted("h", id, []string{"a", "b"}[i%2]))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		spec := specOf(rapid.IntRange(1, 30).Draw(t, "target"), "a", "b")
+		spec.Seed = rapid.Uint64().Draw(t, "seed")
+		rows := all[:rapid.IntRange(0, len(all)).Draw(t, "rows")]
+		one := fitOf(t, Config{Spec: spec, Concurrency: 1}, store, rows)
+
+		shuffled := slices.Clone(rows)
+		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
+		rnd.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		two := fitOf(t, Config{Spec: spec, Concurrency: rapid.IntRange(2, 16).Draw(t, "at once")}, store, shuffled)
+		if text(t, one) != text(t, two) {
+			t.Fatalf("one at a time: %+v\nmany: %+v", one, two)
+		}
+		for i, f := range one {
+			if f.Signature.Used != f.Envelope.Used || len(f.Signature.Channels) != len(spec.Signature.Channels) {
+				t.Fatalf("a signature of %d episodes, an envelope of %d", f.Signature.Used, f.Envelope.Used)
+			}
+			if want := naive(spec, store, rows, i); !reflect.DeepEqual(f.Envelope, want) {
+				t.Fatalf("got %+v, want %+v", f.Envelope, want)
+			}
+		}
+	})
+}
+
+// text is all of it; gaps are no numbers, which equal nothing.
+func text(t *rapid.T, fitted []Fitted) string {
+	text, err := json.Marshal(fitted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func fitOf(t *rapid.T, cfg Config, store episode.Store, rows [][4]string) []Fitted {
+	r, err := roster.Read(listed(rows), cfg.Spec.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fitted, err := Fit(context.Background(), cfg, store, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fitted
+}
+
+// naive reads every archive, in the order of the rows.
+func naive(spec *fit.Spec, store episode.Store, rows [][4]string, profile int) fit.Envelope {
+	f := fitter{}
+	f.Spec = spec
+	sample := fit.NewSample(spec.Target)
+	channel, _ := episode.ParseChannelName(user)
+	for _, row := range rows {
+		if row[2] != string(spec.Profiles[profile].Name) {
+			continue
+		}
+		ref, _ := episode.ParseRef(row[0], row[1])
+		entry, err := f.Entry(context.Background(), store, ref, channel)
+		if err != nil {
+			entry = fit.Entry{Host: row[0], Episode: row[1], State: fit.StateReason, Reason: fit.ReasonMissing}
+		}
+		sample.Put(spec.Rank(row[0], row[1]), entry)
+	}
+	return sample.Envelope(spec.Points.Total())
+}
+
+// The last row about an episode decides, and an episode counts once.
+func TestLastRowDecides(t *testing.T) {
+	store := &shelf{archives: map[string][]byte{"h/1": archive(1), "h/2": archive(2), "h/3": archive(3)}}
+	rows := [][4]string{
+		accepted("h", "1", "a"), accepted("h", "1", "a"), // twice: once
+		accepted("h", "2", "a"), {"h", "2", "a", "rejected"}, // not any more
+		{"h", "3", "a", "quarantined"}, accepted("h", "3", "b"), // by now, and under b
+		accepted("h", "4", "a"), // missing
+	}
+	fitted := mustFit(t, Config{Spec: specOf(10, "a", "b")}, store, rows)
+	want := [][2]int{{1, 2}, {1, 1}}
+	for i, f := range fitted {
+		if got := [2]int{f.Envelope.Used, f.Envelope.Attempted}; got != want[i] {
+			t.Errorf("%s: used and attempted %v, want %v", f.Profile.Name, got, want[i])
+		}
+	}
+	// The Python program takes the rows as they stand.
+	fitted = mustFit(t, Config{Spec: specOf(10, "a", "b"), Sampler: Numpy}, store, rows)
+	want = [][2]int{{3, 4}, {1, 1}}
+	for i, f := range fitted {
+		if got := [2]int{f.Envelope.Used, f.Envelope.Attempted}; got != want[i] {
+			t.Errorf("numpy, %s: used and attempted %v, want %v", f.Profile.Name, got, want[i])
+		}
+	}
+}
+
+// No more archives are asked for than the sample needs, however many are read
+// at once.
+func TestReadsNoMoreThanNeeded(t *testing.T) {
+	const n, target = 60, 10
+	store := &shelf{archives: map[string][]byte{}}
+	var rows [][4]string
+	for i := range n {
+		id := fmt.Sprint(i)
+		if i%3 > 0 {
+			store.archives["h/"+id] = archive(i)
+		}
+		rows = append(rows, accepted("h", id, "a"))
+	}
+	spec := specOf(target, "a")
+	slices.SortFunc(rows, func(a, b [4]string) int { return spec.Rank(a[0], a[1]).Compare(spec.Rank(b[0], b[1])) })
+	needed, have := 0, 0
+	for have < target {
+		if _, ok := store.archives["h/"+rows[needed][1]]; ok {
+			have++
+		}
+		needed++
+	}
+	for _, atOnce := range []int{1, 3, 16} {
+		store.asked = nil
+		fitted := mustFit(t, Config{Spec: spec, Concurrency: atOnce}, store, rows)
+		if len(store.asked) != needed || fitted[0].Without[fit.ReasonMissing] != needed-target {
+			t.Errorf("%d at once: asked for %d, want %d, without a curve %v", atOnce, len(store.asked), needed, fitted[0].Without)
+		}
+		if e := fitted[0].Envelope; e.Attempted != needed || !e.Complete {
+			t.Errorf("%d at once: attempted %d, complete %t", atOnce, e.Attempted, e.Complete)
+		}
+	}
+}
+
+// Rows whose ids could leave the store are never asked for. The stream can't
+// even name them; the numpy sampler may draw them, as the Python program does.
+func TestMalformedRowsAreNeverOpened(t *testing.T) {
+	store := &shelf{archives: map[string][]byte{"h/1": archive(1)}}
+	rows := [][4]string{accepted("..", "1", "a"), accepted("h", "../../etc/passwd", "a"), accepted("h", "1", "a"), accepted("", "", "a")}
+	for sampler, attempted := range map[Sampler]int{BottomK: 1, Numpy: 4} {
+		store.asked = nil
+		e := mustFit(t, Config{Spec: specOf(10, "a"), Sampler: sampler}, store, rows)[0].Envelope
+		if e.Used != 1 || e.Attempted != attempted {
+			t.Errorf("%s: used %d, attempted %d, want 1 and %d", sampler, e.Used, e.Attempted, attempted)
+		}
+		if !slices.Equal(store.asked, []string{"h/1"}) {
+			t.Errorf("%s: asked for %q", sampler, store.asked)
+		}
+	}
+}
+
+// A store that doesn't answer ends the fit: a result would depend on when.
+func TestStoreThatFails(t *testing.T) {
+	away := errors.New("permission denied")
+	for _, sampler := range []Sampler{BottomK, Numpy} {
+		var rows [][4]string
+		for i := range 50 {
+			rows = append(rows, accepted("h", fmt.Sprint(i), "a"))
+		}
+		r, err := roster.Read(listed(rows), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Fit(t.Context(), Config{Spec: specOf(100, "a"), Sampler: sampler, Concurrency: 8}, &shelf{fail: away}, r)
+		if !errors.Is(err, away) {
+			t.Errorf("%s: got %v", sampler, err)
+		}
+	}
+}
+
+func TestEndOfContext(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	<-ctx.Done()
+	r, err := roster.Read(listed([][4]string{accepted("h", "1", "a")}), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Fit(ctx, Config{Spec: specOf(1, "a")}, &shelf{}, r); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	store := &shelf{archives: map[string][]byte{"h/1": archive(1), "h/2": archive(2), "h/3": archive(3)}}
+	rows := [][4]string{accepted("h", "1", "a"), accepted("h", "2", "a"), accepted("h", "3", "b"), accepted("h", "4", "b")}
+	var last Progress
+	calls := 0
+	mustFit(t, Config{Spec: specOf(2, "a", "b"), Concurrency: 4, Progress: func(p Progress) {
+		calls++
+		if p.Read != calls {
+			t.Errorf("call %d says %+v", calls, p)
+		}
+		last = p
+	}}, store, rows)
+	if want := (Progress{Read: 4, Used: 3}); last != want {
+		t.Errorf("ends with %+v, want %+v", last, want)
+	}
+}
+
+func TestParseSampler(t *testing.T) {
+	for text, ok := range map[string]bool{"bottomk": true, "numpy": true, "": false, "Numpy": false} {
+		if _, err := ParseSampler(text); (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,309 @@
+package credentials_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cis490/profiles/command/credentials"
+	"github.com/cis490/profiles/roles"
+)
+
+const day = 24 * time.Hour
+
+// files reads a folder.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[e.Name()] = string(data)
+	}
+	return all
+}
+
+func makeIn(t *testing.T, cfg credentials.Config) credentials.Summary {
+	t.Helper()
+	made, err := credentials.Make(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// certificate checks the servers' certificate against the authority's, and returns it.
+func certificate(t *testing.T, dir string, at time.Time) *x509.Certificate {
+	t.Helper()
+	have := files(t, dir)
+	parse := func(name string) *x509.Certificate {
+		block, _ := pem.Decode([]byte(have[name]))
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(parse(credentials.CACert))
+	c := parse(credentials.ServerCert)
+	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
+		if _, err := c.Verify(x509.VerifyOptions{Roots: pool, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{use}}); err != nil {
+			t.Errorf("use %d: %v", use, err)
+		}
+	}
+	return c
+}
+
+func TestMake(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "k8s", "secrets")
+	cfg := credentials.Config{Dir: dir, Namespace: "lab", Hosts: []string{"nats.example.org", "10.0.0.7"}}
+	made := makeIn(t, cfg)
+	first := files(t, dir)
+	if len(made.Made) != len(first) || len(made.Kept) != 0 || len(first) != 6+len(roles.All()) {
+		t.Errorf("%+v", made)
+	}
+	for name := range first {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder: %v, %v", info.Mode(), err)
+	}
+	c := certificate(t, dir, time.Now())
+	for _, name := range []string{
+		"nats", "nats.lab", "nats.lab.svc", "nats.lab.svc.cluster.local", "nats-0.nats-headless", "nats-2.nats.lab.svc", "nats-1.nats-headless.lab.svc.cluster.local",
+		"localhost", "127.0.0.1", "nats.example.org", "10.0.0.7",
+	} {
+		if err := c.VerifyHostname(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if c.VerifyHostname("nats.other.svc") == nil {
+		t.Error("it is good for other namespaces")
+	}
+	seeds := map[string]bool{}
+	for _, r := range roles.All() {
+		seed := first[credentials.SeedFile(r.Name)]
+		if !strings.HasPrefix(seed, "SU") || strings.TrimSpace(seed) != seed || seeds[seed] || strings.Contains(first[credentials.Accounts], seed) {
+			t.Errorf("the seed of %s: %q", r.Name, seed)
+		}
+		seeds[seed] = true
+	}
+
+	// Again, without the names: nothing changes.
+	again := makeIn(t, credentials.Config{Dir: dir, Namespace: "lab"})
+	if len(again.Made) != 0 || !maps.Equal(files(t, dir), first) {
+		t.Errorf("a second time: %+v", again)
+	}
+}
+
+func TestKustomization(t *testing.T) {
+	dir := t.TempDir()
+	makeIn(t, credentials.Config{Dir: dir, Namespace: "lab"})
+	have := files(t, dir)
+	var k struct {
+		Namespace        string
+		GeneratorOptions struct{ DisableNameSuffixHash bool } `yaml:"generatorOptions"`
+		SecretGenerator  []struct {
+			Name  string
+			Files []string
+		} `yaml:"secretGenerator"`
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(have[credentials.Kustomization]))
+	if err := decoder.Decode(&k); err != nil {
+		t.Fatal(err)
+	}
+	text := have[credentials.Kustomization]
+	if k.Namespace != "lab" || !strings.Contains(text, "disableNameSuffixHash: true") || len(k.SecretGenerator) != 1+len(roles.All()) {
+		t.Errorf("%+v", k)
+	}
+	for _, s := range k.SecretGenerator {
+		for _, f := range s.Files {
+			_, file, ok := strings.Cut(f, "=")
+			if !ok {
+				file = f
+			}
+			if _, there := have[file]; !there || file == credentials.CAKey {
+				t.Errorf("Secret %s takes %s", s.Name, f)
+			}
+		}
+	}
+	if got := k.SecretGenerator[0]; got.Name != "nats-server" || !slices.Equal(got.Files, []string{"tls.crt", "tls.key", "ca.crt", "accounts.conf"}) {
+		t.Errorf("%+v", got)
+	}
+	if got := k.SecretGenerator[1]; got.Name != "nats-receiver" || !slices.Equal(got.Files, []string{"seed.nk=receiver.nk", "ca.crt"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestRenewal: what is made anew, when, and what stays.
+func TestRenewal(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		then func(dir string) credentials.Config
+		made []string
+	}{
+		"nothing": {func(string) credentials.Config { return credentials.Config{Now: now.Add(60 * day)} }, nil},
+		"asked":   {func(string) credentials.Config { return credentials.Config{Now: now, Renew: true} }, []string{"tls.crt"}},
+		"ending":  {func(string) credentials.Config { return credentials.Config{Now: now.Add(71 * day)} }, []string{"tls.crt"}},
+		"ended":   {func(string) credentials.Config { return credentials.Config{Now: now.Add(200 * day)} }, []string{"tls.crt"}},
+		"authority ending": {func(string) credentials.Config { return credentials.Config{Now: now.Add(3640 * day)} },
+			[]string{"ca.crt", "tls.crt"}},
+		"another host": {func(string) credentials.Config {
+			return credentials.Config{Now: now, Hosts: []string{"new.example.org"}}
+		}, []string{"tls.crt"}},
+		"another namespace": {func(string) credentials.Config { return credentials.Config{Now: now, Namespace: "other"} },
+			[]string{"kustomization.yaml", "tls.crt"}},
+		"new authority": {func(dir string) credentials.Config {
+			_, _ = os.Remove(filepath.Join(dir, "ca.crt")), os.Remove(filepath.Join(dir, "ca.key"))
+			return credentials.Config{Now: now}
+		}, []string{"ca.crt", "ca.key", "tls.crt"}},
+		"missing role": {func(dir string) credentials.Config {
+			_ = os.Remove(filepath.Join(dir, "viewer.nk"))
+			return credentials.Config{Now: now}
+		}, []string{"accounts.conf", "viewer.nk"}},
+		"rights of yesterday": {func(dir string) credentials.Config {
+			_ = os.WriteFile(filepath.Join(dir, "accounts.conf"), []byte("accounts {}"), 0o600)
+			return credentials.Config{Now: now}
+		}, []string{"accounts.conf"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			makeIn(t, credentials.Config{Dir: dir, Valid: 100 * day, Now: now, Hosts: []string{"kept.example.org"}})
+			cfg := c.then(dir)
+			before := files(t, dir)
+			cfg.Dir, cfg.Valid = dir, 100*day
+			made := makeIn(t, cfg)
+			if !slices.Equal(made.Made, c.made) && len(made.Made)+len(c.made) > 0 {
+				t.Errorf("made %v, want %v", made.Made, c.made)
+			}
+			for file, text := range files(t, dir) {
+				if before[file] != text && !slices.Contains(c.made, file) {
+					t.Errorf("%s has changed", file)
+				}
+			}
+			at := cfg.Now
+			if err := certificate(t, dir, at).VerifyHostname("kept.example.org"); err != nil {
+				t.Error(err)
+			}
+			if left := made.Ends.Sub(at); left < 30*day {
+				t.Errorf("the certificate ends in %s", left)
+			}
+		})
+	}
+}
+
+// TestRenewedAuthorityIsTheOldOne: clients that have the old ca.crt go on.
+func TestRenewedAuthorityIsTheOldOne(t *testing.T) {
+	now, dir := time.Now(), t.TempDir()
+	makeIn(t, credentials.Config{Dir: dir, Now: now})
+	old := files(t, dir)[credentials.CACert]
+	later := now.Add(3630 * day)
+	makeIn(t, credentials.Config{Dir: dir, Now: later})
+	if files(t, dir)[credentials.CACert] == old {
+		t.Fatal("the authority was not renewed")
+	}
+	if err := os.WriteFile(filepath.Join(dir, credentials.CACert), []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	certificate(t, dir, later)
+}
+
+// TestDamage: what can't be right is named, with what to do, and nothing changes.
+func TestDamage(t *testing.T) {
+	other := t.TempDir()
+	makeIn(t, credentials.Config{Dir: other})
+	theirs := files(t, other)
+	for file, cases := range map[string]map[string]string{ // what stands in it → what is said of it
+		"worker.nk": {"": "no seed of a user", "text": "no seed of a user", "SUAAAA": "no seed of a user", "SAAC5FGIXNS4QMFTSEQDHWNKNFIHZZQU": "no seed of a user"},
+		"ca.crt":    {"": "not one certificate", "text": "not one certificate", theirs["ca.crt"]: "not the key of ca.crt", "-": "alone: ca.crt is missing", theirs["ca.crt"] + theirs["ca.crt"]: "not one certificate"},
+		"ca.key":    {"text": "no private key", theirs["ca.key"]: "not the key of ca.crt", "-": "alone: ca.key is missing"},
+		"tls.crt":   {"text": "not one certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "no certificate"},
+		"tls.key":   {theirs["tls.key"]: "not the key of tls.crt", "-": "alone: tls.key is missing", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n": "no private key"},
+	} {
+		for text, says := range cases {
+			t.Run(file+" "+says, func(t *testing.T) {
+				dir := t.TempDir()
+				makeIn(t, credentials.Config{Dir: dir})
+				path := filepath.Join(dir, file)
+				err := os.WriteFile(path, []byte(text), 0o600)
+				if text == "-" {
+					err = os.Remove(path)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = os.Remove(filepath.Join(dir, "viewer.nk")) // would be made
+				before := files(t, dir)
+				_, err = credentials.Make(credentials.Config{Dir: dir})
+				if !errors.Is(err, credentials.ErrDamaged) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "remove") {
+					t.Errorf("it says %v, not %q", err, says)
+				}
+				if !maps.Equal(files(t, dir), before) {
+					t.Error("the folder has changed")
+				}
+			})
+		}
+	}
+	t.Run("one seed twice", func(t *testing.T) {
+		dir := t.TempDir()
+		makeIn(t, credentials.Config{Dir: dir})
+		if err := os.WriteFile(filepath.Join(dir, "viewer.nk"), []byte(files(t, dir)["operator.nk"]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := credentials.Make(credentials.Config{Dir: dir}); !errors.Is(err, credentials.ErrDamaged) {
+			t.Error(err)
+		}
+	})
+	t.Run("a server's certificate as authority", func(t *testing.T) {
+		dir := t.TempDir()
+		makeIn(t, credentials.Config{Dir: dir})
+		have := files(t, dir)
+		_ = os.WriteFile(filepath.Join(dir, "ca.crt"), []byte(have["tls.crt"]), 0o600)
+		_ = os.WriteFile(filepath.Join(dir, "ca.key"), []byte(have["tls.key"]), 0o600)
+		if _, err := credentials.Make(credentials.Config{Dir: dir}); !errors.Is(err, credentials.ErrDamaged) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestSettings(t *testing.T) {
+	for says, cfg := range map[string]credentials.Config{
+		"no folder":          {},
+		`namespace "Lab"`:    {Dir: t.TempDir(), Namespace: "Lab"},
+		`host "a b"`:         {Dir: t.TempDir(), Hosts: []string{"a b"}},
+		`host ""`:            {Dir: t.TempDir(), Hosts: []string{""}},
+		"valid for 24h0m0s":  {Dir: t.TempDir(), Valid: day},
+		"valid for -24h0m0s": {Dir: t.TempDir(), Valid: -day},
+	} {
+		if _, err := credentials.Make(cfg); !errors.Is(err, credentials.ErrUsage) || !strings.Contains(err.Error(), says) {
+			t.Errorf("it says %v, not %q", err, says)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := credentials.Make(credentials.Config{Dir: file}); err == nil || bytes.Contains([]byte(err.Error()), []byte("damaged")) {
+		t.Errorf("a file instead of a folder: %v", err)
+	}
+}

@@ -1,0 +1,189 @@
+package gc
+
+import (
+	"context"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/command/batch"
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/roster"
+	"github.com/cis490/profiles/command/status"
+	"github.com/cis490/profiles/command/synth"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/worker"
+)
+
+// episodes is how many the synthetic store has.
+const episodes = 40
+
+func specOf(revision int64, target int) *fit.Spec {
+	spec := fit.DefaultSpec()
+	spec.Revision, spec.Target, spec.Profiles = revision, target, spec.Profiles[:1]
+	return spec
+}
+
+// work starts a worker, which the function that it returns ends.
+func (s *system) work(spec *fit.Spec) (stop func()) {
+	s.t.Helper()
+	store, err := synth.NewStore(synth.New(1), episodes, string(profile))
+	s.must(err)
+	w, err := worker.New(worker.Config{Patience: time.Millisecond}, worker.Deps{
+		Bus: s.srv.Connect(), Store: store, Spec: spec, Log: bustest.Log(s.t), Registry: prometheus.NewRegistry(),
+	})
+	s.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var g errgroup.Group
+	g.Go(func() error { return w.Run(ctx) })
+	stop = func() { cancel(); _ = g.Wait() }
+	s.t.Cleanup(stop)
+	for w.Ready() != nil {
+		s.must(s.ctx.Err())
+		select {
+		case <-time.After(time.Millisecond):
+		case <-s.ctx.Done():
+		}
+	}
+	return stop
+}
+
+func (s *system) accept(i int) {
+	s.t.Helper()
+	host, id := synth.New(1).Ref(string(profile), i)
+	_, err := s.bus.Publish(s.ctx, bus.Notice{Host: host, Episode: id, Profile: string(profile), At: time.Now()})
+	s.must(err)
+}
+
+// latest is the generation that a spec is at, once there is one.
+func (s *system) latest(spec *fit.Spec) bus.Generation {
+	s.t.Helper()
+	for {
+		specs, err := s.bus.SpecsNow(s.ctx)
+		s.must(err)
+		for _, g := range specs.All() {
+			if g.Spec.Target == spec.Target {
+				g, _ = specs.Latest(g.Base)
+				return g
+			}
+		}
+	}
+}
+
+// equal waits until a generation has caught up and holds its envelope against
+// the batch's of the first n episodes.
+func (s *system) equal(spec *fit.Spec, n int) bus.Generation {
+	s.t.Helper()
+	rows, err := roster.Read(func(yield func(dataset.ValidationRow, error) bool) {
+		for i := range n {
+			host, id := synth.New(1).Ref(string(profile), i)
+			if !yield(dataset.ValidationRow{HostID: host, EpisodeID: id, Profile: string(profile), Status: dataset.StatusAccepted}, nil) {
+				return
+			}
+		}
+	}, spec.Seed)
+	s.must(err)
+	store, err := synth.NewStore(synth.New(1), episodes, string(profile))
+	s.must(err)
+	want, err := batch.Fit(s.ctx, batch.Config{Spec: spec}, store, rows)
+	s.must(err)
+	for {
+		gen := s.latest(spec)
+		caught, err := s.bus.CaughtUp(s.ctx, gen.ID)
+		s.must(err)
+		have, _, err := s.bus.ReadEnvelope(s.ctx, gen.ID, profile)
+		s.must(err)
+		if caught && reflect.DeepEqual(have.Envelope, want[0].Envelope) {
+			return gen
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-s.ctx.Done():
+			s.t.Fatalf("generation %s caught up: %t; it has used %d, want %d", gen.ID, caught, have.Used, want[0].Envelope.Used)
+		}
+	}
+}
+
+// TestBesideWorkers: what workers are at is never removed, however often it is
+// tried; what they left is, and begins anew where one comes back.
+func TestBesideWorkers(t *testing.T) {
+	s := newSystem(t)
+	before, after := specOf(1, 5), specOf(2, 7)
+	stop := s.work(before)
+	s.work(after)
+	accepted := 0
+	for ; accepted < 20; accepted++ {
+		s.accept(accepted)
+		if accepted%4 > 0 {
+			continue
+		}
+		for _, g := range s.collect(Collector{}) {
+			if g.Fate != Kept {
+				t.Fatalf("%+v", g)
+			}
+		}
+	}
+	old, wanted := s.equal(before, accepted), s.equal(after, accepted)
+	stop()
+
+	// The other goes on while the old one is removed.
+	for ; accepted < 30; accepted++ {
+		s.accept(accepted)
+	}
+	got := s.collect(Collector{})
+	if g := got[old.ID]; g.Fate != Removed || g.Holding.Entries == 0 || g.Holding.Envelopes == 0 {
+		t.Errorf("%+v", g)
+	}
+	s.gone(old, false)
+	if again := s.equal(after, accepted); again.ID != wanted.ID {
+		t.Errorf("the wanted generation %s became %s", wanted.ID, again.ID)
+	}
+
+	// A worker of the old spec comes back.
+	s.work(before)
+	anew := s.equal(before, accepted)
+	if anew.ID == old.ID || anew.Epoch != old.Epoch+1 || anew.Base != old.Base {
+		t.Errorf("%s at epoch %d after %s at %d", anew.ID, anew.Epoch, old.ID, old.Epoch)
+	}
+	if r, err := status.Collect(s.ctx, s.bus); err != nil || r.Wanted != wanted.ID {
+		t.Errorf("%s is wanted, %v", r.Wanted, err)
+	}
+}
+
+// TestRemovedUnderWorkers: should a generation be removed though workers are at
+// it, again and again, they begin the next epoch, and nothing is lost.
+func TestRemovedUnderWorkers(t *testing.T) {
+	s := newSystem(t)
+	spec := specOf(1, 5)
+	s.work(spec)
+	s.work(spec)
+	accepted := 0
+	for round := range 5 {
+		for ; accepted < 8*(round+1); accepted++ {
+			s.accept(accepted)
+			if accepted%8 == 3+round {
+				gen := s.latest(spec)
+				s.must(s.bus.Remove(s.ctx, gen.ID))
+				if round%2 == 0 {
+					if _, err := s.bus.Unregister(s.ctx, gen); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+	}
+	gen := s.equal(spec, accepted)
+	if gen.Epoch < 2 {
+		t.Errorf("it is at epoch %d: this shows little", gen.Epoch)
+	}
+	for id, g := range s.collect(Collector{}) {
+		if (g.Fate == Kept) != (id == gen.ID) {
+			t.Errorf("%+v", g)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package plot
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"strconv"
+
+	"golang.org/x/image/font"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/fit"
+)
+
+// Colours are of the Okabe-Ito palette, which all kinds of eyes can tell apart.
+var (
+	lineColor   = color.NRGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff} // blue
+	bandColor   = color.NRGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0x80} // sky blue
+	attackColor = color.NRGBA{R: 0xe6, G: 0x9f, B: 0x00, A: 0x1c} // orange, faint
+	borderColor = color.NRGBA{R: 0x99, G: 0x99, B: 0x99, A: 0xff}
+	nameColor   = color.NRGBA{R: 0x44, G: 0x44, B: 0x44, A: 0xff}
+)
+
+// headroom is the part of a panel above the curve, where the phases' names are.
+const headroom = 0.16
+
+// panel draws one profile.
+func panel(row *dataset.AttackProfile, points fit.Points) (*plot.Plot, error) {
+	p := plot.New()
+	p.BackgroundColor = color.White
+	p.X.Label.Text = "point"
+	p.Y.Label.Text = fit.Unit(row.Channel)
+	p.X.Padding, p.Y.Padding = 0, 0
+	setFont(&p.X.Label.TextStyle, 9)
+	setFont(&p.Y.Label.TextStyle, 9)
+	setFont(&p.X.Tick.Label, 8)
+	setFont(&p.Y.Tick.Label, 8)
+
+	n := len(row.MedianRaw)
+	band := make(plotter.XYs, 0, 2*n)
+	median := make(plotter.XYs, n)
+	low, high := 0.0, 0.0
+	for i := range n {
+		x := float64(i)
+		median[i] = plotter.XY{X: x, Y: float64(row.MedianRaw[i])}
+		band = append(band, plotter.XY{X: x, Y: float64(row.P75Raw[i])})
+		for _, v := range []float32{row.MedianRaw[i], row.P25Raw[i], row.P75Raw[i]} {
+			low, high = min(low, float64(v)), max(high, float64(v))
+		}
+	}
+	for i := n - 1; i >= 0; i-- {
+		band = append(band, plotter.XY{X: float64(i), Y: float64(row.P25Raw[i])})
+	}
+	area, err := plotter.NewPolygon(band)
+	if err != nil {
+		return nil, err
+	}
+	area.Color, area.LineStyle.Width = bandColor, 0
+	line, err := plotter.NewLine(median)
+	if err != nil {
+		return nil, err
+	}
+	line.LineStyle = draw.LineStyle{Color: lineColor, Width: vg.Points(1.6)}
+	if high == low {
+		high = low + 1
+	}
+	phases := newPhases(points)
+	p.X.Min, p.X.Max = -0.5, float64(n)-0.5
+	p.Y.Min, p.Y.Max = low, low+(high-low)/(1-headroom)
+	p.X.Tick.Marker = phases
+	p.Y.Tick.Marker = short{high}
+	p.Add(phases, area, line)
+	// Add widens the axes to what it is given; the panel's are set.
+	p.X.Min, p.X.Max = -0.5, float64(n)-0.5
+	p.Y.Min, p.Y.Max = low, low+(high-low)/(1-headroom)
+	return p, nil
+}
+
+// drawTitle writes what a panel shows into the strip above it.
+func drawTitle(c draw.Canvas, row *dataset.AttackProfile) {
+	name := text.Style{Color: color.Black, XAlign: text.XLeft, YAlign: text.YTop, Handler: plot.DefaultTextHandler}
+	setFont(&name, 11.5)
+	name.Font.Weight = font.WeightBold
+	c.FillText(name, vg.Point{X: c.Min.X + indent, Y: c.Max.Y}, clip(row.Profile, 40))
+	what := name
+	what.Color = nameColor
+	setFont(&what, 9)
+	what.Font.Weight = font.WeightNormal
+	c.FillText(what, vg.Point{X: c.Min.X + indent, Y: c.Max.Y - vg.Points(15)},
+		fmt.Sprintf("%s, %d episodes used of %d attempted", clip(row.Channel, 40), row.Used, row.Attempted))
+}
+
+// indent is about where a panel's frame begins, right of its labels.
+const indent = 0.45 * vg.Inch
+
+// clip shortens a name that would run out of its panel.
+func clip(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
+
+func setFont(s *text.Style, size vg.Length) {
+	s.Font.Typeface, s.Font.Variant, s.Font.Size = "Liberation", "Sans", size
+}
+
+// phases marks the slices of a curve and names them, and makes ticks of their
+// first points.
+type phases struct {
+	names  [5]string
+	counts [5]int
+}
+
+func newPhases(p fit.Points) phases {
+	return phases{
+		names:  [5]string{"clean", "armed", "infecting", "infected_running", "clean"},
+		counts: p.Counts(),
+	}
+}
+
+const attack = 3 // the index of infected_running
+
+// Plot implements plot.Plotter.
+func (ph phases) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, toY := p.Transforms(&c)
+	style := text.Style{Color: nameColor, XAlign: text.XCenter, YAlign: text.YTop, Handler: plot.DefaultTextHandler}
+	setFont(&style, 7.5)
+	border := draw.LineStyle{Color: borderColor, Width: vg.Points(0.6), Dashes: []vg.Length{vg.Points(2), vg.Points(2)}}
+	start := 0
+	for i, count := range ph.counts {
+		from, to := toX(float64(start)-0.5), toX(float64(start+count)-0.5)
+		if i == attack {
+			c.FillPolygon(attackColor, []vg.Point{{X: from, Y: toY(p.Y.Min)}, {X: to, Y: toY(p.Y.Min)}, {X: to, Y: toY(p.Y.Max)}, {X: from, Y: toY(p.Y.Max)}})
+		}
+		if i > 0 {
+			c.StrokeLine2(border, from, toY(p.Y.Min), from, toY(p.Y.Max))
+		}
+		name, at := style, vg.Point{X: (from + to) / 2, Y: toY(p.Y.Max) - vg.Points(2)}
+		if style.Width(ph.names[i]) > to-from-vg.Points(2) { // too narrow: along the boundary
+			name.Rotation, name.XAlign, name.YAlign = math.Pi/2, text.XRight, text.YCenter
+		}
+		c.FillText(name, at, ph.names[i])
+		start += count
+	}
+}
+
+// Ticks implements plot.Ticker.
+func (ph phases) Ticks(_, _ float64) []plot.Tick {
+	var ticks []plot.Tick
+	start := 0
+	for _, count := range ph.counts {
+		ticks = append(ticks, plot.Tick{Value: float64(start) - 0.5, Label: strconv.Itoa(start)})
+		start += count
+	}
+	return append(ticks, plot.Tick{Value: float64(start) - 0.5, Label: strconv.Itoa(start)})
+}
+
+// short makes some five ticks with round labels, with k, M, G for thousands,
+// millions, ...; none above its limit, where the names are.
+type short struct{ limit float64 }
+
+// Ticks implements plot.Ticker.
+func (s short) Ticks(lo, _ float64) []plot.Tick {
+	step := niceStep((s.limit - lo) / 6)
+	var ticks []plot.Tick
+	for k := math.Ceil(lo / step); k*step <= s.limit+step/1e6; k++ {
+		ticks = append(ticks, plot.Tick{Value: k * step, Label: shorten(k * step)})
+	}
+	return ticks
+}
+
+// niceStep is the least of 1, 2, 5 times a power of ten that is not below x.
+func niceStep(x float64) float64 {
+	power := math.Pow(10, math.Floor(math.Log10(x)))
+	for _, m := range []float64{1, 2, 5} {
+		if m*power >= x*0.999 {
+			return m * power
+		}
+	}
+	return 10 * power
+}
+
+func shorten(v float64) string {
+	for _, unit := range []struct {
+		size float64
+		name string
+	}{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if math.Abs(v) >= unit.size {
+			return strconv.FormatFloat(v/unit.size, 'g', 4, 64) + unit.name
+		}
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// drawHead draws the figure's title and legend into its topmost strip.
+func drawHead(c draw.Canvas) {
+	handler := plot.DefaultTextHandler
+	title := text.Style{Color: color.Black, XAlign: text.XLeft, YAlign: text.YCenter, Handler: handler}
+	setFont(&title, 14)
+	small := title
+	setFont(&small, 10)
+	middle := (c.Min.Y + c.Max.Y) / 2
+	x := c.Min.X + 2*margin
+	const heading = "Attack profiles"
+	c.FillText(title, vg.Point{X: x, Y: middle}, heading)
+	x += title.Width(heading) + vg.Points(24)
+	key := func(name string, mark func(x vg.Length)) {
+		mark(x)
+		c.FillText(small, vg.Point{X: x + vg.Points(26), Y: middle}, name)
+		x += vg.Points(26) + small.Width(name) + vg.Points(18)
+	}
+	key("median", func(x vg.Length) {
+		c.StrokeLine2(draw.LineStyle{Color: lineColor, Width: vg.Points(1.6)}, x, middle, x+vg.Points(20), middle)
+	})
+	key("p25 to p75", func(x vg.Length) {
+		w, h := vg.Points(20), vg.Points(5)
+		c.FillPolygon(bandColor, []vg.Point{{X: x, Y: middle - h}, {X: x + w, Y: middle - h}, {X: x + w, Y: middle + h}, {X: x, Y: middle + h}})
+	})
+}

@@ -1,0 +1,203 @@
+package service_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/cis490/profiles/internal/service"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// settings are those of a daemon for this test.
+type settings struct {
+	Pause time.Duration `envconfig:"TEST_PAUSE" default:"20s" desc:"how long"`
+}
+
+func (s *settings) Validate() error {
+	if s.Pause < 0 {
+		return fmt.Errorf("TEST_PAUSE is %s: it must not be negative", s.Pause)
+	}
+	return nil
+}
+
+func TestMainExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		env  string
+		run  error
+		code int
+		says string // on stderr; on stdout where it was asked for
+	}{
+		{"runs", nil, "", nil, 0, "msg=start"},
+		{"fails", nil, "", errors.New("the disk is full"), service.ExitFailure, "daemon: the disk is full"},
+		{"is set up wrongly", nil, "", &service.UsageError{Err: errors.New("line 2: no such key")}, service.ExitUsage, "daemon: line 2"},
+		{"help", []string{"--help"}, "", nil, 0, "TEST_PAUSE (default 20s)"},
+		{"version", []string{"--version"}, "", nil, 0, "daemon " + service.Version()},
+		{"unknown flag", []string{"--nonsense"}, "", nil, service.ExitUsage, "unknown flag: --nonsense"},
+		{"argument", []string{"nonsense"}, "", nil, service.ExitUsage, `it takes no argument "nonsense"`},
+		{"environment", nil, "soon", nil, service.ExitUsage, `TEST_PAUSE is "soon"`},
+		{"value", nil, "-1s", nil, service.ExitUsage, "TEST_PAUSE is -1s"},
+		{"log level", []string{"--log-level", "loud"}, "", nil, service.ExitUsage, `log level "loud"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.env != "" {
+				t.Setenv("TEST_PAUSE", c.env)
+			}
+			var stdout, stderr bytes.Buffer
+			ran := false
+			code := service.Main("daemon", "about", []service.Settings{{Into: &settings{}}}, c.args, &stdout, &stderr, nil,
+				func(context.Context, *slog.Logger) error { ran = true; return c.run })
+			says, silent := &stderr, &stdout
+			if slices.Contains([]string{"help", "version"}, c.name) {
+				says, silent = &stdout, &stderr
+			}
+			if code != c.code || !strings.Contains(says.String(), c.says) || silent.Len() > 0 {
+				t.Errorf("exit %d, want %d; it says %q, want %q; and elsewhere %q", code, c.code, says, c.says, silent)
+			}
+			if ran != (len(c.args) == 0 && c.env == "") {
+				t.Errorf("ran: %v", ran)
+			}
+		})
+	}
+}
+
+func TestHealth(t *testing.T) {
+	var ready error
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "test_total", Help: "Of this test."}))
+	h := service.Health{Ready: func() error { return ready }, Registry: registry}
+	get := func(path string) (int, string) {
+		w := httptest.NewRecorder()
+		h.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w.Code, w.Body.String()
+	}
+	for _, err := range []error{nil, errors.New("waiting for NATS")} {
+		ready = err
+		if code, _ := get("/healthz"); code != 200 {
+			t.Errorf("/healthz: %d while %v", code, err)
+		}
+		code, body := get("/readyz")
+		if (code == 200) != (err == nil) || err != nil && !strings.Contains(body, "waiting for NATS") {
+			t.Errorf("/readyz: %d %q while %v", code, body, err)
+		}
+	}
+	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, "test_total 0") {
+		t.Errorf("/metrics: %d %q", code, body)
+	}
+}
+
+// TestServeEnds: a request that runs may end, then the port is free.
+func TestServeEnds(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside, release := make(chan struct{}), make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		served <- service.ServeListener(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			close(inside)
+			<-release
+			fmt.Fprint(w, "done")
+		}))
+	}()
+	answered := make(chan string, 1)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	go func() {
+		res, err := client.Get("http://" + l.Addr().String())
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		answered <- string(body)
+	}()
+	<-inside
+	stop()
+	close(release)
+	if got := <-answered; got != "done" {
+		t.Errorf("the request that ran got %q", got)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if again, err := net.Listen("tcp", l.Addr().String()); err != nil {
+		t.Error(err)
+	} else {
+		_ = again.Close()
+	}
+}
+
+// TestSessions: sessions follow each other, slower after each that failed at
+// once, at once after one that renews, until the end.
+func TestSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s service.Sessions
+		if s.Ready() == nil {
+			t.Error("ready before the start")
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		began := time.Now()
+		var at []time.Duration
+		err := s.Run(ctx, slog.New(slog.DiscardHandler), func(context.Context) error {
+			at = append(at, time.Since(began))
+			s.SetReady()
+			if s.Ready() != nil {
+				t.Error("not ready though set")
+			}
+			switch len(at) {
+			case 4:
+				return fmt.Errorf("on: %w", service.ErrRenew)
+			case 5:
+				stop()
+			}
+			return errors.New("failed")
+		})
+		want := []int64{0, 50, 150, 350, 400} // ms
+		for i, d := range at {
+			if d.Milliseconds() != want[i] {
+				t.Errorf("session %d began after %s, want %d ms", i, d, want[i])
+			}
+		}
+		if err != nil || len(at) != 5 || s.Ready() == nil {
+			t.Errorf("%d sessions, %v, ready: %v", len(at), err, s.Ready())
+		}
+	})
+}
+
+func TestLoadSpec(t *testing.T) {
+	if spec, err := service.LoadSpec(""); err != nil || len(spec.Profiles) != 6 {
+		t.Errorf("the built-in spec: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "spec.yaml")
+	if _, err := service.LoadSpec(file); err == nil {
+		t.Error("a file that is not there")
+	}
+	if err := os.WriteFile(file, []byte("target: 5\nsede: 1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.LoadSpec(file); err == nil || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("an unknown key: %v, which should name file and line", err)
+	}
+}

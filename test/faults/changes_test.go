@@ -1,0 +1,96 @@
+//go:build faults
+
+package faults
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+)
+
+func (f *fleet) clockJumps() {
+	for _, skew := range []time.Duration{-30 * 365 * 24 * time.Hour, 30 * 365 * 24 * time.Hour, -time.Hour, 0} {
+		f.receiver.mu.Lock()
+		f.receiver.skew = skew
+		f.receiver.mu.Unlock()
+		f.while(time.Second)
+	}
+}
+
+// lowest are the claims of a profile that stand, of lowest rank: they are in the sample.
+func (f *fleet) lowest(profile string, n int) []claim {
+	all := f.receiver.of(profile, true)
+	slicesSortByRank(f.spec, all)
+	return all[:min(n, len(all))]
+}
+
+// fickle draws two profiles, and of each more of the lowest ranks than a sample
+// has with its reserve: when the receiver can't make up its mind about those, the
+// epoch must rise again and again.
+func (f *fleet) fickle() []claim {
+	var all []claim
+	for _, i := range f.rand.Perm(6)[:2] {
+		profile := string(f.spec.Profiles[i].Name)
+		of := slices.DeleteFunc(slices.Clone(f.receiver.all), func(c claim) bool { return c.profile != profile })
+		slicesSortByRank(f.spec, of)
+		all = append(all, of[:target*3/2]...)
+	}
+	return all
+}
+
+// retract takes back more than the reserve of one profile, so that the epoch must
+// rise; then accepts and takes back the same episodes in any order.
+func (f *fleet) retract() {
+	profile := string(pick(f, f.spec.Profiles[:6]).Name)
+	var before bus.Generation
+	wanted := func(ctx context.Context) (err error) { before, err = f.wanted(ctx); return err }
+	f.must("the generation", time.Minute, func(ctx context.Context) error { return ask(ctx, wanted) })
+	low := f.lowest(profile, target)
+	for _, c := range low[:min(len(low), target*3/4)] {
+		f.receiver.send(c, true, f.rand.IntN(3) == 0)
+	}
+	f.must("another epoch", time.Minute, func(ctx context.Context) error {
+		return ask(ctx, func(ctx context.Context) error {
+			gen, err := f.wanted(ctx)
+			if err == nil && gen.Epoch <= before.Epoch {
+				err = fmt.Errorf("still epoch %d", gen.Epoch)
+			}
+			return err
+		})
+	})
+	var sending sync.WaitGroup
+	for range 3 {
+		order := f.rand.Perm(len(low) * 3)
+		backs := f.rand.Perm(len(low) * 3)
+		sending.Go(func() {
+			for i, k := range order {
+				f.receiver.send(low[k%len(low)], backs[i]%2 == 0, false)
+			}
+		})
+	}
+	f.while(f.between(50*time.Millisecond, 500*time.Millisecond))
+	pick(f, f.workers).kill()
+	sending.Wait()
+	for _, c := range low { // or too few would stand for the rounds to come
+		if f.rand.IntN(4) != 0 {
+			f.receiver.send(c, false, false)
+		}
+	}
+}
+
+// twoGenerations rolls out another spec: the workers of both work side by side.
+func (f *fleet) twoGenerations() {
+	f.wantSpec(int(f.spec.Revision)+1, target+f.rand.IntN(5))
+	f.while(f.between(100*time.Millisecond, time.Second))
+	for _, w := range f.workers {
+		if err := w.stop(); err != nil {
+			f.t.Error(err)
+		}
+		f.startService(w)
+		f.while(f.between(500*time.Millisecond, 2*time.Second))
+	}
+}

@@ -1,0 +1,385 @@
+//go:build faults
+
+package faults
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/command/synth"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/service"
+)
+
+// Sizes of the fleet and of what it works on.
+const (
+	workers    = 3
+	streamers  = 2
+	dashboards = 2
+
+	perProfile  = 60      // episodes
+	target      = 20      // of the samples
+	ghost       = "ghost" // a profile of the spec whose channel no archive has
+	damagedSize = 4000    // of archives that were cut off
+)
+
+// A fleet is the whole system as processes, with links between all of them.
+type fleet struct {
+	t    *testing.T
+	dir  string
+	logs string
+	rand *rand.Rand
+
+	cluster    *cluster
+	workers    []*daemon
+	streamers  []*daemon
+	dashboards []*daemon
+	receiver   *receiver
+	receiving  []*link // the receiver's
+	watchers   *watchers
+
+	bus      *bus.Bus            // ours: no link is between
+	js       jetstream.JetStream // the same
+	topology []string            // all streams
+	spec     *fit.Spec           // that is wanted
+	file     string              // its file
+
+	history  *history
+	lost     map[string]bool // streams that were lost, or came back from a backup, since all was quiet
+	fates    map[string]int  // what became of episodes: how many at most
+	poisoned map[claim]bool  // episodes that killed their readers
+	uncopied uint64          // where the log ended when REJECTED was deleted: copies of what is before went with it
+	missed   bool            // archives came late: some may be in REJECTED as missing
+}
+
+// A daemon is one process of the daemons with its links to the nodes.
+type daemon struct {
+	*process
+	links []*link
+	http  string // address
+}
+
+// short are settings that make minutes seconds.
+var short = []string{
+	"NATS_REPLICAS=3", "LOG_LEVEL=info",
+	"ALIGN_ACK_WAIT=3s", "REDUCE_ACK_WAIT=3s", "DRAIN_TIME=3s", "MISSING_PATIENCE=1s", "CHECK_EVERY=2s", "CYCLE_PAUSE=2s",
+	"CONCURRENCY=2", "GOMEMLIMIT=192MiB", "GOTRACEBACK=all",
+}
+
+func newFleet(t *testing.T) *fleet {
+	dir, err := os.MkdirTemp("", "profiles-faults-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fleet{t: t, dir: dir, logs: filepath.Join(dir, "logs"), rand: rand.New(rand.NewPCG(seed, 0)),
+		lost: map[string]bool{}, fates: map[string]int{}, poisoned: map[claim]bool{}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("seed %d; what every process said is in %s", seed, f.logs)
+			for _, name := range []string{"store", "n1", "n2", "n3"} {
+				_ = os.RemoveAll(filepath.Join(dir, name))
+			}
+			return
+		}
+		_ = os.RemoveAll(dir)
+	})
+	for _, d := range []string{f.logs, filepath.Join(dir, "moods")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	claims := f.makeStore()
+	f.cluster = newCluster(t, dir, f.logs)
+	f.bus = f.connect(f.cluster.url(), "profiles-faults")
+	nc := connect(t, f.cluster.url(), "profiles-faults-plain")
+	if f.js, err = jetstream.New(nc); err != nil {
+		t.Fatal(err)
+	}
+	f.must("a leader of the cluster", time.Minute, func(ctx context.Context) error {
+		return ask(ctx, func(ctx context.Context) error { _, err := f.js.AccountInfo(ctx); return err })
+	})
+	f.must("the topology", time.Minute, f.bus.EnsureTopology)
+	f.nameStreams()
+	f.history = newHistory(f.js)
+	f.history.trail.follow(t)
+	f.wantSpec(1, target)
+
+	for i := range workers {
+		f.workers = append(f.workers, f.service("worker", i))
+	}
+	for i := range streamers {
+		f.streamers = append(f.streamers, f.service("streamer", i))
+	}
+	for i := range dashboards {
+		f.dashboards = append(f.dashboards, f.service("dashboard", i))
+	}
+	for _, s := range f.services() {
+		f.startService(s)
+	}
+	f.receiving = f.linksTo("receiver")
+	f.receiver = newReceiver(t, f.connect(natsURL(f.receiving), "receiver"), f.js, claims)
+	f.watchers = watch(t, nc, f.js, f.dashboards)
+	return f
+}
+
+// connect is a bus of ours.
+func (f *fleet) connect(url, name string) *bus.Bus {
+	b, err := bus.Connect(bus.Config{URL: url, Name: name, Replicas: nodes}, f.logger(name))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(b.Close)
+	return b
+}
+
+func (f *fleet) logger(name string) *slog.Logger {
+	out, err := os.OpenFile(filepath.Join(f.logs, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = out.Close() })
+	return slog.New(slog.NewTextHandler(out, nil))
+}
+
+// linksTo makes somebody's links to the nodes.
+func (f *fleet) linksTo(from string) []*link {
+	var all []*link
+	for _, n := range f.cluster.nodes {
+		all = append(all, newLink(f.t, from, n.name, n.clients))
+	}
+	return all
+}
+
+// clientLinks are those of all who talk to nodes: the services and the receiver.
+func (f *fleet) clientLinks() []*link {
+	all := slices.Clone(f.receiving)
+	for _, s := range f.services() {
+		all = append(all, s.links...)
+	}
+	return all
+}
+
+func natsURL(links []*link) string {
+	var urls []string
+	for _, l := range links {
+		urls = append(urls, "nats://"+l.addr())
+	}
+	return strings.Join(urls, ",")
+}
+
+func (f *fleet) service(kind string, i int) *daemon {
+	name := fmt.Sprintf("%s-%d", kind, i+1)
+	links, listen := f.linksTo(name), freeAddr(f.t)
+	env := append(slices.Clone(short), "NATS_URL="+natsURL(links), "NATS_NAME="+name, "LISTEN="+listen,
+		"EPISODE_STORE="+f.storeDir(), moodsEnv+"="+filepath.Join(f.dir, "moods"))
+	s := &daemon{newProcess(f.t, f.logs, name, filepath.Join(bin, "profile-"+kind), nil, env), links, listen}
+	f.t.Cleanup(s.kill)
+	return s
+}
+
+// startService starts a service on the wanted spec.
+func (f *fleet) startService(s *daemon, more ...string) {
+	s.start(append([]string{"FIT_SPEC=" + f.file}, more...)...)
+}
+
+func (f *fleet) services() []*daemon { return slices.Concat(f.workers, f.streamers, f.dashboards) }
+
+func (f *fleet) processes() []*process {
+	var all []*process
+	for _, n := range f.cluster.nodes {
+		all = append(all, n.process)
+	}
+	for _, s := range f.services() {
+		all = append(all, s.process)
+	}
+	return all
+}
+
+func (f *fleet) storeDir() string { return filepath.Join(f.dir, "store") }
+
+// makeStore writes the archives and returns all claims that there may be: of
+// usable episodes, of damaged and of missing ones, and of a profile whose channel
+// no archive has.
+func (f *fleet) makeStore() []claim {
+	g := synth.New(seed)
+	if err := g.Write(context.Background(), f.dir, perProfile, nil, nil); err != nil {
+		f.t.Fatal(err)
+	}
+	var all []claim
+	for i := range perProfile {
+		for _, p := range synth.Profiles() {
+			host, id := g.Ref(p, i)
+			profile := p
+			if i%20 == 17 && p == synth.Profiles()[0] {
+				profile = ghost
+			}
+			all = append(all, claim{host, id, profile})
+			path := filepath.Join(f.storeDir(), host, id+".tar.zst")
+			var err error
+			switch i % 20 {
+			case 7:
+				err = os.Truncate(path, damagedSize)
+			case 13:
+				err = os.Remove(path)
+			}
+			if err != nil {
+				f.t.Fatal(err)
+			}
+		}
+	}
+	return all
+}
+
+// wantSpec writes the spec of a revision and makes it the wanted one.
+func (f *fleet) wantSpec(revision, target int) {
+	text := fmt.Sprintf("revision: %d\ntarget: %d\nprofiles:\n", revision, target)
+	for _, p := range fit.DefaultSpec().Profiles {
+		text += fmt.Sprintf("  - {name: %s, channel: %s}\n", p.Name, p.Channel)
+	}
+	text += fmt.Sprintf("  - {name: %s, channel: proc.no_such_field}\n", ghost)
+	f.file = filepath.Join(f.dir, fmt.Sprintf("spec-%d.yaml", revision))
+	if err := os.WriteFile(f.file, []byte(text), 0o644); err != nil {
+		f.t.Fatal(err)
+	}
+	var err error
+	if f.spec, err = service.LoadSpec(f.file); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// mood puts the workers' store into a mood, or out of it.
+func (f *fleet) mood(name, says string, on bool) {
+	path := f.moodFile(name)
+	err := os.Remove(path)
+	if on {
+		err = os.WriteFile(path, []byte(says), 0o644)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fleet) moodFile(name string) string { return filepath.Join(f.dir, "moods", name) }
+
+// must fails the test where something takes longer than a limit.
+func (f *fleet) must(what string, limit time.Duration, do func(context.Context) error) {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patient(limit))
+	defer cancel()
+	if err := do(ctx); err != nil {
+		f.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// profiles runs the operator's command and returns what it prints.
+func (f *fleet) profiles(ctx context.Context, args ...string) (string, error) {
+	return runProfiles(ctx, []string{"NATS_URL=" + f.cluster.url(), "NATS_REPLICAS=3"}, args...)
+}
+
+func runProfiles(ctx context.Context, env []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "profiles"), args...)
+	cmd.Env = append(os.Environ(), env...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return string(out), fmt.Errorf("profiles %s: %w: %s", strings.Join(args, " "), err, errs.String())
+	}
+	return string(out), nil
+}
+
+// while lets time pass: the faults of a round last.
+func (f *fleet) while(d time.Duration) { <-time.After(d) }
+
+// between draws a duration.
+func (f *fleet) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(f.rand.Int64N(int64(most-least)))
+}
+
+func pick[T any](f *fleet, all []T) T { return all[f.rand.IntN(len(all))] }
+
+// heal takes back everything that a fault may have left.
+func (f *fleet) heal() {
+	for _, mood := range []string{moodSlow, moodFails, moodPoison} {
+		f.mood(mood, "", false)
+	}
+	for _, n := range f.cluster.nodes {
+		for _, l := range n.to {
+			l.set(whole, 0)
+		}
+		_ = os.Remove(filepath.Join(n.disk, filler))
+		n.resume()
+		if !n.runs() {
+			n.start()
+		}
+	}
+	f.setLinks(f.clientLinks(), whole)
+	for _, s := range f.services() {
+		s.resume()
+		if !s.runs() {
+			f.startService(s)
+		}
+	}
+}
+
+// kills many at once.
+func killAll[P interface{ kill() }](all ...P) {
+	var killing sync.WaitGroup
+	for _, p := range all {
+		killing.Go(p.kill)
+	}
+	killing.Wait()
+}
+
+// copyTree copies a folder; nobody writes in it meanwhile.
+func copyTree(from, to string) error {
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	return os.CopyFS(to, os.DirFS(from))
+}
+
+// events asks a dashboard for the last events of profiles, by subject.
+func (d *daemon) events(ctx context.Context) (map[string]bus.AttackProfile, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/api/events?type="+bus.TypeAttackProfile, nil)
+	if err != nil {
+		return nil, err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var listed []struct {
+		Subject string            `json:"subject"`
+		Event   bus.AttackProfile `json:"event"`
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s", d.name, res.Status)
+	}
+	if err := json.NewDecoder(res.Body).Decode(&listed); err != nil {
+		return nil, fmt.Errorf("events of %s: %w", d.name, err)
+	}
+	events := map[string]bus.AttackProfile{}
+	for _, l := range listed {
+		events[l.Subject] = l.Event
+	}
+	return events, nil
+}

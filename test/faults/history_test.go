@@ -1,0 +1,119 @@
+//go:build faults
+
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/fit"
+)
+
+// A history compares each envelope that is written with the one before, of the same
+// profile and generation.
+type history struct {
+	trail *trail // of the envelopes
+
+	mu       sync.Mutex
+	last     map[string]bus.Envelope // by subject
+	backs    []string                // where as_of went back since the last look
+	falls    map[string]int          // how much n_used fell since then, in all, by subject
+	compared int
+}
+
+func newHistory(js jetstream.JetStream) *history {
+	h := &history{last: map[string]bus.Envelope{}, falls: map[string]int{}}
+	h.trail = &trail{js: js, stream: "KV_" + bus.EnvelopesBucket, fresh: h.forget, take: h.see}
+	return h
+}
+
+// forget: what was seen is of another life of the bucket.
+func (h *history) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.last)
+}
+
+func (h *history) see(subject string, data []byte) {
+	var env bus.Envelope
+	if json.Unmarshal(data, &env) != nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before, had := h.last[subject]
+	h.last[subject] = env
+	if !had || before.AsOf.Life != env.AsOf.Life {
+		return
+	}
+	h.compared++
+	if env.AsOf.Seq < before.AsOf.Seq {
+		h.backs = append(h.backs, fmt.Sprintf("%s went back from as of %d to %d", subject, before.AsOf.Seq, env.AsOf.Seq))
+	}
+	h.falls[subject] += max(0, before.Used-env.Used)
+}
+
+// look returns what went wrong since the last call: n_used may fall by one for each
+// time that an episode of the profile was taken back. With nil it may fall.
+func (h *history) look(backs map[string]int) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	wrong, falls := h.backs, h.falls
+	h.backs, h.falls = nil, map[string]int{}
+	for subject, fell := range falls {
+		profile := subject[strings.LastIndex(subject, ".")+1:]
+		if backs != nil && fell > backs[profile] {
+			wrong = append(wrong, fmt.Sprintf("n_used of %s fell by %d in all, and %d episodes were taken back", subject, fell, backs[profile]))
+		}
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("%d times, first: %s", len(wrong), wrong[0])
+	}
+	return nil
+}
+
+// TestHistory: an earlier as_of is seen, and a smaller sample where less was taken
+// back; in another life both are nothing.
+func TestHistory(t *testing.T) {
+	const a, b = "$KV.envelopes.gen.a", "$KV.envelopes.gen.b"
+	envelope := func(life bus.Life, seq uint64, used int) []byte {
+		data, err := json.Marshal(bus.Envelope{Envelope: fit.Envelope{Used: used}, AsOf: bus.AsOf{Life: life, Seq: seq}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	h := newHistory(nil)
+	want := func(what string, backs map[string]int, right bool) {
+		t.Helper()
+		if err := h.look(backs); (err == nil) != right {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	h.see(a, envelope("x", 10, 5))
+	h.see(b, envelope("x", 9, 4))
+	h.see(a, envelope("x", 12, 6))
+	h.see(a, []byte("no JSON"))
+	want("forward", map[string]int{}, true)
+	h.see(a, envelope("x", 11, 6))
+	want("an earlier as_of", nil, false)
+	h.see(a, envelope("x", 13, 4))
+	h.see(a, envelope("x", 14, 6))
+	h.see(a, envelope("x", 15, 5))
+	want("fell by three, three taken back", map[string]int{"a": 3, "b": 1}, true)
+	h.see(a, envelope("x", 16, 3))
+	want("fell by two, one taken back", map[string]int{"a": 1, "b": 2}, false)
+	h.see(a, envelope("x", 17, 2))
+	want("fell, and may", nil, true)
+	h.see(a, envelope("y", 1, 1))
+	want("another life", map[string]int{}, true)
+	if h.compared != 7 {
+		t.Errorf("%d comparisons, want 7", h.compared)
+	}
+}
