@@ -28,7 +28,7 @@ PACK = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) go run -C tools/images .
 RELEASE = -bin $(CURDIR)/bin/linux -prefix $(IMAGE_PREFIX) -tag $(IMAGE_TAG) -version $(VERSION) -revision $(REVISION)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench bench-once fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-brief hostile-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
+.PHONY: help up test test-all lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench bench-once fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-brief hostile-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,10 @@ help: ## list the targets
 up: ## run it all in one process on the recorded episodes; Ctrl-C ends it
 	@go build -o bin/profiles ./cmd/profiles && exec bin/profiles up
 
-test: ## the tests, with the race detector where there is a C compiler
+test: ## the tests that take minutes in all, with the race detector; test-all has the slow ones, too
+	go test $(RACE) -short -timeout 10m ./...
+
+test-all: ## every test, with the race detector: what CI runs
 	go test $(RACE) -timeout 20m ./...
 
 lint: ## golangci-lint, pinned in tools/go.mod
@@ -149,7 +152,7 @@ k8s-secrets: ## keys, certificates and rights of NATS in k8s/secrets; what is th
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw
 
-ci: lint vet test fma-test oracle-test browser-test bench-once fuzz e2e store-test fault-brief images-test manifests-test ## all that CI checks
+ci: lint vet test-all fma-test oracle-test browser-test bench-once fuzz e2e store-test fault-brief images-test manifests-test ## all that CI checks
 
 clean: ## remove what was built
 	rm -rf bin
