@@ -275,7 +275,7 @@ func (g *guarded) leaveHighest(profile fit.ProfileName, n int) {
 		host, episode string
 	}
 	var all []ranked
-	for ref, p := range file.Standing() {
+	for ref, p := range file.Episodes() {
 		if p == profile {
 			all = append(all, ranked{spec.Rank(string(ref.Host), string(ref.ID)), string(ref.Host), string(ref.ID)})
 		}

@@ -76,7 +76,7 @@ func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
 		return Summary{}, err
 	}
 	s := Summary{Rows: file.Rows(), ByProfile: map[fit.ProfileName]int{}}
-	for _, profile := range file.Standing() {
+	for _, profile := range file.Episodes() {
 		s.ByProfile[profile]++
 	}
 	s.FirstMalformed, s.Malformed = file.Malformed()
@@ -137,7 +137,7 @@ func retractions(log *ledger, file *roster.Roster) []claim {
 // accepts are the claims of the file, in its order: those that the log does not
 // make, and those that it does.
 func accepts(log *ledger, file *roster.Roster) (missing, already []claim) {
-	for ref, profile := range file.Standing() {
+	for ref, profile := range file.Episodes() {
 		if c := (claim{string(ref.Host), string(ref.ID), string(profile)}); log.accepts(c) {
 			already = append(already, c)
 		} else {

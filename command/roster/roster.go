@@ -1,6 +1,11 @@
-// Package roster holds what a validation file says of millions of episodes: each
-// accepted row with its rank, some 70 bytes, and of every other row that it was
-// there, so that the last row about an episode can decide.
+// Package roster holds a validation file in memory: every accepted row with the
+// rank of its episode, and of each other row only the rank, so that the last row
+// about an episode decides. A row takes about 70 bytes, so a file of millions of
+// rows fits.
+//
+// Start with [Read]. Then [Roster.ByRank] and [Roster.AsListed] return the rows
+// of a profile, [Roster.Episodes] yields all accepted episodes, and
+// [Roster.Accepts] looks one up.
 package roster
 
 import (
@@ -14,50 +19,53 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A Roster is a validation file in memory. It is safe for concurrent use.
+// A Roster is a validation file in memory. It does not change after [Read] and
+// is safe for concurrent use.
 type Roster struct {
 	seed     uint64
-	records  []record // in the file's order
-	ids      []byte   // host and episode id of each accepted record, one after the other
+	records  []record // in the order of the file
+	ids      []byte   // host and episode id of each accepted record, concatenated
 	profiles []string
-	numbers  map[string]int32 // of profiles
-	standing []int32          // records that are the last about their episode, by rank
+	numbers  map[string]int32 // profile name to its index in profiles
+	last     []int32          // for each episode the index of its last record, by rank
 
-	accepted  int
-	malformed []Malformed
-	misfits   int
+	acceptedRows  int
+	malformed     []Malformed // the first maxMalformed of them
+	malformedRows int
 }
 
-// A record is one row. Of one that is not accepted nothing but its rank is kept.
+// A record is one row. A row that is not accepted has only a rank.
 type record struct {
-	rank    fit.Rank // under the seed; as 128 bits of a hash it also tells episodes apart
-	at      int      // where in ids
-	hostLen uint8    // 0: the row's ids are no ids
+	rank    fit.Rank // 128 bits of a hash: equal ranks mean the same episode
+	at      int      // where its ids begin in Roster.ids
+	hostLen uint8    // 0: the ids of the row are not well-formed
 	idLen   uint8
-	last    bool // no later row is about the same episode
-	profile int32
+	last    bool  // no later row names the same episode
+	profile int32 // index in Roster.profiles, or notAccepted
 }
 
-// notAccepted is the profile of rows of another status.
+// notAccepted is the profile of a row whose status is not "accepted".
 const notAccepted = -1
 
-// A Row is the number of an accepted row, for [Roster.Ref].
+// A Row is the index of an accepted row, an argument of [Roster.Ref] and
+// [Roster.Rank].
 type Row int32
 
-// Malformed is an accepted row that names no episode or no profile, since its
-// ids are not well-formed. Row counts from 0.
+// Malformed is an accepted row whose host, episode id or profile is not
+// well-formed. Row counts from 0.
 type Malformed struct {
 	Row int
 	Err error
 }
 
-// malformedKept is how many malformed rows are remembered with their error.
-const malformedKept = 10
+// maxMalformed is how many malformed rows are kept with their error.
+const maxMalformed = 10
 
-// maxRows is what a [Row] can count.
+// maxRows is how many rows a [Row] can count.
 const maxRows = 1<<31 - 1
 
-// Read reads rows to their end. The seed is that of the ranks.
+// Read reads all rows and computes ranks with the seed. It fails with the first
+// error of rows.
 func Read(rows iter.Seq2[dataset.ValidationRow, error], seed uint64) (*Roster, error) {
 	r := &Roster{seed: seed, numbers: map[string]int32{}}
 	for row, err := range rows {
@@ -69,14 +77,14 @@ func Read(rows iter.Seq2[dataset.ValidationRow, error], seed uint64) (*Roster, e
 		}
 		r.add(row)
 	}
-	r.settle()
+	r.findLast()
 	return r, nil
 }
 
 func (r *Roster) add(row dataset.ValidationRow) {
 	rec := record{rank: fit.RankOf(r.seed, row.HostID, row.EpisodeID), profile: notAccepted}
 	if row.Status == dataset.StatusAccepted {
-		r.accepted++
+		r.acceptedRows++
 		rec.profile = r.number(row.Profile)
 		ref, err := episode.ParseRef(row.HostID, row.EpisodeID)
 		if err == nil {
@@ -85,8 +93,8 @@ func (r *Roster) add(row dataset.ValidationRow) {
 			_, err = fit.ParseProfileName(row.Profile)
 		}
 		if err != nil {
-			r.misfits++
-			if len(r.malformed) < malformedKept {
+			r.malformedRows++
+			if len(r.malformed) < maxMalformed {
 				r.malformed = append(r.malformed, Malformed{Row: len(r.records), Err: err})
 			}
 		}
@@ -104,8 +112,8 @@ func (r *Roster) number(profile string) int32 {
 	return n
 }
 
-// settle finds the last row about each episode.
-func (r *Roster) settle() {
+// findLast finds the last row about each episode.
+func (r *Roster) findLast() {
 	order := make([]int32, len(r.records))
 	for i := range order {
 		order[i] = int32(i)
@@ -113,31 +121,33 @@ func (r *Roster) settle() {
 	slices.SortFunc(order, func(a, b int32) int {
 		return cmp.Or(r.records[a].rank.Compare(r.records[b].rank), cmp.Compare(a, b))
 	})
-	kept := order[:0]
+	last := order[:0]
 	for i, n := range order {
 		if i+1 < len(order) && r.records[order[i+1]].rank == r.records[n].rank {
 			continue
 		}
 		r.records[n].last = true
-		kept = append(kept, n)
+		last = append(last, n)
 	}
-	r.standing = kept
+	r.last = last
 }
 
-// Rows is how many rows were read, Accepted how many of them are accepted.
+// Rows returns how many rows the file has.
 func (r *Roster) Rows() int { return len(r.records) }
 
-// Accepted is how many rows are accepted, whatever else is said of their episode.
-func (r *Roster) Accepted() int { return r.accepted }
+// AcceptedRows returns how many rows have the status "accepted", including
+// malformed rows and rows that a later row about the same episode replaces.
+func (r *Roster) AcceptedRows() int { return r.acceptedRows }
 
-// Malformed returns the first accepted rows that are not well-formed, and how
-// many there are in all. They name nothing that could be opened or published.
+// Malformed returns the first ten accepted rows that are not well-formed, and
+// how many there are in all. Such rows name nothing that could be opened or
+// published.
 func (r *Roster) Malformed() (first []Malformed, all int) {
-	return slices.Clone(r.malformed), r.misfits
+	return slices.Clone(r.malformed), r.malformedRows
 }
 
-// AsListed returns the accepted rows of a profile as they stand in the file,
-// those of one episode more than once and the malformed ones included.
+// AsListed returns every accepted row of a profile in the order of the file. An
+// episode may occur more than once, and malformed rows are included.
 func (r *Roster) AsListed(profile fit.ProfileName) []Row {
 	want, ok := r.numbers[string(profile)]
 	if !ok {
@@ -152,15 +162,15 @@ func (r *Roster) AsListed(profile fit.ProfileName) []Row {
 	return rows
 }
 
-// ByRank returns the episodes that their last row accepts under a profile, the
-// lowest rank first.
+// ByRank returns the episodes whose last row accepts them under the profile,
+// lowest rank first. Malformed rows are left out.
 func (r *Roster) ByRank(profile fit.ProfileName) []Row {
 	want, ok := r.numbers[string(profile)]
 	if !ok {
 		return nil
 	}
 	var rows []Row
-	for _, n := range r.standing {
+	for _, n := range r.last {
 		if rec := r.records[n]; rec.profile == want && rec.hostLen > 0 {
 			rows = append(rows, Row(n))
 		}
@@ -168,10 +178,11 @@ func (r *Roster) ByRank(profile fit.ProfileName) []Row {
 	return rows
 }
 
-// Rank is the rank of a row's episode.
+// Rank returns the rank of a row's episode.
 func (r *Roster) Rank(row Row) fit.Rank { return r.records[row].rank }
 
-// Ref names a row's episode; false where its ids are not well-formed.
+// Ref returns the episode that a row names; false if its ids are not
+// well-formed.
 func (r *Roster) Ref(row Row) (episode.Ref, bool) {
 	rec := r.records[row]
 	if rec.hostLen == 0 {
@@ -184,9 +195,9 @@ func (r *Roster) Ref(row Row) (episode.Ref, bool) {
 	}, true
 }
 
-// Standing yields every episode that its last row accepts, with that row's
-// profile, in the file's order; the malformed ones are left out.
-func (r *Roster) Standing() iter.Seq2[episode.Ref, fit.ProfileName] {
+// Episodes yields every episode whose last row accepts it, with the profile of
+// that row, in the order of the file. Malformed rows are left out.
+func (r *Roster) Episodes() iter.Seq2[episode.Ref, fit.ProfileName] {
 	valid := make([]bool, len(r.profiles))
 	for i, p := range r.profiles {
 		_, err := fit.ParseProfileName(p)
@@ -204,13 +215,14 @@ func (r *Roster) Standing() iter.Seq2[episode.Ref, fit.ProfileName] {
 	}
 }
 
-// Accepts tells whether the last row about an episode accepts it under a profile.
+// Accepts reports whether the last row about an episode accepts it under the
+// profile.
 func (r *Roster) Accepts(ref episode.Ref, profile fit.ProfileName) bool {
 	rank := fit.RankOf(r.seed, string(ref.Host), string(ref.ID))
-	i, ok := slices.BinarySearchFunc(r.standing, rank, func(n int32, rank fit.Rank) int { return r.records[n].rank.Compare(rank) })
+	i, ok := slices.BinarySearchFunc(r.last, rank, func(n int32, rank fit.Rank) int { return r.records[n].rank.Compare(rank) })
 	if !ok {
 		return false
 	}
-	rec := r.records[r.standing[i]]
+	rec := r.records[r.last[i]]
 	return rec.profile != notAccepted && rec.hostLen > 0 && r.profiles[rec.profile] == string(profile)
 }

@@ -31,22 +31,22 @@ func TestRoster(t *testing.T) {
 	r, err := Read(rows(
 		row("h1", "1", "a", yes),
 		row("h1", "2", "a", yes),
-		row("h1", "1", "b", yes), // moved
-		row("h1", "2", "a", no),  // gone
-		row("h2", "1", "a", yes), // another host's
+		row("h1", "1", "b", yes), // under another profile now
+		row("h1", "2", "a", no),  // no longer accepted
+		row("h2", "1", "a", yes), // another episode: the host differs
 		row("..", "1", "a", yes),
 		row("h1", "3", "No Profile", yes),
-		row("../..", "1", "a", no), // nobody looks at it
+		row("../..", "1", "a", no), // not accepted: not counted as malformed
 		row("h2", "2", "a", no),
-		row("h2", "2", "a", yes), // by now
+		row("h2", "2", "a", yes), // accepted again
 		row("h12", "1", "a", yes),
 		row("h1", "21", "a", yes),
 	), 7)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Rows() != 12 || r.Accepted() != 9 {
-		t.Errorf("%d rows, %d accepted", r.Rows(), r.Accepted())
+	if r.Rows() != 12 || r.AcceptedRows() != 9 {
+		t.Errorf("%d rows, %d accepted", r.Rows(), r.AcceptedRows())
 	}
 	first, all := r.Malformed()
 	if all != 2 || len(first) != 2 || first[0].Row != 5 || first[1].Row != 6 {
@@ -73,7 +73,7 @@ func TestRoster(t *testing.T) {
 	for _, n := range ranked {
 		ref, _ := r.Ref(n)
 		if r.Rank(n) != fit.RankOf(7, string(ref.Host), string(ref.ID)) {
-			t.Errorf("%s has another's rank", ref)
+			t.Errorf("%s has the rank of another episode", ref)
 		}
 	}
 	got := names(ranked)
@@ -81,15 +81,15 @@ func TestRoster(t *testing.T) {
 	if want := []string{"h1/21", "h12/1", "h2/1", "h2/2"}; !slices.Equal(got, want) {
 		t.Errorf("by rank: %v, want %v", got, want)
 	}
-	var standing []string
-	for ref, profile := range r.Standing() {
-		standing = append(standing, ref.String()+" "+string(profile))
+	var episodes []string
+	for ref, profile := range r.Episodes() {
+		episodes = append(episodes, ref.String()+" "+string(profile))
 		if !r.Accepts(ref, profile) || r.Accepts(ref, "c") {
 			t.Errorf("accepts %s: %t, under c: %t", ref, r.Accepts(ref, profile), r.Accepts(ref, "c"))
 		}
 	}
-	if want := []string{"h1/1 b", "h2/1 a", "h2/2 a", "h12/1 a", "h1/21 a"}; !slices.Equal(standing, want) {
-		t.Errorf("standing: %v, want %v", standing, want)
+	if want := []string{"h1/1 b", "h2/1 a", "h2/2 a", "h12/1 a", "h1/21 a"}; !slices.Equal(episodes, want) {
+		t.Errorf("episodes: %v, want %v", episodes, want)
 	}
 	for _, ref := range []episode.Ref{{Host: "h1", ID: "1"}, {Host: "h1", ID: "2"}, {Host: "h9", ID: "9"}} {
 		if r.Accepts(ref, "a") {
@@ -97,11 +97,11 @@ func TestRoster(t *testing.T) {
 		}
 	}
 	if r.AsListed("z") != nil || r.ByRank("z") != nil {
-		t.Error("has rows of a profile that no row names")
+		t.Error("returns rows of a profile that no row names")
 	}
 }
 
-func TestReadEndsWithAnError(t *testing.T) {
+func TestReadReturnsTheErrorOfRows(t *testing.T) {
 	broken := errors.New("page 3 is damaged")
 	_, err := Read(func(yield func(dataset.ValidationRow, error) bool) {
 		_ = yield(row("h", "1", "a", "accepted"), nil) && yield(dataset.ValidationRow{}, broken)
@@ -111,17 +111,17 @@ func TestReadEndsWithAnError(t *testing.T) {
 	}
 }
 
-func TestOnlyTheFirstMalformedAreKept(t *testing.T) {
+func TestMalformedAreLimited(t *testing.T) {
 	r, err := Read(rows(slices.Repeat([]dataset.ValidationRow{row("", "", "a", "accepted")}, 50)...), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first, all := r.Malformed(); all != 50 || len(first) != malformedKept {
+	if first, all := r.Malformed(); all != 50 || len(first) != maxMalformed {
 		t.Errorf("%d kept of %d", len(first), all)
 	}
 }
 
-// A million rows must fit anywhere.
+// BenchmarkRead shows time and memory for a large file.
 func BenchmarkRead(b *testing.B) {
 	const n = 100_000
 	many := func(yield func(dataset.ValidationRow, error) bool) {
