@@ -134,7 +134,7 @@ func printStatus(out io.Writer, r *status.Report) error {
 		return err
 	}
 	settled := "settled"
-	if what := r.Unsettled(); what != "" {
+	if what := r.WaitsFor(); what != "" {
 		settled = "not settled: waiting for " + what
 	}
 	_, err := fmt.Fprintf(out, "\n%s\n", settled)

@@ -117,7 +117,7 @@ func TestUp(t *testing.T) {
 	screen.until(t, "settled: 47 episodes tried, 42 of them in the envelopes; in REJECTED: 5 missing")
 
 	report := decode[status.Report](t, must(t, "status", "--nats", url, "--wait", "--timeout", "1m", "--json"))
-	if report.Unsettled() != "" || len(report.Profiles) != 6 || report.Rejected["missing"] != 5 {
+	if report.WaitsFor() != "" || len(report.Profiles) != 6 || report.Rejected["missing"] != 5 {
 		t.Errorf("%+v", report)
 	}
 	if text := must(t, "status", "--nats", url); !strings.HasSuffix(text, "\nsettled\n") || !strings.Contains(text, "wanted") {
@@ -289,7 +289,7 @@ func TestTopology(t *testing.T) {
 	}
 	// Nothing was accepted, so all is settled; but there is nothing to export.
 	report := decode[status.Report](t, must(t, "status", "--wait", "--json"))
-	if report.Lag == nil || report.Unsettled() != "" {
+	if report.Lag == nil || report.WaitsFor() != "" {
 		t.Errorf("%+v", report)
 	}
 	if code, _, stderr := call(t, "", "export", "--fit-out", filepath.Join(t.TempDir(), "x.parquet")); code != 1 || !strings.Contains(stderr, "no profile has a usable episode") {

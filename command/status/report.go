@@ -1,6 +1,8 @@
-// Package status tells how far the system is: which generations there are, how
-// far the wanted one's consumers lag, how large each profile's sample is, and
-// whether the envelopes say what the sample says.
+// Package status reports the state of a running system: its generations, the lag
+// of the wanted generation's consumers, the size of each profile's sample, and
+// whether each envelope is of the present sample.
+//
+// [Collect] reads one [Report], [Wait] waits until the system is settled.
 package status
 
 import (
@@ -12,12 +14,14 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A Report is the system at one moment, as far as moments exist between several
-// streams. Its JSON is what `profiles status --json` prints.
+// A Report is the state of the system. Its parts are read from several streams
+// one after the other, so they may differ by what happened in between. Its JSON
+// form is the output of `profiles status --json`.
 type Report struct {
-	// Generations are all that are known, the wanted one last.
+	// Generations are all registered ones, the wanted one last.
 	Generations []Generation `json:"generations"`
-	// Wanted is the generation that the rest is about; empty: none is known yet.
+	// Wanted is the generation that Lag and Profiles describe; empty while none is
+	// registered.
 	Wanted fit.Generation `json:"wanted,omitempty"`
 	// Lag is nil while the wanted generation has no consumers.
 	Lag      *Lag             `json:"lag"`
@@ -35,7 +39,7 @@ type Generation struct {
 	Wanted   bool           `json:"wanted"`
 }
 
-// A Lag is how far a generation's two consumers are behind.
+// A Lag holds the lags of a generation's two consumers.
 type Lag struct {
 	Align  bus.Lag `json:"align"`
 	Reduce bus.Lag `json:"reduce"`
@@ -47,25 +51,26 @@ type Profile struct {
 	Channel string          `json:"channel"`
 	Unit    string          `json:"unit"`
 
-	Used      int  `json:"used"` // by the sample, as all else in this block
+	// The sample.
+	Used      int  `json:"used"`
 	Attempted int  `json:"attempted"`
 	Target    int  `json:"target"`
 	Complete  bool `json:"complete"`
-	Kept      int  `json:"kept"`  // entries of any state
-	Short     bool `json:"short"` // more was retracted than the sample has in reserve
+	Kept      int  `json:"kept"`  // entries in any state
+	Short     bool `json:"short"` // retractions used up the reserve: a new epoch must read the log again
 
-	// Agrees says that the envelope's digest is the sample's, or that there is
-	// neither envelope nor entry.
+	// Agrees is true if the digests of envelope and sample are equal, or if there
+	// is neither an envelope nor an entry.
 	Agrees    bool       `json:"agrees"`
 	Digest    fit.Digest `json:"digest"`
 	UpdatedAt time.Time  `json:"updated_at,omitzero"` // of the envelope
 
-	// Envelope is the stored one; nil: none yet.
+	// Envelope is the stored envelope, nil if there is none yet.
 	Envelope *fit.Envelope `json:"-"`
 }
 
-// Collect asks the bus for everything. Streams that nobody has made yet are no
-// error: the report is empty then.
+// Collect reads a report. If the streams do not exist yet the report is empty,
+// without an error.
 func Collect(ctx context.Context, b *bus.Bus) (*Report, error) {
 	r := &Report{Rejected: map[string]int{}, Generations: []Generation{}, Profiles: []Profile{}, Streams: []bus.StreamSize{}}
 	sizes, err := b.Streams(ctx)
@@ -104,7 +109,7 @@ func Collect(ctx context.Context, b *bus.Bus) (*Report, error) {
 	return r, err
 }
 
-// lag is nil where the generation has no consumers yet.
+// lag returns nil if the generation has no consumers yet.
 func lag(ctx context.Context, b *bus.Bus, gen fit.Generation) (*Lag, error) {
 	align, reduce, err := b.Lags(ctx, gen)
 	if bus.IsAbsent(err) {

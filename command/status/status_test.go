@@ -58,8 +58,8 @@ func publish(t *testing.T, ctx context.Context, b *bus.Bus, host, id string, ret
 	}
 }
 
-// TestUnanswered: what is asked while a leader is elected may never be answered.
-// Who waits asks again.
+// TestUnanswered: a request during the election of a leader may never be
+// answered. Wait sends another one.
 func TestUnanswered(t *testing.T) {
 	server := bustest.StartWith(t, `mappings { "$JS.API.STREAM.MSG.GET.KV_specs": unanswered }`)
 	b := server.Topology()
@@ -94,7 +94,7 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
-func TestCollectOfNothing(t *testing.T) {
+func TestCollectBeforeAnythingExists(t *testing.T) {
 	ctx, server := bustest.Context(t), bustest.Start(t)
 	b := server.Connect()
 	for _, streams := range []int{0, 9} {
@@ -102,8 +102,8 @@ func TestCollectOfNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Streams) != streams || r.Wanted != "" || r.Lag != nil || !strings.Contains(r.Unsettled(), "generation") {
-			t.Errorf("%+v, waits for %q", r, r.Unsettled())
+		if len(r.Streams) != streams || r.Wanted != "" || r.Lag != nil || !strings.Contains(r.WaitsFor(), "generation") {
+			t.Errorf("%+v, waits for %q", r, r.WaitsFor())
 		}
 		if text, err := json.Marshal(r); err != nil || strings.Contains(string(text), `"profiles":null`) {
 			t.Errorf("%s, %v", text, err)
@@ -112,8 +112,8 @@ func TestCollectOfNothing(t *testing.T) {
 	}
 }
 
-// Each stage that something can be waited for at is told from the next.
-func TestUnsettled(t *testing.T) {
+// TestWaitsFor goes through the stages of a message; each has its own text.
+func TestWaitsFor(t *testing.T) {
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	spec := specOf(2)
 	gen := (&align.Fitter{Spec: spec}).Generation(0)
@@ -123,7 +123,7 @@ func TestUnsettled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if what := r.Unsettled(); want == "" && what != "" || !strings.Contains(what, want) {
+		if what := r.WaitsFor(); want == "" && what != "" || !strings.Contains(what, want) {
 			t.Errorf("waits for %q, want %q", what, want)
 		}
 		return r
@@ -137,7 +137,7 @@ func TestUnsettled(t *testing.T) {
 	must(b.Register(ctx, bus.Generation{Spec: *spec, Limits: []byte("{}"), Base: gen, ID: gen}))
 	expect("consumers")
 	must(b.EnsureConsumers(ctx, bus.Generation{ID: gen}, time.Minute, time.Minute))
-	expect("") // nothing was ever accepted
+	expect("") // nothing was accepted yet
 
 	publish(t, ctx, b, "h", "1", false)
 	expect("episodes: 1 to deliver")
@@ -146,7 +146,7 @@ func TestUnsettled(t *testing.T) {
 	must(b.ConsumeEpisodes(ended, gen, bus.EpisodeOptions{Concurrency: 1}, handler{func() { cancel() }}))
 	expect("")
 
-	// Somebody put a curve and died.
+	// A worker put a curve and ended before it wrote the envelope.
 	curves, err := b.CurvesNow(ctx, bus.Generation{Spec: *spec, ID: gen})
 	must(err)
 	entry := fit.Entry{Seq: 1, Host: "h", Episode: "1", State: fit.StateCurve, Curve: make(fit.Curve, spec.Points.Total())}
@@ -174,7 +174,7 @@ func TestUnsettled(t *testing.T) {
 	}
 }
 
-// A handler ends an align loop after its first message.
+// A handler calls done at the first message and lets it be acknowledged.
 type handler struct{ done func() }
 
 func (h handler) Glance(bus.Notice) (bool, error) {
@@ -204,7 +204,7 @@ func TestWait(t *testing.T) {
 		}()
 		return c
 	}
-	early := wait() // before there is anything at all
+	early := wait() // before any stream exists
 	run(t, server, specOf(target), store)
 	if a := <-early; a.err != nil || a.report.Wanted == "" {
 		t.Fatalf("%+v, %v", a.report, a.err)
@@ -222,12 +222,12 @@ func TestWait(t *testing.T) {
 	if p.Used != target || !p.Complete || !p.Agrees || p.Short || p.Envelope == nil || p.Envelope.Used != target {
 		t.Errorf("%+v", p)
 	}
-	if a.report.Unsettled() != "" || a.report.Lag.Align.Pending != 0 {
+	if a.report.WaitsFor() != "" || a.report.Lag.Align.Pending != 0 {
 		t.Errorf("%+v", a.report)
 	}
 
-	// Most of it is taken back: the reserve is used up, a new epoch reads the log
-	// again, and waiting ends only after it has.
+	// Most episodes are retracted. This uses up the reserve, so a new epoch reads
+	// the log again, and Wait returns only after that.
 	for i := range n - 3 {
 		host, id := synth.New(1).Ref(saturate, i)
 		publish(t, ctx, b, host, id, true)
@@ -250,12 +250,12 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(bustest.Context(t))
-	var said []string
+	var calls []string
 	_, err := Wait(ctx, b, func(what string) {
-		said = append(said, what)
+		calls = append(calls, what)
 		cancel(enough)
 	})
-	if !errors.Is(err, enough) || len(said) != 1 {
-		t.Errorf("%v, said %q", err, said)
+	if !errors.Is(err, enough) || len(calls) != 1 {
+		t.Errorf("%v, calls %q", err, calls)
 	}
 }

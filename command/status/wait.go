@@ -9,16 +9,18 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// Unsettled says what the wanted generation still has to do, in a few words;
-// empty: nothing. Its order is that in which work goes through the system.
-func (r *Report) Unsettled() string {
+// WaitsFor names the first thing that the wanted generation still has to do, in
+// the order in which work goes through the system. It is empty when the system
+// is settled: no message is pending or unacknowledged, and every envelope is of
+// the present sample.
+func (r *Report) WaitsFor() string {
 	switch {
 	case r.Wanted == "":
 		return "a generation: no worker has registered its spec yet"
 	case r.Lag == nil:
 		return "the consumers of generation " + string(r.Wanted)
 	}
-	if what := r.Lag.unsettled(); what != "" {
+	if what := r.Lag.waitsFor(); what != "" {
 		return what
 	}
 	for _, p := range r.Profiles {
@@ -32,7 +34,7 @@ func (r *Report) Unsettled() string {
 	return ""
 }
 
-func (l *Lag) unsettled() string {
+func (l *Lag) waitsFor() string {
 	switch {
 	case !l.Align.None():
 		return fmt.Sprintf("episodes: %d to deliver, %d in work", l.Align.Pending, l.Align.Unacked)
@@ -44,24 +46,26 @@ func (l *Lag) unsettled() string {
 
 const (
 	firstPause = 25 * time.Millisecond
-	mostPause  = 200 * time.Millisecond
+	maxPause   = 200 * time.Millisecond
 )
 
-// Wait returns the report when all is settled: everything that was accepted
-// before is in an envelope, in an entry with its reason, or in REJECTED. Before
-// that it calls waiting, where that is set, whenever what it waits for changes.
-// It ends with ctx's cause where ctx ends first.
+// Wait returns a report of the settled system: every episode that was accepted
+// before the call is in an envelope, has an entry with a reason, or is in
+// REJECTED. Until then it calls waiting, unless that is nil, each time the thing
+// that it waits for changes. When ctx ends first it returns the cause of ctx.
 //
-// As long as something is in work only that is asked for, five times a second.
+// While work is pending it asks only for the lag of the consumers, five times a
+// second.
 func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, error) {
-	// What is asked of NATS while a leader is elected may never be answered. A
-	// request has a limit of its own only where its context has none.
-	asking, end := context.WithCancel(context.WithoutCancel(ctx))
+	// A request to a stream that elects a leader may never be answered. Only a
+	// request whose context has no deadline gets one of its own, so the requests
+	// get a context without the deadline of ctx.
+	requests, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	defer context.AfterFunc(ctx, end)()
-	pause, said := firstPause, ""
+	pause, last := firstPause, ""
 	for {
-		report, what, err := look(asking, b)
+		report, what, err := check(requests, b)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -72,23 +76,23 @@ func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, 
 		case what == "":
 			return report, nil
 		}
-		if what != said && waiting != nil {
+		if what != last && waiting != nil {
 			waiting(what)
 		}
-		said = what
+		last = what
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		pause = min(2*pause, mostPause)
+		pause = min(2*pause, maxPause)
 	}
 }
 
-// look asks for little while that shows something unsettled, else for all. The
-// whole report comes after the lags, and from a fresh snapshot: when the lags
-// were nothing every put had been made, so it holds them.
-func look(ctx context.Context, b *bus.Bus) (*Report, string, error) {
+// check collects a full report only if the lag shows no pending work. The report
+// must be read after the lag: when the lag was zero every put had been made, so
+// the report includes all of them.
+func check(ctx context.Context, b *bus.Bus) (*Report, string, error) {
 	gen, ok, err := wanted(ctx, b)
 	if err != nil {
 		return nil, "", err
@@ -100,14 +104,14 @@ func look(ctx context.Context, b *bus.Bus) (*Report, string, error) {
 			return nil, "", err
 		}
 	}
-	if what := brief.Unsettled(); what != "" {
+	if what := brief.WaitsFor(); what != "" {
 		return nil, what, nil
 	}
 	report, err := Collect(ctx, b)
 	if err != nil {
 		return nil, "", err
 	}
-	return report, report.Unsettled(), nil
+	return report, report.WaitsFor(), nil
 }
 
 func wanted(ctx context.Context, b *bus.Bus) (fit.Generation, bool, error) {
