@@ -49,7 +49,7 @@ type EpisodeOptions struct {
 	// Rejected, where set, is called for each message that was filed under
 	// REJECTED, and Redelivered for each that was delivered before. They must be
 	// quick and safe for concurrent use.
-	Rejected    func(reason string)
+	Rejected    func(fit.Reason)
 	Redelivered func()
 }
 
@@ -245,7 +245,7 @@ func (e *episodes) try(m *episodeMsg) (err error) {
 		return errStopping
 	}
 	if m.malformed != nil {
-		return &Rejection{Reason: "malformed", Detail: m.malformed.Error()}
+		return &Rejection{Reason: fit.ReasonMalformed, Detail: m.malformed.Error()}
 	}
 	if done, err := e.handler.Glance(m.notice); done {
 		return err // much may have changed while it waited

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/fit"
 )
 
 // A handler made of two functions; a nil one does nothing.
@@ -175,7 +176,7 @@ func TestOutcomes(t *testing.T) {
 		mu.Unlock()
 		switch {
 		case n.Episode == "e1":
-			return &bus.Rejection{Reason: "corrupt", Detail: "bad\nbytes"}
+			return &bus.Rejection{Reason: fit.ReasonCorrupt, Detail: "bad\nbytes"}
 		case n.Episode == "e2" && try < 3:
 			if (n.Again == nil) != (try == 1) {
 				t.Errorf("try %d comes with %v", try, n.Again)
@@ -200,7 +201,7 @@ func TestOutcomes(t *testing.T) {
 	if err := b.Rejected(bustest.Context(t), func(r bus.Rejected) error { filed = append(filed, r); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if len(filed) != 1 || filed[0].Episode != "e1" || filed[0].Reason != "corrupt" || filed[0].Detail != "bad bytes" || filed[0].Seq != 2 {
+	if len(filed) != 1 || filed[0].Episode != "e1" || filed[0].Reason != fit.ReasonCorrupt || filed[0].Detail != "bad bytes" || filed[0].Seq != 2 {
 		t.Errorf("REJECTED holds %+v", filed)
 	}
 }

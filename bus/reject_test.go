@@ -50,7 +50,7 @@ func TestRejectedCopy(t *testing.T) {
 	if _, err := js.PublishMsg(t.Context(), msg); err != nil {
 		t.Fatal(err)
 	}
-	rejectAll(t, b, gen, bus.Rejection{Reason: "corrupt", Detail: strings.Repeat("ä\r\n", 400)})
+	rejectAll(t, b, gen, bus.Rejection{Reason: fit.ReasonCorrupt, Detail: strings.Repeat("ä\r\n", 400)})
 	s, err := js.Stream(t.Context(), bus.RejectedStream)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestMalformed(t *testing.T) {
 	n := 0
 	err := b.Rejected(bustest.Context(t), func(r bus.Rejected) error {
 		n++
-		if r.Reason != "malformed" || r.Detail == "" || r.FiledAt.IsZero() {
+		if r.Reason != fit.ReasonMalformed || r.Detail == "" || r.FiledAt.IsZero() {
 			t.Errorf("%+v", r)
 		}
 		return nil
@@ -117,7 +117,7 @@ func TestRejectedOnce(t *testing.T) {
 	var both sync.WaitGroup
 	for _, g := range []fit.Generation{gen, "klmnopqrst"} {
 		own := srv.Connect()
-		both.Go(func() { rejectAll(t, own, g, bus.Rejection{Reason: "missing", Detail: "of " + string(g)}) })
+		both.Go(func() { rejectAll(t, own, g, bus.Rejection{Reason: fit.ReasonMissing, Detail: "of " + string(g)}) })
 	}
 	both.Wait()
 	count := func() (n int) {
@@ -129,7 +129,7 @@ func TestRejectedOnce(t *testing.T) {
 	if n := count(); n != 3 {
 		t.Errorf("3 messages were filed %d times", n)
 	}
-	rejectAll(t, b, "uvwxyz0123", bus.Rejection{Reason: "corrupt"})
+	rejectAll(t, b, "uvwxyz0123", bus.Rejection{Reason: fit.ReasonCorrupt})
 	if n := count(); n != 6 {
 		t.Errorf("%d are filed, want 6", n)
 	}
@@ -150,14 +150,14 @@ func TestRejectedAfterRestore(t *testing.T) {
 		if _, err := srv.JetStream().Publish(t.Context(), bus.SubjectAccepted, []byte(body)); err != nil {
 			t.Fatal(err)
 		}
-		rejectAll(t, b, gen, bus.Rejection{Reason: "corrupt"})
+		rejectAll(t, b, gen, bus.Rejection{Reason: fit.ReasonCorrupt})
 	}
 	reject("lost", "garbage")
 	restore()
 	reject("later", "more garbage")
 	var filed []string
 	err := srv.Connect().Rejected(bustest.Context(t), func(r bus.Rejected) error {
-		filed = append(filed, r.Reason+" "+r.Episode)
+		filed = append(filed, string(r.Reason)+" "+r.Episode)
 		return nil
 	})
 	if want := []string{"corrupt lost", "malformed ", "corrupt later", "malformed "}; err != nil || !slices.Equal(filed, want) {

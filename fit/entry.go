@@ -33,21 +33,6 @@ func (s State) String() string {
 	return fmt.Sprintf("state %d", uint8(s))
 }
 
-// Reason says in one word, [a-z][a-z_]{0,31}, why an episode has no curve. Beside those below there are the episode reader's for an
-// archive that is whole but unusable.
-type Reason string
-
-// The reasons that are not the episode reader's.
-const (
-	ReasonCorrupt  Reason = "corrupt"   // the archive can't be read
-	ReasonTooLarge Reason = "too_large" // the archive is beyond a limit
-	ReasonMissing  Reason = "missing"   // the store has no such archive
-	ReasonFatal    Reason = "fatal"     // whoever reads the archive dies of it
-)
-
-// maxReason is the most bytes that a reason may have.
-const maxReason = 32
-
 // Entry is what is known of one episode: a register that is written by [Join] only. Entries are values; the curve is shared and
 // never changed.
 type Entry struct {
@@ -149,16 +134,4 @@ func (e Entry) check() error {
 		return errors.New("entry has a curve and had_curve")
 	}
 	return nil
-}
-
-func (r Reason) valid() bool {
-	if r == "" || r[0] == '_' || len(r) > maxReason {
-		return false
-	}
-	for i := range len(r) {
-		if c := r[i]; !('a' <= c && c <= 'z' || c == '_') {
-			return false
-		}
-	}
-	return true
 }

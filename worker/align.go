@@ -28,11 +28,11 @@ var errOtherProfile = errors.New("the spec does not name the profile")
 func (w *Worker) candidate(n bus.Notice) (candidate, error) {
 	ref, err := episode.ParseRef(n.Host, n.Episode)
 	if err != nil {
-		return candidate{}, &bus.Rejection{Reason: "malformed", Detail: err.Error()}
+		return candidate{}, &bus.Rejection{Reason: fit.ReasonMalformed, Detail: err.Error()}
 	}
 	profile, err := fit.ParseProfileName(n.Profile)
 	if err != nil {
-		return candidate{}, &bus.Rejection{Reason: "malformed", Detail: err.Error()}
+		return candidate{}, &bus.Rejection{Reason: fit.ReasonMalformed, Detail: err.Error()}
 	}
 	if _, ok := w.channels[profile]; !ok {
 		return candidate{}, errOtherProfile
@@ -88,9 +88,8 @@ func (a *aligner) settled(n bus.Notice, have bus.Entry) (bool, error) {
 // rejection is what follows from a reason: only an archive that could not be
 // read is a rejection. One that was read but gives no curve has its entry.
 func rejection(r fit.Reason, detail string) error {
-	switch r {
-	case fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal:
-		return &bus.Rejection{Reason: string(r), Detail: detail}
+	if r.Rejected() {
+		return &bus.Rejection{Reason: r, Detail: detail}
 	}
 	return nil
 }

@@ -111,8 +111,10 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 	for _, outcome := range outcomes {
 		m.episodes.WithLabelValues(outcome)
 	}
-	for _, reason := range []fit.Reason{"malformed", fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal} {
-		m.rejected.WithLabelValues(string(reason))
+	for _, reason := range fit.Reasons() {
+		if reason.Rejected() {
+			m.rejected.WithLabelValues(string(reason))
+		}
 	}
 	for _, outcome := range []string{outcomeWritten, outcomeLate, outcomeFailed} {
 		m.signatures.WithLabelValues(outcome)

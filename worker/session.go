@@ -146,7 +146,7 @@ func (w *Worker) retractions(ctx context.Context) (at retractedAt, last uint64, 
 func (s *session) alignLoop(ctx context.Context) error {
 	opt := bus.EpisodeOptions{
 		Concurrency: s.cfg.Concurrency, DrainTime: s.cfg.DrainTime,
-		Rejected:    func(reason string) { s.metrics.rejected.WithLabelValues(reason).Inc() },
+		Rejected:    func(r fit.Reason) { s.metrics.rejected.WithLabelValues(string(r)).Inc() },
 		Redelivered: s.metrics.redeliveries.Inc,
 	}
 	return s.deps.Bus.ConsumeEpisodes(ctx, s.gen.ID, opt, &aligner{s})

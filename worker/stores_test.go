@@ -111,7 +111,7 @@ func TestRemoteStores(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if _, err := dir.Open(ctx, ref); !errors.Is(err, episode.ErrNotFound) || r.Reason != "missing" {
+				if _, err := dir.Open(ctx, ref); !errors.Is(err, episode.ErrNotFound) || r.Reason != fit.ReasonMissing {
 					t.Errorf("%s was rejected as %s: %s", ref, r.Reason, r.Detail)
 				}
 				return nil

@@ -119,12 +119,12 @@ func printStatus(out io.Writer, r *status.Report) error {
 	for _, p := range r.Profiles {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\n", p.Name, p.Used, p.Attempted, p.Target, p.Kept, envelopeState(p), clock(p.UpdatedAt))
 	}
-	fmt.Fprintln(w, "\nREJECTED\tMESSAGES")
+	fmt.Fprintln(w, "\nREJECTED\tMESSAGES\tMEANING")
 	if len(r.Rejected) == 0 {
 		fmt.Fprintln(w, "none\t")
 	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Rejected)) {
-		fmt.Fprintf(w, "%s\t%d\n", reason, r.Rejected[reason])
+		fmt.Fprintf(w, "%s\t%d\t%s\n", reason, r.Rejected[reason], reason.Meaning())
 	}
 	fmt.Fprintln(w, "\nSTREAM\tMESSAGES\tSIZE")
 	for _, s := range r.Streams {

@@ -24,10 +24,10 @@ type Report struct {
 	// registered.
 	Wanted fit.Generation `json:"wanted,omitempty"`
 	// Lag is nil while the wanted generation has no consumers.
-	Lag      *Lag             `json:"lag"`
-	Profiles []Profile        `json:"profiles"`
-	Rejected map[string]int   `json:"rejected"` // messages in REJECTED, by reason
-	Streams  []bus.StreamSize `json:"streams"`
+	Lag      *Lag               `json:"lag"`
+	Profiles []Profile          `json:"profiles"`
+	Rejected map[fit.Reason]int `json:"rejected"` // messages in REJECTED, by reason
+	Streams  []bus.StreamSize   `json:"streams"`
 }
 
 // A Generation is a spec at an epoch.
@@ -72,7 +72,7 @@ type Profile struct {
 // Collect reads a report. If the streams do not exist yet the report is empty,
 // without an error.
 func Collect(ctx context.Context, b *bus.Bus) (*Report, error) {
-	r := &Report{Rejected: map[string]int{}, Generations: []Generation{}, Profiles: []Profile{}, Streams: []bus.StreamSize{}}
+	r := &Report{Rejected: map[fit.Reason]int{}, Generations: []Generation{}, Profiles: []Profile{}, Streams: []bus.StreamSize{}}
 	sizes, err := b.Streams(ctx)
 	if err != nil {
 		return nil, err

@@ -248,7 +248,7 @@ func (r *round) becomesAccounted(ctx context.Context) error {
 type filing struct {
 	claim
 	seq    uint64 // of the message in the log
-	reason string
+	reason fit.Reason
 }
 
 // filings reads REJECTED. What was filed before the log was made is of another log.
@@ -299,14 +299,12 @@ func (r *round) accounted(ctx context.Context) error {
 			counts["curve"]++
 		case entry.Found && entry.State == fit.StateReason:
 			counts[string(entry.Reason)]++
-			switch entry.Reason {
-			case fit.ReasonCorrupt, fit.ReasonTooLarge, fit.ReasonMissing, fit.ReasonFatal:
-				if !filed[filing{c, entry.Seq, string(entry.Reason)}] && entry.Seq > r.uncopied && curves.Needed(profile, rank) {
-					return fmt.Errorf("%v is %s by message %d, which is not in REJECTED with that reason", c, entry.Reason, entry.Seq)
-				}
-				if entry.Reason == fit.ReasonFatal && !r.poisoned[c] {
-					return fmt.Errorf("%v was rejected as fatal, but is harmless", c)
-				}
+			copied := filed[filing{c, entry.Seq, entry.Reason}]
+			if entry.Reason.Rejected() && !copied && entry.Seq > r.uncopied && curves.Needed(profile, rank) {
+				return fmt.Errorf("%v is %s by message %d, which is not in REJECTED with that reason", c, entry.Reason, entry.Seq)
+			}
+			if entry.Reason == fit.ReasonFatal && !r.poisoned[c] {
+				return fmt.Errorf("%v was rejected as fatal, but is harmless", c)
 			}
 		case !curves.Needed(profile, rank):
 			counts["beyond the sample"]++

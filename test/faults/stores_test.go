@@ -177,7 +177,7 @@ func (f *fleet) poison() {
 			return ask(ctx, func(ctx context.Context) error {
 				found := false
 				err := f.bus.Rejected(ctx, func(r bus.Rejected) error {
-					found = found || claimOf(r.Notice) == victim && r.Reason == "fatal"
+					found = found || claimOf(r.Notice) == victim && r.Reason == fit.ReasonFatal
 					return nil
 				})
 				if err == nil && !found {
