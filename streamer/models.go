@@ -6,6 +6,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // scored are the events of a generation's scores, kept to be published again.
@@ -31,7 +32,7 @@ func (s *session) publishModels(ctx context.Context, wanted bus.Generation, agai
 		scores, ok, err := s.deps.Bus.ReadScores(reading, wanted.ID)
 		end()
 		if err != nil {
-			s.deps.Log.Warn("read the models' scores", "generation", wanted.ID, "err", err)
+			s.deps.Log.Warn("read the models' scores", logkey.Generation, wanted.ID, logkey.Err, err)
 		}
 		if ok && scores.Digest == of.mark.Digest {
 			s.scored.events = measured(wanted, scores)

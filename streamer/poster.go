@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // A Poster posts events to a URL, each as one JSON body. It never holds its
@@ -82,11 +84,11 @@ func (p *Poster) Run(ctx context.Context) error {
 			}
 			if !again {
 				p.posts.WithLabelValues("refused").Inc()
-				p.log.Warn("post an event", "url", p.url, "subject", subject, "err", err)
+				p.log.Warn("post an event", logkey.URL, p.url, logkey.Subject, subject, logkey.Err, err)
 				continue
 			}
 			p.posts.WithLabelValues("retried").Inc()
-			p.log.Debug("post an event, try again", "url", p.url, "subject", subject, "err", err)
+			p.log.Debug("post an event, try again", logkey.URL, p.url, logkey.Subject, subject, logkey.Err, err)
 			p.putBack(subject, event)
 			select {
 			case <-time.After(pause):

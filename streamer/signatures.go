@@ -7,6 +7,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // A source is what an event was made of, and what gave it its place among others.
@@ -65,19 +66,19 @@ func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.P
 	defer end()
 	stored, whole, err := s.deps.Bus.ReadSignature(ctx, gen.ID, p)
 	if err != nil {
-		s.deps.Log.Warn("read a signature", "profile", p, "generation", gen.ID, "err", err)
+		s.deps.Log.Warn("read a signature", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
 	}
 	if err != nil || !whole || stored.Digest != of.mark.Digest {
 		return signed{of: of}
 	}
 	event, err := bus.NewAttackSignature(gen, stored, envelopes)
 	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
-		s.deps.Log.Warn("ignore a signature", "profile", p, "generation", gen.ID, "err", err)
+		s.deps.Log.Warn("ignore a signature", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
 		return signed{of: of, whole: true}
 	}
 	data, err := json.Marshal(event)
 	if err != nil {
-		s.deps.Log.Warn("encode a signature", "profile", p, "generation", gen.ID, "err", err)
+		s.deps.Log.Warn("encode a signature", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
 		return signed{of: of, whole: true}
 	}
 	return signed{of, true, data}

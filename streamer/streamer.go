@@ -16,6 +16,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/internal/service"
 )
 
@@ -263,7 +264,7 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 	}
 	event, err := bus.NewAttackProfile(gen, env)
 	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
-		s.deps.Log.Warn("ignore an envelope", "profile", p, "generation", gen.ID, "err", err)
+		s.deps.Log.Warn("ignore an envelope", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
 		return nil
 	}
 	subject := bus.EventSubject(bus.TypeAttackProfile, string(p))
@@ -353,7 +354,7 @@ func (s *session) send(ctx context.Context, subject string, event any) (bool, er
 		return false, err
 	}
 	s.published.WithLabelValues(bus.EventType(subject)).Inc()
-	s.deps.Log.Debug("published", "subject", subject)
+	s.deps.Log.Debug("published", logkey.Subject, subject)
 	if s.poster != nil {
 		s.poster.Post(subject, event)
 	}

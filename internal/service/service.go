@@ -16,6 +16,8 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 	"github.com/spf13/pflag"
+
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // version is set by the build (-ldflags -X); empty means that of the module.
@@ -124,7 +126,7 @@ func Main(name, about string, settings []Settings, args []string, stdout, stderr
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process the hard way
-	log.Info("start", "service", name, "version", Version())
+	log.Info("start", logkey.Service, name, logkey.Version, Version())
 	if err := run(ctx, log); err != nil && ctx.Err() == nil {
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		var usage *UsageError
@@ -133,7 +135,7 @@ func Main(name, about string, settings []Settings, args []string, stdout, stderr
 		}
 		return ExitFailure
 	}
-	log.Info("stop", "service", name)
+	log.Info("stop", logkey.Service, name)
 	return 0
 }
 

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // Sessions runs a service as a row of sessions: each holds views that are good
@@ -56,7 +58,7 @@ func (s *Sessions) Run(ctx context.Context, log *slog.Logger, session func(conte
 		if time.Since(began) > long || errors.Is(err, ErrRenew) {
 			wait = least
 		}
-		log.Info("begin a new session", "because", err)
+		log.Info("begin a new session", logkey.Reason, err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
