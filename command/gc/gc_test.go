@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const profile = fit.ProfileName("cpu-saturate")
 
-// A system is a server with generations that no worker has made.
+// A system is a server whose generations the test makes by itself, without workers.
 type system struct {
 	t   *testing.T
 	ctx context.Context
@@ -41,15 +41,14 @@ func (s *system) must(err error) {
 	}
 }
 
-// generation is one of a one-profile spec.
+// generation returns a generation of a spec with one profile.
 func generation(id, base fit.Generation, epoch uint64, revision int64) bus.Generation {
 	spec := fit.DefaultSpec()
 	spec.Revision, spec.Target, spec.Profiles = revision, 2, spec.Profiles[:1]
 	return bus.Generation{Spec: *spec, Limits: json.RawMessage("{}"), ID: id, Base: base, Epoch: epoch}
 }
 
-// make registers a generation and gives it all that one has: consumers, an entry
-// and an envelope.
+// make registers a generation and makes its consumers, an entry and an envelope.
 func (s *system) make(g bus.Generation) {
 	s.t.Helper()
 	s.must(s.bus.Register(s.ctx, g))
@@ -66,7 +65,7 @@ func (s *system) make(g bus.Generation) {
 	s.must(err)
 }
 
-// collect runs a collector that doesn't wait between looks.
+// collect runs a collector that does not wait between the checks.
 func (s *system) collect(c Collector) map[fit.Generation]Generation {
 	s.t.Helper()
 	c.Bus = s.bus
@@ -82,7 +81,7 @@ func (s *system) collect(c Collector) map[fit.Generation]Generation {
 	return found
 }
 
-// has tells what is left of a generation.
+// has returns what is left of a generation.
 func (s *system) has(g bus.Generation) (consumers int, h bus.Holding, registered bool) {
 	s.t.Helper()
 	use, err := s.bus.Use(s.ctx, g)
@@ -95,22 +94,21 @@ func (s *system) has(g bus.Generation) (consumers int, h bus.Holding, registered
 	return use.Consumers, h, registered
 }
 
-func (s *system) whole(g bus.Generation) {
+func (s *system) isWhole(g bus.Generation) {
 	s.t.Helper()
 	if n, h, ok := s.has(g); n != 2 || h.Entries != 1 || h.Envelopes != 1 || h.Bytes == 0 || !ok {
 		s.t.Errorf("%s was touched: %d consumers, %+v, registered %t", g.ID, n, h, ok)
 	}
 }
 
-func (s *system) gone(g bus.Generation, registered bool) {
+func (s *system) isGone(g bus.Generation, registered bool) {
 	s.t.Helper()
 	if n, h, ok := s.has(g); n != 0 || h != (bus.Holding{}) || ok != registered {
 		s.t.Errorf("%s was not removed: %d consumers, %+v, registered %t", g.ID, n, h, ok)
 	}
 }
 
-// pull asks for messages, as a worker does, until the function that it returns is
-// called.
+// pull asks for messages, as a worker does, until stop is called.
 func (s *system) pull(g bus.Generation) (stop func()) {
 	s.t.Helper()
 	cons, err := s.srv.JetStream().Consumer(s.ctx, "KV_"+bus.CurvesBucket, bus.ReduceConsumer(g.ID))
@@ -127,7 +125,7 @@ func (s *system) pull(g bus.Generation) (stop func()) {
 	}
 }
 
-func TestNothingThere(t *testing.T) {
+func TestBeforeAnythingExists(t *testing.T) {
 	srv := bustest.Start(t)
 	s := &system{t, bustest.Context(t), srv, srv.Connect()}
 	if got := s.collect(Collector{}); len(got) != 0 {
@@ -154,7 +152,7 @@ func TestWhatIsKept(t *testing.T) {
 		if g := got[wanted.ID]; g.Fate != Kept || g.Why != Wanted {
 			t.Errorf("%s: wanted: %+v", what, g)
 		}
-		s.whole(old)
+		s.isWhole(old)
 	}
 	kept("made a moment ago", Recent, Collector{Idle: time.Hour})
 
@@ -162,10 +160,10 @@ func TestWhatIsKept(t *testing.T) {
 	kept("a worker asks for messages", AtWork, Collector{})
 	stop()
 
-	// It asks again only after others have looked.
+	// The worker asks again only before the last check.
 	pauses := 0
 	kept("a worker between two requests", AtWork, Collector{Pause: func(context.Context) error {
-		if pauses++; pauses == looks-1 {
+		if pauses++; pauses == useChecks-1 {
 			stop = s.pull(old)
 		}
 		return nil
@@ -200,7 +198,7 @@ func TestWhatIsKept(t *testing.T) {
 	kept("shown", Shown, Collector{})
 	show(wanted.ID, 2)
 
-	// It is shown again, or wanted, by the time that the looks are over.
+	// The dashboard shows it again during the checks.
 	kept("shown meanwhile", Shown, Collector{Pause: func(context.Context) error {
 		pauses++
 		show(old.ID, uint64(pauses))
@@ -210,16 +208,16 @@ func TestWhatIsKept(t *testing.T) {
 	show(wanted.ID, uint64(pauses))
 
 	before := s.collect(Collector{DryRun: true})[old.ID]
-	s.whole(old)
+	s.isWhole(old)
 	after := s.collect(Collector{})[old.ID]
 	if before != after || after.Fate != Removed || after.Consumers != 2 || after.Holding.Entries != 1 || after.Holding.Bytes < 300 {
 		t.Errorf("a dry run says %+v, then %+v", before, after)
 	}
-	s.gone(old, false)
-	s.whole(wanted)
+	s.isGone(old, false)
+	s.isWhole(wanted)
 }
 
-func TestJudge(t *testing.T) {
+func TestReasonToKeep(t *testing.T) {
 	for _, c := range []struct {
 		use  bus.Use
 		idle time.Duration
@@ -228,21 +226,21 @@ func TestJudge(t *testing.T) {
 		{bus.Use{}, 0, ""},
 		{bus.Use{Consumers: 2, Idle: time.Hour}, time.Hour, ""},
 		{bus.Use{Consumers: 2, Idle: time.Hour - 1}, time.Hour, Recent},
-		{bus.Use{Idle: -time.Second}, time.Second, Recent}, // two servers' clocks
+		{bus.Use{Idle: -time.Second}, time.Second, Recent}, // the clocks of two servers differ
 		{bus.Use{Waiting: 1, Idle: 1000 * time.Hour}, time.Hour, AtWork},
 		{bus.Use{Unacked: 1, Idle: 23 * time.Hour}, time.Hour, AtWork},
-		{bus.Use{Unacked: 1, Idle: 25 * time.Hour}, time.Hour, ""}, // whoever had it was killed
+		{bus.Use{Unacked: 1, Idle: 25 * time.Hour}, time.Hour, ""}, // its worker was killed
 		{bus.Use{Unacked: 1, Idle: 25 * time.Hour}, 48 * time.Hour, Recent},
 	} {
-		if got, _ := judge(c.use, c.idle); got != c.want {
+		if got, _ := reasonToKeep(c.use, c.idle); got != c.want {
 			t.Errorf("%+v, idle %s: %q, want %q", c.use, c.idle, got, c.want)
 		}
 	}
 }
 
-// A spec's place among those of its revision is where its first epoch stands, so
-// that epoch's entry in specs outlives the epoch.
-func TestTheTurnStays(t *testing.T) {
+// TestTurnStays: the record of a spec's first epoch holds its turn, its place among
+// the specs of its revision. So that record stays while another epoch does.
+func TestTurnStays(t *testing.T) {
 	s := newSystem(t)
 	first := generation("a0a0a0a0a0", "aaaaaaaaaa", 0, 1)
 	other := generation("b0b0b0b0b0", "bbbbbbbbbb", 0, 1)
@@ -260,12 +258,12 @@ func TestTheTurnStays(t *testing.T) {
 		if got[second.ID].Why != AtWork || got[other.ID].Why != Wanted {
 			t.Errorf("%+v", got)
 		}
-		s.gone(first, true)
-		s.whole(other)
+		s.isGone(first, true)
+		s.isWhole(other)
 	}
 	stop()
-	// Now the whole spec goes, its last epoch first: were it the other way about,
-	// the spec would for a moment be the one that came last.
+	// Now the whole spec goes, its last epoch first. In the other order the spec
+	// would for a moment have a later turn than the other spec, and be wanted.
 	specs, err := s.bus.OpenSpecs(s.ctx)
 	s.must(err)
 	ctx, end := context.WithCancel(s.ctx)
@@ -296,22 +294,22 @@ func TestTheTurnStays(t *testing.T) {
 	if len(unwanted) > 0 {
 		t.Errorf("%s was wanted for a moment", <-unwanted)
 	}
-	s.gone(first, false)
-	s.gone(second, false)
-	s.whole(other)
+	s.isGone(first, false)
+	s.isGone(second, false)
+	s.isWhole(other)
 }
 
-// TestTwoAtOnce also has a run that broke off after each step before it.
+// TestTwoAtOnce runs two collectors at once, after earlier runs that ended early.
 func TestTwoAtOnce(t *testing.T) {
 	s := newSystem(t)
 	ids := []fit.Generation{"aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc", "dddddddddd"}
 	for i, id := range ids {
 		s.make(generation(id, id, 0, int64(i)))
 	}
-	// Consumers alone are left of this one, as when specs was lost.
+	// This one has only consumers, as after the loss of bucket specs.
 	lost := generation("eeeeeeeeee", "eeeeeeeeee", 0, 0)
 	s.must(s.bus.EnsureConsumers(s.ctx, lost, time.Minute, time.Minute))
-	// And this run broke off before it came to specs.
+	// This one was removed, but its record in specs is still there.
 	s.must(s.bus.Remove(s.ctx, ids[0]))
 
 	var g errgroup.Group
@@ -324,34 +322,34 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 	s.must(g.Wait())
 	for i, id := range ids[:3] {
-		s.gone(generation(id, id, 0, int64(i)), false)
+		s.isGone(generation(id, id, 0, int64(i)), false)
 	}
-	s.gone(lost, false)
-	s.whole(generation("dddddddddd", "dddddddddd", 0, 3))
+	s.isGone(lost, false)
+	s.isWhole(generation("dddddddddd", "dddddddddd", 0, 3))
 	if got := s.collect(Collector{}); len(got) != 1 {
 		t.Errorf("%+v", got)
 	}
 }
 
-func TestEndsWithItsContext(t *testing.T) {
+func TestContextEndsRun(t *testing.T) {
 	s := newSystem(t)
 	s.make(generation("aaaaaaaaaa", "aaaaaaaaaa", 0, 1))
 	s.make(generation("bbbbbbbbbb", "bbbbbbbbbb", 0, 2))
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(s.ctx)
-	looked := 0
+	pauses := 0
 	_, err := (&Collector{Bus: s.bus, Pause: func(ctx context.Context) error {
-		looked++
+		pauses++
 		cancel(enough)
 		return (&Collector{}).pause(ctx)
 	}}).Run(ctx)
-	if !errors.Is(err, enough) || looked != 1 {
-		t.Errorf("%v after %d looks", err, looked)
+	if !errors.Is(err, enough) || pauses != 1 {
+		t.Errorf("%v after %d pauses", err, pauses)
 	}
-	s.whole(generation("aaaaaaaaaa", "aaaaaaaaaa", 0, 1))
+	s.isWhole(generation("aaaaaaaaaa", "aaaaaaaaaa", 0, 1))
 }
 
-func TestOrder(t *testing.T) {
+func TestReportIsSorted(t *testing.T) {
 	s := newSystem(t)
 	for i, id := range []fit.Generation{"bbbbbbbbbb", "aaaaaaaaaa", "cccccccccc"} {
 		s.must(s.bus.Register(s.ctx, generation(id, id, 0, int64(i))))

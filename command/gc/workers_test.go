@@ -20,7 +20,7 @@ import (
 	"github.com/cis490/profiles/worker"
 )
 
-// episodes is how many the synthetic store has.
+// episodes is the number of episodes in the synthetic store.
 const episodes = 40
 
 func specOf(revision int64, target int) *fit.Spec {
@@ -29,7 +29,7 @@ func specOf(revision int64, target int) *fit.Spec {
 	return spec
 }
 
-// work starts a worker, which the function that it returns ends.
+// work starts a worker; stop ends it.
 func (s *system) work(spec *fit.Spec) (stop func()) {
 	s.t.Helper()
 	store, err := synth.NewStore(synth.New(1), episodes, string(profile))
@@ -60,7 +60,7 @@ func (s *system) accept(i int) {
 	s.must(err)
 }
 
-// latest is the generation that a spec is at, once there is one.
+// latest waits for the first generation of a spec and returns the latest one.
 func (s *system) latest(spec *fit.Spec) bus.Generation {
 	s.t.Helper()
 	for {
@@ -75,8 +75,8 @@ func (s *system) latest(spec *fit.Spec) bus.Generation {
 	}
 }
 
-// equal waits until a generation has caught up and holds its envelope against
-// the batch's of the first n episodes.
+// equal waits until the latest generation of a spec has caught up and its envelope
+// equals that of a batch fit of the first n episodes.
 func (s *system) equal(spec *fit.Spec, n int) bus.Generation {
 	s.t.Helper()
 	rows, err := roster.Read(func(yield func(dataset.ValidationRow, error) bool) {
@@ -109,8 +109,8 @@ func (s *system) equal(spec *fit.Spec, n int) bus.Generation {
 	}
 }
 
-// TestBesideWorkers: what workers are at is never removed, however often it is
-// tried; what they left is, and begins anew where one comes back.
+// TestBesideWorkers: a generation with workers is never removed. It is removed
+// after they ended, and a worker that returns begins the next epoch.
 func TestBesideWorkers(t *testing.T) {
 	s := newSystem(t)
 	before, after := specOf(1, 5), specOf(2, 7)
@@ -131,7 +131,7 @@ func TestBesideWorkers(t *testing.T) {
 	old, wanted := s.equal(before, accepted), s.equal(after, accepted)
 	stop()
 
-	// The other goes on while the old one is removed.
+	// The worker of the other spec continues while the old generation is removed.
 	for ; accepted < 30; accepted++ {
 		s.accept(accepted)
 	}
@@ -139,7 +139,7 @@ func TestBesideWorkers(t *testing.T) {
 	if g := got[old.ID]; g.Fate != Removed || g.Holding.Entries == 0 || g.Holding.Envelopes == 0 {
 		t.Errorf("%+v", g)
 	}
-	s.gone(old, false)
+	s.isGone(old, false)
 	if again := s.equal(after, accepted); again.ID != wanted.ID {
 		t.Errorf("the wanted generation %s became %s", wanted.ID, again.ID)
 	}
@@ -155,8 +155,8 @@ func TestBesideWorkers(t *testing.T) {
 	}
 }
 
-// TestRemovedUnderWorkers: should a generation be removed though workers are at
-// it, again and again, they begin the next epoch, and nothing is lost.
+// TestRemovedUnderWorkers: if a generation is removed while workers use it, they
+// begin the next epoch and no episode is lost.
 func TestRemovedUnderWorkers(t *testing.T) {
 	s := newSystem(t)
 	spec := specOf(1, 5)
@@ -179,7 +179,7 @@ func TestRemovedUnderWorkers(t *testing.T) {
 	}
 	gen := s.equal(spec, accepted)
 	if gen.Epoch < 2 {
-		t.Errorf("it is at epoch %d: this shows little", gen.Epoch)
+		t.Errorf("only epoch %d: too few removals for this test", gen.Epoch)
 	}
 	for id, g := range s.collect(Collector{}) {
 		if (g.Fate == Kept) != (id == gen.ID) {
