@@ -116,7 +116,7 @@ func runEmit(ctx context.Context, t *terminal, o emitOptions) error {
 	if !o.rejected {
 		return nil
 	}
-	s, err := e.Again(ctx)
+	s, err := e.Republish(ctx)
 	sending.end()
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (o *emitOptions) print(t *terminal, s emit.Summary) error {
 	return err
 }
 
-func (o *emitOptions) printAgain(t *terminal, s emit.AgainSummary) error {
+func (o *emitOptions) printAgain(t *terminal, s emit.RepublishSummary) error {
 	if o.json {
 		return json.NewEncoder(t.out).Encode(s)
 	}

@@ -265,7 +265,7 @@ func TestEmitBoth(t *testing.T) {
 	if s := decode[emit.Summary](t, lines[0]); s.Published != 48 {
 		t.Errorf("%+v", s)
 	}
-	if s := decode[emit.AgainSummary](t, lines[1]); s != (emit.AgainSummary{}) {
+	if s := decode[emit.RepublishSummary](t, lines[1]); s != (emit.RepublishSummary{}) {
 		t.Errorf("%+v", s)
 	}
 }

@@ -1,6 +1,10 @@
-// Package emit brings the episode log to what a validation file says: it
-// publishes what the file accepts and the log does not, and takes back what the
-// log accepts and the file does not.
+// Package emit brings the episode log in line with a validation file. It
+// publishes an accept for each episode that the file accepts and the log does
+// not, and a retraction for each one that the log accepts and the file does not.
+//
+// Start with [Emitter.Reconcile]. [Emitter.Follow] repeats it when the file
+// changes, [Uploads] copies the archives first, and [Emitter.Republish] tries
+// rejected episodes again.
 package emit
 
 import (
@@ -20,54 +24,54 @@ import (
 // for concurrent use.
 type Emitter struct {
 	Bus *bus.Bus
-	// Rows are those of the validation file, read anew at each use.
+	// Rows are the rows of the validation file. Each reconciliation reads them anew.
 	Rows iter.Seq2[dataset.ValidationRow, error]
 	// DryRun counts what would be published and publishes nothing.
 	DryRun bool
-	// Progress, where set, is called after each notice that was stored, one call
-	// at a time, with how many of how many are.
+	// Progress, if set, is called after each stored message, one call at a time.
 	Progress func(done, total int)
-	// Uploads, where set, stores the archive of each episode that the file accepts:
-	// of those that are published now, before they are.
+	// Uploads, if set, copies the archive of each episode that the file accepts,
+	// before its accept is published.
 	Uploads *Uploads
 
-	stamp time.Time
+	lastTime time.Time
 }
 
-// A Summary says what one reconciliation found and did.
+// A Summary says what one reconciliation found and published. In a dry run
+// Published and Retracted are what would have been published.
 type Summary struct {
-	Rows      int `json:"rows"`      // of the file
+	Rows      int `json:"rows"`      // in the file
 	Accepted  int `json:"accepted"`  // episodes that the file accepts
-	Malformed int `json:"malformed"` // accepted rows that name no episode or profile; left out
+	Malformed int `json:"malformed"` // accepted rows that name no episode or profile; they are left out
 	Already   int `json:"already"`   // of the accepted, those that the log accepted before
 	Published int `json:"published"` // accepts that were published
 	Retracted int `json:"retracted"` // retractions that were published
 
-	// Archives is set where archives were uploaded.
+	// Archives is set if archives were uploaded.
 	Archives *UploadSummary `json:"archives,omitempty"`
 
-	// ByProfile are the accepted, by profile.
+	// ByProfile is the number of accepted episodes of each profile.
 	ByProfile map[fit.ProfileName]int `json:"by_profile"`
 
-	// FirstMalformed are the first of the malformed rows.
+	// FirstMalformed are the first malformed rows, see [roster.Roster.Malformed].
 	FirstMalformed []roster.Malformed `json:"-"`
 }
 
-// Changed tells whether the log was not what the file says.
+// Changed reports whether the log differed from the file.
 func (s Summary) Changed() bool { return s.Published+s.Retracted > 0 }
 
-// Reconcile compares and publishes once. It is safe to repeat, and to run beside
-// receivers and other emitters: a second accept of the same episode changes
-// nothing.
+// Reconcile reads the log and the file, and publishes the differences. It is safe
+// to repeat, and to run beside receivers and other emitters: a second accept of
+// an episode changes nothing.
 //
-// An error leaves the log in between; repeating goes on from there. Nothing is
-// published where the file can't be read to its end.
+// If the file cannot be read to its end nothing is published. After any other
+// error part of the differences may be published; the next call publishes the
+// rest.
 func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
-	// The log comes first, the file after it. A receiver writes the row before it
-	// publishes, so whatever the log accepts stands in a file that is read later:
-	// an episode that was accepted in between is never taken back by mistake. The
-	// other way about it would be.
-	log, err := readLedger(ctx, e.Bus)
+	// Read the log before the file. A receiver writes the row before it publishes, so
+	// all that the log accepts is in a file that is read later. In the other order an
+	// episode that is accepted between the two readings would be retracted.
+	accepted, err := readLog(ctx, e.Bus)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -81,93 +85,108 @@ func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
 	}
 	s.FirstMalformed, s.Malformed = file.Malformed()
 
-	retract := retractions(log, file)
-	accept, already := accepts(log, file)
+	retract := retractions(accepted, file)
+	accept, already := accepts(accepted, file)
 	s.Accepted, s.Already = len(accept)+len(already), len(already)
-
 	if e.DryRun {
 		s.Published, s.Retracted = len(accept), len(retract)
 		return s, nil
 	}
-	total, done := len(retract)+len(accept), 0
-	// Retractions first: where an episode changed its profile it never counts
-	// under both.
-	notices := e.notices(retract, accept)
-	var failed error
 	if e.Uploads != nil {
 		s.Archives = &UploadSummary{}
 		e.Uploads.begin(s.Accepted)
-		notices = e.Uploads.before(ctx, notices, s.Archives, &failed)
 	}
-	err = e.Bus.PublishAll(ctx, notices, func(n bus.Notice) {
-		if n.Retracted {
-			s.Retracted++
-		} else {
-			s.Published++
-		}
-		done++
-		if e.Progress != nil {
-			e.Progress(done, total)
-		}
-	})
-	if err == nil {
-		err = failed
+	if err := e.publish(ctx, retract, accept, &s); err != nil {
+		return s, err
 	}
-	if err == nil && e.Uploads != nil { // what was accepted before may have no archive there yet
-		err = e.Uploads.all(ctx, already, true, s.Archives)
+	if e.Uploads != nil { // archives of episodes that were accepted earlier may be missing there
+		err = e.Uploads.upload(ctx, already, false, s.Archives)
 	}
 	return s, err
 }
 
-// retractions are the claims of the log that the file does not make, in a
-// steady order. What is malformed counts nowhere, so it needs none.
-func retractions(log *ledger, file *roster.Roster) []claim {
-	var back []claim
-	for c := range log.all() {
-		if c.wellFormed() && !stands(file, c) {
-			back = append(back, c)
+// retractions returns what the log accepts and the file does not, sorted.
+// Malformed names need no retraction, since they count nowhere.
+func retractions(accepted assignments, file *roster.Roster) []assignment {
+	var retract []assignment
+	for a := range accepted {
+		if a.wellFormed() && !a.acceptedBy(file) {
+			retract = append(retract, a)
 		}
 	}
-	slices.SortFunc(back, func(a, b claim) int {
+	slices.SortFunc(retract, func(a, b assignment) int {
 		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.episode, b.episode), cmp.Compare(a.profile, b.profile))
 	})
-	return back
+	return retract
 }
 
-// accepts are the claims of the file, in its order: those that the log does not
-// make, and those that it does.
-func accepts(log *ledger, file *roster.Roster) (missing, already []claim) {
+// accepts returns what the file accepts, in its order: missing from the log, and
+// already in it.
+func accepts(accepted assignments, file *roster.Roster) (missing, already []assignment) {
 	for ref, profile := range file.Episodes() {
-		if c := (claim{string(ref.Host), string(ref.ID), string(profile)}); log.accepts(c) {
-			already = append(already, c)
+		if a := (assignment{string(ref.Host), string(ref.ID), string(profile)}); accepted.has(a) {
+			already = append(already, a)
 		} else {
-			missing = append(missing, c)
+			missing = append(missing, a)
 		}
 	}
 	return missing, already
 }
 
-// notices makes the messages as they are sent.
-func (e *Emitter) notices(retract, accept []claim) iter.Seq[bus.Notice] {
-	return func(yield func(bus.Notice) bool) {
-		for i, part := range [][]claim{retract, accept} {
-			for _, c := range part {
-				n := bus.Notice{Retracted: i == 0, Host: c.host, Episode: c.episode, Profile: c.profile, At: e.now()}
-				if !yield(n) {
+// publish publishes retractions, then accepts, and counts them. In this order an
+// episode whose profile changed never counts under both profiles.
+func (e *Emitter) publish(ctx context.Context, retract, accept []assignment, s *Summary) error {
+	total := len(retract) + len(accept)
+	var failed error
+	notices := func(yield func(bus.Notice) bool) {
+		if !e.yield(retract, true, yield) {
+			return
+		}
+		for part := range slices.Chunk(accept, uploadBatch) {
+			if e.Uploads != nil {
+				if failed = e.Uploads.upload(ctx, part, true, s.Archives); failed != nil {
 					return
 				}
 			}
+			if !e.yield(part, false, yield) {
+				return
+			}
 		}
+	}
+	err := e.Bus.PublishAll(ctx, notices, func(n bus.Notice) {
+		if n.Retracted {
+			s.Retracted++
+		} else {
+			s.Published++
+		}
+		e.report(s.Retracted+s.Published, total)
+	})
+	return cmp.Or(err, failed)
+}
+
+// yield passes a notice for each assignment to yield, until that returns false.
+func (e *Emitter) yield(all []assignment, retracted bool, yield func(bus.Notice) bool) bool {
+	for _, a := range all {
+		if !yield(bus.Notice{Retracted: retracted, Host: a.host, Episode: a.episode, Profile: a.profile, At: e.now()}) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *Emitter) report(done, total int) {
+	if e.Progress != nil {
+		e.Progress(done, total)
 	}
 }
 
-// now is the time, but never twice the same: it is part of a message's id, and
-// an episode may be retracted under two profiles at once.
+// now returns the time, but never the same time twice. The time is part of the
+// message id, and one episode may be retracted under two profiles at once.
 func (e *Emitter) now() time.Time {
 	t := time.Now()
-	if !t.After(e.stamp) {
-		t = e.stamp.Add(time.Nanosecond)
+	if !t.After(e.lastTime) {
+		t = e.lastTime.Add(time.Nanosecond)
 	}
-	e.stamp = t
+	e.lastTime = t
 	return t
 }

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A sheet is a validation file that a test changes.
+// A sheet holds the rows of a validation file that the test changes.
 type sheet []dataset.ValidationRow
 
 func (s *sheet) rows() iter.Seq2[dataset.ValidationRow, error] {
@@ -40,7 +40,7 @@ func (s *sheet) add(host, id, profile, status string) {
 	*s = append(*s, dataset.ValidationRow{HostID: host, EpisodeID: id, Profile: profile, Status: status})
 }
 
-// log reads the whole log as text.
+// log returns the messages of the log: + accepts, - retracts.
 func log(t *testing.T, ctx context.Context, b *bus.Bus) []string {
 	t.Helper()
 	var lines []string
@@ -62,7 +62,7 @@ func TestReconcile(t *testing.T) {
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	var file sheet
 	e := &Emitter{Bus: b, Rows: file.rows()}
-	var said []string
+	var wantLog []string
 	expect := func(step string, want Summary, lines ...string) {
 		t.Helper()
 		got, err := e.Reconcile(ctx)
@@ -74,9 +74,9 @@ func TestReconcile(t *testing.T) {
 			[]int{want.Accepted, want.Malformed, want.Already, want.Published, want.Retracted}) {
 			t.Errorf("%s: got %+v, want %+v", step, got, want)
 		}
-		said = append(said, lines...)
-		if got := log(t, ctx, b); !slices.Equal(got, said) {
-			t.Errorf("%s: the log says %q, want %q", step, got, said)
+		wantLog = append(wantLog, lines...)
+		if got := log(t, ctx, b); !slices.Equal(got, wantLog) {
+			t.Errorf("%s: the log holds %q, want %q", step, got, wantLog)
 		}
 	}
 	expect("nothing there", Summary{})
@@ -102,8 +102,8 @@ func TestReconcile(t *testing.T) {
 	expect("and stays so", Summary{})
 }
 
-// One episode may stand accepted under several profiles; taking all of them back
-// at once must not be swallowed as one message sent twice.
+// TestRetractUnderSeveralProfiles: an episode may be accepted under several
+// profiles. Their retractions differ in message id, so none counts as a duplicate.
 func TestRetractUnderSeveralProfiles(t *testing.T) {
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	for _, p := range []string{"a", "b", "c"} {
@@ -119,12 +119,13 @@ func TestRetractUnderSeveralProfiles(t *testing.T) {
 	}
 	want := []string{"+h/1/a", "+h/1/b", "+h/1/c", "-h/1/a", "-h/1/c"}
 	if got := log(t, ctx, b); !slices.Equal(got, want) {
-		t.Errorf("the log says %q, want %q", got, want)
+		t.Errorf("the log holds %q, want %q", got, want)
 	}
 }
 
-// What somebody else's message accepts, but no file could, is taken back, too.
-func TestMalformedIsLeftAlone(t *testing.T) {
+// TestMalformedIsNotRetracted: another program's message may name no episode or
+// profile. It counts nowhere, so it needs no retraction.
+func TestMalformedIsNotRetracted(t *testing.T) {
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	if _, err := b.Publish(ctx, bus.Notice{Host: "..", Episode: "1", Profile: "A b", At: time.Now()}); err != nil {
 		t.Fatal(err)
@@ -145,12 +146,12 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if lines := log(t, ctx, b); len(lines) > 0 {
-		t.Errorf("the log says %q", lines)
+		t.Errorf("the log holds %q", lines)
 	}
 }
 
-// A file that can't be read to its end says nothing: least of all that every
-// episode is to be taken back.
+// TestBrokenFilePublishesNothing: rows that were not read must not be taken for
+// rows that are not there.
 func TestBrokenFilePublishesNothing(t *testing.T) {
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	if _, err := b.Publish(ctx, bus.Notice{Host: "h", Episode: "1", Profile: "a", At: time.Now()}); err != nil {
@@ -164,13 +165,13 @@ func TestBrokenFilePublishesNothing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if lines := log(t, ctx, b); len(lines) != 1 {
-		t.Errorf("the log says %q", lines)
+		t.Errorf("the log holds %q", lines)
 	}
 }
 
 func TestManyAreAllPublished(t *testing.T) {
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
-	const n = 2_000 // several windows of publishing
+	const n = 2_000 // more than are published at once
 	var file sheet
 	for i := range n {
 		file.add("h", fmt.Sprint("e", i), "a", "accepted")
@@ -197,7 +198,7 @@ func TestFollow(t *testing.T) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	path := filepath.Join(t.TempDir(), "validation")
-	// The file holds how many episodes are accepted; its size tells that it changed.
+	// Each character of the file is an accepted episode.
 	e := &Emitter{Bus: b, Rows: func(yield func(dataset.ValidationRow, error) bool) {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -211,7 +212,7 @@ func TestFollow(t *testing.T) {
 		}
 	}}
 	steps := []struct {
-		text string // what the file holds then; empty: it is not there
+		text string // content of the file; empty: there is no file
 		want Summary
 	}{
 		{"", Summary{}},
@@ -241,7 +242,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-func TestFollowEndsWhenToldTo(t *testing.T) {
+func TestFollowEndsWithTheErrorOfEach(t *testing.T) {
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	enough := errors.New("enough")
 	var file sheet
@@ -251,7 +252,7 @@ func TestFollowEndsWhenToldTo(t *testing.T) {
 	}
 }
 
-func TestAgain(t *testing.T) {
+func TestRepublish(t *testing.T) {
 	ctx, server := bustest.Context(t), bustest.Start(t)
 	b := server.Topology()
 	spec := fit.DefaultSpec()
@@ -282,20 +283,20 @@ func TestAgain(t *testing.T) {
 	}
 	reject("came", "a", "missing")
 	reject("late", "a", "missing")
-	reject("late", "a", "corrupt") // twice: once
+	reject("late", "a", "corrupt") // the same episode again: counts once
 	reject("gone", "a", "missing")
 	reject("never", "a", "missing") // not in the log
 	reject("..", "a", "malformed")
 
 	e := &Emitter{Bus: b, DryRun: true}
-	expect := func(want AgainSummary) {
+	expect := func(want RepublishSummary) {
 		t.Helper()
-		if got, err := e.Again(ctx); err != nil || got != want {
+		if got, err := e.Republish(ctx); err != nil || got != want {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 	}
-	// No generation yet: nothing has a curve.
-	expect(AgainSummary{Rejected: 6, Malformed: 1, Episodes: 4, Withdrawn: 2, Published: 2})
+	// No generation is registered yet, so nothing has a curve.
+	expect(RepublishSummary{Rejected: 6, Malformed: 1, Episodes: 4, Withdrawn: 2, Published: 2})
 
 	if err := b.Register(ctx, bus.Generation{Spec: *spec, Limits: []byte("{}"), Base: gen, ID: gen}); err != nil {
 		t.Fatal(err)
@@ -313,14 +314,14 @@ func TestAgain(t *testing.T) {
 	put(fit.Entry{Seq: 1, Host: "h", Episode: "came", State: fit.StateCurve, Curve: make(fit.Curve, spec.Points.Total())})
 	put(fit.Entry{Seq: 2, Host: "h", Episode: "late", State: fit.StateReason, Reason: fit.ReasonMissing})
 	before := log(t, ctx, b)
-	expect(AgainSummary{Rejected: 6, Malformed: 1, Episodes: 4, Withdrawn: 2, HaveCurve: 1, Published: 1})
+	expect(RepublishSummary{Rejected: 6, Malformed: 1, Episodes: 4, Withdrawn: 2, HaveCurve: 1, Published: 1})
 
 	e.DryRun = false
-	// Each is a sending of its own that nothing swallows.
+	// Each call publishes anew; the second message does not count as a duplicate.
 	for range 2 {
-		expect(AgainSummary{Rejected: 6, Malformed: 1, Episodes: 4, Withdrawn: 2, HaveCurve: 1, Published: 1})
+		expect(RepublishSummary{Rejected: 6, Malformed: 1, Episodes: 4, Withdrawn: 2, HaveCurve: 1, Published: 1})
 	}
 	if got, want := log(t, ctx, b), append(before, "+h/late/a", "+h/late/a"); !slices.Equal(got, want) {
-		t.Errorf("the log says %q, want %q", got, want)
+		t.Errorf("the log holds %q, want %q", got, want)
 	}
 }

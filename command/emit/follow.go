@@ -6,24 +6,26 @@ import (
 	"time"
 )
 
-// FollowPause is how often a followed file is looked at.
+// FollowPause is how often [Emitter.Follow] should check the file.
 const FollowPause = time.Second
 
-// restFactor bounds what following costs: after a reconciliation there is a rest
-// of that many times as long as it took, so that a large log and a file that
-// never stands still take a tenth of one core and of one connection at most.
+// restFactor bounds the cost of following. After a reconciliation Follow rests for
+// this many times as long as it took. So a large log and a file that changes all
+// the time take at most a tenth of one core and of one connection.
 const restFactor = 9
 
-// Follow reconciles, and again whenever the file at path has changed, until ctx
-// ends; it returns nil then. each is told of every reconciliation, and decides
-// by its answer whether to go on after an error: a file that is just being
-// replaced, or a bus that is away, pass.
+// Follow reconciles at once, and again each time the file at path has changed,
+// until ctx ends; then it returns nil. It checks the file each pause.
+//
+// After every reconciliation it calls each with the result. If each returns an
+// error Follow ends with that error. To try again after a failed reconciliation,
+// such as while the file is being replaced or NATS is away, each returns nil.
 func (e *Emitter) Follow(ctx context.Context, path string, pause time.Duration, each func(Summary, error) error) error {
-	var have look
-	var rest time.Duration
-	for known := false; ; {
-		now := lookAt(path)
-		if !known || !now.same(have) {
+	var last os.FileInfo
+	for reconciled := false; ; {
+		rest := time.Duration(0)
+		now := stat(path)
+		if !reconciled || !unchanged(now, last) {
 			began := time.Now()
 			s, err := e.Reconcile(ctx)
 			if ctx.Err() != nil {
@@ -32,9 +34,8 @@ func (e *Emitter) Follow(ctx context.Context, path string, pause time.Duration, 
 			if err := each(s, err); err != nil {
 				return err
 			}
-			if known = err == nil; known {
-				have = now // as it was before it was read: a change since then shows
-			}
+			reconciled = err == nil
+			last = now // taken before the file was read, so a change since then is noticed
 			rest = restFactor * time.Since(began)
 		}
 		select {
@@ -42,26 +43,23 @@ func (e *Emitter) Follow(ctx context.Context, path string, pause time.Duration, 
 		case <-ctx.Done():
 			return nil
 		}
-		rest = 0
 	}
 }
 
-// A look is what tells one state of a file from another without reading it.
-type look struct{ info os.FileInfo } // nil: there is no file
-
-func lookAt(path string) look {
+// stat returns nil if there is no such file.
+func stat(path string) os.FileInfo {
 	info, err := os.Stat(path)
 	if err != nil {
-		return look{}
+		return nil
 	}
-	return look{info}
+	return info
 }
 
-// same tells whether it is the same file, unchanged. One that was put in its
-// place is another, whatever its size and time.
-func (l look) same(m look) bool {
-	if l.info == nil || m.info == nil {
-		return l.info == nil && m.info == nil
+// unchanged reports whether two states are of one file that did not change. If
+// another file took its place it has changed, whatever its size and time are.
+func unchanged(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
 	}
-	return os.SameFile(l.info, m.info) && l.info.Size() == m.info.Size() && l.info.ModTime().Equal(m.info.ModTime())
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }

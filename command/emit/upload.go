@@ -5,46 +5,43 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/store"
 )
 
-// Uploads copies the archive of each accepted episode into a store before the
-// accept is published, so that a worker never looks for what is still to come.
-// However often its emitter reconciles, one Uploads looks once at each episode
-// that stays accepted, and again at one that is accepted anew.
+// Uploads copies the archive of each accepted episode into a store before its
+// accept is published, so that a worker finds the archive there. It remembers the
+// episodes that it has stored: an emitter that reconciles again looks only at new
+// ones, and at those that are accepted anew after a retraction.
 type Uploads struct {
-	From episode.Store // its archives can seek: a directory's can
+	From episode.Store // its archives must be io.ReadSeekers, as those of a directory are
 	To   store.Uploader
-	// Progress, where set, is called after each archive, one call at a time, with
-	// how many of how many episodes were looked at.
+	// Progress, if set, is called after each episode, one call at a time.
 	Progress func(done, total int)
 
 	mu    sync.Mutex
-	seen  map[episode.Ref]struct{} // that are stored, and need not be looked at while they stay accepted
+	seen  map[episode.Ref]struct{} // stored
 	done  int
 	total int
 }
 
 const (
 	uploadsAtOnce = 8
-	uploadBatch   = 256 // accepts that are published after their archives
+	uploadBatch   = 256 // accepts that are published together, after their archives are stored
 )
 
-// An UploadSummary says what became of the archives.
+// An UploadSummary counts archives.
 type UploadSummary struct {
-	Uploaded int `json:"uploaded"` // were sent
-	Stored   int `json:"stored"`   // were there already, the same
-	Without  int `json:"without"`  // accepted episodes that the source has no archive of
+	Uploaded int `json:"uploaded"` // copied
+	Stored   int `json:"stored"`   // were there already, with the same bytes
+	Without  int `json:"without"`  // accepted episodes that have no archive in the source
 }
 
-// begin gets ready for another reconciliation of so many episodes.
+// begin prepares a reconciliation of that many episodes.
 func (u *Uploads) begin(total int) {
 	if u.seen == nil {
 		u.seen = map[episode.Ref]struct{}{}
@@ -52,54 +49,20 @@ func (u *Uploads) begin(total int) {
 	u.done, u.total = 0, total
 }
 
-// before yields notices when the archives of those that accept are stored. An
-// error ends the sequence early.
-func (u *Uploads) before(ctx context.Context, notices iter.Seq[bus.Notice], s *UploadSummary, failed *error) iter.Seq[bus.Notice] {
-	return func(yield func(bus.Notice) bool) {
-		var batch []bus.Notice
-		var claims []claim
-		flush := func() bool {
-			if *failed = u.all(ctx, claims, false, s); *failed != nil {
-				return false
-			}
-			for _, n := range batch {
-				if !yield(n) {
-					return false
-				}
-			}
-			batch, claims = batch[:0], claims[:0]
-			return true
-		}
-		for n := range notices {
-			if n.Retracted {
-				if !yield(n) {
-					return
-				}
-				continue
-			}
-			batch, claims = append(batch, n), append(claims, claimOf(n))
-			if len(batch) == uploadBatch && !flush() {
-				return
-			}
-		}
-		flush()
-	}
-}
-
-// all uploads the archives of claims, a few at once; of those that stay accepted
-// only what was not seen before.
-func (u *Uploads) all(ctx context.Context, claims []claim, stay bool, s *UploadSummary) error {
+// upload copies the archives of episodes, a few at once. Without again it skips
+// those that it has stored before.
+func (u *Uploads) upload(ctx context.Context, episodes []assignment, again bool, s *UploadSummary) error {
 	g, group := errgroup.WithContext(ctx)
 	g.SetLimit(uploadsAtOnce)
-	for _, c := range claims {
+	for _, a := range episodes {
 		if group.Err() != nil {
 			break
 		}
-		ref, err := episode.ParseRef(c.host, c.episode)
+		ref, err := episode.ParseRef(a.host, a.episode)
 		if err != nil {
-			continue // a roster has none of these
+			continue // cannot happen: a roster yields well-formed ids only
 		}
-		g.Go(func() error { return u.one(group, ref, stay, s) })
+		g.Go(func() error { return u.uploadOne(group, ref, again, s) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -107,25 +70,25 @@ func (u *Uploads) all(ctx context.Context, claims []claim, stay bool, s *UploadS
 	return context.Cause(ctx)
 }
 
-func (u *Uploads) one(ctx context.Context, ref episode.Ref, stays bool, s *UploadSummary) error {
+func (u *Uploads) uploadOne(ctx context.Context, ref episode.Ref, again bool, s *UploadSummary) error {
 	u.mu.Lock()
 	_, seen := u.seen[ref]
 	u.mu.Unlock()
 	count := &s.Stored
-	if !seen || !stays {
-		sent, err := u.copy(ctx, ref)
+	if !seen || again {
+		copied, err := u.copy(ctx, ref)
 		switch {
 		case errors.Is(err, episode.ErrNotFound):
 			count = &s.Without
 		case err != nil:
 			return fmt.Errorf("upload %s: %w", ref, err)
-		case sent:
+		case copied:
 			count = &s.Uploaded
 		}
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if count != &s.Without { // which may come yet
+	if count != &s.Without { // an archive that is missing may come later
 		u.seen[ref] = struct{}{}
 	}
 	*count++
@@ -136,7 +99,7 @@ func (u *Uploads) one(ctx context.Context, ref episode.Ref, stays bool, s *Uploa
 	return nil
 }
 
-func (u *Uploads) copy(ctx context.Context, ref episode.Ref) (sent bool, err error) {
+func (u *Uploads) copy(ctx context.Context, ref episode.Ref) (copied bool, err error) {
 	archive, err := u.From.Open(ctx, ref)
 	if err != nil {
 		return false, err
@@ -144,7 +107,7 @@ func (u *Uploads) copy(ctx context.Context, ref episode.Ref) (sent bool, err err
 	defer archive.Close()
 	r, ok := archive.(io.ReadSeeker)
 	if !ok {
-		return false, errors.New("the source is no directory")
+		return false, errors.New("the source is not a directory")
 	}
 	return u.To.Put(ctx, ref, r)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/cis490/profiles/store"
 )
 
-// A counted store counts what is put, and refuses it while it is told to.
+// A counted store counts calls of Put and returns fail from them, if that is set.
 type counted struct {
 	store.Uploader
 	fail error
@@ -80,7 +80,7 @@ func TestUploads(t *testing.T) {
 	file.add("h", "absent", "a", "accepted")
 	file.add("h", "refused", "a", "rejected")
 	write("refused", "x")
-	// One was accepted before there was a store.
+	// This one was accepted before archives were uploaded.
 	if _, err := b.Publish(ctx, bus.Notice{Host: "h", Episode: "0", Profile: "a", At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestUploads(t *testing.T) {
 		}
 	}
 
-	// Nothing is accepted before its archive is there.
+	// No accept is published while its archive cannot be stored.
 	fresh()
 	to.fail = errors.New("no room")
 	if s, err := e.Reconcile(ctx); !errors.Is(err, to.fail) || s.Published != 0 || len(log(t, ctx, b)) != 1 {
@@ -115,10 +115,10 @@ func TestUploads(t *testing.T) {
 	has("0", "archive 0")
 	has(fmt.Sprint(n-1), fmt.Sprint("archive ", n-1))
 	if _, err := to.Open(ctx, episode.Ref{Host: "h", ID: "refused"}); !errors.Is(err, episode.ErrNotFound) {
-		t.Errorf("what is not accepted was uploaded: %v", err)
+		t.Errorf("an archive of an episode that is not accepted was uploaded: %v", err)
 	}
 	expect("the same emitter again", 0, 0, UploadSummary{Stored: n, Without: 1})
-	// An archive that is replaced between a retraction and the next accept.
+	// The archive is replaced between a retraction and the next accept.
 	file[2].Status = "quarantined"
 	calls = 0
 	if s, err := e.Reconcile(ctx); err != nil || s.Retracted != 1 {
