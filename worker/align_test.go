@@ -32,6 +32,7 @@ func newAligner(t *testing.T, nc *bus.Bus, store episode.Store, spec *fit.Spec, 
 // TestNoMoreNeeded: the threshold falls below an episode between the glance at
 // its message and the handling. Its archive need not be read any more.
 func TestNoMoreNeeded(t *testing.T) {
+	t.Parallel()
 	spec := fit.DefaultSpec()
 	spec.Target = 1 // and one in reserve
 	nc := bustest.Start(t).Topology()
@@ -84,6 +85,7 @@ func (s *replaceable) Open(context.Context, episode.Ref) (io.ReadCloser, error) 
 // TestReplacedArchive: an episode is taken back, its archive replaced, and accepted
 // again. Whatever comes first, the new archive counts.
 func TestReplacedArchive(t *testing.T) {
+	t.Parallel()
 	spec := fit.DefaultSpec()
 	nc := bustest.Start(t).Topology()
 	ctx := bustest.Context(t)
@@ -132,6 +134,7 @@ func TestReplacedArchive(t *testing.T) {
 // TestRejectedAgain: a reader that died between the entry and the copy under
 // REJECTED leaves the copy to the next one, with all that the entry says.
 func TestRejectedAgain(t *testing.T) {
+	t.Parallel()
 	spec := fit.DefaultSpec()
 	nc := bustest.Start(t).Topology()
 	ctx := bustest.Context(t)

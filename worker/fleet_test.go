@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,12 +46,44 @@ func newFleet(t *testing.T, spec *fit.Spec, store episode.Store) *fleet {
 	return &fleet{t: t, srv: srv, bus: srv.Topology(), store: store, spec: spec}
 }
 
+var openRecorded = sync.OnceValues(func() (*episode.DirStore, error) { return episode.OpenDir(filepath.Join(recorded, "store")) })
+
+// recordedStore is one store for all tests, or [entryOf] would read its archives again
+// for each of them.
 func recordedStore(t *testing.T) episode.Store {
-	store, err := episode.OpenDir(filepath.Join(recorded, "store"))
+	store, err := openRecorded()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return store
+}
+
+// entries caches the results of [entryOf]. Tests compute the batch again and again while
+// they wait, and reading all archives takes a second under the race detector.
+var entries sync.Map
+
+// entryOf returns what an archive gives under the default spec, whatever its target.
+func (f *fleet) entryOf(ref episode.Ref, channel episode.ChannelName) fit.Entry {
+	f.t.Helper()
+	type key struct {
+		store   episode.Store
+		ref     episode.Ref
+		channel episode.ChannelName
+	}
+	k := key{f.store, ref, channel}
+	if entry, ok := entries.Load(k); ok {
+		return entry.(fit.Entry)
+	}
+	fitter := align.Fitter{Spec: f.spec, Limits: episode.DefaultLimits()}
+	entry, err := fitter.Entry(f.t.Context(), f.store, ref, channel)
+	if reason, ok := align.ReasonOf(err); ok {
+		entry = align.Without(ref, reason, "")
+	} else if err != nil {
+		f.t.Fatal(err)
+	}
+	entry.Seq = 1
+	entries.Store(k, entry)
+	return entry
 }
 
 // A running worker.
@@ -124,13 +158,12 @@ func rows(t *testing.T) []bus.Notice {
 	return out
 }
 
-var sendings int64
+var sendings atomic.Int64
 
 // send publishes a notice as a deliberate sending of its own.
 func (f *fleet) send(n bus.Notice) {
 	f.t.Helper()
-	sendings++
-	n.At = time.Now().Add(time.Duration(sendings))
+	n.At = time.Now().Add(time.Duration(sendings.Add(1)))
 	if _, err := f.bus.Publish(bustest.Context(f.t), n); err != nil {
 		f.t.Fatal(err)
 	}
@@ -150,7 +183,6 @@ func (f *fleet) batch(accepted []bus.Notice) map[fit.ProfileName]fit.Envelope {
 // left of.
 func (f *fleet) samples(accepted []bus.Notice) map[fit.ProfileName]*fit.Sample {
 	f.t.Helper()
-	fitter := align.Fitter{Spec: f.spec, Limits: episode.DefaultLimits()}
 	out := map[fit.ProfileName]*fit.Sample{}
 	for _, p := range f.spec.Profiles {
 		channel, err := episode.ParseChannelName(p.Channel)
@@ -166,14 +198,7 @@ func (f *fleet) samples(accepted []bus.Notice) map[fit.ProfileName]*fit.Sample {
 			if err != nil {
 				f.t.Fatal(err)
 			}
-			entry, err := fitter.Entry(f.t.Context(), f.store, ref, channel)
-			if reason, ok := align.ReasonOf(err); ok {
-				entry = align.Without(ref, reason, "")
-			} else if err != nil {
-				f.t.Fatal(err)
-			}
-			entry.Seq = 1
-			sample.Put(f.spec.Rank(n.Host, n.Episode), entry)
+			sample.Put(f.spec.Rank(n.Host, n.Episode), f.entryOf(ref, channel))
 		}
 		out[p.Name] = sample
 	}

@@ -51,6 +51,7 @@ func (s *silentStore) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser,
 
 // TestGauges: what alerts and the dashboard go by.
 func TestGauges(t *testing.T) {
+	t.Parallel()
 	store := &silentStore{Store: recordedStore(t)}
 	store.times.Store(2)
 	f := newFleet(t, fit.DefaultSpec(), store)

@@ -52,6 +52,7 @@ func (f *fleet) scores(episodes, suspects int) bus.Scores {
 // that was accepted for another profile than it is of is a suspect, in the
 // scores and in SUSPECTS, until it is taken back.
 func TestModelsAreMeasured(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
 	workers := []*running{f.start(), f.start()}
 	accepted := rows(t)

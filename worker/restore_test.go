@@ -16,6 +16,7 @@ import (
 // TestRestores: streams that come back from an older backup, each alone, so that
 // they don't fit together any more.
 func TestRestores(t *testing.T) {
+	t.Parallel()
 	spec := fit.DefaultSpec()
 	spec.Target = 4
 	for name, c := range map[string]struct {
@@ -29,6 +30,7 @@ func TestRestores(t *testing.T) {
 		"the log, grown beyond its end": {stream: bus.EpisodesStream, more: 100, again: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFleet(t, spec, recordedStore(t))
 			accepted := rows(t)
 			fleet := []*running{f.start(), f.start()}
@@ -78,6 +80,7 @@ func TestRestores(t *testing.T) {
 // TestLogEndIsKnown: a session knows the whole log that it began with, not just
 // what is taken back in it, and notices when a restored one lacks its end.
 func TestLogEndIsKnown(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
 	first := f.start()
 	accepted := rows(t)[:2]
@@ -102,6 +105,7 @@ func TestLogEndIsKnown(t *testing.T) {
 
 // TestLateArchive: of two who read one message the one that finds the archive wins.
 func TestLateArchive(t *testing.T) {
+	t.Parallel()
 	store := &gatedStore{Store: recordedStore(t), opened: make(chan struct{}), gate: make(chan struct{})}
 	f := newFleet(t, fit.DefaultSpec(), store)
 	f.start()

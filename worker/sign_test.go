@@ -13,6 +13,7 @@ import (
 // TestSignaturesFallBehind: while the bucket takes no signature, the lag says of
 // which profile for how long, and it is gone when the bucket does again.
 func TestSignaturesFallBehind(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
 	w := f.start()
 	accepted := rows(t)
@@ -59,6 +60,7 @@ func (f *fleet) limit(bucket string, bytes int64) {
 // TestTroubleWithSignatures keeps no envelope from being mended: of two profiles
 // the later one's envelope is lost while nobody can read signatures.
 func TestTroubleWithSignatures(t *testing.T) {
+	t.Parallel()
 	srv := bustest.StartWith(t, `mappings { "$JS.API.STREAM.MSG.GET.KV_signatures": nobody }`)
 	f := &fleet{t: t, srv: srv, bus: srv.Topology(), store: recordedStore(t), spec: fit.DefaultSpec()}
 	f.start()
@@ -85,6 +87,7 @@ func TestTroubleWithSignatures(t *testing.T) {
 // TestSignaturesAreReadOnce: while nothing is written a comparison asks for one
 // message of a signature, and a part that is deleted is mended all the same.
 func TestSignaturesAreReadOnce(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
 	f.start()
 	accepted := rows(t)[:1]

@@ -62,6 +62,7 @@ func (s *interrupted) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser,
 }
 
 func TestRemoteStores(t *testing.T) {
+	t.Parallel()
 	const timeout = 300 * time.Millisecond
 	for name, begin := range map[string]func(t *testing.T) remote{
 		"nats": func(t *testing.T) remote {
@@ -74,6 +75,7 @@ func TestRemoteStores(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ctx, r := bustest.Context(t), begin(t)
 			opened, err := store.Open(r.address, r.config, r.bus)
 			if err != nil {

@@ -21,9 +21,11 @@ import (
 )
 
 func TestLiveEqualsBatch(t *testing.T) {
+	t.Parallel()
 	for _, workers := range []int{1, 2, 5} {
 		for _, target := range []int{100, 3} {
 			t.Run(fmt.Sprintf("%d workers, target %d", workers, target), func(t *testing.T) {
+				t.Parallel()
 				spec := fit.DefaultSpec()
 				spec.Target = target
 				f := newFleet(t, spec, recordedStore(t))
@@ -45,6 +47,7 @@ func TestLiveEqualsBatch(t *testing.T) {
 // TestRetractions mixes accepting, retracting and accepting again, and more of
 // it than the sample has in reserve. Of two profiles nothing is left.
 func TestRetractions(t *testing.T) {
+	t.Parallel()
 	spec := fit.DefaultSpec()
 	spec.Target = 3
 	f := newFleet(t, spec, recordedStore(t))
@@ -108,6 +111,7 @@ func TestRetractions(t *testing.T) {
 // TestShortAndEmpty: all of the lowest ranks were retracted, there is no envelope,
 // and no put is left that would say so. What was skipped must be read all the same.
 func TestShortAndEmpty(t *testing.T) {
+	t.Parallel()
 	spec := fit.DefaultSpec()
 	spec.Target = 3 // and one in reserve
 	f := newFleet(t, spec, recordedStore(t))
@@ -164,6 +168,7 @@ func (f *fleet) passOver(gen bus.Generation, n int) {
 // TestTopologyExpected: somebody else makes streams and consumers, but a raised
 // epoch is the workers' own affair.
 func TestTopologyExpected(t *testing.T) {
+	t.Parallel()
 	spec := fit.DefaultSpec()
 	spec.Target = 3
 	f := &fleet{t: t, srv: bustest.Start(t), mode: bus.TopologyExpect, store: recordedStore(t), spec: spec}
@@ -224,6 +229,7 @@ func TestTopologyExpected(t *testing.T) {
 // TestWorkersDieAtRandom kills workers in the middle of their work, again and
 // again, and others take over.
 func TestWorkersDieAtRandom(t *testing.T) {
+	t.Parallel()
 	spec := fit.DefaultSpec()
 	spec.Target = 4
 	f := newFleet(t, spec, recordedStore(t))
@@ -248,6 +254,7 @@ func TestWorkersDieAtRandom(t *testing.T) {
 // TestLookBeforeYouLeap: envelopes come incrementally up to N and are complete
 // from then on, and then only episodes below the threshold cost an archive.
 func TestLookBeforeYouLeap(t *testing.T) {
+	t.Parallel()
 	const episodes, target = 300, 8
 	spec := fit.DefaultSpec()
 	spec.Target = target
@@ -295,6 +302,7 @@ func TestLookBeforeYouLeap(t *testing.T) {
 
 // TestStoppedWorker: a worker that stops in the middle hands back what it has.
 func TestStoppedWorker(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
 	accepted := rows(t)
 	doomed := &failingStore{Store: f.store, dead: make(chan struct{})}
@@ -331,6 +339,7 @@ func (s *failingStore) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser
 }
 
 func TestRejected(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "h"), 0o755); err != nil {
 		t.Fatal(err)
