@@ -24,6 +24,7 @@ import (
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/store"
 )
 
 // BenchmarkCost measures the CPU time of several ways through the same archives, in turn, so that a busy machine hardly changes
@@ -96,7 +97,7 @@ func newCost(b *testing.B, dir, channel string, spec *fit.Spec) *cost {
 	if c.channel, err = episode.ParseChannelName(channel); err != nil {
 		b.Fatal(err)
 	}
-	if c.store, err = episode.OpenStore(dir); err != nil {
+	if c.store, err = store.OpenDir(dir); err != nil {
 		b.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*.tar.zst"))

@@ -7,78 +7,169 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
+	"strings"
 
 	"github.com/nats-io/nuid"
 
 	"github.com/cis490/profiles/episode"
 )
 
-// A Dir is a directory that takes archives, too: that of a receiver, or a volume
-// that workers mount. It implements Uploader, and is not closed.
-type Dir struct{ *episode.DirStore }
+// A Dir is a store in a directory: an archive is the file <dir>/<host>/<episode>.tar.zst. It implements Uploader. It may be
+// used concurrently and needs no closing.
+//
+// Nothing outside the directory is ever opened or written, even through symbolic links in it.
+type Dir struct{ path string }
 
-// Ensure implements Uploader. The directory was there when the store was opened.
-func (d Dir) Ensure(context.Context) error { return nil }
+// OpenDir returns the store in a directory, given by its path or as file:///directory. The directory must exist.
+func OpenDir(address string) (*Dir, error) {
+	dir, err := dirPath(address)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("open store: %s is not a directory", dir)
+	}
+	return &Dir{dir}, nil
+}
 
-// Put implements Uploader. The archive is written beside its place, brought to the
-// disk and then moved there, so a reader sees the old one or the new one. Nothing
-// outside the directory is ever written, whatever links lie in it.
-func (d Dir) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (bool, error) {
-	to, err := name(ref)
+// dirPath returns the path of the directory at an address.
+func dirPath(address string) (string, error) {
+	scheme, _, ok := strings.Cut(address, "://")
+	if !ok {
+		return address, nil
+	}
+	if scheme != "file" {
+		return "", fmt.Errorf("open store %.80q: unknown scheme %.80q: want file:///directory or a path", address, scheme)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", fmt.Errorf("open store: %w", err)
+	}
+	if u.Host != "" || u.Path == "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("open store %.80q: want file:///directory", address)
+	}
+	return u.Path, nil
+}
+
+// root opens the directory. This is done for each call: if the directory is gone, that is an error rather than a store without
+// archives, and a directory that is mounted later is found.
+func (d *Dir) root() (*os.Root, error) {
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return root, nil
+}
+
+// Open implements episode.Store.
+func (d *Dir) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	name, err := objectName(ref)
+	if err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
+	}
+	root, err := d.root()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	file, err := openRegular(root, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: %s in %s", episode.ErrNotFound, name, d.path)
+	case err != nil:
+		return nil, fmt.Errorf("open archive %s: %w", ref, err)
+	}
+	return file, nil
+}
+
+// openRegular opens a regular file. It checks the kind of file first, because opening a pipe waits for its writer.
+func openRegular(root *os.Root, name string) (*os.File, error) {
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: it is not a regular file", episode.ErrCorrupt)
+	}
+	return root.Open(name)
+}
+
+// Ensure implements Uploader. It does nothing: OpenDir has checked that the directory exists.
+func (d *Dir) Ensure(context.Context) error { return nil }
+
+// Put implements Uploader. It writes the archive to a temporary file in the same folder, syncs it and renames it, so a reader sees
+// either the old archive or the new one.
+func (d *Dir) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (sent bool, err error) {
+	name, err := objectName(ref)
 	if err != nil {
 		return false, fmt.Errorf("put archive: %w", err)
 	}
-	root, err := os.OpenRoot(d.Path())
+	root, err := d.root()
 	if err != nil {
-		return false, fmt.Errorf("put archive %s: %w", ref, err)
+		return false, err
 	}
 	defer root.Close()
-	if _, err := r.Seek(0, io.SeekStart); err != nil {
+	if sent, err = put(ctx, root, name, r); err != nil {
 		return false, fmt.Errorf("put archive %s: %w", ref, err)
 	}
-	same, err := holds(ctx, root, to, r)
+	return sent, nil
+}
+
+func put(ctx context.Context, root *os.Root, name string, r io.ReadSeeker) (sent bool, err error) {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return false, err
+	}
+	same, err := hasContent(ctx, root, name, r)
 	if err != nil || same {
 		return false, err
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return false, fmt.Errorf("put archive %s: %w", ref, err)
+		return false, err
 	}
-	if err := root.MkdirAll(path.Dir(to), 0o755); err != nil {
-		return false, fmt.Errorf("put archive %s: %w", ref, err)
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return false, err
 	}
-	beside := path.Join(path.Dir(to), "."+nuid.Next()+".tmp") // no episode's name begins with a dot
-	if err = write(ctx, root, beside, r); err == nil {
-		err = root.Rename(beside, to)
+	temporary := path.Join(path.Dir(name), "."+nuid.Next()+".tmp") // no episode's name begins with a dot
+	if err = writeFile(ctx, root, temporary, r); err == nil {
+		err = root.Rename(temporary, name)
 	}
 	if err != nil {
-		_ = root.Remove(beside)
-		return false, fmt.Errorf("put archive %s: %w", ref, err)
+		_ = root.Remove(temporary)
+		return false, err
 	}
 	return true, nil
 }
 
-// holds tells whether the file has just the bytes of r.
-func holds(ctx context.Context, root *os.Root, name string, r io.Reader) (bool, error) {
+// hasContent reports whether a file exists and has exactly the bytes of r. A file that cannot be read is treated as different,
+// so that Put replaces it.
+func hasContent(ctx context.Context, root *os.Root, name string, r io.Reader) (bool, error) {
 	file, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look at %s: %w", name, err)
+		return false, err
 	}
 	defer file.Close()
 	var have, want [64 << 10]byte
 	for ctx.Err() == nil {
 		n, err := io.ReadFull(file, have[:])
 		m, rerr := io.ReadFull(r, want[:])
-		if rerr != nil && !ended(rerr) {
-			return false, fmt.Errorf("read the archive for %s: %w", name, rerr)
-		}
 		switch {
-		case err != nil && !ended(err), !bytes.Equal(have[:n], want[:m]):
-			return false, nil // what can't be read is replaced
+		case rerr != nil && !isEOF(rerr):
+			return false, rerr
+		case err != nil && !isEOF(err), !bytes.Equal(have[:n], want[:m]):
+			return false, nil
 		case err != nil:
 			return true, nil
 		}
@@ -86,15 +177,16 @@ func holds(ctx context.Context, root *os.Root, name string, r io.Reader) (bool, 
 	return false, context.Cause(ctx)
 }
 
-func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
+// isEOF reports whether err is one of those with which io.ReadFull returns at the end of its source.
+func isEOF(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
 
-// write makes a new file of all of r, on the disk when it returns.
-func write(ctx context.Context, root *os.Root, name string, r io.Reader) error {
+// writeFile creates a file with all of r and syncs it.
+func writeFile(ctx context.Context, root *os.Root, name string, r io.Reader) error {
 	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, reader(func(p []byte) (int, error) {
+	_, err = io.Copy(file, readerFunc(func(p []byte) (int, error) {
 		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}
@@ -106,6 +198,7 @@ func write(ctx context.Context, root *os.Root, name string, r io.Reader) error {
 	return errors.Join(err, file.Close())
 }
 
-type reader func([]byte) (int, error)
+// A readerFunc is a function that reads as an io.Reader does.
+type readerFunc func([]byte) (int, error)
 
-func (f reader) Read(p []byte) (int, error) { return f(p) }
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -31,7 +31,7 @@ func openNATS(bucket string, cfg Config, nc *bus.Bus) (*NATS, error) {
 // of an object is a SHA-256 that was made by whoever stored it: an object that was
 // read whole and has another is corrupt.
 func (s *NATS) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
-	object, err := name(ref)
+	object, err := objectName(ref)
 	if err != nil {
 		return nil, fmt.Errorf("open archive: %w", err)
 	}
@@ -69,7 +69,7 @@ func (s *NATS) Ensure(ctx context.Context) error { return s.objects.Ensure(ctx) 
 
 // Put implements Uploader.
 func (s *NATS) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (bool, error) {
-	object, err := name(ref)
+	object, err := objectName(ref)
 	if err != nil {
 		return false, fmt.Errorf("put archive: %w", err)
 	}

@@ -153,7 +153,7 @@ func (s *S3) Close() error {
 }
 
 func (s *S3) key(ref episode.Ref) (string, error) {
-	object, err := name(ref)
+	object, err := objectName(ref)
 	return path.Join(s.prefix, object), err
 }
 

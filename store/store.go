@@ -85,11 +85,7 @@ func open(address string, cfg Config, nc *bus.Bus) (Uploader, error) {
 	scheme, _, ok := strings.Cut(address, "://")
 	switch {
 	case !ok, scheme == "file":
-		dir, err := episode.OpenStore(address)
-		if err != nil {
-			return nil, err
-		}
-		return Dir{dir}, nil
+		return OpenDir(address)
 	case scheme != "nats" && scheme != "s3":
 		return nil, fmt.Errorf("open store: unknown scheme %q: %w", scheme, ErrAddress)
 	}
@@ -106,8 +102,8 @@ func open(address string, cfg Config, nc *bus.Bus) (Uploader, error) {
 	return openS3(u.Host, strings.Trim(u.Path, "/"), cfg)
 }
 
-// name is where an archive lies in a bucket.
-func name(ref episode.Ref) (string, error) {
+// objectName is the name of an archive's object or file: <host>/<episode>.tar.zst.
+func objectName(ref episode.Ref) (string, error) {
 	if _, err := episode.ParseRef(string(ref.Host), string(ref.ID)); err != nil {
 		return "", err
 	}

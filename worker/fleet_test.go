@@ -23,6 +23,7 @@ import (
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/signature"
+	"github.com/cis490/profiles/store"
 	"github.com/cis490/profiles/worker"
 )
 
@@ -46,16 +47,16 @@ func newFleet(t *testing.T, spec *fit.Spec, store episode.Store) *fleet {
 	return &fleet{t: t, srv: srv, bus: srv.Topology(), store: store, spec: spec}
 }
 
-var openRecorded = sync.OnceValues(func() (*episode.DirStore, error) { return episode.OpenDir(filepath.Join(recorded, "store")) })
+var openRecorded = sync.OnceValues(func() (*store.Dir, error) { return store.OpenDir(filepath.Join(recorded, "store")) })
 
 // recordedStore is one store for all tests, or [entryOf] would read its archives again
 // for each of them.
 func recordedStore(t *testing.T) episode.Store {
-	store, err := openRecorded()
+	archives, err := openRecorded()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store
+	return archives
 }
 
 // entries caches the results of [entryOf]. Tests compute the batch again and again while

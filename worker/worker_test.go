@@ -18,6 +18,7 @@ import (
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/store"
 )
 
 func TestLiveEqualsBatch(t *testing.T) {
@@ -347,11 +348,11 @@ func TestRejected(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "h", "broken.tar.zst"), []byte("no zstd"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	store, err := episode.OpenDir(dir)
+	archives, err := store.OpenDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFleet(t, fit.DefaultSpec(), store)
+	f := newFleet(t, fit.DefaultSpec(), archives)
 	f.start()
 	f.send(bus.Notice{Host: "h", Episode: "broken", Profile: "io-walk"})
 	f.send(bus.Notice{Host: "h", Episode: "absent", Profile: "io-walk"})

@@ -10,7 +10,7 @@ import (
 
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/emit"
-	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/store"
 )
 
 type emitOptions struct {
@@ -87,7 +87,7 @@ func runEmit(ctx context.Context, t *terminal, o emitOptions) error {
 	defer sending.end()
 	e := &emit.Emitter{Bus: b, DryRun: o.dryRun, Progress: sending.set}
 	if o.upload != "" && !o.dryRun {
-		from, err := episode.OpenStore(o.source.store)
+		from, err := store.OpenDir(o.source.store)
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/cis490/profiles/command/roster"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/store"
 )
 
 const recorded = "../../examples/recorded"
@@ -136,11 +137,11 @@ func same(t *testing.T, what string, got []float64, want []hexFloat) {
 
 func openRecorded(t *testing.T) episode.Store {
 	t.Helper()
-	store, err := episode.OpenDir(filepath.Join(recorded, "store"))
+	archives, err := store.OpenDir(filepath.Join(recorded, "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store
+	return archives
 }
 
 // listed are rows of host, episode, profile and status.

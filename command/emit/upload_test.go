@@ -48,7 +48,7 @@ func TestUploads(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	from, err := episode.OpenDir(dir)
+	from, err := store.OpenDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/store"
 )
 
 // perProfile is how many episodes of each profile one iteration accepts, one
@@ -42,7 +43,7 @@ func BenchmarkAcceptedToEvent(b *testing.B) {
 	if err := g.Write(context.Background(), dir, perProfile, profiles, nil); err != nil {
 		b.Fatal(err)
 	}
-	store, err := episode.OpenDir(filepath.Join(dir, "store"))
+	archives, err := store.OpenDir(filepath.Join(dir, "store"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func BenchmarkAcceptedToEvent(b *testing.B) {
 		b.Run(fmt.Sprintf("%d-others", load), func(b *testing.B) {
 			var took []time.Duration
 			for b.Loop() {
-				took = append(took, acceptAll(b, g, store, spec, load)...)
+				took = append(took, acceptAll(b, g, archives, spec, load)...)
 			}
 			slices.Sort(took)
 			at := func(q float64) float64 { return took[int(q*float64(len(took)-1))].Seconds() * 1e3 }

@@ -22,6 +22,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/store"
 )
 
 func archiveOf(t testing.TB, g *Generator, profile string, i int) []byte {
@@ -313,7 +314,7 @@ func TestWriteAndStoreAgree(t *testing.T) {
 	if err != nil || len(rows) != 8 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	onDisk, err := episode.OpenDir(filepath.Join(dir, "store"))
+	onDisk, err := store.OpenDir(filepath.Join(dir, "store"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,8 @@ import (
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/dashboard"
-	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/store"
 	"github.com/cis490/profiles/streamer"
 	"github.com/cis490/profiles/worker"
 )
@@ -69,12 +69,12 @@ func filled(t *testing.T) *system {
 // fit runs a worker and a streamer until the test ends.
 func (s *system) fit() {
 	s.t.Helper()
-	store, err := episode.OpenDir(recordedStore)
+	archives, err := store.OpenDir(recordedStore)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	w, err := worker.New(worker.Config{Patience: 20 * time.Millisecond}, worker.Deps{
-		Bus: s.nats.Connect(), Store: store, Spec: fit.DefaultSpec(), Log: quiet(), Registry: prometheus.NewRegistry(),
+		Bus: s.nats.Connect(), Store: archives, Spec: fit.DefaultSpec(), Log: quiet(), Registry: prometheus.NewRegistry(),
 	})
 	if err != nil {
 		s.t.Fatal(err)
