@@ -136,7 +136,7 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 	warnMalformed(t.err, first, all)
 
 	fitting := t.bar("fitting")
-	cfg.Progress = func(p batch.Progress) { fitting.set(p.Read, p.Read+p.Open) }
+	cfg.Progress = func(p batch.Progress) { fitting.set(p.Read, p.Read+p.Left) }
 	fitted, err := batch.Fit(cmd.Context(), cfg, store, rows)
 	fitting.end()
 	if err != nil {

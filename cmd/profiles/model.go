@@ -134,7 +134,7 @@ func readExamples(ctx context.Context, t *terminal, source sourceFlags, spec *fi
 	x := examples{layout: layout}
 	fitted, err := batch.Fit(ctx, batch.Config{
 		Spec: spec, Limits: limits, Aligned: x.add,
-		Progress: func(p batch.Progress) { reading.set(p.Read, p.Read+p.Open) },
+		Progress: func(p batch.Progress) { reading.set(p.Read, p.Read+p.Left) },
 	}, store, rows)
 	reading.end()
 	if err := cmp.Or(err, x.err); err != nil {

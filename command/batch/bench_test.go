@@ -12,12 +12,13 @@ import (
 	"github.com/cis490/profiles/command/synth"
 )
 
-// BenchmarkFit fits synthetic episodes with one core and with all, in turn, and reports how many times faster all are.
+// BenchmarkFit fits synthetic episodes with one core and with all cores in turn,
+// and reports how many times faster all cores are.
 func BenchmarkFit(b *testing.B) {
 	const each = 20
 	generator, profiles := synth.New(1), synth.Profiles()
 	episodes := each * len(profiles)
-	store := &shelf{archives: map[string][]byte{}}
+	store := &memoryStore{archives: map[string][]byte{}}
 	var rows [][4]string
 	for _, profile := range profiles {
 		for i := range each {
@@ -56,7 +57,7 @@ func BenchmarkFit(b *testing.B) {
 		all += run(cores)
 	}
 	rate := func(d time.Duration) float64 { return float64(episodes*b.N) / d.Seconds() }
-	b.ReportMetric(0, "ns/op") // of both
+	b.ReportMetric(0, "ns/op") // meaningless: the time of both runs together
 	b.ReportMetric(rate(one), "episodes/s-1")
 	b.ReportMetric(rate(all), fmt.Sprintf("episodes/s-%d", cores))
 	b.ReportMetric(one.Seconds()/all.Seconds(), "x-one")

@@ -1,6 +1,8 @@
-// Package batch fits the envelopes of a whole store at once. It is the same
-// function as the stream: the same curves (package align) go into the same
-// sample (fit.Sample), so both give the same envelopes, bit for bit.
+// Package batch fits the envelopes of a whole store at once. It uses the same
+// code as the workers, package align for curves and fit.Sample for samples, so
+// its envelopes equal theirs in every bit.
+//
+// Start with [Fit]; a [Sampler] says which episodes it takes.
 package batch
 
 import (
@@ -20,149 +22,142 @@ import (
 // Config says what is fitted and how.
 type Config struct {
 	Spec *fit.Spec
-	// Limits of what reading one archive may cost; zeros are defaults.
+	// Limits bound the cost of reading one archive; zero fields have their defaults.
 	Limits episode.Limits
 	// Sampler chooses the episodes; empty means BottomK.
 	Sampler Sampler
-	// Concurrency is how many archives are read at once; 0 means the cores. It
-	// never changes the result.
+	// Concurrency is how many archives are read at once; 0 means GOMAXPROCS. It
+	// does not change the result.
 	Concurrency int
-	// Progress, where set, is called after each archive, one call at a time.
+	// Progress, if set, is called after each archive, one call at a time.
 	Progress func(Progress)
-	// Aligned, where set, is called with each episode that gave a curve, in no
-	// certain order, one call at a time. With BottomK these are the samples'
-	// members, each once.
+	// Aligned, if set, is called for each episode that gave a curve, in any order,
+	// one call at a time. With BottomK these are the members of the samples, each
+	// once.
 	Aligned func(fit.ProfileName, episode.Ref, fit.Signature)
 }
 
-// Progress is how far a fit has got, over all profiles.
+// Progress counts rows over all profiles.
 type Progress struct {
-	Read int // rows that were dealt with
-	Used int // of these, those that gave a curve
-	Open int // rows that are needed yet, if all of them give a curve
+	Read int // rows whose archives were tried
+	Used int // of these, rows that gave a curve
+	Left int // further rows that are needed, if all of them give a curve
 }
 
-// A Fitted is one profile's result.
+// A Fitted is the result of one profile.
 type Fitted struct {
 	Profile  fit.Profile
 	Envelope fit.Envelope
-	// Signature is what is said of the sample beside it.
+	// Signature is that of the envelope's sample.
 	Signature signature.Summary
-	// Without says why the attempted episodes that are not used gave no curve.
+	// Without counts the attempted episodes that gave no curve, by reason.
 	Without map[fit.Reason]int
 }
 
-// Fit fits the profiles of the spec from what the roster accepts, and returns
-// them in the spec's order. The roster's ranks must be of the spec's seed.
+// Fit fits the profiles of the spec from the episodes that the roster accepts, and
+// returns them in the order of the spec. The roster must have been read with the
+// seed of the spec.
 //
-// An archive that is missing, corrupt, too large or unusable counts as
-// attempted. Where the store does not answer the fit ends with an error: a
-// result that depends on the weather is none.
+// An archive that is missing, corrupt, too large or unusable counts as attempted.
+// If the store does not answer Fit returns an error, because the result would not
+// be reproducible.
 func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster) ([]Fitted, error) {
 	f := &fitter{
-		Fitter: align.Fitter{Spec: cfg.Spec, Limits: cfg.Limits},
-		store:  store, roster: r, progress: cfg.Progress, aligned: cfg.Aligned,
+		cfg: cfg, align: align.Fitter{Spec: cfg.Spec, Limits: cfg.Limits}, store: store, roster: r,
 	}
 	for _, p := range cfg.Spec.Profiles {
 		channel, err := episode.ParseChannelName(p.Channel)
 		if err != nil {
 			return nil, fmt.Errorf("profile %s: %w", p.Name, err)
 		}
-		f.channels = append(f.channels, channel)
-		f.without = append(f.without, map[fit.Reason]int{})
-		switch cfg.Sampler {
-		case BottomK, "":
-			f.draws = append(f.draws, newBottomK(cfg.Spec, r, p.Name))
-		case Numpy:
-			f.draws = append(f.draws, newNumpy(cfg.Spec, r, p.Name))
-		default:
-			return nil, fmt.Errorf("fit: unknown sampler %q", cfg.Sampler)
+		s, err := newSelection(cfg.Sampler, cfg.Spec, r, p.Name)
+		if err != nil {
+			return nil, err
 		}
+		f.channels = append(f.channels, channel)
+		f.selections = append(f.selections, s)
+		f.without = append(f.without, map[fit.Reason]int{})
 	}
-	if err := f.run(ctx, concurrency(cfg.Concurrency)); err != nil {
+	concurrency := cfg.Concurrency
+	if concurrency < 1 {
+		concurrency = runtime.GOMAXPROCS(0)
+	}
+	if err := f.readAll(ctx, concurrency); err != nil {
 		return nil, err
 	}
-	fitted := make([]Fitted, len(f.draws))
+	fitted := make([]Fitted, len(f.selections))
 	var reducing errgroup.Group
-	reducing.SetLimit(concurrency(cfg.Concurrency))
-	for i, d := range f.draws {
+	reducing.SetLimit(concurrency)
+	for i, s := range f.selections {
 		reducing.Go(func() error {
-			fitted[i] = Fitted{Profile: cfg.Spec.Profiles[i], Envelope: d.envelope(), Signature: signature.Of(cfg.Spec, d.members()), Without: f.without[i]}
+			fitted[i] = Fitted{
+				Profile:   cfg.Spec.Profiles[i],
+				Envelope:  s.sample.envelope(),
+				Signature: signature.Of(cfg.Spec, s.sample.members()),
+				Without:   f.without[i],
+			}
 			return nil
 		})
 	}
 	return fitted, reducing.Wait()
 }
 
-func concurrency(n int) int {
-	if n < 1 {
-		return runtime.GOMAXPROCS(0)
-	}
-	return n
-}
-
-// A fitter reads for all profiles at once.
+// A fitter reads the archives of all profiles.
 type fitter struct {
-	align.Fitter
-	store    episode.Store
-	roster   *roster.Roster
-	channels []episode.ChannelName // by profile
-	draws    []draw                // by profile
-	without  []map[fit.Reason]int  // by profile
-	progress func(Progress)
-	aligned  func(fit.ProfileName, episode.Ref, fit.Signature) // nil: nobody asks
+	cfg    Config
+	align  align.Fitter
+	store  episode.Store
+	roster *roster.Roster
+
+	// By profile, in the order of the spec.
+	channels   []episode.ChannelName
+	selections []*selection
+	without    []map[fit.Reason]int
 }
 
-// An outcome is what became of one row.
+// An outcome is the result of reading one row.
 type outcome struct {
-	profile int
+	profile int // index in the spec
 	row     roster.Row
 	entry   fit.Entry
-	err     error
+	err     error // of the store or of ctx: the fit fails
 
-	ref       episode.Ref   // of an entry with a curve,
-	signature fit.Signature // and its signature
+	// If the entry has a curve:
+	ref       episode.Ref
+	signature fit.Signature
 }
 
-// run reads until no draw needs more. It has at most atOnce archives open, and
-// fills what one profile leaves free, while it waits, with those of the next.
-func (f *fitter) run(ctx context.Context, atOnce int) error {
+// readAll reads until no selection needs more rows, with at most atOnce archives
+// open. While the rows of one profile do not fill these, it reads those of the
+// next.
+func (f *fitter) readAll(ctx context.Context, atOnce int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	outcomes := make(chan outcome, atOnce)
-	inHand := 0
-	for {
-		for inHand < atOnce && ctx.Err() == nil {
+	for reading := 0; ; reading-- {
+		for reading < atOnce && ctx.Err() == nil {
 			profile, row, ok := f.next()
 			if !ok {
 				break
 			}
-			inHand++
+			reading++
 			go func() { outcomes <- f.read(ctx, profile, row) }()
 		}
-		if inHand == 0 {
+		if reading == 0 {
 			return context.Cause(ctx)
 		}
-		o := <-outcomes
-		inHand--
-		if o.err != nil {
-			cancel(o.err) // what else is in hand ends soon, and is waited for
-			continue
+		if o := <-outcomes; o.err != nil {
+			cancel(o.err) // the loop goes on until the other reads have ended
+		} else {
+			f.put(o)
 		}
-		f.draws[o.profile].put(o.row, o.entry)
-		if f.aligned != nil && o.entry.State == fit.StateCurve {
-			f.aligned(f.Spec.Profiles[o.profile].Name, o.ref, o.signature)
-		}
-		if o.entry.State == fit.StateReason {
-			f.without[o.profile][o.entry.Reason]++
-		}
-		f.report()
 	}
 }
 
+// next returns a row to be read now, of the first profile that needs one.
 func (f *fitter) next() (profile int, row roster.Row, ok bool) {
-	for i, d := range f.draws {
-		if row, ok := d.next(); ok {
+	for i, s := range f.selections {
+		if row, ok := s.next(); ok {
 			return i, row, true
 		}
 	}
@@ -172,29 +167,37 @@ func (f *fitter) next() (profile int, row roster.Row, ok bool) {
 func (f *fitter) read(ctx context.Context, profile int, row roster.Row) outcome {
 	o := outcome{profile: profile, row: row}
 	ref, ok := f.roster.Ref(row)
-	if !ok { // it names no file, so there is none
+	if !ok { // no file can have this name
 		o.entry = align.Without(ref, fit.ReasonMissing, "the row's ids are not well-formed")
 		return o
 	}
-	a, err := f.Aligned(ctx, f.store, ref, f.channels[profile])
+	a, err := f.align.Aligned(ctx, f.store, ref, f.channels[profile])
 	o.entry, o.err = align.EntryOf(ref, a, err)
 	if a != nil {
 		o.ref, o.signature = ref, a.Signature
 	}
-	if reason, about := align.ReasonOf(o.err); about {
+	if reason, known := align.ReasonOf(o.err); known {
 		o.entry, o.err = align.Without(ref, reason, o.err.Error()), nil
 	}
 	return o
 }
 
-func (f *fitter) report() {
-	if f.progress == nil {
-		return
+// put adds an outcome to its selection and calls the functions of the Config.
+func (f *fitter) put(o outcome) {
+	f.selections[o.profile].put(o.row, o.entry)
+	switch o.entry.State {
+	case fit.StateCurve:
+		if f.cfg.Aligned != nil {
+			f.cfg.Aligned(f.cfg.Spec.Profiles[o.profile].Name, o.ref, o.signature)
+		}
+	case fit.StateReason:
+		f.without[o.profile][o.entry.Reason]++
 	}
-	var p Progress
-	for _, d := range f.draws {
-		read, used, open := d.standing()
-		p.Read, p.Used, p.Open = p.Read+read, p.Used+used, p.Open+open
+	if f.cfg.Progress != nil {
+		var p Progress
+		for _, s := range f.selections {
+			p.Read, p.Used, p.Left = p.Read+s.read, p.Used+s.used, p.Left+s.left()
+		}
+		f.cfg.Progress(p)
 	}
-	f.progress(p)
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/command/roster"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/episode/episodetest"
@@ -27,16 +28,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const user = "proc.cpu_user_jiffies"
 
-// A shelf is a store in memory that remembers what was asked of it.
-type shelf struct {
+// A memoryStore keeps archives in memory and the names that were asked for.
+type memoryStore struct {
 	archives map[string][]byte
-	fail     error // what it says of everything
+	fail     error // what Open returns, if set
 
 	mu    sync.Mutex
 	asked []string
 }
 
-func (s *shelf) Open(_ context.Context, ref episode.Ref) (io.ReadCloser, error) {
+func (s *memoryStore) Open(_ context.Context, ref episode.Ref) (io.ReadCloser, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, ref.String())
 	s.mu.Unlock()
@@ -50,7 +51,7 @@ func (s *shelf) Open(_ context.Context, ref episode.Ref) (io.ReadCloser, error) 
 	return io.NopCloser(bytes.NewReader(archive)), nil
 }
 
-// archive is an episode whose counter grows at a speed of its own.
+// archive returns an archive whose counter grows by about speed in each row.
 func archive(speed int) []byte {
 	return episodetest.Episode(80).With("telemetry-proc.jsonl",
 		episodetest.Rows(80, func(i int) string { return fmt.Sprintf(`"cpu_user_jiffies": %d`, i*speed+i*i%7) })).Bytes()
@@ -80,10 +81,10 @@ func mustFit(t testing.TB, cfg Config, store episode.Store, rows [][4]string) []
 	return fitted
 }
 
-// What is read, and in which order outcomes come, is no part of the result; nor
-// is the order of the rows, as long as each episode has one.
-func TestBottomKIsOneFunctionOfTheSet(t *testing.T) {
-	store := &shelf{archives: map[string][]byte{}}
+// TestBottomKDependsOnTheSetOnly: neither the concurrency nor the order of the rows
+// changes the result, as long as each episode has one row.
+func TestBottomKDependsOnTheSetOnly(t *testing.T) {
+	store := &memoryStore{archives: map[string][]byte{}}
 	var all [][4]string
 	for i := range 40 {
 		id := fmt.Sprintf("e%d", i)
@@ -120,7 +121,7 @@ func TestBottomKIsOneFunctionOfTheSet(t *testing.T) {
 	})
 }
 
-// text is all of it; gaps are no numbers, which equal nothing.
+// text returns a result as JSON, to compare: NaN, a gap, does not equal itself.
 func text(t *rapid.T, fitted []Fitted) string {
 	text, err := json.Marshal(fitted)
 	if err != nil {
@@ -141,10 +142,9 @@ func fitOf(t *rapid.T, cfg Config, store episode.Store, rows [][4]string) []Fitt
 	return fitted
 }
 
-// naive reads every archive, in the order of the rows.
+// naive computes the envelope of a profile from every archive, in the order of the rows.
 func naive(spec *fit.Spec, store episode.Store, rows [][4]string, profile int) fit.Envelope {
-	f := fitter{}
-	f.Spec = spec
+	f := align.Fitter{Spec: spec}
 	sample := fit.NewSample(spec.Target)
 	channel, _ := episode.ParseChannelName(user)
 	for _, row := range rows {
@@ -161,13 +161,14 @@ func naive(spec *fit.Spec, store episode.Store, rows [][4]string, profile int) f
 	return sample.Envelope(spec.Points.Total())
 }
 
-// The last row about an episode decides, and an episode counts once.
+// TestLastRowDecides: with BottomK the last row about an episode decides, and an
+// episode counts once.
 func TestLastRowDecides(t *testing.T) {
-	store := &shelf{archives: map[string][]byte{"h/1": archive(1), "h/2": archive(2), "h/3": archive(3)}}
+	store := &memoryStore{archives: map[string][]byte{"h/1": archive(1), "h/2": archive(2), "h/3": archive(3)}}
 	rows := [][4]string{
-		accepted("h", "1", "a"), accepted("h", "1", "a"), // twice: once
-		accepted("h", "2", "a"), {"h", "2", "a", "rejected"}, // not any more
-		{"h", "3", "a", "quarantined"}, accepted("h", "3", "b"), // by now, and under b
+		accepted("h", "1", "a"), accepted("h", "1", "a"), // listed twice
+		accepted("h", "2", "a"), {"h", "2", "a", "rejected"}, // accepted no more
+		{"h", "3", "a", "quarantined"}, accepted("h", "3", "b"), // accepted by now, under b
 		accepted("h", "4", "a"), // missing
 	}
 	fitted := mustFit(t, Config{Spec: specOf(10, "a", "b")}, store, rows)
@@ -187,11 +188,11 @@ func TestLastRowDecides(t *testing.T) {
 	}
 }
 
-// No more archives are asked for than the sample needs, however many are read
-// at once.
+// TestReadsNoMoreThanNeeded: with any concurrency only the archives that the sample
+// needs are opened.
 func TestReadsNoMoreThanNeeded(t *testing.T) {
 	const n, target = 60, 10
-	store := &shelf{archives: map[string][]byte{}}
+	store := &memoryStore{archives: map[string][]byte{}}
 	var rows [][4]string
 	for i := range n {
 		id := fmt.Sprint(i)
@@ -213,7 +214,7 @@ func TestReadsNoMoreThanNeeded(t *testing.T) {
 		store.asked = nil
 		fitted := mustFit(t, Config{Spec: spec, Concurrency: atOnce}, store, rows)
 		if len(store.asked) != needed || fitted[0].Without[fit.ReasonMissing] != needed-target {
-			t.Errorf("%d at once: asked for %d, want %d, without a curve %v", atOnce, len(store.asked), needed, fitted[0].Without)
+			t.Errorf("%d at once: opened %d, want %d, without a curve %v", atOnce, len(store.asked), needed, fitted[0].Without)
 		}
 		if e := fitted[0].Envelope; e.Attempted != needed || !e.Complete {
 			t.Errorf("%d at once: attempted %d, complete %t", atOnce, e.Attempted, e.Complete)
@@ -221,10 +222,10 @@ func TestReadsNoMoreThanNeeded(t *testing.T) {
 	}
 }
 
-// Rows whose ids could leave the store are never asked for. The stream can't
-// even name them; the numpy sampler may draw them, as the Python program does.
+// TestMalformedRowsAreNeverOpened: an id like ".." could lead out of the store.
+// BottomK leaves such rows out; Numpy may draw them, as the Python program does.
 func TestMalformedRowsAreNeverOpened(t *testing.T) {
-	store := &shelf{archives: map[string][]byte{"h/1": archive(1)}}
+	store := &memoryStore{archives: map[string][]byte{"h/1": archive(1)}}
 	rows := [][4]string{accepted("..", "1", "a"), accepted("h", "../../etc/passwd", "a"), accepted("h", "1", "a"), accepted("", "", "a")}
 	for sampler, attempted := range map[Sampler]int{BottomK: 1, Numpy: 4} {
 		store.asked = nil
@@ -233,14 +234,14 @@ func TestMalformedRowsAreNeverOpened(t *testing.T) {
 			t.Errorf("%s: used %d, attempted %d, want 1 and %d", sampler, e.Used, e.Attempted, attempted)
 		}
 		if !slices.Equal(store.asked, []string{"h/1"}) {
-			t.Errorf("%s: asked for %q", sampler, store.asked)
+			t.Errorf("%s: opened %q", sampler, store.asked)
 		}
 	}
 }
 
-// A store that doesn't answer ends the fit: a result would depend on when.
+// TestStoreThatFails: a store that does not answer ends the fit with an error.
 func TestStoreThatFails(t *testing.T) {
-	away := errors.New("permission denied")
+	denied := errors.New("permission denied")
 	for _, sampler := range []Sampler{BottomK, Numpy} {
 		var rows [][4]string
 		for i := range 50 {
@@ -250,14 +251,14 @@ func TestStoreThatFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Fit(t.Context(), Config{Spec: specOf(100, "a"), Sampler: sampler, Concurrency: 8}, &shelf{fail: away}, r)
-		if !errors.Is(err, away) {
+		_, err = Fit(t.Context(), Config{Spec: specOf(100, "a"), Sampler: sampler, Concurrency: 8}, &memoryStore{fail: denied}, r)
+		if !errors.Is(err, denied) {
 			t.Errorf("%s: got %v", sampler, err)
 		}
 	}
 }
 
-func TestEndOfContext(t *testing.T) {
+func TestContextEndsFit(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 	defer cancel()
 	<-ctx.Done()
@@ -265,13 +266,13 @@ func TestEndOfContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Fit(ctx, Config{Spec: specOf(1, "a")}, &shelf{}, r); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Fit(ctx, Config{Spec: specOf(1, "a")}, &memoryStore{}, r); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestProgress(t *testing.T) {
-	store := &shelf{archives: map[string][]byte{"h/1": archive(1), "h/2": archive(2), "h/3": archive(3)}}
+	store := &memoryStore{archives: map[string][]byte{"h/1": archive(1), "h/2": archive(2), "h/3": archive(3)}}
 	rows := [][4]string{accepted("h", "1", "a"), accepted("h", "2", "a"), accepted("h", "3", "b"), accepted("h", "4", "b")}
 	var last Progress
 	calls := 0

@@ -19,7 +19,7 @@ import (
 
 const recorded = "../../examples/recorded"
 
-// goldenFit is a case of fit.json, which an independent program made: see
+// goldenFit is a case of fit.json, which an independent program wrote: see
 // fit/testdata/oracle/README.md.
 type goldenFit struct {
 	Target   int         `json:"target"`
@@ -27,7 +27,7 @@ type goldenFit struct {
 	Sampler  Sampler     `json:"sampler"`
 	Resample string      `json:"resample"`
 	Points   int         `json:"n_points"`
-	Rows     [][4]string `json:"rows"` // host, episode, profile, status; none: those of the validation file
+	Rows     [][4]string `json:"rows"` // host, episode, profile, status; nil: the rows of the validation file
 	Profiles []struct {
 		Profile   string     `json:"profile"`
 		Channel   string     `json:"channel"`
@@ -66,7 +66,7 @@ func TestGoldenFit(t *testing.T) {
 	for i, c := range goldens.Cases {
 		seed, err := strconv.ParseUint(c.Seed, 10, 64)
 		if err != nil {
-			continue // no spec has a seed over 64 bits; package fit's own test covers it
+			continue // a seed over 64 bits fits in no spec; the tests of package fit cover it
 		}
 		done++
 		t.Run(strconv.Itoa(i), func(t *testing.T) { c.check(t, seed) })
@@ -144,7 +144,7 @@ func openRecorded(t *testing.T) episode.Store {
 	return archives
 }
 
-// listed are rows of host, episode, profile and status.
+// listed yields rows of host, episode, profile and status.
 func listed(rows [][4]string) iter.Seq2[dataset.ValidationRow, error] {
 	return func(yield func(dataset.ValidationRow, error) bool) {
 		for _, r := range rows {

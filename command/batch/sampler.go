@@ -12,16 +12,16 @@ import (
 type Sampler string
 
 const (
-	// BottomK takes the usable episodes of lowest rank, as the stream does. An
+	// BottomK takes the usable episodes of lowest rank, as the workers do. An
 	// episode that the file lists more than once counts once, by its last row.
 	BottomK Sampler = "bottomk"
-	// Numpy takes the rows that the Python program takes. They are drawn as they
-	// stand in the file; one whose ids are not well-formed can be drawn, but gives
+	// Numpy takes the rows that the Python program takes. It draws from all accepted
+	// rows of the file. A row whose ids are not well-formed can be drawn, but gives
 	// no curve.
 	Numpy Sampler = "numpy"
 )
 
-// ParseSampler accepts the name of a sampler.
+// ParseSampler returns the sampler of that name.
 func ParseSampler(text string) (Sampler, error) {
 	switch s := Sampler(text); s {
 	case BottomK, Numpy:
@@ -30,117 +30,108 @@ func ParseSampler(text string) (Sampler, error) {
 	return "", fmt.Errorf("sampler %q: it must be %s or %s", text, BottomK, Numpy)
 }
 
-// A draw is the drawing of one profile's episodes. It is used by one goroutine.
-type draw interface {
-	// next is a row to be read now; false: none, at least until more was put.
-	next() (roster.Row, bool)
-	// put takes what became of a row.
-	put(roster.Row, fit.Entry)
-	// standing is how many rows were put, gave a curve, and are still needed.
-	standing() (read, used, open int)
-	envelope() fit.Envelope
-	// members are the episodes that the envelope is of.
-	members() []signature.Member
+// A selection hands out the rows of one profile and collects their entries. It
+// is not safe for concurrent use.
+//
+// It hands out only rows that are needed even if all rows that are being read
+// give a curve. So the concurrency does not change which rows are read, and every
+// row that is read counts as attempted.
+type selection struct {
+	rows   []roster.Row // in the order in which they are read
+	target int
+	sample sample
+
+	taken, read, used int // rows handed out, rows put, rows put that have a curve
 }
 
-// bottomK hands out a profile's candidates by rank. It hands out none that could
-// turn out not to be needed: even if everything in hand gives a curve, the sample
-// is not full. So what is read doesn't depend on how much is read at once, and
-// all of it is attempted.
-type bottomK struct {
+// A sample collects entries and computes the envelope.
+type sample interface {
+	put(roster.Row, fit.Entry)
+	envelope() fit.Envelope
+	members() []signature.Member // of the envelope
+}
+
+func newSelection(sampler Sampler, spec *fit.Spec, r *roster.Roster, p fit.ProfileName) (*selection, error) {
+	points := spec.Points.Total()
+	switch sampler {
+	case BottomK, "":
+		return &selection{rows: r.ByRank(p), target: spec.Target, sample: &ranked{r, fit.NewSample(spec.Target), points}}, nil
+	case Numpy:
+		rows := r.AsListed(p)
+		if len(rows) > spec.Target {
+			drawn := make([]roster.Row, spec.Target)
+			for i, n := range fit.Choice(spec.Seed, len(rows), spec.Target) {
+				drawn[i] = rows[n]
+			}
+			rows = drawn
+		}
+		return &selection{rows: rows, target: spec.Target, sample: &drawn{attempted: len(rows), target: spec.Target, points: points}}, nil
+	}
+	return nil, fmt.Errorf("fit: unknown sampler %q", sampler)
+}
+
+// next returns a row to be read now; false if none is needed until more are put.
+func (s *selection) next() (roster.Row, bool) {
+	reading := s.taken - s.read
+	if s.taken == len(s.rows) || s.used+reading >= s.target {
+		return 0, false
+	}
+	s.taken++
+	return s.rows[s.taken-1], true
+}
+
+// put adds the entry of a row that next has returned.
+func (s *selection) put(row roster.Row, e fit.Entry) {
+	s.read++
+	if e.State == fit.StateCurve {
+		s.used++
+	}
+	s.sample.put(row, e)
+}
+
+// left returns how many more rows are needed if all of them give a curve.
+func (s *selection) left() int { return min(s.target-s.used, len(s.rows)-s.read) }
+
+// ranked is the sample of BottomK.
+type ranked struct {
 	roster *roster.Roster
-	rows   []roster.Row // by rank
 	sample *fit.Sample
 	points int
-
-	taken, read, used int
 }
 
-func newBottomK(spec *fit.Spec, r *roster.Roster, p fit.ProfileName) *bottomK {
-	return &bottomK{roster: r, rows: r.ByRank(p), sample: fit.NewSample(spec.Target), points: spec.Points.Total()}
+func (s *ranked) put(row roster.Row, e fit.Entry) { s.sample.Put(s.roster.Rank(row), e) }
+func (s *ranked) envelope() fit.Envelope          { return s.sample.Envelope(s.points) }
+func (s *ranked) members() []signature.Member     { return signature.MembersOf(s.sample) }
+
+// drawn is the sample of Numpy: every drawn row counts as attempted.
+type drawn struct {
+	used      []fit.Entry // those with a curve
+	attempted int
+	target    int
+	points    int
 }
 
-func (d *bottomK) next() (roster.Row, bool) {
-	inHand := d.taken - d.read
-	if d.taken == len(d.rows) || d.used+inHand >= d.sample.Target() {
-		return 0, false
-	}
-	d.taken++
-	return d.rows[d.taken-1], true
-}
-
-func (d *bottomK) put(row roster.Row, e fit.Entry) {
-	d.sample.Put(d.roster.Rank(row), e)
-	d.read++
+func (s *drawn) put(_ roster.Row, e fit.Entry) {
 	if e.State == fit.StateCurve {
-		d.used++
+		s.used = append(s.used, e)
 	}
 }
 
-func (d *bottomK) standing() (read, used, open int) {
-	return d.read, d.used, min(d.sample.Target()-d.used, len(d.rows)-d.read)
-}
-
-func (d *bottomK) envelope() fit.Envelope { return d.sample.Envelope(d.points) }
-
-func (d *bottomK) members() []signature.Member { return signature.MembersOf(d.sample) }
-
-// numpy hands out what numpy.random.default_rng(seed).choice draws.
-type numpy struct {
-	rows   []roster.Row
-	target int
-	points int
-	used   []fit.Entry // those with a curve
-
-	taken, read int
-}
-
-func newNumpy(spec *fit.Spec, r *roster.Roster, p fit.ProfileName) *numpy {
-	d := &numpy{rows: r.AsListed(p), target: spec.Target, points: spec.Points.Total()}
-	if len(d.rows) > spec.Target {
-		drawn := make([]roster.Row, spec.Target)
-		for i, n := range fit.Choice(spec.Seed, len(d.rows), spec.Target) {
-			drawn[i] = d.rows[n]
-		}
-		d.rows = drawn
-	}
-	return d
-}
-
-func (d *numpy) next() (roster.Row, bool) {
-	if d.taken == len(d.rows) {
-		return 0, false
-	}
-	d.taken++
-	return d.rows[d.taken-1], true
-}
-
-func (d *numpy) put(_ roster.Row, e fit.Entry) {
-	d.read++
-	if e.State == fit.StateCurve {
-		d.used = append(d.used, e)
-	}
-}
-
-func (d *numpy) standing() (read, used, open int) {
-	return d.read, len(d.used), len(d.rows) - d.read
-}
-
-func (d *numpy) envelope() fit.Envelope {
-	curves := make([]fit.Curve, len(d.used))
-	for i, e := range d.used {
+func (s *drawn) envelope() fit.Envelope {
+	curves := make([]fit.Curve, len(s.used))
+	for i, e := range s.used {
 		curves[i] = e.Curve
 	}
-	e := fit.EnvelopeOf(curves, d.points)
-	e.Attempted = len(d.rows)
-	e.Target = d.target
-	e.Complete = e.Used == d.target
+	e := fit.EnvelopeOf(curves, s.points)
+	e.Attempted = s.attempted
+	e.Target = s.target
+	e.Complete = e.Used == s.target
 	return e
 }
 
-func (d *numpy) members() []signature.Member {
-	members := make([]signature.Member, len(d.used))
-	for i, e := range d.used {
+func (s *drawn) members() []signature.Member {
+	members := make([]signature.Member, len(s.used))
+	for i, e := range s.used {
 		members[i] = signature.MemberOf(e)
 	}
 	return members
