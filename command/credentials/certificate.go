@@ -25,20 +25,21 @@ type pair struct {
 	key  *ecdsa.PrivateKey
 }
 
-// certificates plans the authority and the servers' certificate, or keeps them.
+// certificates keeps the certificates of the authority and of the servers, or plans
+// new ones.
 func (m *maker) certificates() error {
-	ca, err := m.pair(CACert, CAKey, "remove both, and there is a new authority: servers and clients need the new files then")
+	ca, err := m.pair(CACert, CAKey, "remove both to get a new authority; servers and clients then need the new files")
 	if err != nil {
 		return err
 	}
 	if ca != nil && !ca.cert.IsCA {
-		return damaged(m.path(CACert), errors.New("no certificate of an authority"), "remove it and "+CAKey)
+		return damaged(m.path(CACert), errors.New("not the certificate of an authority"), "remove it and "+CAKey)
 	}
-	server, err := m.pair(ServerCert, ServerKey, "remove both, and the servers get a new certificate")
+	server, err := m.pair(ServerCert, ServerKey, "remove both to get a new certificate for the servers")
 	if err != nil {
 		return err
 	}
-	if ca == nil || m.ending(ca.cert) {
+	if ca == nil || m.endsSoon(ca.cert) {
 		if ca, err = m.authority(ca); err != nil {
 			return err
 		}
@@ -47,7 +48,7 @@ func (m *maker) certificates() error {
 		m.keep(CAKey)
 	}
 	names := m.names(server)
-	if m.Renew || server == nil || m.ending(server.cert) || !signed(server.cert, ca.cert) || !slices.Equal(names, namesOf(server.cert)) {
+	if m.cfg.Renew || server == nil || m.endsSoon(server.cert) || server.cert.CheckSignatureFrom(ca.cert) != nil || !slices.Equal(names, namesOf(server.cert)) {
 		if server, err = m.server(ca, server, names); err != nil {
 			return err
 		}
@@ -59,18 +60,17 @@ func (m *maker) certificates() error {
 	return nil
 }
 
-// ending tells whether a certificate is to be made anew by now.
-func (m *maker) ending(c *x509.Certificate) bool { return m.Now.Add(renewBefore).After(c.NotAfter) }
+// endsSoon reports whether it is time to replace a certificate.
+func (m *maker) endsSoon(c *x509.Certificate) bool {
+	return m.cfg.Now.Add(renewBefore).After(c.NotAfter)
+}
 
-// signed tells whether the authority's key made the certificate.
-func signed(c, ca *x509.Certificate) bool { return c.CheckSignatureFrom(ca) == nil }
-
-// authority plans a certificate of the authority. The key of the one before
-// stays, so that what it signed stays good.
+// authority plans a new certificate of the authority. It keeps the key of the one
+// before, so what that has signed stays valid.
 func (m *maker) authority(before *pair) (*pair, error) {
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "profiles"},
-		NotAfter:              m.Now.Add(authorityValid),
+		NotAfter:              m.cfg.Now.Add(authorityValid),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		MaxPathLenZero:        true,
@@ -79,12 +79,12 @@ func (m *maker) authority(before *pair) (*pair, error) {
 	return m.issue(CACert, CAKey, template, before, nil)
 }
 
-// server plans the servers' certificate. Servers show it to clients, and to each
-// other from both ends of a route.
+// server plans a new servers' certificate. Servers present it to clients, and to
+// each other at both ends of a route.
 func (m *maker) server(ca, before *pair, names []string) (*pair, error) {
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "nats"},
-		NotAfter:              m.Now.Add(m.Valid),
+		NotAfter:              m.cfg.Now.Add(m.cfg.Valid),
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
@@ -102,8 +102,8 @@ func (m *maker) server(ca, before *pair, names []string) (*pair, error) {
 	return m.issue(ServerCert, ServerKey, template, before, ca)
 }
 
-// issue signs a certificate; without an authority it is its own. The key of the
-// certificate before stays, if there is one.
+// issue signs a certificate with the authority, or without one with its own key.
+// It keeps the key of the certificate before, if there is one.
 func (m *maker) issue(certFile, keyFile string, template *x509.Certificate, before, ca *pair) (*pair, error) {
 	made := &pair{}
 	if before != nil {
@@ -125,7 +125,7 @@ func (m *maker) issue(certFile, keyFile string, template *x509.Certificate, befo
 		return nil, fmt.Errorf("make %s: %w", certFile, err)
 	}
 	template.SerialNumber = serial.Add(serial, big.NewInt(1))
-	template.NotBefore = m.Now.Add(-time.Hour) // clocks differ
+	template.NotBefore = m.cfg.Now.Add(-time.Hour) // clocks of clients may be behind
 	parent, signer := template, crypto.Signer(made.key)
 	if ca != nil {
 		parent, signer = ca.cert, ca.key
@@ -141,7 +141,7 @@ func (m *maker) issue(certFile, keyFile string, template *x509.Certificate, befo
 	return made, nil
 }
 
-// pair reads a certificate with its key; nil where there is neither.
+// pair reads a certificate with its key; nil if both files are missing.
 func (m *maker) pair(certFile, keyFile, help string) (*pair, error) {
 	cert, err := m.read(certFile)
 	if err != nil {
@@ -153,31 +153,31 @@ func (m *maker) pair(certFile, keyFile, help string) (*pair, error) {
 	}
 	switch {
 	case cert == nil && key == nil:
-		return nil, nil
+		return nil, nil // neither is there
 	case cert == nil:
-		return nil, damaged(m.path(keyFile), fmt.Errorf("alone: %s is missing", certFile), "put it back; or "+help)
+		return nil, damaged(m.path(keyFile), fmt.Errorf("alone: %s is missing", certFile), "put "+certFile+" back; or "+help)
 	case key == nil:
-		return nil, damaged(m.path(certFile), fmt.Errorf("alone: %s is missing", keyFile), "put it back; or "+help)
+		return nil, damaged(m.path(certFile), fmt.Errorf("alone: %s is missing", keyFile), "put "+keyFile+" back; or "+help)
 	}
 	p := &pair{}
 	block, rest := pem.Decode(cert)
 	if block == nil || block.Type != "CERTIFICATE" || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, damaged(m.path(certFile), errors.New("not one certificate in PEM"), help)
+		return nil, damaged(m.path(certFile), errors.New("not exactly one certificate in PEM"), help)
 	}
 	if p.cert, err = x509.ParseCertificate(block.Bytes); err != nil {
-		return nil, damaged(m.path(certFile), fmt.Errorf("no certificate: %w", err), help)
+		return nil, damaged(m.path(certFile), fmt.Errorf("not a certificate: %w", err), help)
 	}
 	block, _ = pem.Decode(key)
 	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, damaged(m.path(keyFile), errors.New("no private key in PEM"), help)
+		return nil, damaged(m.path(keyFile), errors.New("not a private key in PEM"), help)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, damaged(m.path(keyFile), fmt.Errorf("no private key: %w", err), help)
+		return nil, damaged(m.path(keyFile), fmt.Errorf("not a private key: %w", err), help)
 	}
 	var ok bool
 	if p.key, ok = parsed.(*ecdsa.PrivateKey); !ok {
-		return nil, damaged(m.path(keyFile), errors.New("no ECDSA key"), help)
+		return nil, damaged(m.path(keyFile), errors.New("not an ECDSA key"), help)
 	}
 	if !p.key.PublicKey.Equal(p.cert.PublicKey) {
 		return nil, damaged(m.path(keyFile), fmt.Errorf("not the key of %s", certFile), help)
@@ -185,15 +185,16 @@ func (m *maker) pair(certFile, keyFile, help string) (*pair, error) {
 	return p, nil
 }
 
-// names are all that the servers' certificate is to be for, sorted. Servers are
-// found by the Service, each pod by the Service's name or the headless one's.
+// names returns the sorted names that the servers' certificate must have. Clients
+// reach the servers by the name of the Service, and each pod by a name below that of
+// the Service or of the headless Service.
 func (m *maker) names(before *pair) []string {
-	ns := m.Namespace
+	ns := m.cfg.Namespace
 	names := []string{"localhost", "127.0.0.1", "::1", "nats"}
 	for _, end := range []string{"", "." + ns, "." + ns + ".svc", "." + ns + ".svc.cluster.local"} {
 		names = append(names, "nats"+end, "*.nats"+end, "nats-headless"+end, "*.nats-headless"+end)
 	}
-	names = append(names, m.Hosts...)
+	names = append(names, m.cfg.Hosts...)
 	if before != nil {
 		names = append(names, namesOf(before.cert)...)
 	}
@@ -215,24 +216,24 @@ var (
 	host      = regexp.MustCompile(`^(\*\.)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 )
 
-// ErrUsage matches the error of a Config that can't be meant.
+// ErrUsage matches the error about a wrong Config.
 var ErrUsage = errors.New("wrong settings")
 
 func (c *Config) validate() error {
 	if c.Dir == "" {
-		return fmt.Errorf("%w: no folder", ErrUsage)
+		return fmt.Errorf("%w: the folder is missing", ErrUsage)
 	}
 	if !namespace.MatchString(c.Namespace) {
-		return fmt.Errorf("%w: namespace %q is none", ErrUsage, c.Namespace)
+		return fmt.Errorf("%w: namespace %q: it must be a name of lower-case letters, digits and hyphens", ErrUsage, c.Namespace)
 	}
 	if c.Valid <= renewBefore {
-		return fmt.Errorf("%w: a certificate that is valid for %s would be renewed at once: take more than %s", ErrUsage, c.Valid, renewBefore)
+		return fmt.Errorf("%w: a certificate valid for %s would be renewed at once: it must be more than %s", ErrUsage, c.Valid, renewBefore)
 	}
 	for i, h := range c.Hosts {
 		if ip := net.ParseIP(h); ip != nil {
 			c.Hosts[i] = ip.String()
 		} else if !host.MatchString(h) || len(h) > 253 {
-			return fmt.Errorf("%w: host %q is no name or address", ErrUsage, strings.TrimSpace(h))
+			return fmt.Errorf("%w: host %q is not a host name or an IP address", ErrUsage, strings.TrimSpace(h))
 		}
 	}
 	return nil

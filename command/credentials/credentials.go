@@ -1,7 +1,10 @@
-// Package credentials makes what a NATS server and its clients need to know each
-// other: an authority of the project's own, the servers' certificate, a key for
-// each role of package roles, the server's accounts.conf, and a kustomization
-// that makes Secrets of them all.
+// Package credentials makes what NATS servers and their clients need to trust each
+// other: a certificate authority, the servers' certificate, a key for each role
+// of package roles, the servers' accounts.conf, and a kustomization that makes
+// Kubernetes Secrets of these files.
+//
+// Start with [Make]. Certificates are in certificate.go, Secrets in
+// kustomization.go.
 package credentials
 
 import (
@@ -18,72 +21,85 @@ import (
 	"github.com/cis490/profiles/roles"
 )
 
-// Names of the files in a folder of credentials. Seeds are SeedFile(role).
+// Names of the files in a folder of credentials. The seed of a role is in
+// SeedFile(role).
 const (
 	CACert        = "ca.crt"
-	CAKey         = "ca.key" // stays where it was made: no Secret has it
+	CAKey         = "ca.key" // stays in the folder: no Secret has it
 	ServerCert    = "tls.crt"
 	ServerKey     = "tls.key"
 	Accounts      = "accounts.conf"
 	Kustomization = "kustomization.yaml"
 )
 
-// SeedFile names the file with a role's seed.
+// SeedFile returns the name of the file with a role's seed.
 func SeedFile(role string) string { return role + ".nk" }
 
-// Secret names the Kubernetes Secret of a role: its seed is seed.nk there, beside
+// Secret returns the name of a role's Kubernetes Secret. It has the keys seed.nk and
 // ca.crt.
 func Secret(role string) string { return "nats-" + role }
 
-// ServerSecret is the Secret of the servers: tls.crt, tls.key, ca.crt and
-// accounts.conf.
+// ServerSecret is the name of the servers' Secret. It has the keys tls.crt,
+// tls.key, ca.crt and accounts.conf.
 const ServerSecret = "nats-server"
 
 // Config says what to make.
 type Config struct {
-	// Dir is the folder; it is made, for its owner alone.
+	// Dir is the folder. It is made if missing, with mode 0700.
 	Dir string
-	// Namespace is the Kubernetes namespace of the servers, whose names there are
-	// in their certificate. Empty: profiles.
+	// Namespace is the Kubernetes namespace of the servers. The certificate has their
+	// names in it. Empty means DefaultNamespace.
 	Namespace string
-	// Hosts are further names and addresses of the servers. Those of the present
-	// certificate stay in it.
+	// Hosts are further names and IP addresses of the servers. Names that the present
+	// certificate has stay in it.
 	Hosts []string
-	// Valid is how long the servers' certificate is good for. Zero: a year.
+	// Valid is how long the servers' certificate is valid. It must be longer than 30
+	// days; zero means DefaultValid.
 	Valid time.Duration
-	// Renew makes the servers' certificate anew, though the present one is good.
+	// Renew makes a new servers' certificate even if the present one is still good.
 	Renew bool
-	// Now is the time by which certificates are judged and made. Zero: the clock's.
+	// Now is the time at which certificates are checked and made. Zero means the
+	// clock's time.
 	Now time.Time
 }
 
+// Defaults of a Config.
 const (
-	defaultValid = 365 * 24 * time.Hour
-	// authorityValid is for the authority's certificate. Its key stays when that is
-	// renewed, so clients with the old one are content with the new.
+	DefaultNamespace = "profiles"
+	DefaultValid     = 365 * 24 * time.Hour
+)
+
+const (
+	// authorityValid is how long the authority's certificate is valid. Its key stays
+	// when it is renewed, so clients with the old certificate accept what the new one
+	// signs.
 	authorityValid = 10 * 365 * 24 * time.Hour
-	// renewBefore is how long before its end a certificate is made anew.
+	// renewBefore is how long before its end a certificate is replaced.
 	renewBefore = 30 * 24 * time.Hour
 )
 
-// A Summary says what is there, and what of it is new.
+// A Summary says which files are in the folder.
 type Summary struct {
 	Dir    string    `json:"dir"`
-	Made   []string  `json:"made"`    // files that were not there, or are new
-	Kept   []string  `json:"kept"`    // files that stay as they were
-	Names  []string  `json:"names"`   // of the servers' certificate
-	Ends   time.Time `json:"ends"`    // of the servers' certificate
-	CAEnds time.Time `json:"ca_ends"` // of the authority's
+	Made   []string  `json:"made"`    // files that were written, sorted
+	Kept   []string  `json:"kept"`    // files that were there and did not change, sorted
+	Names  []string  `json:"names"`   // names and addresses in the servers' certificate
+	Ends   time.Time `json:"ends"`    // when the servers' certificate ends
+	CAEnds time.Time `json:"ca_ends"` // when the authority's certificate ends
 }
 
-// Make makes what is missing, and keeps what is there: a key is never made anew.
-// Files that can't be what they should be are an error, and stay as they are.
+// Make makes the files that are missing and replaces accounts.conf, the
+// kustomization and certificates where they must change. It never replaces a key.
+// It may be repeated.
+//
+// A wrong Config is an error that matches ErrUsage. A file whose content cannot be
+// right is an error that matches ErrDamaged; then nothing in the folder changes.
 func Make(cfg Config) (Summary, error) {
 	if cfg.Namespace == "" {
-		cfg.Namespace = "profiles"
+		cfg.Namespace = DefaultNamespace
 	}
 	if cfg.Valid == 0 {
-		cfg.Valid = defaultValid
+		cfg.Valid = DefaultValid
 	}
 	if cfg.Now.IsZero() {
 		cfg.Now = time.Now()
@@ -95,10 +111,10 @@ func Make(cfg Config) (Summary, error) {
 		return Summary{}, fmt.Errorf("make the folder of credentials: %w", err)
 	}
 	if err := os.Chmod(cfg.Dir, 0o700); err != nil {
-		return Summary{}, fmt.Errorf("close the folder of credentials: %w", err)
+		return Summary{}, fmt.Errorf("restrict the folder of credentials to its owner: %w", err)
 	}
-	m := &maker{Config: cfg, sum: Summary{Dir: cfg.Dir, Made: []string{}, Kept: []string{}}}
-	// All is read before anything is written: damage shows before it spreads.
+	m := &maker{cfg: cfg, sum: Summary{Dir: cfg.Dir, Made: []string{}, Kept: []string{}}}
+	// Read all files before writing any: if one is damaged, nothing changes.
 	keys, err := m.seeds()
 	if err == nil {
 		err = m.certificates()
@@ -118,9 +134,9 @@ func Make(cfg Config) (Summary, error) {
 	return m.sum, nil
 }
 
-// A maker holds what is to be written until all was judged.
+// A maker collects the files to be written until all present files are checked.
 type maker struct {
-	Config
+	cfg   Config
 	sum   Summary
 	files []file
 }
@@ -130,7 +146,7 @@ type file struct {
 	data []byte
 }
 
-// put plans a file.
+// put plans to write a file, unless it is there with the same content.
 func (m *maker) put(name string, data []byte) {
 	have, err := os.ReadFile(m.path(name))
 	if err == nil && string(have) == string(data) {
@@ -143,9 +159,9 @@ func (m *maker) put(name string, data []byte) {
 
 func (m *maker) keep(name string) { m.sum.Kept = append(m.sum.Kept, name) }
 
-func (m *maker) path(name string) string { return filepath.Join(m.Dir, name) }
+func (m *maker) path(name string) string { return filepath.Join(m.cfg.Dir, name) }
 
-// read returns a file; nil where there is none.
+// read returns the content of a file; nil if there is none.
 func (m *maker) read(name string) ([]byte, error) {
 	data, err := os.ReadFile(m.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -157,10 +173,10 @@ func (m *maker) read(name string) ([]byte, error) {
 	return data, nil
 }
 
-// write puts each file in its place whole, for its owner alone.
+// write writes the planned files, each of them completely or not at all, with mode 0600.
 func (m *maker) write() error {
 	for _, f := range m.files {
-		temp, err := os.CreateTemp(m.Dir, f.name+".*") // mode 0600
+		temp, err := os.CreateTemp(m.cfg.Dir, f.name+".*") // mode 0600
 		if err != nil {
 			return fmt.Errorf("write credentials: %w", err)
 		}
@@ -179,43 +195,59 @@ func (m *maker) write() error {
 	return nil
 }
 
-// seeds returns the public keys by role, of seeds that are there or planned.
+// seeds returns the public key of each role. It plans a seed for each role that
+// has none.
 func (m *maker) seeds() (map[string]string, error) {
-	keys, owner := map[string]string{}, map[string]string{}
+	keys, owners := map[string]string{}, map[string]string{}
 	for _, r := range roles.All() {
-		name := SeedFile(r.Name)
-		seed, err := m.read(name)
+		key, err := m.publicKey(r.Name)
 		if err != nil {
 			return nil, err
 		}
-		if seed == nil {
-			user, err := nkeys.CreateUser()
-			if err != nil {
-				return nil, fmt.Errorf("make a key for %s: %w", r.Name, err)
-			}
-			if seed, err = user.Seed(); err != nil {
-				return nil, fmt.Errorf("make a key for %s: %w", r.Name, err)
-			}
-			m.put(name, seed) // without a line's end, which some clients take for a part of it
-		} else {
-			m.keep(name)
+		name := SeedFile(r.Name)
+		if other, twice := owners[key]; twice {
+			return nil, damaged(m.path(name), fmt.Errorf("the same key as %s", SeedFile(other)), "remove one of them")
 		}
-		user, err := nkeys.ParseDecoratedUserNKey(seed)
-		if err != nil {
-			return nil, damaged(m.path(name), fmt.Errorf("no seed of a user: %w", err), "remove it, and "+r.Name+" gets a new key")
-		}
-		if keys[r.Name], err = user.PublicKey(); err != nil {
-			return nil, fmt.Errorf("read the key of %s: %w", r.Name, err)
-		}
-		if other, twice := owner[keys[r.Name]]; twice {
-			return nil, damaged(m.path(name), fmt.Errorf("the key of %s, too", SeedFile(other)), "remove one of them")
-		}
-		owner[keys[r.Name]] = r.Name
+		keys[r.Name], owners[key] = key, r.Name
 	}
 	return keys, nil
 }
 
-// ErrDamaged matches the error of a file that is not what it should be.
+// publicKey returns the public key of a role's seed, which it plans if missing.
+func (m *maker) publicKey(role string) (string, error) {
+	name := SeedFile(role)
+	seed, err := m.read(name)
+	if err != nil {
+		return "", err
+	}
+	if seed == nil {
+		if seed, err = newSeed(); err != nil {
+			return "", fmt.Errorf("make a key for %s: %w", role, err)
+		}
+		m.put(name, seed) // without a newline, which some clients would read as part of it
+	} else {
+		m.keep(name)
+	}
+	user, err := nkeys.ParseDecoratedUserNKey(seed)
+	if err != nil {
+		return "", damaged(m.path(name), fmt.Errorf("not a user's seed: %w", err), "remove it to get a new key for "+role)
+	}
+	key, err := user.PublicKey()
+	if err != nil {
+		return "", fmt.Errorf("read the key of %s: %w", role, err)
+	}
+	return key, nil
+}
+
+func newSeed() ([]byte, error) {
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		return nil, err
+	}
+	return user.Seed()
+}
+
+// ErrDamaged matches the error about a file whose content cannot be right.
 var ErrDamaged = errors.New("damaged credentials")
 
 func damaged(path string, err error, help string) error {

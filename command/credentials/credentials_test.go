@@ -21,7 +21,7 @@ import (
 
 const day = 24 * time.Hour
 
-// files reads a folder.
+// files returns the content of all files in a folder.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -109,7 +109,7 @@ func TestMake(t *testing.T) {
 		seeds[seed] = true
 	}
 
-	// Again, without the names: nothing changes.
+	// A second call without the hosts changes nothing.
 	again := makeIn(t, credentials.Config{Dir: dir, Namespace: "lab"})
 	if len(again.Made) != 0 || !maps.Equal(files(t, dir), first) {
 		t.Errorf("a second time: %+v", again)
@@ -155,7 +155,7 @@ func TestKustomization(t *testing.T) {
 	}
 }
 
-// TestRenewal: what is made anew, when, and what stays.
+// TestRenewal: which files are replaced, and when.
 func TestRenewal(t *testing.T) {
 	now := time.Now()
 	for name, c := range map[string]struct {
@@ -181,7 +181,7 @@ func TestRenewal(t *testing.T) {
 			_ = os.Remove(filepath.Join(dir, "viewer.nk"))
 			return credentials.Config{Now: now}
 		}, []string{"accounts.conf", "viewer.nk"}},
-		"rights of yesterday": {func(dir string) credentials.Config {
+		"outdated rights": {func(dir string) credentials.Config {
 			_ = os.WriteFile(filepath.Join(dir, "accounts.conf"), []byte("accounts {}"), 0o600)
 			return credentials.Config{Now: now}
 		}, []string{"accounts.conf"}},
@@ -212,8 +212,9 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
-// TestRenewedAuthorityIsTheOldOne: clients that have the old ca.crt go on.
-func TestRenewedAuthorityIsTheOldOne(t *testing.T) {
+// TestRenewedAuthorityKeepsItsKey: clients with the old ca.crt accept what the
+// renewed authority signs.
+func TestRenewedAuthorityKeepsItsKey(t *testing.T) {
 	now, dir := time.Now(), t.TempDir()
 	makeIn(t, credentials.Config{Dir: dir, Now: now})
 	old := files(t, dir)[credentials.CACert]
@@ -228,17 +229,17 @@ func TestRenewedAuthorityIsTheOldOne(t *testing.T) {
 	certificate(t, dir, later)
 }
 
-// TestDamage: what can't be right is named, with what to do, and nothing changes.
+// TestDamage: the error names the file and what to do, and nothing changes.
 func TestDamage(t *testing.T) {
 	other := t.TempDir()
 	makeIn(t, credentials.Config{Dir: other})
 	theirs := files(t, other)
-	for file, cases := range map[string]map[string]string{ // what stands in it → what is said of it
-		"worker.nk": {"": "no seed of a user", "text": "no seed of a user", "SUAAAA": "no seed of a user", "SAAC5FGIXNS4QMFTSEQDHWNKNFIHZZQU": "no seed of a user"},
-		"ca.crt":    {"": "not one certificate", "text": "not one certificate", theirs["ca.crt"]: "not the key of ca.crt", "-": "alone: ca.crt is missing", theirs["ca.crt"] + theirs["ca.crt"]: "not one certificate"},
-		"ca.key":    {"text": "no private key", theirs["ca.key"]: "not the key of ca.crt", "-": "alone: ca.key is missing"},
-		"tls.crt":   {"text": "not one certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "no certificate"},
-		"tls.key":   {theirs["tls.key"]: "not the key of tls.crt", "-": "alone: tls.key is missing", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n": "no private key"},
+	for file, cases := range map[string]map[string]string{ // content of the file → part of the error; "-" removes it
+		"worker.nk": {"": "not a user's seed", "text": "not a user's seed", "SUAAAA": "not a user's seed", "SAAC5FGIXNS4QMFTSEQDHWNKNFIHZZQU": "not a user's seed"},
+		"ca.crt":    {"": "not exactly one certificate", "text": "not exactly one certificate", theirs["ca.crt"]: "not the key of ca.crt", "-": "alone: ca.crt is missing", theirs["ca.crt"] + theirs["ca.crt"]: "not exactly one certificate"},
+		"ca.key":    {"text": "not a private key", theirs["ca.key"]: "not the key of ca.crt", "-": "alone: ca.key is missing"},
+		"tls.crt":   {"text": "not exactly one certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "not a certificate"},
+		"tls.key":   {theirs["tls.key"]: "not the key of tls.crt", "-": "alone: tls.key is missing", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n": "not a private key"},
 	} {
 		for text, says := range cases {
 			t.Run(file+" "+says, func(t *testing.T) {
@@ -252,7 +253,7 @@ func TestDamage(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_ = os.Remove(filepath.Join(dir, "viewer.nk")) // would be made
+				_ = os.Remove(filepath.Join(dir, "viewer.nk")) // it would be made anew
 				before := files(t, dir)
 				_, err = credentials.Make(credentials.Config{Dir: dir})
 				if !errors.Is(err, credentials.ErrDamaged) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "remove") {
@@ -288,12 +289,12 @@ func TestDamage(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for says, cfg := range map[string]credentials.Config{
-		"no folder":          {},
-		`namespace "Lab"`:    {Dir: t.TempDir(), Namespace: "Lab"},
-		`host "a b"`:         {Dir: t.TempDir(), Hosts: []string{"a b"}},
-		`host ""`:            {Dir: t.TempDir(), Hosts: []string{""}},
-		"valid for 24h0m0s":  {Dir: t.TempDir(), Valid: day},
-		"valid for -24h0m0s": {Dir: t.TempDir(), Valid: -day},
+		"the folder is missing": {},
+		`namespace "Lab"`:       {Dir: t.TempDir(), Namespace: "Lab"},
+		`host "a b"`:            {Dir: t.TempDir(), Hosts: []string{"a b"}},
+		`host ""`:               {Dir: t.TempDir(), Hosts: []string{""}},
+		"valid for 24h0m0s":     {Dir: t.TempDir(), Valid: day},
+		"valid for -24h0m0s":    {Dir: t.TempDir(), Valid: -day},
 	} {
 		if _, err := credentials.Make(cfg); !errors.Is(err, credentials.ErrUsage) || !strings.Contains(err.Error(), says) {
 			t.Errorf("it says %v, not %q", err, says)

@@ -7,8 +7,8 @@ import (
 	"github.com/cis490/profiles/roles"
 )
 
-// kustomization makes Secrets of the files. Their names have no hash: manifests
-// elsewhere name them.
+// kustomization returns a kustomization.yaml that makes a Secret for the servers and
+// one for each role. The names have no hash suffix, because the manifests name them.
 func kustomization(namespace string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Made by %s: the Secrets of NATS, one for its servers and one a role.
