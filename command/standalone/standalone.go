@@ -1,7 +1,9 @@
 // Package standalone runs the whole system in one process: an embedded NATS
-// server, a worker, a streamer and the dashboard, each with an in-process
-// connection of its own as in a cluster. One HTTP endpoint has the page, and the
-// health and metrics of all.
+// server, a worker, a streamer and the dashboard. Each service has its own
+// connection, as in a cluster, but in memory. One HTTP endpoint serves the page
+// and the health and metrics of all services.
+//
+// Start with [Run].
 package standalone
 
 import (
@@ -25,51 +27,53 @@ import (
 
 // Config of a standalone system.
 type Config struct {
-	// NATS is the host:port of the embedded server; port 0 takes a free one.
+	// NATS is the host:port of the embedded server. Port 0 takes a free port.
 	NATS string
-	// Dir keeps the server's files. Nobody else may use it meanwhile.
+	// Dir is the folder of the server's files. No other server may use it at the same
+	// time.
 	Dir string
-	// The services' settings. What they say of NATS and of where to listen is not
-	// looked at.
+	// The services' settings. Their settings of NATS and of the listen address are
+	// ignored.
 	Worker    worker.Config
 	Streamer  streamer.Config
 	Dashboard dashboard.Config
 }
 
-// Deps are what the system works with; they stay the caller's.
+// Deps are the dependencies of the system. The caller closes the store.
 type Deps struct {
 	Store episode.Store
 	Spec  *fit.Spec
 	Log   *slog.Logger
-	// Listener is where the page, /publish, /healthz, /readyz and /metrics are
-	// served; Run closes it.
+	// Listener serves the page, /publish, /healthz, /readyz and /metrics. Run closes
+	// it.
 	Listener net.Listener
 }
 
-// A System is what works beside the services, while they run.
+// A System is a running system. It is valid until the function that got it returns.
 type System struct {
 	Bus *bus.Bus
-	URL string // where clients reach the embedded server
+	URL string // of the embedded server, for clients
 
 	worker    *worker.Worker
 	streamer  *streamer.Streamer
 	dashboard *dashboard.Dashboard
 }
 
-// Ready returns nil while all services do their work, else what they wait for.
+// Ready returns nil if all services are ready, else an error that says what they
+// wait for.
 func (s *System) Ready() error {
 	return errors.Join(s.worker.Ready(), s.streamer.Ready(), s.dashboard.Ready())
 }
 
-// ErrServer matches an error of starting the embedded server.
+// ErrServer matches the error of Run if the embedded server does not start.
 var ErrServer = errors.New("start the embedded NATS server")
 
-// Run starts everything, calls work, and ends everything in order when work has
-// returned: the services, their connections, the server. The topology is there
-// when work is called; the services may still be starting. Its error is that of
-// work, or of what failed before or meanwhile.
+// Run starts the server and the services, calls work, and when work has returned
+// ends the services, their connections and the server in this order. When work is
+// called all streams exist; the services may still be starting. Run returns the
+// first error of work, of a service or of the start.
 func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, *System) error) error {
-	defer func() { _ = deps.Listener.Close() }() // again, where it was served
+	defer func() { _ = deps.Listener.Close() }() // closed twice if it was served
 	server, err := embedded.Start(embedded.Config{Addr: cfg.NATS, Dir: cfg.Dir})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrServer, err)
@@ -78,7 +82,7 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 
 	var buses [4]*bus.Bus
 	for i, name := range []string{"profiles", "profile-worker", "profile-streamer", "profile-dashboard"} {
-		// The zero settings: what the environment says of NATS is of another server.
+		// Not the settings of the environment: they are about another server.
 		if buses[i], err = bus.Connect(bus.Config{Name: name}, deps.Log, server.InProcess()); err != nil {
 			return err
 		}
@@ -100,7 +104,6 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 	if err != nil {
 		return err
 	}
-
 	s.dashboard, err = dashboard.New(cfg.Dashboard, dashboard.Deps{Bus: buses[3], Log: deps.Log, Registry: registry, Ready: s.Ready})
 	if err != nil {
 		return err
