@@ -3,27 +3,28 @@ package dashboard
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 )
 
-// A listed is an event as GET api/events shows it.
-type listed struct {
+// A listedEvent is one element of the answer to GET api/events.
+type listedEvent struct {
 	Subject   string          `json:"subject"`
 	Seq       uint64          `json:"seq"`
 	Published time.Time       `json:"published_at"`
 	Event     json.RawMessage `json:"event"` // as published
 }
 
-// serveEvents is GET api/events: the last events, by subject.
+// serveEvents is GET api/events: the last events, sorted by subject.
 func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	kind := r.URL.Query().Get("type")
 	if kind != "" && !isType(kind) {
-		http.Error(w, "type must be of the letters a-z, digits and _, at most 64", http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("type must have at most %d characters of a-z, 0-9 and _", maxType), http.StatusBadRequest)
 		return
 	}
-	if d.board.glance().epoch == 0 {
-		http.Error(w, "the last events are not here yet: waiting for NATS", http.StatusServiceUnavailable)
+	if d.shared.snapshot().id == 0 {
+		http.Error(w, "the events are not read yet: waiting for NATS", http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -31,14 +32,14 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(w, chunkBytes)
 	separator := "["
-	// One event at a time: a reader that takes its time holds no more than that.
-	for _, subject := range d.board.subjects(kind) {
-		e := d.board.lastOf(subject)
+	// Look up one event at a time: a slow reader then keeps only one from being freed.
+	for _, subject := range d.shared.subjects(kind) {
+		e := d.shared.lastOf(subject)
 		if e == nil {
 			continue
 		}
-		// The event stands in it as it was published: an encoder would compact it.
-		head, err := json.Marshal(listed{e.subject, e.seq, e.at.UTC(), json.RawMessage("0")})
+		// An encoder would compact the event: write its bytes in place of the 0.
+		head, err := json.Marshal(listedEvent{e.subject, e.seq, e.at.UTC(), json.RawMessage("0")})
 		if err != nil {
 			return
 		}

@@ -11,44 +11,45 @@ import (
 	"github.com/cis490/profiles/bus"
 )
 
-// An event is the last one of its subject. It never changes, so that all
-// browsers share it.
+// An event is the last event of one subject. It is immutable: all browsers
+// share it.
 type event struct {
 	subject string
-	kind    string // its type, as in the subject
+	kind    string // the type in the subject
 	seq     uint64
 	at      time.Time // when the stream stored it
-	data    []byte    // as published; part of frame where that is one line
+	data    []byte    // as published; a part of frame if it has no line ends
 	frame   []byte    // as browsers get it
 }
 
-// Limits of a type's name, in a subject and in a posted event.
+// maxType is the greatest length of a type, in a subject and in a posted event.
 const maxType = 64
 
 var typePattern = regexp.MustCompile(`^[a-z0-9_]+$`)
 
 func isType(s string) bool { return len(s) <= maxType && typePattern.MatchString(s) }
 
-// reserved are types that no event can have, since browsers would take them for
-// what the bridge or their own event source says.
+// reserved are the types of the bridge's own events, and those that an
+// EventSource in a browser gives to events of its own.
 var reserved = map[string]bool{bridgeEvent: true, "open": true, "error": true}
 
-// Reasons why an event of the stream is not shown, as label values.
+// Why an event of the stream is not shown: values of a metric's label.
 const (
-	leftSubject = "subject"  // its subject is not dashboard.<type>.<name>
-	leftJSON    = "not_json" // browsers could not read it
-	leftSize    = "size"     // alone above MAX_STATE_BYTES
-	leftRoom    = "room"     // older than all that MAX_SUBJECTS and MAX_STATE_BYTES leave room for
+	omitSubject = "subject"  // its subject is not dashboard.<type>.<name>
+	omitJSON    = "not_json" // its data are not JSON
+	omitSize    = "size"     // it alone is larger than MAX_STATE_BYTES
+	omitRoom    = "room"     // it was dropped to stay within MAX_SUBJECTS and MAX_STATE_BYTES
 )
 
-// newEvent makes the event of a message. Where it can't be shown, it says why.
+// newEvent converts a message of the stream. If it can't be shown, the event is
+// nil and the string is the reason.
 func newEvent(p bus.Posted) (*event, string) {
 	parts := strings.SplitN(p.Subject, ".", 3)
 	if len(parts) != 3 || !isType(parts[1]) || reserved[parts[1]] {
-		return nil, leftSubject
+		return nil, omitSubject
 	}
 	if !json.Valid(p.Data) {
-		return nil, leftJSON
+		return nil, omitJSON
 	}
 	e := &event{subject: p.Subject, kind: parts[1], seq: p.Seq, at: p.At, data: p.Data}
 	b := make([]byte, 0, len("event: \nid: \nat: \ndata: \n\n")+len(e.kind)+20+20+len(p.Data))
@@ -56,7 +57,7 @@ func newEvent(p bus.Posted) (*event, string) {
 	b = append(b, e.kind...)
 	b = append(b, "\nid: "...)
 	b = strconv.AppendUint(b, e.seq, 10)
-	b = append(b, "\nat: "...) // ours: an event source ignores a field that it doesn't know
+	b = append(b, "\nat: "...) // for our page; an EventSource ignores fields that it does not know
 	b = strconv.AppendInt(b, e.at.UnixMilli(), 10)
 	if bytes.ContainsAny(p.Data, "\r\n") {
 		b = append(b, '\n')
@@ -72,8 +73,8 @@ func newEvent(p bus.Posted) (*event, string) {
 	return e, ""
 }
 
-// appendData writes JSON as data lines. A line end in JSON is white space, and
-// what ends a line of a feed is one of \n, \r\n and \r.
+// appendData appends JSON as data fields, one for each of its lines. Lines end
+// with \n, \r\n or \r, which are white space in JSON.
 func appendData(b, data []byte) []byte {
 	for len(data) > 0 {
 		line := data
@@ -93,11 +94,12 @@ func appendData(b, data []byte) []byte {
 	return b
 }
 
-// overhead is about what an event costs beside its bytes.
-const overhead = 256
+// eventOverhead is about how much memory an event takes beside its bytes.
+const eventOverhead = 256
 
+// size is about how much memory the event takes.
 func (e *event) size() int64 {
-	n := len(e.frame) + 2*len(e.subject) + overhead
+	n := len(e.frame) + 2*len(e.subject) + eventOverhead
 	if bytes.ContainsAny(e.data, "\r\n") {
 		n += len(e.data)
 	}

@@ -18,32 +18,34 @@ import (
 	"github.com/cis490/profiles/dashboard"
 )
 
-// TestRestartOfNATS: browsers keep their connection, are told, and miss nothing.
+// TestRestartOfNATS: browsers keep their connection, learn that NATS was lost and
+// came back, and miss no event.
 func TestRestartOfNATS(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	put(t, srv.JetStream(), "dashboard.a.x", `1`)
 	b := startBridge(t, srv, dashboard.Config{}).ready()
 	br := b.browse("")
-	life := parseBridge(t, br.catchUp()[0]).Life
+	life := parseStatus(t, br.catchUp()[0]).Life
 
 	srv.Stop()
-	if s := br.untilBridge("lost"); s.Life != life || s.Since.IsZero() {
+	if s := br.untilStatus("lost"); s.Life != life || s.Since.IsZero() {
 		t.Errorf("lost: %+v", s)
 	}
 	if b.d.Ready() == nil {
 		t.Error("ready without NATS")
 	}
-	late := b.browse("") // gets what there is, and is told that it may be old
+	late := b.browse("") // gets the events, and learns that they may be outdated
 	got := late.catchUp()
-	if parseBridge(t, got[0]).NATS != "lost" || len(got) != 3 || got[1].data != "1" {
+	if parseStatus(t, got[0]).NATS != "lost" || len(got) != 3 || got[1].data != "1" {
 		t.Errorf("while NATS is lost: %v", got)
 	}
 
 	srv.Restart()
 	put(t, srv.JetStream(), "dashboard.a.x", `2`)
 	for _, br := range []*browser{br, late} {
-		if s := br.untilBridge("connected"); s.Life != life {
+		if s := br.untilStatus("connected"); s.Life != life {
 			t.Errorf("connected: %+v, was of life %s", s, life)
 		}
 	}
@@ -57,40 +59,41 @@ func TestRestartOfNATS(t *testing.T) {
 	br.until("3")
 }
 
-// TestEventGoesBack: an event before the one that browsers have seen can only come
-// from a stream that was restored, so they are told of another life first.
-func TestEventGoesBack(t *testing.T) {
+// TestOlderEvent: an event that is older than the last one of its subject can only
+// come from a stream that was restored. Browsers first learn of another life.
+func TestOlderEvent(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
 	const later, earlier = `{"type":"attack_profile","name":"a","life":"l","revision":[1,5]}`, `{"type":"attack_profile","name":"a","life":"l","revision":[1,4]}`
 	put(t, srv.JetStream(), "dashboard.attack_profile.a", later)
 	b := startBridge(t, srv, dashboard.Config{}).ready()
 	br := b.browse("")
-	life := parseBridge(t, br.catchUp()[0]).Life
+	life := parseStatus(t, br.catchUp()[0]).Life
 	put(t, srv.JetStream(), "dashboard.attack_profile.a", earlier)
 	now := life
 	for {
 		m := br.next()
 		if m.kind == "bridge" {
-			now = parseBridge(t, m).Life
+			now = parseStatus(t, m).Life
 		}
 		if m.data == earlier {
 			break
 		}
 	}
 	if now == life {
-		t.Error("the browser saw an event go back within a life")
+		t.Error("the browser got an older event without another life")
 	}
 }
 
-// TestStartWithoutNATS: a browser waits, and is served when NATS comes.
+// TestStartWithoutNATS: a browser waits, and gets the events when NATS starts.
 func TestStartWithoutNATS(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	url := srv.URL()
 	srv.Stop()
-	b := bridgeAt(t, url, "127.0.0.1:0", dashboard.Config{})
+	b := startBridgeAt(t, url, "127.0.0.1:0", dashboard.Config{})
 	br := b.browse("", "Last-Event-ID", "7")
-	if s := parseBridge(t, br.next()); s.NATS != "lost" || s.Life != "" {
+	if s := parseStatus(t, br.next()); s.NATS != "lost" || s.Life != "" {
 		t.Errorf("%+v", s)
 	}
 	if res, body := b.do(http.MethodGet, "api/events", ""); res.StatusCode != http.StatusServiceUnavailable {
@@ -102,11 +105,11 @@ func TestStartWithoutNATS(t *testing.T) {
 	srv.Restart()
 	srv.Topology()
 	put(t, srv.JetStream(), "dashboard.a.x", `1`)
-	br.untilBridge("connected")
+	br.untilStatus("connected")
 	br.until("1")
 }
 
-// TestRestartOfBridge: a browser that comes back gets what it missed.
+// TestRestartOfBridge: a browser that connects again gets what it missed.
 func TestRestartOfBridge(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
@@ -115,19 +118,20 @@ func TestRestartOfBridge(t *testing.T) {
 	first := startBridge(t, srv, dashboard.Config{}).ready()
 	br := first.browse("")
 	got := br.catchUp()
-	life := parseBridge(t, got[0]).Life
-	first.end()
+	life := parseStatus(t, got[0]).Life
+	first.stop()
 	put(t, js, "dashboard.a.y", `2`)
-	second := bridgeAt(t, srv.URL(), first.addr, dashboard.Config{}).ready()
+	second := startBridgeAt(t, srv.URL(), first.addr, dashboard.Config{}).ready()
 	again := second.browse("", "Last-Event-ID", got[1].id).catchUp()
-	if s := parseBridge(t, again[0]); s.Life != life || len(again) != 3 || again[1].data != "2" {
+	if s := parseStatus(t, again[0]); s.Life != life || len(again) != 3 || again[1].data != "2" {
 		t.Errorf("%v, life was %s", again, life)
 	}
 }
 
-// TestAnotherLife: the stream is lost, in several ways, and nothing of the old
-// one stays in a browser that is told so.
+// TestAnotherLife: when the stream was lost or purged, browsers learn of another
+// life and get all events anew.
 func TestAnotherLife(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]func(*testing.T, *bustest.Server){
 		"made again": func(t *testing.T, srv *bustest.Server) {
 			if err := srv.JetStream().DeleteStream(bustest.Context(t), bus.DashboardStream); err != nil {
@@ -143,10 +147,11 @@ func TestAnotherLife(t *testing.T) {
 			if err := s.Purge(bustest.Context(t), jetstream.WithPurgeSubject("dashboard.a.y")); err != nil {
 				t.Fatal(err)
 			}
-			srv.Restart() // a purge is seen when the bridge looks at the stream anew
+			srv.Restart() // the bridge notices a purge when it connects again
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			srv := bustest.Start(t)
 			srv.Topology()
 			js := srv.JetStream()
@@ -155,13 +160,13 @@ func TestAnotherLife(t *testing.T) {
 			}
 			b := startBridge(t, srv, dashboard.Config{CheckEvery: 50 * time.Millisecond}).ready()
 			br := b.browse("")
-			life := parseBridge(t, br.catchUp()[0]).Life
+			life := parseStatus(t, br.catchUp()[0]).Life
 			lose(t, srv)
 			other := life
 			for other == life {
-				other = br.untilBridge("connected").Life
+				other = br.untilStatus("connected").Life
 			}
-			got := br.catchUp() // from the start, as a new browser
+			got := br.catchUp() // all events, as for a new browser
 			want := `{"events":0}`
 			if name == "purged" {
 				want = `{"events":2}`
@@ -169,7 +174,7 @@ func TestAnotherLife(t *testing.T) {
 			if last := got[len(got)-1]; last.data != want {
 				t.Errorf("caught up with %v", got)
 			} else if name != "purged" && last.id != "" {
-				t.Errorf("it would resume from %s of the old life", last.id)
+				t.Errorf("the browser would resume from %s of the old life", last.id)
 			}
 			put(t, srv.JetStream(), "dashboard.a.x", `"new"`)
 			br.until(`"new"`)
@@ -183,14 +188,14 @@ func TestAnotherLife(t *testing.T) {
 	}
 }
 
-// TestTopologyExpected: while another stream is missing, and nobody makes it again,
-// the dashboard still notices that DASHBOARD is not what it was.
+// TestTopologyExpected: while another stream is missing and the dashboard may not
+// make it, the dashboard still notices at once that DASHBOARD was made again.
 func TestTopologyExpected(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
 	js, ctx := srv.JetStream(), bustest.Context(t)
 	put(t, js, "dashboard.a.x", `1`)
-	b := bridgeOf(t, bus.Config{URL: srv.URL(), Topology: bus.TopologyExpect}, "127.0.0.1:0", dashboard.Config{CheckEvery: 10 * time.Millisecond}).ready()
+	b := startBridgeWith(t, bus.Config{URL: srv.URL(), Topology: bus.TopologyExpect}, "127.0.0.1:0", dashboard.Config{CheckEvery: 10 * time.Millisecond}).ready()
 	srv.LoseStream(bus.SuspectsStream)
 	s, err := js.Stream(ctx, bus.DashboardStream)
 	if err != nil {
@@ -202,11 +207,11 @@ func TestTopologyExpected(t *testing.T) {
 	if _, err := js.CreateStream(ctx, s.CachedInfo().Config); err != nil {
 		t.Fatal(err)
 	}
-	b.until("not ready", func() bool { return b.d.Ready() != nil })
+	b.until("the bridge is not ready", func() bool { return b.d.Ready() != nil })
 }
 
-// TestSlowBrowser: one that does not read is dropped, others go on, and memory
-// stays bounded.
+// TestSlowBrowser: browsers that do not read are dropped, others get all events,
+// and memory stays bounded.
 func TestSlowBrowser(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
@@ -223,7 +228,7 @@ func TestSlowBrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.until("all are there", func() bool { return b.metric("profiles_dashboard_browsers", "") == slow })
+	b.until("all are connected", func() bool { return b.metric("profiles_dashboard_browsers", "") == slow })
 	br := b.browse("")
 	before := heap()
 	big := strings.Repeat("x", 60<<10)
@@ -231,7 +236,7 @@ func TestSlowBrowser(t *testing.T) {
 	i := 0
 	for ; !dropped(); i++ {
 		seq := put(t, js, fmt.Sprint("dashboard.a.", i%20), fmt.Sprintf("%q", fmt.Sprint(i, big)))
-		for br.next().id != fmt.Sprint(seq) { // the other is not held back
+		for br.next().id != fmt.Sprint(seq) { // the reading browser is not delayed
 			continue
 		}
 	}
@@ -251,30 +256,31 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestRudeConnections: whoever connects and says nothing, or not all, or goes
-// away in the middle, gets a clear answer or is dropped.
-func TestRudeConnections(t *testing.T) {
+// TestBadConnections: a client that sends nothing, only a part of a request or no
+// HTTP, or closes early, gets an answer or is disconnected.
+func TestBadConnections(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	b := startBridge(t, srv, dashboard.Config{BodyTimeout: 200 * time.Millisecond}).ready()
 	for name, test := range map[string]struct {
-		say    string
+		send   string
 		then   func(*net.TCPConn) error
-		answer string // what the first line has in it; empty: no answer
+		answer string // a part of the first line; empty: no answer
 	}{
-		"silent":          {"", nil, ""},
-		"another name":    {"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", nil, "421"},
-		"and half a body": {"POST /publish HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100\r\n\r\n{", nil, "421"},
-		"half a header":   {"GET /events HTTP/1.1\r\nHost: localhost\r\nX-A", nil, "400"},
-		"half a body":     {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"type\":", nil, "400"},
-		"no body":         {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", nil, "400"},
-		"half a chunk":    {"POST /publish HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"t", nil, "400"},
-		"not HTTP":        {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", nil, "400"},
-		"huge header":     {"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("x", 2<<20) + "\r\n\r\n", nil, "431"},
-		"two lengths":     {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", nil, "400"},
-		"half closed":     {"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n", (*net.TCPConn).CloseWrite, "200"},
-		"reset":           {"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n", reset, ""},
-		"closed too soon": {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", (*net.TCPConn).CloseWrite, "400"},
+		"silent":                    {"", nil, ""},
+		"another host":              {"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", nil, "421"},
+		"another host, half a body": {"POST /publish HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100\r\n\r\n{", nil, "421"},
+		"half a header":             {"GET /events HTTP/1.1\r\nHost: localhost\r\nX-A", nil, "400"},
+		"half a body":               {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"type\":", nil, "400"},
+		"no body":                   {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", nil, "400"},
+		"half a chunk":              {"POST /publish HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"t", nil, "400"},
+		"not HTTP":                  {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", nil, "400"},
+		"huge header":               {"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("x", 2<<20) + "\r\n\r\n", nil, "431"},
+		"two lengths":               {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", nil, "400"},
+		"half closed":               {"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n", (*net.TCPConn).CloseWrite, "200"},
+		"reset":                     {"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n", reset, ""},
+		"closed too soon":           {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", (*net.TCPConn).CloseWrite, "400"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -284,10 +290,10 @@ func TestRudeConnections(t *testing.T) {
 			}
 			defer func() { _ = c.Close() }()
 			_ = c.SetWriteDeadline(time.Now().Add(5 * time.Second))
-			_, _ = io.WriteString(c, test.say) // the other side may stop reading
+			_, _ = io.WriteString(c, test.send) // fails if the server stops reading
 			if test.then != nil {
-				if test.say[:3] == "GET" {
-					b.until("it listens", func() bool { return b.metric("profiles_dashboard_browsers", "") > 0 })
+				if test.send[:3] == "GET" {
+					b.until("it has a feed", func() bool { return b.metric("profiles_dashboard_browsers", "") > 0 })
 				}
 				if err := test.then(c.(*net.TCPConn)); err != nil {
 					t.Fatal(err)
@@ -310,8 +316,8 @@ func reset(c *net.TCPConn) error {
 	return c.Close()
 }
 
-// TestManySubjects: as many as there may be are served whole; further ones get
-// a clear answer over HTTP, and make room for themselves from the bus.
+// TestManySubjects: browsers get all of MAX_SUBJECTS subjects. A post of one more
+// is refused; one more in the stream takes the place of the oldest.
 func TestManySubjects(t *testing.T) {
 	const most = 10_000
 	srv := bustest.Start(t)
@@ -343,14 +349,14 @@ func TestManySubjects(t *testing.T) {
 		t.Errorf("%v subjects", n)
 	}
 	if !b.post(`{"type":"model_metric","model":"m7","metric":8}`).Stored {
-		t.Error("one that is there was not stored")
+		t.Error("an event of a subject that is kept was not stored")
 	}
 	if res, body := b.do(http.MethodPost, "publish", `{"type":"model_metric","model":"other"}`); res.StatusCode != http.StatusInsufficientStorage {
 		t.Errorf("one too many: %s %s", res.Status, body)
 	}
 	put(t, js, "dashboard.model_metric.other", `{}`)
 	early.until(`{}`)
-	if s := parseBridge(t, b.browse("").next()); !s.Full {
+	if s := parseStatus(t, b.browse("").next()); !s.Full {
 		t.Errorf("%+v", s)
 	}
 	if n := b.metric("profiles_dashboard_events_left_out_total", "room"); n != 1 {

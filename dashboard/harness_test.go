@@ -23,7 +23,7 @@ import (
 	"github.com/cis490/profiles/dashboard"
 )
 
-// A bridge is a dashboard that runs on a listener of its own.
+// A bridge is a running dashboard.
 type bridge struct {
 	t        testing.TB
 	d        *dashboard.Dashboard
@@ -31,22 +31,24 @@ type bridge struct {
 	url      string // with the base path
 	registry *prometheus.Registry
 	client   *http.Client
-	end      func() // ends it and waits
+	stop     func() // stops the dashboard and waits until it has ended
 }
 
-// startBridge starts a dashboard with a connection of its own; it ends with the
-// test at the latest.
+// startBridge starts a dashboard with a connection of its own on a free port. It
+// stops at the end of the test at the latest.
 func startBridge(t testing.TB, srv *bustest.Server, cfg dashboard.Config) *bridge {
 	t.Helper()
-	return bridgeAt(t, srv.URL(), "127.0.0.1:0", cfg)
+	return startBridgeAt(t, srv.URL(), "127.0.0.1:0", cfg)
 }
 
-func bridgeAt(t testing.TB, nats, listen string, cfg dashboard.Config) *bridge {
+// startBridgeAt is startBridge with the URL of NATS and the address to listen at.
+func startBridgeAt(t testing.TB, nats, listen string, cfg dashboard.Config) *bridge {
 	t.Helper()
-	return bridgeOf(t, bus.Config{URL: nats, Name: t.Name()}, listen, cfg)
+	return startBridgeWith(t, bus.Config{URL: nats, Name: t.Name()}, listen, cfg)
 }
 
-func bridgeOf(t testing.TB, nats bus.Config, listen string, cfg dashboard.Config) *bridge {
+// startBridgeWith is startBridgeAt with all settings of the connection.
+func startBridgeWith(t testing.TB, nats bus.Config, listen string, cfg dashboard.Config) *bridge {
 	t.Helper()
 	log := bustest.Log(t)
 	if _, ok := t.(*testing.T); !ok {
@@ -67,7 +69,7 @@ func bridgeOf(t testing.TB, nats bus.Config, listen string, cfg dashboard.Config
 	base := "/" + strings.Trim(cfg.BasePath, "/") + "/"
 	b.addr = l.Addr().String()
 	b.url = "http://" + b.addr + strings.Replace(base, "//", "/", 1)
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := b.d.ServeListener(ctx, l); err != nil {
@@ -79,24 +81,24 @@ func bridgeOf(t testing.TB, nats bus.Config, listen string, cfg dashboard.Config
 			t.Errorf("run: %v", err)
 		}
 	})
-	b.end = sync.OnceFunc(func() {
-		stop()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
 		running.Wait()
 		b.client.CloseIdleConnections()
 		nc.Close()
 	})
-	t.Cleanup(b.end)
+	t.Cleanup(b.stop)
 	return b
 }
 
-// ready waits until the bridge shows what the stream holds.
+// ready waits until the bridge shows the events of the stream.
 func (b *bridge) ready() *bridge {
 	b.t.Helper()
 	b.until("ready", func() bool { return b.d.Ready() == nil })
 	return b
 }
 
-// until asks again and again, which only an answer of the system itself ends.
+// until waits for a condition, which it tests again and again.
 func (b *bridge) until(what string, is func() bool) {
 	b.t.Helper()
 	ctx := bustest.Context(b.t)
@@ -106,12 +108,13 @@ func (b *bridge) until(what string, is func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			b.t.Fatalf("not %s in time", what)
+			b.t.Fatalf("waited in vain: %s", what)
 		}
 	}
 }
 
-// metric is a counter's or gauge's value, summed over labels that contain label.
+// metric returns the value of a counter or gauge, or the count of a histogram. If
+// label is not empty, it counts only the series whose first label has that value.
 func (b *bridge) metric(name, label string) (sum float64) {
 	b.t.Helper()
 	families, err := b.registry.Gather()
@@ -132,14 +135,15 @@ func (b *bridge) metric(name, label string) (sum float64) {
 	return sum
 }
 
-// An answer is one whose body has been read.
+// An answer is a response without its body.
 type answer struct {
 	Status     string
 	StatusCode int
 	Header     http.Header
 }
 
-// do makes a request and returns the answer and its body.
+// do sends a request and returns the answer and its body. The headers are pairs of
+// name and value.
 func (b *bridge) do(method, path, body string, header ...string) (answer, string) {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(bustest.Context(b.t), method, b.url+path, strings.NewReader(body))
@@ -157,14 +161,14 @@ func (b *bridge) do(method, path, body string, header ...string) (answer, string
 		b.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	said, err := io.ReadAll(res.Body)
+	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return answer{res.Status, res.StatusCode, res.Header}, string(said)
+	return answer{res.Status, res.StatusCode, res.Header}, string(text)
 }
 
-// A receipt is what /publish answers.
+// A receipt is the answer of /publish.
 type receipt struct {
 	Stored  bool
 	Subject string
@@ -172,31 +176,31 @@ type receipt struct {
 	Because string
 }
 
-// post publishes an event, which must be answered with 200, or 409 where it was not stored.
+// post publishes a valid event: the status must be 200 if it was stored, else 409.
 func (b *bridge) post(body string) receipt {
 	b.t.Helper()
-	res, said := b.do(http.MethodPost, "publish", body)
+	res, text := b.do(http.MethodPost, "publish", body)
 	var r receipt
-	if err := json.Unmarshal([]byte(said), &r); err != nil || res.StatusCode != map[bool]int{true: http.StatusOK, false: http.StatusConflict}[r.Stored] {
-		b.t.Fatalf("publish %.100s: %s: %s", body, res.Status, said)
+	if err := json.Unmarshal([]byte(text), &r); err != nil || res.StatusCode != map[bool]int{true: http.StatusOK, false: http.StatusConflict}[r.Stored] {
+		b.t.Fatalf("publish %.100s: %s: %s", body, res.Status, text)
 	}
 	return r
 }
 
-// A message is one that a browser got: an event, or of the bridge itself.
+// A message is an event of the stream or of the bridge, as a browser receives it.
 type message struct{ kind, id, data string }
 
-// A browser listens to a bridge.
+// A browser reads the feed of a bridge.
 type browser struct {
 	t        testing.TB
-	messages chan message // closed when the connection ended
+	messages chan message // closed when the connection has ended
 	comments chan string
 	leave    func()
 }
 
 var errNoFeed = errors.New("no feed")
 
-// browse connects a browser. Query is added to the path.
+// browse connects a browser. The query is appended to the path.
 func (b *bridge) browse(query string, header ...string) *browser {
 	b.t.Helper()
 	br, err := b.tryBrowse(query, header...)
@@ -206,6 +210,7 @@ func (b *bridge) browse(query string, header ...string) *browser {
 	return br
 }
 
+// tryBrowse is browse, and returns errNoFeed if the bridge refuses.
 func (b *bridge) tryBrowse(query string, header ...string) (*browser, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"events"+query, nil)
@@ -222,11 +227,11 @@ func (b *bridge) tryBrowse(query string, header ...string) (*browser, error) {
 		return nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		said, _ := io.ReadAll(res.Body)
+		text, _ := io.ReadAll(res.Body)
 		_ = res.Body.Close()
 		cancel()
 		transport.CloseIdleConnections()
-		return nil, fmt.Errorf("%w: %s: %s", errNoFeed, res.Status, said)
+		return nil, fmt.Errorf("%w: %s: %s", errNoFeed, res.Status, text)
 	}
 	if got := res.Header.Get("Content-Type"); !strings.HasPrefix(got, "text/event-stream") {
 		b.t.Errorf("Content-Type is %q", got)
@@ -247,7 +252,7 @@ func (b *bridge) tryBrowse(query string, header ...string) (*browser, error) {
 	return br, nil
 }
 
-// read takes the feed apart as the HTML standard says.
+// read parses the feed as the HTML standard specifies.
 func (br *browser) read(ctx context.Context, from io.Reader) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 64<<10), 4<<20)
@@ -282,7 +287,7 @@ func (br *browser) read(ctx context.Context, from io.Reader) {
 	}
 }
 
-// next is the next message.
+// next returns the next message.
 func (br *browser) next() message {
 	br.t.Helper()
 	select {
@@ -292,12 +297,12 @@ func (br *browser) next() message {
 		}
 		return m
 	case <-bustest.Context(br.t).Done():
-		br.t.Fatal("nothing came")
+		br.t.Fatal("no message came")
 	}
 	panic("unreachable")
 }
 
-// catchUp returns what comes up to and with "caught-up".
+// catchUp returns the messages up to and including "caught-up".
 func (br *browser) catchUp() []message {
 	br.t.Helper()
 	for all := []message(nil); ; {
@@ -308,7 +313,7 @@ func (br *browser) catchUp() []message {
 	}
 }
 
-// until skips messages until one has that data.
+// until skips messages until one has that data, and returns it.
 func (br *browser) until(data string) message {
 	br.t.Helper()
 	for {
@@ -318,20 +323,20 @@ func (br *browser) until(data string) message {
 	}
 }
 
-// untilBridge skips until the bridge says that it stands so.
-func (br *browser) untilBridge(nats string) said {
+// untilStatus skips messages until a bridge event has that state of NATS.
+func (br *browser) untilStatus(nats string) status {
 	br.t.Helper()
 	for {
 		if m := br.next(); m.kind == "bridge" {
-			if s := parseBridge(br.t, m); s.NATS == nats {
+			if s := parseStatus(br.t, m); s.NATS == nats {
 				return s
 			}
 		}
 	}
 }
 
-// said is the data of a bridge event.
-type said struct {
+// A status is the data of a bridge event.
+type status struct {
 	NATS    string
 	Since   time.Time
 	Version string
@@ -339,15 +344,15 @@ type said struct {
 	Full    bool
 }
 
-func parseBridge(t testing.TB, m message) (s said) {
+func parseStatus(t testing.TB, m message) (s status) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(m.data), &s); err != nil || m.kind != "bridge" {
-		t.Fatalf("%+v is no bridge event: %v", m, err)
+		t.Fatalf("%+v is not a bridge event: %v", m, err)
 	}
 	return s
 }
 
-// put publishes to the bus and returns the sequence.
+// put publishes to the stream and returns the sequence.
 func put(t testing.TB, js jetstream.JetStream, subject, data string) uint64 {
 	t.Helper()
 	ack, err := js.Publish(bustest.Context(t), subject, []byte(data))

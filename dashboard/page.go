@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// contentTypes are what is served; a file of another kind is not part of the
-// page. They don't depend on what the machine has in its mime.types.
+// contentTypes are the types of the page's files by extension. Files with other
+// extensions are not served. The machine's own mime.types are not used.
 var contentTypes = map[string]string{
 	".html":        "text/html; charset=utf-8",
 	".css":         "text/css; charset=utf-8",
@@ -27,38 +27,37 @@ var contentTypes = map[string]string{
 	".woff2":       "font/woff2",
 }
 
-// A page is the files that browsers get, by name. "" is index.html.
+// A page serves files by name. "" is index.html.
 type page map[string]file
 
 type file struct {
 	data        []byte
 	contentType string
-	tag         string
+	etag        string
 }
 
-func newPage(from fs.FS) (*page, error) {
+func newPage(files fs.FS) (page, error) {
 	p := page{}
-	err := fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		contentType := contentTypes[path.Ext(name)]
 		if err != nil || entry.IsDir() || contentType == "" {
 			return err
 		}
-		data, err := fs.ReadFile(from, name)
+		data, err := fs.ReadFile(files, name)
 		if err != nil {
 			return err
 		}
 		sum := sha256.Sum256(data)
-		f := file{data, contentType, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
-		p[name] = f
-		if name == "index.html" {
-			p[""] = f
-		}
+		p[name] = file{data, contentType, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
 		return nil
 	})
-	return &p, err
+	if index, ok := p["index.html"]; ok {
+		p[""] = index
+	}
+	return p, err
 }
 
-// ServeHTTP serves a file; the path is its name.
+// ServeHTTP serves the file that the path names.
 func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f, ok := p[strings.TrimPrefix(r.URL.Path, "/")]
 	if !ok {
@@ -67,7 +66,7 @@ func (p page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
-	h.Set("Cache-Control", "no-cache") // ask each time; the tag tells that nothing changed
-	h.Set("ETag", f.tag)
+	h.Set("Cache-Control", "no-cache") // browsers ask each time, and get 304 if the ETag is the same
+	h.Set("ETag", f.etag)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.data))
 }

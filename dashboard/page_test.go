@@ -63,7 +63,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestContentTypes: they don't depend on the machine.
+// TestContentTypes: content types do not depend on the machine.
 func TestContentTypes(t *testing.T) {
 	nc := bustest.Start(t).Connect()
 	files := fstest.MapFS{"index.html": {}, "a/b.js": {Data: []byte("x")}, "c.svg": {}, "d.go": {}}
@@ -87,12 +87,12 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
-// TestBehindProxy: the base path works behind a proxy that keeps it, and the
-// root behind one that cuts it off.
+// TestBehindProxy: BASE_PATH works behind a proxy that keeps the path, and the
+// default behind one that strips it.
 func TestBehindProxy(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
-	for base, cut := range map[string]bool{"/wall/profiles/": false, "/": true} {
+	for base, strips := range map[string]bool{"/wall/profiles/": false, "/": true} {
 		b := startBridge(t, srv, dashboard.Config{BasePath: base}).ready()
 		to, err := url.Parse("http://" + b.addr)
 		if err != nil {
@@ -100,7 +100,7 @@ func TestBehindProxy(t *testing.T) {
 		}
 		transport := &http.Transport{}
 		var proxy http.Handler = &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
-		if cut {
+		if strips {
 			proxy = http.StripPrefix("/wall/profiles", proxy)
 		}
 		front := httptest.NewServer(proxy)
@@ -146,12 +146,12 @@ func TestTokens(t *testing.T) {
 		{http.MethodPost, "publish", event, []string{"Authorization", "Bearer write"}, 200},
 		{http.MethodPost, "publish", "no", []string{"Authorization", "Bearer write"}, 400},
 	} {
-		res, said := b.do(test.method, test.path, test.body, test.header...)
+		res, text := b.do(test.method, test.path, test.body, test.header...)
 		if res.StatusCode != test.code {
-			t.Errorf("%s %s %v: %s %s", test.method, test.path, test.header, res.Status, said)
+			t.Errorf("%s %s %v: %s %s", test.method, test.path, test.header, res.Status, text)
 		}
-		if test.code == 401 && (!strings.Contains(said, "token") || strings.Count(said, "\n") != 1 || res.Header.Get("WWW-Authenticate") == "") {
-			t.Errorf("%s %s: %q", test.method, test.path, said)
+		if test.code == 401 && (!strings.Contains(text, "token") || strings.Count(text, "\n") != 1 || res.Header.Get("WWW-Authenticate") == "") {
+			t.Errorf("%s %s: %q", test.method, test.path, text)
 		}
 	}
 	b.browse("?token=read").until(event)

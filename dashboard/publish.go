@@ -5,15 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"time"
 )
 
-// Answers of /publish, as label values.
+// Results of a post: values of a metric's label.
 const (
 	publishStored       = "stored"
-	publishKept         = "kept" // a later event stays
+	publishKept         = "kept" // the last event of the subject was later and stays
 	publishBad          = "bad"
 	publishTooLarge     = "too_large"
 	publishUnauthorized = "unauthorized"
@@ -21,97 +22,109 @@ const (
 	publishUnreachable  = "unreachable"
 )
 
-// A receipt is the answer to an event that was taken.
+// A receipt is the answer to a valid event.
 type receipt struct {
 	Stored  bool   `json:"stored"`
 	Subject string `json:"subject"`
 	Seq     uint64 `json:"seq,omitempty"`
-	Because string `json:"because,omitempty"` // why a later event stays
+	Because string `json:"because,omitempty"` // why the event was not stored
 }
 
-// A refusal is an answer to one that was not.
+// A refusal is the answer to a request that was not tried, or whose result is not
+// known.
 type refusal struct {
-	code     int
-	result   string
-	sentence string
+	status  int    // of HTTP
+	result  string // for the metric
+	message string // one sentence for the producer
 }
 
-func (r *refusal) Error() string { return r.sentence }
-
-// crossOrigin keeps pages of other sites from posting through a browser that
-// can reach us. Programs are not concerned: they send no such headers.
+// crossOrigin refuses posts that a page of another site makes through a visitor's
+// browser. Programs send none of the headers that it looks at.
 var crossOrigin = http.NewCrossOriginProtection()
 
-// servePublish is POST publish. It answers once the stream has acknowledged.
+// servePublish is POST publish. It answers when the stream has acknowledged the
+// event.
 func (d *Dashboard) servePublish(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(d.cfg.BodyTimeout))
 	_ = control.SetWriteDeadline(time.Now().Add(d.cfg.BodyTimeout + d.cfg.PublishTimeout + d.cfg.WriteTimeout))
-	answer, err := d.publish(w, r)
-	var no *refusal
-	if errors.As(err, &no) {
-		d.metrics.publish.WithLabelValues(no.result).Inc()
-		switch no.code {
+	answer, refused := d.publish(w, r)
+	if refused != nil {
+		d.metrics.publish.WithLabelValues(refused.result).Inc()
+		switch refused.status {
 		case http.StatusUnauthorized:
-			unauthorized(w, no.sentence)
+			unauthorized(w, refused.message)
 			return
 		case http.StatusServiceUnavailable:
 			w.Header().Set("Retry-After", "1")
 		}
-		http.Error(w, no.sentence, no.code)
+		http.Error(w, refused.message, refused.status)
 		return
 	}
-	if answer.Stored {
-		d.metrics.publish.WithLabelValues(publishStored).Inc()
-	} else {
-		d.metrics.publish.WithLabelValues(publishKept).Inc()
+	result, status := publishStored, http.StatusOK
+	if !answer.Stored {
+		result, status = publishKept, http.StatusConflict
 	}
+	d.metrics.publish.WithLabelValues(result).Inc()
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	if !answer.Stored {
-		w.WriteHeader(http.StatusConflict) // success is for what the stream has acknowledged
-	}
+	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// publish's error is a refusal.
-func (d *Dashboard) publish(w http.ResponseWriter, r *http.Request) (receipt, error) {
+func (d *Dashboard) publish(w http.ResponseWriter, r *http.Request) (receipt, *refusal) {
 	if err := crossOrigin.Check(r); err != nil {
 		return receipt{}, &refusal{http.StatusForbidden, publishUnauthorized, "a page of another site may not publish"}
 	}
-	if !allowed(r, d.cfg.PublishToken, false) {
-		return receipt{}, &refusal{http.StatusUnauthorized, publishUnauthorized, "publishing takes a token: Authorization: Bearer <PUBLISH_TOKEN>"}
+	if !hasToken(r, d.cfg.PublishToken, false) {
+		return receipt{}, &refusal{http.StatusUnauthorized, publishUnauthorized, "publishing requires a token: Authorization: Bearer <PUBLISH_TOKEN>"}
 	}
-	body, err := readBody(w, r)
-	if err != nil {
-		return receipt{}, err
+	body, refused := readBody(w, r)
+	if refused != nil {
+		return receipt{}, refused
 	}
-	// Else the server would take the deadline for a browser that went away.
+	// The body is read. If the deadline passed later, the server would cancel the request's context.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	subject, err := subjectOf(body)
 	if err != nil {
 		return receipt{}, &refusal{http.StatusBadRequest, publishBad, err.Error()}
 	}
-	if !d.board.room(subject, len(body)) {
+	if !d.shared.hasRoom(subject, len(body)) {
 		return receipt{}, &refusal{http.StatusInsufficientStorage, publishNoRoom,
-			"the dashboard holds all it may (MAX_SUBJECTS, MAX_STATE_BYTES): there is no room for " + subject}
+			"the dashboard keeps as many events as MAX_SUBJECTS and MAX_STATE_BYTES allow: there is no room for " + subject}
 	}
 	if !d.deps.Bus.Connected() {
-		return receipt{}, &refusal{http.StatusServiceUnavailable, publishUnreachable, "NATS is not reachable at the moment: post the event again"}
+		return receipt{}, &refusal{http.StatusServiceUnavailable, publishUnreachable, "NATS is not reachable: post the event again"}
 	}
-	seq, because, err := d.show(r.Context(), subject, body)
+	seq, because, err := d.store(r.Context(), subject, body)
 	if err != nil {
-		if d.warned.due(time.Now()) {
+		d.warnUnstored.Do(func() {
 			d.deps.Log.Warn("publish a posted event", "subject", subject, "err", err)
-		}
+		})
 		return receipt{}, &refusal{http.StatusServiceUnavailable, publishUnreachable,
-			"NATS did not acknowledge the event in time, it may be stored or not: post it again"}
+			"NATS did not acknowledge the event in time, and may or may not have stored it: post the event again"}
 	}
 	return receipt{Stored: because == "", Subject: subject, Seq: seq, Because: because}, nil
 }
 
-// show gives an event to the bus, for as long as its producer may be kept waiting.
-func (d *Dashboard) show(ctx context.Context, subject string, body []byte) (uint64, string, error) {
+// readBody reads at most maxBody bytes.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
+	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return nil, &refusal{http.StatusUnsupportedMediaType, publishBad, "the body must be sent without Content-Encoding"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if errors.As(err, new(*http.MaxBytesError)) {
+		return nil, &refusal{http.StatusRequestEntityTooLarge, publishTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+	}
+	if err != nil {
+		return nil, &refusal{http.StatusBadRequest, publishBad, "the body was not received completely"}
+	}
+	return body, nil
+}
+
+// store publishes an event within PUBLISH_TIMEOUT. If the stream keeps its last
+// event, because is the reason.
+func (d *Dashboard) store(ctx context.Context, subject string, body []byte) (seq uint64, because string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.PublishTimeout)
 	defer cancel()
 	unlock, err := d.locks.lock(ctx, subject)
@@ -122,17 +135,28 @@ func (d *Dashboard) show(ctx context.Context, subject string, body []byte) (uint
 	return d.events.ShowRaw(ctx, subject, body)
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	tooLarge := &refusal{http.StatusRequestEntityTooLarge, publishTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxBody)}
-	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return nil, &refusal{http.StatusUnsupportedMediaType, publishBad, "the body must be sent as it is, without Content-Encoding"}
+// subjectLocks serialize the posts of one subject, whose compare-and-sets would
+// otherwise conflict. Subjects share the locks by their hash.
+type subjectLocks struct {
+	seed  maphash.Seed
+	locks []chan struct{} // each holds a value while it is locked
+}
+
+func newSubjectLocks() subjectLocks {
+	l := subjectLocks{maphash.MakeSeed(), make([]chan struct{}, 64)}
+	for i := range l.locks {
+		l.locks[i] = make(chan struct{}, 1)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if errors.As(err, new(*http.MaxBytesError)) {
-		return nil, tooLarge
+	return l
+}
+
+// lock waits until the subject's lock is free or ctx ends.
+func (l *subjectLocks) lock(ctx context.Context, subject string) (unlock func(), err error) {
+	c := l.locks[maphash.String(l.seed, subject)%uint64(len(l.locks))]
+	select {
+	case c <- struct{}{}:
+		return func() { <-c }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	if err != nil {
-		return nil, &refusal{http.StatusBadRequest, publishBad, "the body did not come to its end"}
-	}
-	return body, nil
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/cis490/profiles/dashboard"
 )
 
-// last is the last message of a subject, as it stands in the stream.
+// last returns the last message of a subject in the stream, and its sequence.
 func last(t testing.TB, js jetstream.JetStream, subject string) (string, uint64) {
 	t.Helper()
 	s, err := js.Stream(bustest.Context(t), bus.DashboardStream)
@@ -36,7 +36,7 @@ func last(t testing.TB, js jetstream.JetStream, subject string) (string, uint64)
 func TestPublish(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
-	b := startBridge(t, srv, dashboard.Config{}).ready()
+	b := startBridge(t, srv, dashboard.Config{MergeEvery: time.Millisecond}).ready()
 	br := b.browse("")
 	br.catchUp()
 	long := strings.Repeat("n", 200)
@@ -73,7 +73,7 @@ func TestBadBodies(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
 	b := startBridge(t, srv, dashboard.Config{}).ready()
-	for body, sentence := range map[string]string{
+	for body, part := range map[string]string{
 		``:                                "empty",
 		`   `:                             "empty",
 		`null`:                            "one JSON object",
@@ -100,7 +100,7 @@ func TestBadBodies(t *testing.T) {
 		`{"type":"a.b"}`:                  "a-z",
 		`{"type":"a\n"}`:                  "a-z",
 		`{"type":"` + strings.Repeat("a", 65) + `"}`:                                 "64",
-		`{"type":"bridge"}`:                                                          "taken",
+		`{"type":"bridge"}`:                                                          "reserved",
 		`{"type":"x","type":"y"}`:                                                    "twice",
 		`{"type":"x","name":5}`:                                                      "name must be a string",
 		`{"type":"x","name":null}`:                                                   "name must be a string",
@@ -111,9 +111,9 @@ func TestBadBodies(t *testing.T) {
 		`{"type":"x","a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`: "nested",
 		strings.Repeat("[", 60000):                                                   "nested",
 	} {
-		res, said := b.do(http.MethodPost, "publish", body)
-		if res.StatusCode != http.StatusBadRequest || !strings.Contains(said, sentence) || strings.Count(said, "\n") != 1 {
-			t.Errorf("%.60q: %s %q, want a sentence with %q", body, res.Status, said, sentence)
+		res, text := b.do(http.MethodPost, "publish", body)
+		if res.StatusCode != http.StatusBadRequest || !strings.Contains(text, part) || strings.Count(text, "\n") != 1 {
+			t.Errorf("%.60q: %s %q, want a sentence with %q", body, res.Status, text, part)
 		}
 	}
 	for what, test := range map[string]struct {
@@ -122,14 +122,14 @@ func TestBadBodies(t *testing.T) {
 		code         int
 	}{
 		"too large":       {http.MethodPost, `{"type":"x","pad":"` + strings.Repeat("p", 64<<10) + `"}`, nil, http.StatusRequestEntityTooLarge},
-		"packed":          {http.MethodPost, `{"type":"x"}`, []string{"Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType},
-		"not posted":      {http.MethodGet, ``, nil, http.StatusMethodNotAllowed},
-		"put":             {http.MethodPut, `{"type":"x"}`, nil, http.StatusMethodNotAllowed},
+		"compressed":      {http.MethodPost, `{"type":"x"}`, []string{"Content-Encoding", "gzip"}, http.StatusUnsupportedMediaType},
+		"GET":             {http.MethodGet, ``, nil, http.StatusMethodNotAllowed},
+		"PUT":             {http.MethodPut, `{"type":"x"}`, nil, http.StatusMethodNotAllowed},
 		"of another site": {http.MethodPost, `{"type":"x"}`, []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
 		"of another port": {http.MethodPost, `{"type":"x"}`, []string{"Origin", "http://127.0.0.1:1"}, http.StatusForbidden},
 	} {
-		if res, said := b.do(test.method, "publish", test.body, test.header...); res.StatusCode != test.code || strings.Count(said, "\n") != 1 {
-			t.Errorf("%s: %s %q, want %d", what, res.Status, said, test.code)
+		if res, text := b.do(test.method, "publish", test.body, test.header...); res.StatusCode != test.code || strings.Count(text, "\n") != 1 {
+			t.Errorf("%s: %s %q, want %d", what, res.Status, text, test.code)
 		}
 	}
 	if n := b.metric("profiles_dashboard_publish_total", "stored"); n != 0 {
@@ -137,8 +137,9 @@ func TestBadBodies(t *testing.T) {
 	}
 }
 
-// TestStickyRule: an event with an order stays against what has none or a lower one.
-func TestStickyRule(t *testing.T) {
+// TestOrder: an event with an order is not replaced by one without, nor by one with
+// a lower order.
+func TestOrder(t *testing.T) {
 	srv := bustest.Start(t)
 	now, err := srv.Topology().EventLife(t.Context())
 	if err != nil {
@@ -154,7 +155,7 @@ func TestStickyRule(t *testing.T) {
 		body   string
 		stored bool
 	}{
-		{plain, true}, {plain, true}, // Python repeats itself
+		{plain, true}, {plain, true}, // the Python program repeats its events
 		{event("2001-01-01T00:00:00Z", 9), false}, // of another life than the envelopes of this bus
 		{event(life, 2), true},
 		{plain, false},
@@ -185,8 +186,9 @@ func TestStickyRule(t *testing.T) {
 	}
 }
 
-// TestPublishAtOnce: many post under one subject and others; each is stored.
-func TestPublishAtOnce(t *testing.T) {
+// TestConcurrentPosts: posts of one subject and of others at the same time are all
+// stored.
+func TestConcurrentPosts(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
 	b := startBridge(t, srv, dashboard.Config{}).ready()
@@ -201,18 +203,19 @@ func TestPublishAtOnce(t *testing.T) {
 	posting.Wait()
 }
 
-// TestUnreachableBus: a clear answer within a few seconds, and stored or not as
-// it says.
+// TestUnreachableBus: while the stream or NATS is gone, posts are answered with 503
+// within seconds.
 func TestUnreachableBus(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	b := startBridge(t, srv, dashboard.Config{PublishTimeout: 500 * time.Millisecond}).ready()
 	refused := func(what string) {
 		t.Helper()
 		began := time.Now()
-		res, said := b.do(http.MethodPost, "publish", `{"type":"x"}`)
+		res, text := b.do(http.MethodPost, "publish", `{"type":"x"}`)
 		if took := time.Since(began); res.StatusCode != http.StatusServiceUnavailable || took > 8*time.Second || res.Header.Get("Retry-After") == "" {
-			t.Errorf("%s: %s %q after %s", what, res.Status, said, took)
+			t.Errorf("%s: %s %q after %s", what, res.Status, text, took)
 		}
 	}
 	if err := srv.JetStream().DeleteStream(bustest.Context(t), bus.DashboardStream); err != nil {
@@ -224,13 +227,13 @@ func TestUnreachableBus(t *testing.T) {
 	srv.Restart()
 	srv.Topology()
 	b.ready()
-	b.until("stored", func() bool {
+	b.until("an event is stored", func() bool {
 		res, _ := b.do(http.MethodPost, "publish", `{"type":"x"}`)
 		return res.StatusCode == http.StatusOK
 	})
 }
 
-// pythonBodies are what the Python program posts.
+// pythonBodies are bodies that the Python program posts, by subject.
 func pythonBodies() map[string]string {
 	var curve []string
 	for i := range 80 {
@@ -251,9 +254,10 @@ with urllib.request.urlopen(request, timeout=10) as response:
     print(response.read().decode())
 `
 
-// TestPythonAndCurl: the Python producer's bodies, posted with urllib and with
-// curl, stand in the stream as they were sent and reach a browser.
+// TestPythonAndCurl posts the Python program's bodies with urllib and with curl.
+// The stream and a browser get them unchanged.
 func TestPythonAndCurl(t *testing.T) {
+	t.Parallel()
 	for tool, command := range map[string]func(context.Context, string) *exec.Cmd{
 		"python3": func(ctx context.Context, url string) *exec.Cmd {
 			return exec.CommandContext(ctx, "python3", "-c", pythonPost, url)
@@ -261,14 +265,14 @@ func TestPythonAndCurl(t *testing.T) {
 		"curl": func(ctx context.Context, url string) *exec.Cmd {
 			return exec.CommandContext(ctx, "curl", "--silent", "--show-error", "--fail", "--data-binary", "@-", "-H", "Content-Type: application/json", url)
 		},
-		"curl with a form's type": func(ctx context.Context, url string) *exec.Cmd {
+		"curl with its default content type": func(ctx context.Context, url string) *exec.Cmd {
 			return exec.CommandContext(ctx, "curl", "--silent", "--show-error", "--fail", "--data-binary", "@-", url)
 		},
 	} {
 		t.Run(tool, func(t *testing.T) {
 			program := strings.Fields(tool)[0]
 			if _, err := exec.LookPath(program); err != nil {
-				t.Skipf("NOT TESTED: there is no %s here; install it to see that its posts arrive", program)
+				t.Skipf("NOT TESTED: %s is not installed", program)
 			}
 			srv := bustest.Start(t)
 			srv.Topology()
@@ -295,8 +299,7 @@ func TestPythonAndCurl(t *testing.T) {
 	}
 }
 
-// FuzzPublish: whatever is posted is answered with one clear sentence, or it
-// stands in the stream as it was sent.
+// FuzzPublish: each body is either stored unchanged or refused with one sentence.
 func FuzzPublish(f *testing.F) {
 	for _, body := range pythonBodies() {
 		f.Add([]byte(body))
@@ -316,12 +319,12 @@ func FuzzPublish(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		b := *running
 		b.t = t
-		res, said := b.do(http.MethodPost, "publish", string(body))
+		res, text := b.do(http.MethodPost, "publish", string(body))
 		switch res.StatusCode {
 		case http.StatusOK:
 			var r receipt
-			if err := json.Unmarshal([]byte(said), &r); err != nil {
-				t.Fatalf("%s: %v", said, err)
+			if err := json.Unmarshal([]byte(text), &r); err != nil {
+				t.Fatalf("%s: %v", text, err)
 			}
 			data, _ := last(t, js, r.Subject)
 			var event struct{ Type string }
@@ -333,15 +336,15 @@ func FuzzPublish(f *testing.F) {
 			}
 		case http.StatusConflict:
 			var r receipt
-			if err := json.Unmarshal([]byte(said), &r); err != nil || r.Stored || r.Because == "" {
-				t.Errorf("%q: %s", body, said)
+			if err := json.Unmarshal([]byte(text), &r); err != nil || r.Stored || r.Because == "" {
+				t.Errorf("%q: %s", body, text)
 			}
 		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
-			if strings.Count(said, "\n") != 1 || len(said) > 300 {
-				t.Errorf("%q is no clear sentence", said)
+			if strings.Count(text, "\n") != 1 || len(text) > 300 {
+				t.Errorf("%q is not one short sentence", text)
 			}
 		default:
-			t.Errorf("%q: %s %s", body, res.Status, said)
+			t.Errorf("%q: %s %s", body, res.Status, text)
 		}
 	})
 }

@@ -8,53 +8,54 @@ import (
 )
 
 // A state is the last event of each subject of one stream, in order of
-// sequence. It is bounded: of more than there is room for, the latest stay, as
-// they would after a restart. It has no lock.
+// sequence. When it is full, it drops the events with the lowest sequences. It
+// is not safe for concurrent use.
 type state struct {
 	maxSubjects int
 	maxBytes    int64
 
-	last  map[string]*event
-	order []place // rising; an event that was replaced leaves a hole
-	head  int     // no event stands before it
-	bytes int64
-	seq   uint64 // highest folded
-	full  bool   // some event was left out
+	last  map[string]*event // by subject
+	order []slot            // rising by sequence
+	head  int               // all slots before this index are empty
+	bytes int64             // the sum of the events' sizes
+	seq   uint64            // the highest sequence that was put
+	full  bool              // an event was dropped for lack of room
 }
 
-// A place is where an event stands. A hole keeps the sequence only.
-type place struct {
-	seq uint64
-	*event
+// A slot is the place of one event in the order. It becomes empty (a nil event)
+// when a later event of the subject replaces the event.
+type slot struct {
+	seq   uint64
+	event *event
 }
 
 func newState(maxSubjects int, maxBytes int64) *state {
 	return &state{maxSubjects: maxSubjects, maxBytes: maxBytes, last: map[string]*event{}}
 }
 
-// put folds an event, which must be later than all before it, and returns how
-// many had to make room for it.
-func (s *state) put(e *event) (evicted int) {
+// put stores an event, whose sequence must be higher than all before. It returns
+// how many events were dropped to make room.
+func (s *state) put(e *event) (dropped int) {
 	s.seq = e.seq
 	if old := s.last[e.subject]; old != nil {
 		s.drop(old)
 	}
 	s.last[e.subject] = e
-	s.order = append(s.order, place{e.seq, e})
+	s.order = append(s.order, slot{e.seq, e})
 	s.bytes += e.size()
 	for len(s.last) > s.maxSubjects || s.bytes > s.maxBytes {
-		s.drop(s.first())
+		s.drop(s.oldest())
 		s.full = true
-		evicted++
+		dropped++
 	}
-	if holes := len(s.order) - len(s.last); holes > len(s.last)+64 {
-		s.order = slices.DeleteFunc(s.order, func(p place) bool { return p.event == nil })
+	if empty := len(s.order) - len(s.last); empty > len(s.last)+64 {
+		s.order = slices.DeleteFunc(s.order, func(p slot) bool { return p.event == nil })
 		s.head = 0
 	}
-	return evicted
+	return dropped
 }
 
-func (s *state) first() *event {
+func (s *state) oldest() *event {
 	for s.order[s.head].event == nil {
 		s.head++
 	}
@@ -67,20 +68,26 @@ func (s *state) drop(e *event) {
 	s.order[s.after(e.seq-1)].event = nil
 }
 
-// after is the index of the first place later than seq.
+// after returns the index of the first slot whose sequence is higher than seq.
 func (s *state) after(seq uint64) int {
-	i, found := slices.BinarySearchFunc(s.order, seq, func(p place, seq uint64) int { return cmp.Compare(p.seq, seq) })
+	i, found := slices.BinarySearchFunc(s.order, seq, func(p slot, seq uint64) int { return cmp.Compare(p.seq, seq) })
 	if found {
 		i++
 	}
 	return i
 }
 
-// follows tells whether s may come after old in one stream: it has every subject of
-// old, at the same place or a later one, with the same event or a later one. What
-// had to make room counts as there. A stream that was restored from a backup may
-// have grown beyond its old end, so that its last sequence alone tells nothing.
-func (s *state) follows(old *state) bool {
+// hasRoom reports whether an event with a body of that size fits without
+// another subject being dropped.
+func (s *state) hasRoom(subject string, size int) bool {
+	return s.last[subject] != nil || len(s.last) < s.maxSubjects && s.bytes+int64(size)+eventOverhead <= s.maxBytes
+}
+
+// continues reports whether s can be a later state of the stream that old was
+// read from: each subject of old has the same event or a later one, or was
+// dropped for lack of room. Comparing the last sequences is not enough, since a
+// stream that was restored from a backup may have grown beyond its old end.
+func (s *state) continues(old *state) bool {
 	for subject, before := range old.last {
 		now := s.last[subject]
 		switch {

@@ -1,0 +1,253 @@
+package dashboard
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Why a browser's feed ended: values of a metric's label.
+const (
+	endedLeft     = "left"     // the browser closed the connection, or it broke
+	endedSlow     = "slow"     // a write took longer than WRITE_TIMEOUT
+	endedShutdown = "shutdown" // the dashboard ends
+	endedFull     = "full"     // MAX_BROWSERS had feeds already: this one got none
+)
+
+// Types of the bridge's own events.
+const (
+	bridgeEvent   = "bridge"    // the bridge's status
+	caughtUpEvent = "caught-up" // the browser has the last event of every subject
+)
+
+// serveFeed is GET events.
+func (d *Dashboard) serveFeed(w http.ResponseWriter, r *http.Request) {
+	select {
+	case d.browsers <- struct{}{}:
+		defer func() { <-d.browsers }()
+	default:
+		d.metrics.ended.WithLabelValues(endedFull).Inc()
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, fmt.Sprintf("%d browsers are connected, which is all that MAX_BROWSERS allows", d.cfg.MaxBrowsers), http.StatusServiceUnavailable)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // or nginx holds events back
+	if r.Method == http.MethodHead {
+		return
+	}
+	f := feed{
+		dashboard: d, w: w, control: http.NewResponseController(w), heartbeat: time.NewTimer(d.cfg.Heartbeat),
+		sent: lastEventID(r), resumes: r.URL.Query().Get("life"),
+	}
+	defer f.heartbeat.Stop()
+	err := f.run(r.Context())
+	switch {
+	case errors.Is(err, errShutdown):
+		d.metrics.ended.WithLabelValues(endedShutdown).Inc()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		d.metrics.ended.WithLabelValues(endedSlow).Inc()
+		d.deps.Log.Info("dropped a browser that did not read for WRITE_TIMEOUT", "remote", r.RemoteAddr)
+	default:
+		d.metrics.ended.WithLabelValues(endedLeft).Inc()
+	}
+}
+
+// lastEventID returns the sequence up to which the browser has all events, or 0
+// if it is new or sends no number.
+func lastEventID(r *http.Request) uint64 {
+	id := cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("last-event-id"))
+	seq, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return seq
+}
+
+// A feed writes events to one browser. It queues none: it knows up to which
+// sequence the browser has all events, and reads later ones from the shared
+// state. A slow browser thus skips events that were replaced meanwhile.
+type feed struct {
+	dashboard *Dashboard
+	w         http.ResponseWriter
+	control   *http.ResponseController
+	heartbeat *time.Timer
+
+	greeted  bool
+	status   status // as last sent
+	resumes  string // the status' Life that the browser resumes from; empty if it does not say
+	stateID  uint64 // of the shared state that the fields below refer to; 0: none yet
+	sent     uint64 // the browser has all events up to this sequence
+	caughtUp bool
+	events   int    // sent before it had caught up
+	received uint64 // the shared state's, at the last send
+}
+
+var errShutdown = errors.New("the dashboard ends")
+
+// run writes events until the browser is gone or too slow, or ctx or
+// Dashboard.Run ends.
+func (f *feed) run(ctx context.Context) error {
+	for {
+		began := time.Now()
+		s := f.dashboard.shared.snapshot()
+		if err := f.greet(s); err != nil {
+			return err
+		}
+		if s.id > 0 {
+			ok, err := f.send(ctx, s)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				continue
+			}
+		}
+		if err := f.wait(ctx, s.changed, began.Add(f.dashboard.cfg.MergeEvery)); err != nil {
+			return err
+		}
+	}
+}
+
+// greet sends the bridge's status if that has changed, and decides after which
+// sequence the browser needs events.
+func (f *feed) greet(s snapshot) error {
+	void := f.stateID > 0 && s.id != f.stateID // the browser must drop what it has
+	var out []byte
+	if !f.greeted {
+		out = append(out, "retry: 1000\n\n"...)
+	}
+	if !f.greeted || s.status != f.status {
+		out = appendStatus(out, s.status, void)
+	}
+	f.greeted, f.status = true, s.status
+	if s.id != f.stateID {
+		other := f.resumes != "" && f.resumes != s.status.Life
+		if void || other || f.sent > s.seq {
+			f.sent = 0
+		}
+		f.resumes = ""
+		f.stateID, f.caughtUp, f.events = s.id, false, 0
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return f.write(out)
+}
+
+// appendStatus appends a bridge event. With clearID, the browser forgets the id
+// that it would resume from.
+func appendStatus(b []byte, s status, clearID bool) []byte {
+	data, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings, a time and a bool
+	}
+	b = append(b, "event: "+bridgeEvent+"\n"...)
+	if clearID {
+		b = append(b, "id\n"...)
+	}
+	b = append(b, "data: "...)
+	b = append(b, data...)
+	return append(b, "\n\n"...)
+}
+
+// chunks are shared by all feeds.
+var chunks = sync.Pool{New: func() any { return &chunk{bytes: make([]byte, 0, chunkBytes)} }}
+
+// send writes the events that the browser lacks up to the snapshot's sequence, of
+// each subject the last one. ok is false if the snapshot's state was replaced
+// meanwhile.
+func (f *feed) send(ctx context.Context, s snapshot) (ok bool, err error) {
+	c := chunks.Get().(*chunk)
+	defer func() {
+		if cap(c.bytes) <= 2*chunkBytes { // else one large event has grown it
+			chunks.Put(c)
+		}
+	}()
+	n := 0
+	for more := true; more; {
+		if more, ok = f.dashboard.shared.read(c, s.id, f.sent, s.seq); !ok {
+			return false, nil
+		}
+		if len(c.stored) == 0 {
+			break
+		}
+		if err := f.write(c.bytes); err != nil {
+			return true, err
+		}
+		n += len(c.stored)
+		f.sent = c.last
+		f.dashboard.metrics.wrote(c.stored, f.caughtUp)
+		if err := f.ended(ctx); err != nil {
+			return true, err
+		}
+	}
+	f.sent = max(f.sent, s.seq)
+	received := s.received - f.received
+	f.received = s.received
+	if f.caughtUp {
+		if n := uint64(n); received > n {
+			f.dashboard.metrics.merged.Add(float64(received - n))
+		}
+		return true, nil
+	}
+	f.caughtUp = true
+	f.events += n
+	return true, f.write(fmt.Appendf(nil, "event: %s\ndata: {\"events\":%d}\n\n", caughtUpEvent, f.events))
+}
+
+// wait returns after changed is closed, but not before notBefore. Meanwhile it
+// sends heartbeats.
+func (f *feed) wait(ctx context.Context, changed <-chan struct{}, notBefore time.Time) error {
+	var due <-chan time.Time
+	for {
+		select {
+		case <-changed:
+			changed = nil
+			t := time.NewTimer(time.Until(notBefore))
+			defer t.Stop()
+			due = t.C
+		case <-due:
+			return nil
+		case <-f.heartbeat.C:
+			if err := f.write([]byte(": heartbeat\n\n")); err != nil {
+				return err
+			}
+		case <-f.dashboard.ended:
+			return errShutdown
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// ended returns why the feed must end, or nil.
+func (f *feed) ended(ctx context.Context) error {
+	select {
+	case <-f.dashboard.ended:
+		return errShutdown
+	default:
+		return ctx.Err()
+	}
+}
+
+// write writes and flushes within WRITE_TIMEOUT.
+func (f *feed) write(p []byte) error {
+	if err := f.control.SetWriteDeadline(time.Now().Add(f.dashboard.cfg.WriteTimeout)); err != nil {
+		return err
+	}
+	if _, err := f.w.Write(p); err != nil {
+		return err
+	}
+	f.heartbeat.Reset(f.dashboard.cfg.Heartbeat)
+	return f.control.Flush()
+}
