@@ -23,9 +23,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// nobodys are subjects that no role of the project's account may publish to, or
+// forbidden are subjects that no role of the project's account may publish or
 // subscribe to.
-var nobodys = []string{
+var forbidden = []string{
 	">", "$SYS.>", "$SYS.REQ.SERVER.PING", "$JS.>", "$JS.API.>", "$JS.ACK.>", "$KV.>", "$O.>",
 	"$JS.API.ACCOUNT.PURGE.PROFILES", "$JS.API.META.LEADER.STEPDOWN", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.RESTORE.EPISODES",
 	"$JS.API.STREAM.SNAPSHOT.EPISODES", "$JS.API.STREAM.MSG.DELETE.EPISODES", "$JS.API.CONSUMER.DURABLE.CREATE.EPISODES.x",
@@ -35,10 +35,10 @@ var nobodys = []string{
 	"$KV.curves", "$KV.other.x", "$KV.curves.a.b.c.d", "$KV.specs.a.b", "$O.other.M.x",
 }
 
-// further are subjects that only some may have.
-var further = []string{"_INBOX_worker.x.y", "_INBOX_receiver.>", "dashboard.x", "dashboard.x.y.z"}
+// restricted are subjects that only some roles may have.
+var restricted = []string{"_INBOX_worker.x.y", "_INBOX_receiver.>", "dashboard.x", "dashboard.x.y.z"}
 
-// concrete puts tokens where a pattern has wildcards.
+// concrete replaces the wildcards of a pattern by tokens.
 func concrete(pattern string) string {
 	tokens := strings.Split(pattern, ".")
 	for i, t := range tokens {
@@ -52,10 +52,10 @@ func concrete(pattern string) string {
 	return strings.Join(tokens, ".")
 }
 
-// publishes is every subject that somebody may publish to, and every one that
-// nobody may.
+// publishes returns every subject that a role may publish to, and the forbidden
+// ones.
 func publishes() []string {
-	all := slices.Concat(nobodys, further)
+	all := slices.Concat(forbidden, restricted)
 	for _, r := range ours() {
 		for _, p := range r.Publish() {
 			all = append(all, concrete(p))
@@ -66,7 +66,7 @@ func publishes() []string {
 	return slices.Compact(all)
 }
 
-// subscribes is the same of subscriptions.
+// subscribes returns the same for subscriptions.
 func subscribes() []string {
 	all := publishes()
 	for _, r := range ours() {
@@ -78,7 +78,7 @@ func subscribes() []string {
 	return slices.Compact(all)
 }
 
-// ours are the roles of the project's account.
+// ours returns the roles of the project's account.
 func ours() []roles.Role {
 	return slices.DeleteFunc(roles.All(), func(r roles.Role) bool { return r.Account != roles.Profiles })
 }
@@ -89,11 +89,11 @@ func covered(patterns []string, subject string) bool {
 
 var refusal = regexp.MustCompile(`(Publish|Subscription) to "([^"]*)"`)
 
-// A trial is a role at a server, and what that refuses it.
+// A trial is a client in a role, and what the server has refused to it.
 type trial struct {
 	t       *testing.T
 	nc      *nats.Conn
-	refused chan string // "Publish x" or "Subscription x", in the order of trying
+	refused chan string // "Publish x" or "Subscription x", in the order of the tries
 }
 
 func try(t *testing.T, srv *bustest.Secure, role string) *trial {
@@ -102,13 +102,14 @@ func try(t *testing.T, srv *bustest.Secure, role string) *trial {
 		if parts := refusal.FindStringSubmatch(err.Error()); parts != nil && errors.Is(err, nats.ErrPermissionViolation) {
 			x.refused <- parts[1] + " " + parts[2]
 		} else {
-			t.Errorf("%s hears %v", role, err)
+			t.Errorf("%s: the client got the error %v", role, err)
 		}
 	})
 	return x
 }
 
-// refusals are what was refused until now: one that is refused to all comes last.
+// refusals returns what the server has refused so far. It publishes to a subject
+// that is always refused and waits for that refusal, which comes last.
 func (x *trial) refusals() map[string]bool {
 	x.t.Helper()
 	const last = "nobody.may.this"
@@ -124,13 +125,13 @@ func (x *trial) refusals() map[string]bool {
 			}
 			all[r] = true
 		case <-ctx.Done():
-			x.t.Fatal("the server does not refuse what nobody may")
+			x.t.Fatal("the server did not refuse a forbidden subject")
 		}
 	}
 }
 
-// differences tries every subject of every role in one, and tells where the
-// server does not do as the table says.
+// differences tries every subject of every role in one role, and returns where the
+// server does not do what the table says.
 func differences(t *testing.T, srv *bustest.Secure, role roles.Role) (wrong []string) {
 	t.Helper()
 	x := try(t, srv, role.Name)
@@ -138,7 +139,7 @@ func differences(t *testing.T, srv *bustest.Secure, role roles.Role) (wrong []st
 	var tried []string
 	for _, subject := range publishes() {
 		if wildcard(subject) {
-			continue // of publishing there is one subject at a time
+			continue // a message has one subject
 		}
 		tried = append(tried, "Publish "+subject)
 		if err := x.nc.Publish(subject, nil); err != nil {
@@ -170,8 +171,8 @@ func differences(t *testing.T, srv *bustest.Secure, role roles.Role) (wrong []st
 	return wrong
 }
 
-// TestTable: every role tries every subject and call of every other, and many of
-// nobody's. What the table grants is let through, all else is refused.
+// TestTable: every role tries every subject of every other role, and many that no
+// role has. The server lets through what the table grants and refuses the rest.
 func TestTable(t *testing.T) {
 	srv := bustest.StartSecure(t)
 	for _, role := range ours() {
@@ -181,8 +182,8 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestTableIsSeen: a right too many and one too few show.
-func TestTableIsSeen(t *testing.T) {
+// TestDifferencesAreFound: the test before finds a superfluous and a missing right.
+func TestDifferencesAreFound(t *testing.T) {
 	dir := bustest.Credentials(t)
 	path := filepath.Join(dir, credentials.Accounts)
 	text, err := os.ReadFile(path)
@@ -201,11 +202,11 @@ func TestTableIsSeen(t *testing.T) {
 		"streamer: Publish dashboard.x.x: granted true, refused true",
 	}
 	if !slices.Equal(wrong, want) {
-		t.Errorf("seen: %q, want %q", wrong, want)
+		t.Errorf("found %q, want %q", wrong, want)
 	}
 }
 
-// TestFacts are what must hold whatever becomes of the table.
+// TestFacts: rights that must stay as they are when the table changes.
 func TestFacts(t *testing.T) {
 	who := func(subject string) []string {
 		var names []string
@@ -244,10 +245,10 @@ func TestFacts(t *testing.T) {
 		"$JS.API.CONSUMER.CREATE.DASHBOARD.x.dashboard.>": {"dashboard", "operator"},
 	} {
 		if got := who(subject); !slices.Equal(got, want) {
-			t.Errorf("%s may be published by %v, want %v", subject, got, want)
+			t.Errorf("roles that may publish to %s: %v, want %v", subject, got, want)
 		}
 	}
-	for _, subject := range nobodys {
+	for _, subject := range forbidden {
 		for _, r := range ours() {
 			if covered(r.Publish(), subject) || covered(r.Subscribe(), subject) {
 				t.Errorf("%s may have %s", r.Name, subject)
@@ -259,26 +260,26 @@ func TestFacts(t *testing.T) {
 		t.Errorf("a receiver may publish %v and subscribe to %v", p, s)
 	}
 	viewer, _ := roles.Named("viewer")
-	for _, p := range viewer.Publish() { // it changes nothing
+	for _, p := range viewer.Publish() { // these calls change nothing
 		if !regexp.MustCompile(`^\$JS\.API\.(INFO$|STREAM\.INFO\.|STREAM\.MSG\.GET\.|CONSUMER\.INFO\.|DIRECT\.GET\.)`).MatchString(p) {
 			t.Errorf("a viewer may publish to %s", p)
 		}
 	}
 }
 
-// TestGrantedCallsAreAnswered: a call of the API that a role has gets an answer,
-// at its own inbox.
+// TestGrantedCallsAreAnswered: a granted call of the JetStream API gets an answer, at
+// the inbox of the role.
 func TestGrantedCallsAreAnswered(t *testing.T) {
 	srv := bustest.StartSecure(t)
 	makeTopology(t, srv)
-	for _, role := range ours() { // the operator last, who can delete it all
+	for _, role := range ours() { // the operator comes last: it deletes the streams
 		x := try(t, srv, role.Name)
 		for _, pattern := range role.Publish() {
 			if !strings.HasPrefix(pattern, "$JS.API.") {
 				continue
 			}
 			_, err := x.nc.RequestWithContext(bustest.Context(t), concrete(pattern), nil)
-			if err != nil && !errors.Is(err, nats.ErrNoResponders) { // of a consumer that is not there
+			if err != nil && !errors.Is(err, nats.ErrNoResponders) { // that consumer does not exist
 				t.Errorf("%s asks %s: %v", role.Name, concrete(pattern), err)
 			}
 		}
@@ -302,8 +303,7 @@ func makeTopology(t *testing.T, srv *bustest.Secure) {
 	}
 }
 
-// TestSystem: the account of the servers sees nothing of the project's, and the
-// other way about.
+// TestSystem: the two accounts do not see each other's messages.
 func TestSystem(t *testing.T) {
 	srv := bustest.StartSecure(t)
 	makeTopology(t, srv)

@@ -10,11 +10,11 @@ import (
 	"github.com/cis490/profiles/bus/bustest"
 )
 
-// These show what rights in NATS don't hold (seen on 2.15.2). Should one fail, the
-// server holds more than docs/OPERATIONS.md says: then that may be said.
+// These tests show what rights in NATS do not prevent (seen with NATS 2.15.2). If one
+// fails the server prevents more than docs/OPERATIONS.md says: correct that document.
 
-// TestConsumersPushAnywhere: who may make a consumer may have the server push what
-// its stream holds to any subject, whatever they may publish to themselves.
+// TestConsumersPushAnywhere: a client that may make a consumer can let the server push
+// the stream's messages to any subject, also to one that the client may not publish to.
 func TestConsumersPushAnywhere(t *testing.T) {
 	srv := bustest.StartSecure(t)
 	makeTopology(t, srv)
@@ -31,11 +31,11 @@ func TestConsumersPushAnywhere(t *testing.T) {
 	if _, err := nc.RequestWithContext(bustest.Context(t), "dashboard.x.y", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	arrives(t, srv, 1)
+	waitForMessages(t, srv, 1)
 }
 
-// TestAcknowledgementsGoAnywhere: the server's acknowledgement of a publish goes to
-// whatever subject the sender names, but not to the API.
+// TestAcknowledgementsGoAnywhere: the server sends the acknowledgement of a publish to
+// any subject that the sender names, but not to the JetStream API.
 func TestAcknowledgementsGoAnywhere(t *testing.T) {
 	srv := bustest.StartSecure(t)
 	makeTopology(t, srv)
@@ -45,17 +45,17 @@ func TestAcknowledgementsGoAnywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	arrives(t, srv, 4) // three, and the acknowledgement of the third
+	waitForMessages(t, srv, 4) // three, and the acknowledgement of the third
 }
 
-// arrives waits until the log has so many messages.
-func arrives(t *testing.T, srv *bustest.Secure, n uint64) {
+// waitForMessages waits until the log has n messages.
+func waitForMessages(t *testing.T, srv *bustest.Secure, n uint64) {
 	t.Helper()
 	b, ctx := srv.ConnectAs("viewer", bustest.Log(t)), bustest.Context(t)
 	for {
 		sizes, err := b.Streams(ctx)
 		if err != nil || len(sizes) != 9 {
-			t.Fatalf("the log has not got %d messages: %v, %v", n, sizes, err)
+			t.Fatalf("the log does not get %d messages: %v, %v", n, sizes, err)
 		}
 		if sizes[0].Messages == n {
 			return

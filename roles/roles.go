@@ -1,6 +1,20 @@
-// Package roles says who may do what in NATS: it is the one table that the
-// server's accounts.conf, the table in docs/OPERATIONS.md and the tests are made
-// of. What is not in it is refused.
+// Package roles defines who may do what in NATS. Its table is the source of the
+// servers' accounts.conf (profiles credentials writes it), of the table in
+// docs/OPERATIONS.md, and of the tests in which every role tries every right. A
+// server refuses everything that the table does not grant.
+//
+// All of the table is in table.go. To change it:
+//
+//   - A new role: add a line to [All] with its name, a description and its grants.
+//     Its key, its Secret and its part of accounts.conf follow from that.
+//   - An existing right for a role: add the grant to the role's line.
+//   - A new right: add a [Grant] with the subjects that it needs, and add it to the
+//     lines of its roles. A refused request fails with an error that names the
+//     subject.
+//
+// Then run go test ./roles -update, which writes the table in docs/OPERATIONS.md,
+// and add the subject to TestFacts if only some roles may ever have it. Running
+// servers take the change after profiles credentials and a reload.
 package roles
 
 import (
@@ -8,34 +22,33 @@ import (
 	"strings"
 )
 
-// Accounts of the server. Each is a world of its own: subjects of one are not
-// seen in another.
+// Accounts of the server. Clients in one account do not see subjects of the other.
 const (
 	Profiles = "PROFILES" // all streams and messages of the project
-	System   = "SYS"      // the server's own: health and reports
+	System   = "SYS"      // health and reports of the servers
 )
 
-// A Role is one user of the server, with one key.
+// A Role is a user of the server, with one key.
 type Role struct {
-	Name    string // also of its files and its Secret
-	Who     string // has it
+	Name    string // also the name of its files and its Secret
+	Who     string // the programs or people that have it
 	Account string
 	Grants  []Grant
 }
 
-// A Grant is one thing that a role may do, and the subjects that it takes.
+// A Grant is a right: a thing that a role may do, with the subjects that it needs.
 type Grant struct {
 	Name      string
-	What      string
-	Publish   []string // requests among them: a call of the JetStream API is a publish
+	What      string   // after "may"
+	Publish   []string // also requests: a call of the JetStream API is a publish
 	Subscribe []string
 }
 
-// Inbox is the prefix of the subjects at which the role gets replies
-// (NATS_INBOX_PREFIX). No other role may read there.
+// Inbox returns the prefix of the subjects at which the role gets replies
+// (NATS_INBOX_PREFIX). No other role may subscribe to them.
 func (r Role) Inbox() string { return "_INBOX_" + r.Name }
 
-// Publish is every subject that the role may publish to, sorted.
+// Publish returns every subject that the role may publish to, sorted.
 func (r Role) Publish() []string {
 	var all []string
 	for _, g := range r.Grants {
@@ -45,7 +58,7 @@ func (r Role) Publish() []string {
 	return slices.Compact(all)
 }
 
-// Subscribe is every subject that the role may subscribe to, sorted.
+// Subscribe returns every subject that the role may subscribe to, sorted.
 func (r Role) Subscribe() []string {
 	all := []string{r.Inbox() + ".>"}
 	for _, g := range r.Grants {
@@ -55,18 +68,19 @@ func (r Role) Subscribe() []string {
 	return slices.Compact(all)
 }
 
-// Named returns a role by its name.
+// Named returns the role of that name; false if there is none.
 func Named(name string) (Role, bool) {
-	i := slices.IndexFunc(All(), func(r Role) bool { return r.Name == name })
+	all := All()
+	i := slices.IndexFunc(all, func(r Role) bool { return r.Name == name })
 	if i < 0 {
 		return Role{}, false
 	}
-	return All()[i], true
+	return all[i], true
 }
 
-// Covers tells whether a subject is one of a pattern's, both as NATS has them:
-// `*` is one token, `>` at the end one or more. A wildcard in the subject is
-// covered only by one that is as wide.
+// Covers reports whether a pattern matches a subject as in NATS: `*` matches one
+// token, `>` at the end one or more. The subject may have wildcards, too. Then the
+// pattern must match every subject that it matches.
 func Covers(pattern, subject string) bool {
 	p, s := strings.Split(pattern, "."), strings.Split(subject, ".")
 	for i, token := range p {

@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write the table into docs/OPERATIONS.md")
 
-// TestDocument: docs/OPERATIONS.md shows the table as it is.
+// TestDocument: docs/OPERATIONS.md has the present table.
 func TestDocument(t *testing.T) {
 	const path, begin, end = "../docs/OPERATIONS.md", "<!-- roles: go test ./roles -update -->\n", "<!-- end of roles -->\n"
 	text, err := os.ReadFile(path)
@@ -28,7 +28,7 @@ func TestDocument(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s shows another table than package roles has: go test ./roles -update writes it", path)
+		t.Fatalf("the table in %s is not that of package roles: go test ./roles -update writes it", path)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+roles.Markdown()+end+after), 0o644); err != nil {
 		t.Fatal(err)

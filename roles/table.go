@@ -7,47 +7,57 @@ import (
 	"github.com/cis490/profiles/bus"
 )
 
-// All returns every role, in the order of the table.
+// All returns every role, in the order of the table. The caller owns the slice.
 func All() []Role {
+	// What every reader of the state of the system needs.
+	state := []Grant{
+		jetStreamInfo, seeStreams, readLag, readRejected, readSuspects, readSpecs, readCurves, readEnvelopes, readSignatures,
+		readEvents, subscribeEvents,
+	}
 	return []Role{
-		{"receiver", "receivers that accept episodes", Profiles, []Grant{accept}},
-		{"receiver-retract", "receivers that take back, too", Profiles, []Grant{accept, retract}},
-		{"receiver-upload", "receivers that store archives in NATS", Profiles, []Grant{accept, upload}},
-		{"receiver-retract-upload", "receivers that do both", Profiles, []Grant{accept, retract, upload}},
+		{"receiver", "receivers that accept episodes", Profiles,
+			[]Grant{accept}},
+		{"receiver-retract", "receivers that also retract", Profiles,
+			[]Grant{accept, retract}},
+		{"receiver-upload", "receivers that store archives in NATS", Profiles,
+			[]Grant{accept, upload}},
+		{"receiver-retract-upload", "receivers that do both", Profiles,
+			[]Grant{accept, retract, upload}},
 		{"emitter", "`profiles emit`, with all its flags", Profiles,
-			[]Grant{accept, retract, upload, account, look, readLog, readRejected, readSpecs, readCurves}},
+			[]Grant{accept, retract, upload, jetStreamInfo, seeStreams, readLog, readRejected, readSpecs, readCurves}},
 		{"worker", "profile-worker", Profiles,
-			[]Grant{look, readLog, readEnvelopes, readArchives, readSignatures, followSpecs, followCurves, register, align, reduce}},
+			[]Grant{seeStreams, readLog, readEnvelopes, readArchives, readSignatures, followSpecs, followCurves, register, align, reduce}},
 		{"streamer", "profile-streamer, `profiles stream`", Profiles,
-			[]Grant{account, look, readLag, readEnvelopes, readSignatures, followSpecs, followEnvelopes, followSignatures, show}},
-		{"dashboard", "profile-dashboard, `/publish` included", Profiles,
-			[]Grant{look, readEvents, followEvents, show}},
+			[]Grant{jetStreamInfo, seeStreams, readLag, readEnvelopes, readSignatures, followSpecs, followEnvelopes, followSignatures, publishEvents}},
+		{"dashboard", "profile-dashboard, with `/publish`", Profiles,
+			[]Grant{seeStreams, readEvents, followEvents, publishEvents}},
 		{"viewer", "`profiles status`, `profiles export`, subscribers of events", Profiles,
-			[]Grant{account, look, readLag, readRejected, readSuspects, readSpecs, readCurves, readEnvelopes, readSignatures, readEvents, hear}},
-		{"operator", "`profiles topology`, `profiles gc`, and all that a viewer may", Profiles,
-			[]Grant{account, look, readLog, readLag, readRejected, readSuspects, readSpecs, readCurves, readEnvelopes, readSignatures, readEvents, hear, register, administer, weigh}},
-		{"system", "who looks after the servers: `nats server report`", System, []Grant{serve}},
+			state},
+		{"operator", "`profiles topology`, `profiles gc`, and all that a viewer may do", Profiles,
+			append(slices.Clone(state), readLog, register, administer, measureGenerations)},
+		{"system", "operators of the servers: `nats server report`", System,
+			[]Grant{administerServers}},
 	}
 }
 
-// Every grant, once. A `*` stands for a generation, a profile, a rank, a
-// consumer's name: NATS knows no part of a token.
+// The grants. In a subject `*` is a generation, a profile, a rank or the name of a
+// consumer: a wildcard in NATS is always a whole token.
 var (
 	accept  = Grant{Name: "accept", What: "accept episodes", Publish: []string{bus.SubjectAccepted}}
-	retract = Grant{Name: "retract", What: "take episodes back", Publish: []string{bus.SubjectRetracted}}
-	upload  = Grant{Name: "upload", What: "store archives, replace them, remove what is replaced",
+	retract = Grant{Name: "retract", What: "retract episodes", Publish: []string{bus.SubjectRetracted}}
+	upload  = Grant{Name: "upload", What: "store archives, replace them, remove what they replace",
 		Publish: []string{
 			"$O." + bus.ArchivesBucket + ".C.*", "$O." + bus.ArchivesBucket + ".M.*",
 			api("STREAM.INFO." + archives), api("STREAM.MSG.GET." + archives), api("STREAM.PURGE." + archives),
 			api("DIRECT.GET." + archives + ".$O." + bus.ArchivesBucket + ".M.*"),
 		}}
 
-	account = Grant{Name: "account", What: "ask whether JetStream is there", Publish: []string{api("INFO")}}
-	look    = Grant{Name: "look", What: "see that the streams are there, and how long they are", Publish: each("STREAM.INFO.%", streams)}
+	jetStreamInfo = Grant{Name: "jetstream info", What: "ask whether JetStream is enabled", Publish: []string{api("INFO")}}
+	seeStreams    = Grant{Name: "see streams", What: "see which streams exist, and their sizes", Publish: each("STREAM.INFO.%", streams)}
 
 	readLog        = read("read log", "read the episode log", bus.EpisodesStream)
-	readRejected   = read("read rejected", "read what was rejected", bus.RejectedStream)
-	readSuspects   = read("read suspects", "read which episodes are suspect", bus.SuspectsStream)
+	readRejected   = read("read rejected", "read the rejected messages", bus.RejectedStream)
+	readSuspects   = read("read suspects", "read which episodes are suspects", bus.SuspectsStream)
 	readSpecs      = read("read specs", "read specs", specs)
 	readCurves     = read("read curves", "read the entries of episodes", curves)
 	readArchives   = read("read archives", "read archives", archives)
@@ -58,10 +68,10 @@ var (
 	readEvents = Grant{Name: "read events", What: "read the last events", Publish: []string{
 		api("DIRECT.GET." + bus.DashboardStream + ".dashboard.>"), api("STREAM.MSG.GET." + bus.DashboardStream),
 	}}
-	readLag = Grant{Name: "read lag", What: "see how far the workers are", Publish: []string{
+	readLag = Grant{Name: "read lag", What: "see how many messages wait for the workers", Publish: []string{
 		api("CONSUMER.INFO." + bus.EpisodesStream + ".*"), api("CONSUMER.INFO." + curves + ".*"),
 	}}
-	hear = Grant{Name: "hear", What: "subscribe to events", Subscribe: []string{"dashboard.>"}}
+	subscribeEvents = Grant{Name: "subscribe events", What: "subscribe to events", Subscribe: []string{"dashboard.>"}}
 
 	followSpecs      = follow("follow specs", specs, key(bus.SpecsBucket, ">"))
 	followCurves     = follow("follow curves", curves, key(bus.CurvesBucket, "*", ">"))
@@ -73,13 +83,13 @@ var (
 		api("CONSUMER.DELETE." + bus.DashboardStream + ".*"),
 	}}
 
-	register = Grant{Name: "register", What: "make a spec's generation known, and its two consumers", Publish: []string{
+	register = Grant{Name: "register", What: "register a spec's generation and make its two consumers", Publish: []string{
 		key(bus.SpecsBucket, "*"), api("DIRECT.GET." + specs + "." + key(bus.SpecsBucket, "*")), api("STREAM.MSG.GET." + specs),
 		api("CONSUMER.CREATE." + bus.EpisodesStream + ".*"),
 		api("CONSUMER.CREATE." + curves + ".*." + key(bus.CurvesBucket, "*", ">")),
 		api("CONSUMER.INFO." + bus.EpisodesStream + ".*"), api("CONSUMER.INFO." + curves + ".*"),
 	}}
-	align = Grant{Name: "align", What: "take episodes from the log, write entries, reject, tell of suspects, mark attempts", Publish: []string{
+	align = Grant{Name: "align", What: "take episodes from the log, write entries, reject, report suspects, mark attempts", Publish: []string{
 		api("CONSUMER.MSG.NEXT." + bus.EpisodesStream + ".*"),
 		"$JS.ACK." + bus.EpisodesStream + ".>",
 		key(bus.CurvesBucket, "*", "*", "*"), api("STREAM.MSG.GET." + curves),
@@ -92,26 +102,28 @@ var (
 		key(bus.EnvelopesBucket, "*", "*"), api("STREAM.MSG.GET." + envelopes),
 		key(bus.SignaturesBucket, "*", "*", "*"), api("DIRECT.GET." + signatures + "." + key(bus.SignaturesBucket, "*", "*", "*")),
 	}}
-	show = Grant{Name: "show", What: "publish events", Publish: []string{
+	publishEvents = Grant{Name: "publish events", What: "publish events", Publish: []string{
 		"dashboard.*.*", api("DIRECT.GET." + bus.DashboardStream + ".dashboard.*.*"), api("STREAM.MSG.GET." + bus.DashboardStream),
 	}}
 
 	administer = Grant{Name: "administer", What: "make, change, purge and delete the project's streams and consumers",
 		Publish: slices.Concat(
 			[]string{api("STREAM.NAMES"), api("STREAM.LIST"), api("STREAM.INFO." + archives)},
-			each("STREAM.CREATE.%", everything), each("STREAM.UPDATE.%", everything), each("STREAM.DELETE.%", everything), each("STREAM.PURGE.%", everything),
-			each("CONSUMER.CREATE.%.>", everything), each("CONSUMER.INFO.%.*", everything), each("CONSUMER.DELETE.%.*", everything),
-			each("CONSUMER.NAMES.%", everything), each("CONSUMER.LIST.%", everything),
+			each("STREAM.CREATE.%", streamsAndArchives), each("STREAM.UPDATE.%", streamsAndArchives),
+			each("STREAM.DELETE.%", streamsAndArchives), each("STREAM.PURGE.%", streamsAndArchives),
+			each("CONSUMER.CREATE.%.>", streamsAndArchives), each("CONSUMER.INFO.%.*", streamsAndArchives),
+			each("CONSUMER.DELETE.%.*", streamsAndArchives),
+			each("CONSUMER.NAMES.%", streamsAndArchives), each("CONSUMER.LIST.%", streamsAndArchives),
 		)}
-	weigh = Grant{Name: "weigh", What: "see what generations hold, and which are shown", Publish: []string{
+	measureGenerations = Grant{Name: "measure generations", What: "count the values of generations, and see which are shown", Publish: []string{
 		api("STREAM.MSG.GET." + envelopes), api("DIRECT.GET." + envelopes),
 		api("DIRECT.GET." + bus.DashboardStream),
 	}}
-	serve = Grant{Name: "serve", What: "everything in the account " + System + ", nothing in " + Profiles,
+	administerServers = Grant{Name: "administer servers", What: "do everything in account " + System + ", nothing in " + Profiles,
 		Publish: []string{">"}, Subscribe: []string{">"}}
 )
 
-// Streams under buckets, and all together.
+// The streams of buckets.
 const (
 	specs      = "KV_" + bus.SpecsBucket
 	curves     = "KV_" + bus.CurvesBucket
@@ -122,14 +134,14 @@ const (
 )
 
 var (
-	streams    = []string{bus.EpisodesStream, bus.RejectedStream, bus.SuspectsStream, bus.DashboardStream, specs, curves, envelopes, signatures, attempts}
-	everything = append(slices.Clone(streams), archives)
+	streams            = []string{bus.EpisodesStream, bus.RejectedStream, bus.SuspectsStream, bus.DashboardStream, specs, curves, envelopes, signatures, attempts}
+	streamsAndArchives = append(slices.Clone(streams), archives)
 )
 
-// api is the subject of a call of the JetStream API.
+// api returns the subject of a call of the JetStream API.
 func api(call string) string { return "$JS.API." + call }
 
-// each is one call about each of several streams, which stand for %.
+// each returns the subject of a call for each stream, whose name replaces %.
 func each(call string, streams []string) []string {
 	var all []string
 	for _, s := range streams {
@@ -138,21 +150,21 @@ func each(call string, streams []string) []string {
 	return all
 }
 
-// key is the subject of a bucket's key.
+// key returns the subject of a bucket's key.
 func key(bucket string, tokens ...string) string {
 	return "$KV." + bucket + "." + strings.Join(tokens, ".")
 }
 
-// read is the right to read a stream's messages, without a consumer: it changes
-// nothing.
+// read returns the right to read the messages of a stream. It needs no consumer,
+// so it changes nothing.
 func read(name, what, stream string) Grant {
 	return Grant{Name: name, What: what, Publish: []string{
 		api("STREAM.MSG.GET." + stream), api("DIRECT.GET." + stream),
 	}}
 }
 
-// follow is the right to watch keys of a bucket: a consumer of one's own, which
-// the server pushes from and the client answers to.
+// follow returns the right to watch keys of a bucket: the client makes a consumer
+// of its own, and answers the flow control messages of the server.
 func follow(name, stream, filter string) Grant {
 	return Grant{Name: name, What: "follow bucket " + strings.TrimPrefix(stream, "KV_"), Publish: []string{
 		api("CONSUMER.CREATE." + stream + ".*." + filter),
