@@ -197,7 +197,7 @@ func TestSampleMaySkip(t *testing.T) {
 			t.Fatalf("members %v, %d attempted, want %v, %d", members(skipping), skipping.Attempted(), used, attempted)
 		}
 	})
-	if short == 0 {
+	if short == 0 && !testing.Short() { // with -short rapid draws 20 logs, and in one of five runs none of them is short
 		t.Error("no log made a sample short")
 	}
 }
