@@ -1,25 +1,20 @@
-// Package dataset owns the two parquet files of the system: it streams the
-// validation file that lists every episode (Validation), and writes and reads
-// attack_profiles_v1.parquet, one row a profile (AttackProfile).
+// Package dataset reads and writes the parquet files of the system:
 //
-// Files come from other programs, so nothing in them is trusted: sizes are
-// checked before they are allocated, and what the files hold is checked before
-// it is handed on. parquet-go writes files and decodes their footers, and a
-// panic of it on bytes that it did not expect comes back as ErrDamaged; pages
-// are decoded here, value by value, because its page decoder believes the
-// counts that it finds.
+//	Validation     the validation file, a receiver's list of episodes; streamed, only read
+//	AttackProfile  attack_profiles_v1.parquet, one row a profile; written and read
+//	WriteModel     the examples of a model; written and read
+//
+// Files may come from other programs: they are read by package parquetfile, and what they hold is checked before it is returned.
 package dataset
 
-import "errors"
+import "github.com/cis490/profiles/command/dataset/parquetfile"
 
 var (
-	// ErrDamaged is matched by errors about bytes that are no parquet file, are
-	// cut off or corrupt, or go over this package's limits (a page of 128 MiB, a
-	// footer of 64 MiB, a string of 1 MiB).
-	ErrDamaged = errors.New("no readable parquet file")
+	// ErrDamaged matches errors about bytes that are no parquet file, are cut off or corrupt, or exceed the limits of package
+	// parquetfile (a page of 128 MiB, a footer of 64 MiB, a string of 1 MiB).
+	ErrDamaged = parquetfile.ErrDamaged
 
-	// ErrShape is matched by errors about a sound parquet file that holds
-	// something else than it should: a column missing or of another type, a
-	// null, lists of different lengths, a number that is not finite.
-	ErrShape = errors.New("unexpected content")
+	// ErrShape matches errors about a sound parquet file with other content than wanted: a column that is missing or of another
+	// type, a null, lists of different lengths, a number that is not finite.
+	ErrShape = parquetfile.ErrShape
 )

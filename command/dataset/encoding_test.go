@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What parquet-go writes in any encoding, packing and page size is read, so this
-// package's decoders are held against another's encoders.
+// TestValidationReadsEveryEncoding compares the decoders of package parquetfile with the encoders of parquet-go, in every encoding,
+// compression and page size.
 func TestValidationReadsEveryEncoding(t *testing.T) {
 	encodings := map[string]encoding.Encoding{
 		"plain": &parquet.Plain, "dictionary": &parquet.RLEDictionary,
@@ -65,22 +65,6 @@ func TestValidationReadsEveryEncoding(t *testing.T) {
 		got, err := readBytes(b.Bytes())
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%v\nread %d rows, wrote %d; %s", err, len(got), len(want), schema)
-		}
-	})
-}
-
-func TestUnpackBits(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		width := uint(rapid.IntRange(0, 64).Draw(t, "width"))
-		b := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "bytes")
-		bit := uint64(rapid.IntRange(0, 64).Draw(t, "bit"))
-		want := uint64(0) // bit by bit
-		for i := range uint64(width) {
-			at := bit + i
-			want |= uint64(b[at/8]>>(at%8)&1) << i
-		}
-		if got := unpackBits(b, bit, width); got != want {
-			t.Fatalf("got %#x, want %#x", got, want)
 		}
 	})
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/cis490/profiles/model"
 )
 
-// modelRow is one row of a model's file: an example. The vector may have NaN, for
-// a gap.
+// A modelRow is one row of a model's file: an example. A gap in the vector is NaN.
 type modelRow struct {
 	Profile   string    `parquet:"profile"`
 	HostID    string    `parquet:"host_id"`
@@ -27,14 +26,14 @@ var modelColumns = []tableColumn[modelRow]{
 	{"vector", kindList, func(r *modelRow, v value) error { r.Vector = append(r.Vector, v.float()); return nil }},
 }
 
-// layoutKey is where a model's file says what its vectors are made of, as JSON.
+// layoutKey is the metadata key of the model's layout, as JSON.
 const layoutKey = "layout"
 
-// maxModel bounds what is read of a model: 256 MiB of vectors.
-var maxModel = tableLimits{rows: 1 << 20, numbers: 64 << 20}
+// maxModel bounds a model that is read: 256 MiB of vectors.
+var maxModel = tableLimits{rows: 1 << 20, values: 64 << 20}
 
-// WriteModel writes a model as its examples, one a row: profile, host_id,
-// episode_id and vector. Its layout is in the key-value metadata, as JSON.
+// WriteModel writes a model as its examples, one a row: profile, host_id, episode_id and vector. Its layout is in the key-value metadata,
+// as JSON.
 func WriteModel(w io.Writer, m *model.Model) error {
 	layout, err := json.Marshal(m.Layout())
 	if err != nil {
@@ -50,14 +49,12 @@ func WriteModel(w io.Writer, m *model.Model) error {
 	return nil
 }
 
-// WriteModelFile writes the file at path whole or not at all, as
-// atomicfile.Write does.
+// WriteModelFile writes the file at path, whole or not at all ([atomicfile.Write]).
 func WriteModelFile(path string, m *model.Model) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return WriteModel(w, m) })
 }
 
-// ReadModel reads a model's file of size bytes. Errors match ErrDamaged or
-// ErrShape, or are those of r.
+// ReadModel reads a model's file of size bytes. Errors match ErrDamaged or ErrShape, or are those of r.
 func ReadModel(r io.ReaderAt, size int64) (*model.Model, error) {
 	rows, meta, err := readTable(r, size, modelColumns, maxModel)
 	if err != nil {
@@ -85,9 +82,9 @@ func ReadModel(r io.ReaderAt, size int64) (*model.Model, error) {
 	return m, nil
 }
 
-// ReadModelFile reads the file at path, as ReadModel does.
+// ReadModelFile reads the file at path as [ReadModel] does.
 func ReadModelFile(path string) (m *model.Model, err error) {
-	err = readFile(path, "model", func(r io.ReaderAt, size int64) (err error) {
+	err = readPath(path, "model", func(r io.ReaderAt, size int64) (err error) {
 		m, err = ReadModel(r, size)
 		return err
 	})

@@ -42,7 +42,7 @@ func TestModelRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(got.Layout(), m.Layout()) || fmt.Sprint(got.Examples()) != fmt.Sprint(m.Examples()) { // NaN is not equal to itself
+	if !reflect.DeepEqual(got.Layout(), m.Layout()) || fmt.Sprint(got.Examples()) != fmt.Sprint(m.Examples()) { // as text, since NaN is not equal to itself
 		t.Errorf("got %+v %v", got.Layout(), got.Examples())
 	}
 	var one, two bytes.Buffer
@@ -51,8 +51,7 @@ func TestModelRoundTrip(t *testing.T) {
 	}
 }
 
-// TestDamagedModel cuts a model's file at every byte and flips every byte: an
-// error or a model, never a panic.
+// TestDamagedModel cuts a model's file at every byte and flips a bit of every byte: each gives an error or a model, never a panic.
 func TestDamagedModel(t *testing.T) {
 	var b bytes.Buffer
 	if err := WriteModel(&b, smallModel(t)); err != nil {

@@ -16,9 +16,11 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
+
+	"github.com/cis490/profiles/fit"
 )
 
-// madeProfiles are the rows of the profiles files that testdata/make.py makes.
+// madeProfiles returns the rows of the profiles files that testdata/make.py writes.
 func madeProfiles() []AttackProfile {
 	made := func(name, channel string, used int32, scale float64) AttackProfile {
 		const points = 80
@@ -46,6 +48,45 @@ func writeProfiles(t testing.TB, rows []AttackProfile, meta map[string]string) [
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+func TestNewAttackProfile(t *testing.T) {
+	nan := math.NaN()
+	e := fit.EnvelopeOf([]fit.Curve{{1, 10, nan, 0.1}, {3, 20, nan, 0.1}}, 4)
+	e.Attempted = 5
+	p := NewAttackProfile(fit.Profile{Name: "io-walk", Channel: "proc.cpu_sys_jiffies"}, e)
+	tenth := 0.1
+	want := AttackProfile{
+		Profile: "io-walk", Channel: "proc.cpu_sys_jiffies", Used: 2, Attempted: 5,
+		Median:       []float32{float32(2.0 / 15), 1, 0, float32(tenth / 15)},
+		MedianRaw:    []float32{2, 15, 0, 0.1},
+		P25Raw:       []float32{1.5, 12.5, 0, 0.1},
+		P75Raw:       []float32{2.5, 17.5, 0, 0.1},
+		MedianMinRaw: 0, MedianMaxRaw: 15,
+	}
+	if !reflect.DeepEqual(p, want) {
+		t.Errorf("got  %+v\nwant %+v", p, want)
+	}
+	if err := p.Check(); err != nil {
+		t.Error(err)
+	}
+	b := writeProfiles(t, []AttackProfile{p}, nil)
+	got, _, err := ReadAttackProfiles(bytes.NewReader(b), int64(len(b)))
+	if err != nil || !reflect.DeepEqual(got, []AttackProfile{want}) {
+		t.Errorf("read %+v, %v", got, err)
+	}
+}
+
+// TestNewAttackProfileOfHugeNumbers has numbers beyond float32, which must not become infinities in the file.
+func TestNewAttackProfileOfHugeNumbers(t *testing.T) {
+	huge := []float64{1e300, 0}
+	p := NewAttackProfile(fit.Profile{Name: "x", Channel: "proc.x"}, fit.Envelope{Median: huge, P25: huge, P75: huge, Max: 1e300, Used: math.MaxInt32 + 1, Attempted: math.MaxInt32 + 1})
+	if err := p.Check(); err != nil {
+		t.Error(err)
+	}
+	if p.MedianRaw[0] != math.MaxFloat32 || p.MedianMaxRaw != 1e300 || p.Used != math.MaxInt32 {
+		t.Errorf("got %+v", p)
+	}
 }
 
 func TestReadAttackProfilesOfOthers(t *testing.T) {
@@ -107,7 +148,7 @@ func TestReadAttackProfilesSurvivesDamage(t *testing.T) {
 				t.Fatalf("%s, byte %d: %d rows and no error", name, i, len(rows))
 			}
 			if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrShape) {
-				t.Fatalf("%s, byte %d: error %v matches nothing", name, i, err)
+				t.Fatalf("%s, byte %d: error %v matches neither ErrDamaged nor ErrShape", name, i, err)
 			}
 			if _, _, err := readProfiles(good[:i]); !errors.Is(err, ErrDamaged) {
 				t.Fatalf("%s, cut at %d: error %v, want ErrDamaged", name, i, err)
@@ -150,7 +191,7 @@ func TestWriteAttackProfilesLayout(t *testing.T) {
 	if again := writeProfiles(t, madeProfiles(), map[string]string{"generation": "abc0123456", "sampler": "rank"}); !bytes.Equal(again, b) {
 		t.Error("the same rows gave other bytes")
 	}
-	// parquet-go's own reader sees the same rows.
+	// The reader of parquet-go reads the same rows.
 	rows, err := parquet.Read[AttackProfile](bytes.NewReader(b), int64(len(b)))
 	if err != nil || !reflect.DeepEqual(rows, madeProfiles()) {
 		t.Errorf("parquet-go read %+v, %v", rows, err)
@@ -211,7 +252,7 @@ func TestAttackProfilesRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", rows) || !maps.Equal(gotMeta, meta) { // %#v: tells -0 from 0
+		if fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", rows) || !maps.Equal(gotMeta, meta) { // %#v distinguishes -0 from 0
 			t.Fatalf("read %#v\n%v, wrote %#v\n%v", got, gotMeta, rows, meta)
 		}
 	})
@@ -238,7 +279,7 @@ func TestWriteAttackProfilesFileIsWholeOrNotAtAll(t *testing.T) {
 	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, old) {
 		t.Errorf("the old file changed (%v)", err)
 	}
-	// A rename that cannot be: the path is a folder.
+	// A file cannot take the place of a folder.
 	folder := filepath.Join(dir, "folder")
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
@@ -258,7 +299,7 @@ func TestWriteAttackProfilesFileIsWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// oracle runs pyarrow and DuckDB over a file of this package's.
+// oracle is a Python program that reads a file with pyarrow and DuckDB and prints what they read.
 const oracle = `
 import json, sys
 import duckdb, pyarrow.parquet as pq
@@ -273,8 +314,8 @@ json.dump({"pyarrow": table.to_pylist(), "schema": {f.name: str(f.type) for f in
            "meta": meta, "duckdb": rows, "types": dict(types)}, sys.stdout)
 `
 
-// Where PROFILES_PYTHON names a python that has pyarrow and duckdb (as "make
-// oracle-test" does), both must read what we write as we do.
+// TestOraclesReadAttackProfiles compares what pyarrow and DuckDB read with what was written. It needs a python that has both, which
+// PROFILES_PYTHON names; "make oracle-test" sets it.
 func TestOraclesReadAttackProfiles(t *testing.T) {
 	python := os.Getenv("PROFILES_PYTHON")
 	if python == "" {
@@ -356,8 +397,7 @@ func TestOraclesReadAttackProfiles(t *testing.T) {
 	}
 }
 
-// FuzzReadAttackProfiles: any bytes give rows that pass Check, or an error that
-// matches a sentinel.
+// FuzzReadAttackProfiles reads any bytes: rows that pass Check, or an error that matches ErrDamaged or ErrShape.
 func FuzzReadAttackProfiles(f *testing.F) {
 	for _, pattern := range []string{"profiles-*.parquet", "bad-profiles-*.parquet"} {
 		paths, err := filepath.Glob(filepath.Join("testdata", pattern))
@@ -372,7 +412,7 @@ func FuzzReadAttackProfiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		rows, _, err := readProfiles(b)
 		if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrShape) {
-			t.Fatalf("error %v matches nothing", err)
+			t.Fatalf("error %v matches neither ErrDamaged nor ErrShape", err)
 		}
 		for i := range rows {
 			if err := rows[i].Check(); err != nil {

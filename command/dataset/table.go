@@ -2,25 +2,31 @@ package dataset
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"os"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/cis490/profiles/command/dataset/parquetfile"
 )
 
-// A tableColumn says how one column's values get into the rows.
+// A tableColumn says how the values of one column get into the rows of a small table, which is read as a whole.
 type tableColumn[Row any] struct {
 	name string
 	kind columnKind
-	set  func(*Row, value) error // a list's: appends
+	set  func(*Row, value) error // called once a value; appends if the column is a list
 }
 
-// tableLimits bound what is read of a table.
+// tableLimits bound the size of a table that is read.
 type tableLimits struct {
-	rows    int
-	numbers int // of one list column, all rows together
+	rows   int
+	values int // of one column, all rows together
 }
 
 type columnKind string
@@ -32,7 +38,7 @@ const (
 	kindList   columnKind = "list of float"
 )
 
-// fits says whether a leaf can hold a column of this kind.
+// fits reports whether a leaf can hold a column of this kind.
 func (k columnKind) fits(leaf *parquet.Column) bool {
 	lists := 0
 	if k == kindList {
@@ -44,7 +50,7 @@ func (k columnKind) fits(leaf *parquet.Column) bool {
 	kind, logical := leaf.Type().Kind(), leaf.Type().LogicalType()
 	switch k {
 	case kindString:
-		return isString(leaf)
+		return parquetfile.IsString(leaf)
 	case kindCount:
 		if logical != nil {
 			if _, ok := logical.Value.(*format.IntType); !ok { // a date, a time, a decimal
@@ -57,7 +63,7 @@ func (k columnKind) fits(leaf *parquet.Column) bool {
 	}
 }
 
-// value is a value as it stands in the file, with the kind of its column.
+// A value is one value as the file has it, with the type of its column.
 type value struct {
 	kind  parquet.Kind
 	bytes []byte
@@ -85,94 +91,177 @@ func (v value) double() float64 {
 
 func (v value) float() float32 { return float32(v.double()) }
 
-// readTable reads the columns of a file of size bytes into rows, and its
-// key-value metadata. Errors match ErrDamaged or ErrShape, or are those of r.
+// readTable reads the columns of a file of size bytes into rows, and its key-value metadata. Errors match ErrDamaged or ErrShape, or are
+// those of r.
 func readTable[Row any](r io.ReaderAt, size int64, columns []tableColumn[Row], most tableLimits) (rows []Row, meta map[string]string, err error) {
-	f, err := openFile(r, size)
+	f, err := parquetfile.Open(r, size)
 	if err != nil {
 		return nil, nil, err
 	}
-	err = f.src.guard(func() error {
+	err = f.Guard(func() error {
 		n := f.NumRows()
 		if n < 0 || n > int64(most.rows) {
 			return fmt.Errorf("%w: %d rows, at most %d are read", ErrShape, n, most.rows)
 		}
 		rows = make([]Row, n)
 		for _, c := range columns {
-			if err := readColumn(f, c, rows, most.numbers); err != nil {
+			if err := readColumn(f, c, rows, most.values); err != nil {
 				return err
 			}
-		}
-		meta = make(map[string]string)
-		for _, kv := range f.Metadata().KeyValueMetadata {
-			meta[kv.Key] = kv.Value
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return rows, meta, nil
+	return rows, f.KeyValues(), nil
 }
 
-// readColumn puts one column's values into rows, which are as many as the file
-// says it has.
-func readColumn[Row any](f *file, c tableColumn[Row], rows []Row, maxNumbers int) error {
-	top, err := f.column(c.name)
+// readColumn reads one column's values into rows, whose number is the footer's.
+func readColumn[Row any](f *parquetfile.File, c tableColumn[Row], rows []Row, maxValues int) error {
+	top, err := f.Column(c.name)
 	if err != nil {
 		return err
 	}
 	leaf, listed := onlyLeaf(top)
 	if !c.kind.fits(leaf) || c.kind != kindList && leaf != top {
-		return fmt.Errorf("%w: column %s is %s, want %s", ErrShape, c.name, describe(top), c.kind)
+		return fmt.Errorf("%w: column %s is %s, want %s", ErrShape, c.name, parquetfile.Describe(top), c.kind)
 	}
-	r := newColumnReader(leaf)
-	defer r.release()
-	row, numbers := -1, 0
-	for group := range f.RowGroups() {
-		if err := r.open(f, group); err != nil {
-			return fmt.Errorf("column %s: %w", c.name, err)
-		}
-		for {
-			cell, err := r.next()
-			if err == io.EOF {
-				break
-			}
-			if err == nil && cell.rep == 0 {
-				row++
-			}
-			if err == nil && (row < 0 || row >= len(rows)) {
-				err = fmt.Errorf("%w: more rows than the footer says", ErrDamaged)
-			}
-			if err == nil && cell.def == leaf.MaxDefinitionLevel() {
-				if numbers++; numbers > maxNumbers {
-					err = fmt.Errorf("%w: more than %d numbers", ErrShape, maxNumbers)
-				} else {
-					err = c.set(&rows[row], value{r.kind, cell.value})
-				}
-			} else if err == nil {
-				err = missing(c.kind, cell.def, listed)
-			}
-			if err != nil {
-				return fmt.Errorf("row %d, column %s: %w", row, c.name, err)
-			}
+	r, err := parquetfile.NewColumnReader(f, leaf)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	into := cellsInto[Row]{column: c, listed: listed, kind: r.Kind(), rows: rows, row: -1, maxValues: maxValues}
+	for group := range f.NumRowGroups() {
+		if err := into.rowGroup(r, group); err != nil {
+			return err
 		}
 	}
-	if row+1 != len(rows) {
-		return fmt.Errorf("%w: column %s has %d rows, the file %d", ErrDamaged, c.name, row+1, len(rows))
+	if into.row+1 != len(rows) {
+		return fmt.Errorf("%w: column %s has %d rows, the file %d", ErrDamaged, c.name, into.row+1, len(rows))
 	}
 	return nil
 }
 
-// missing says what a value that isn't there means: nil for a list without
-// elements.
-func missing(k columnKind, def, listed int) error {
+// cellsInto distributes the cells of one column to the rows.
+type cellsInto[Row any] struct {
+	column tableColumn[Row]
+	listed int // see onlyLeaf
+	kind   parquet.Kind
+	rows   []Row
+	row    int // the present one; -1 before the first
+
+	values, maxValues int
+}
+
+func (c *cellsInto[Row]) rowGroup(r *parquetfile.ColumnReader, group int) error {
+	if err := r.Open(group); err != nil {
+		return fmt.Errorf("column %s: %w", c.column.name, err)
+	}
+	for {
+		cell, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = c.add(cell)
+		}
+		if err != nil {
+			return fmt.Errorf("row %d, column %s: %w", c.row, c.column.name, err)
+		}
+	}
+}
+
+func (c *cellsInto[Row]) add(cell parquetfile.Cell) error {
+	if cell.Repetition == 0 {
+		c.row++
+	}
+	if c.row < 0 || c.row >= len(c.rows) {
+		return fmt.Errorf("%w: more rows than the footer says", ErrDamaged)
+	}
+	if cell.Null {
+		return c.null(cell.Definition)
+	}
+	if c.values++; c.values > c.maxValues {
+		return fmt.Errorf("%w: more than %d values", ErrShape, c.maxValues)
+	}
+	return c.column.set(&c.rows[c.row], value{c.kind, cell.Value})
+}
+
+// null returns nil if a cell without a value means an empty list, else an error.
+func (c *cellsInto[Row]) null(definition int) error {
 	switch {
-	case k == kindList && def == listed-1:
+	case c.column.kind == kindList && definition == c.listed-1:
 		return nil
-	case k == kindList && def >= listed:
+	case c.column.kind == kindList && definition >= c.listed:
 		return fmt.Errorf("%w: a null in the list, want numbers", ErrShape)
 	default:
-		return fmt.Errorf("%w: a null cell, want %s", ErrShape, k)
+		return fmt.Errorf("%w: a null cell, want %s", ErrShape, c.column.kind)
 	}
+}
+
+// onlyLeaf returns the leaf below c, or nil if there is not exactly one. listed is the definition level from which on a list below c
+// has an element.
+//
+// A list is a group that holds a repeated group that holds the element, under any names, or (from old writers) one level less.
+func onlyLeaf(c *parquet.Column) (leaf *parquet.Column, listed int) {
+	for {
+		if c.Repeated() {
+			listed = c.MaxDefinitionLevel()
+		}
+		if c.Leaf() {
+			return c, listed
+		}
+		if len(c.Columns()) != 1 {
+			return nil, 0
+		}
+		c = c.Columns()[0]
+	}
+}
+
+// writeTable writes rows, zstd-compressed, with meta as the key-value metadata. The same input gives the same bytes.
+func writeTable[Row any](w io.Writer, rows []Row, meta map[string]string) error {
+	options := []parquet.WriterOption{
+		parquet.Compression(&parquet.Zstd),
+		parquet.CreatedBy("github.com/cis490/profiles", "1", ""),
+	}
+	for _, key := range slices.Sorted(maps.Keys(meta)) {
+		options = append(options, parquet.KeyValueMetadata(key, meta[key]))
+	}
+	p := parquet.NewGenericWriter[Row](w, options...)
+	if _, err := p.Write(rows); err != nil {
+		return err
+	}
+	return p.Close()
+}
+
+// openPath opens the file at path and returns its size. what names the file in errors.
+func openPath(path, what string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open %s: %w", what, err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = errors.New("it is a directory; name the parquet file")
+	}
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, 0, fmt.Errorf("open %s %s: %w", what, path, err)
+	}
+	return f, info.Size(), nil
+}
+
+// readPath opens the file at path and calls read with it. what names the file in errors.
+func readPath(path, what string, read func(r io.ReaderAt, size int64) error) error {
+	f, size, err := openPath(path, what)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	if err := read(f, size); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }

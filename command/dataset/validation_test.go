@@ -15,7 +15,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// madeRow is row i of the validation files that testdata/make.py makes.
+// madeRow returns row i of the validation files that testdata/make.py writes.
 func madeRow(i int) ValidationRow {
 	status := "accepted"
 	if i%7 == 0 {
@@ -162,8 +162,8 @@ func TestValidationRefusesWhatIsNoParquet(t *testing.T) {
 	}
 }
 
-// Every damaged byte and every cut gives an error or the right number of rows;
-// none gives fewer without an error, a panic, or an endless loop.
+// TestValidationSurvivesDamage changes every byte, cuts the file at every byte, and removes the first bytes: each gives an error or
+// the right number of rows.
 func TestValidationSurvivesDamage(t *testing.T) {
 	for _, name := range []string{"validation-duckdb", "validation-lz4", "validation-v2-plain", "validation-brotli", "validation-delta", "validation-gzip"} {
 		t.Run(name, func(t *testing.T) {
@@ -174,12 +174,12 @@ func TestValidationSurvivesDamage(t *testing.T) {
 				if rows, err := readBytes(b); err == nil && len(rows) != 300 {
 					t.Fatalf("byte %d: %d rows and no error", i, len(rows))
 				} else if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrShape) {
-					t.Fatalf("byte %d: error %v matches nothing", i, err)
+					t.Fatalf("byte %d: error %v matches neither ErrDamaged nor ErrShape", i, err)
 				}
 				if _, err := readBytes(good[:i]); !errors.Is(err, ErrDamaged) {
 					t.Fatalf("cut at %d: error %v, want ErrDamaged", i, err)
 				}
-				// A footer in place of a missing middle: offsets point elsewhere.
+				// Without bytes in the middle, the footer's offsets point to other places.
 				b = append(bytes.Clone(good[:4]), good[min(4+i, len(good)):]...)
 				if rows, err := readBytes(b); err == nil && i > 0 && len(rows) != 300 {
 					t.Fatalf("without %d bytes: %d rows and no error", i, len(rows))
@@ -194,7 +194,7 @@ type brokenDisk struct {
 	from int64
 }
 
-var errDisk = errors.New("disk is on fire")
+var errDisk = errors.New("the disk fails")
 
 func (d brokenDisk) ReadAt(p []byte, off int64) (int, error) {
 	if off < d.from && off+int64(len(p)) > 4 && off+int64(len(p)) < d.Size()/2 {
@@ -239,7 +239,7 @@ func TestValidationStopsWhereTheLoopStops(t *testing.T) {
 	seq := Validation(bytes.NewReader(b), int64(len(b)))
 	for _, stop := range []int{0, 1, 40, 299} {
 		n := 0
-		for row, err := range seq { // each use reads anew
+		for row, err := range seq { // each use reads the file again
 			if err != nil || row != madeRow(n) {
 				t.Fatalf("row %d: %+v, %v", n, row, err)
 			}
@@ -254,7 +254,7 @@ func TestValidationStopsWhereTheLoopStops(t *testing.T) {
 	}
 }
 
-// A panic of the loop's body is the caller's, not the file's.
+// TestValidationLetsTheCallersPanicThrough: a panic in the body of the loop must not be taken for a damaged file.
 func TestValidationLetsTheCallersPanicThrough(t *testing.T) {
 	b := testdata(t, "validation-snappy.parquet")
 	defer func() {
@@ -270,8 +270,7 @@ func TestValidationLetsTheCallersPanicThrough(t *testing.T) {
 	t.Fatal("the panic was swallowed")
 }
 
-// writeMany writes a validation file of n rows, as a long-lived receiver would:
-// one large row group with many pages, then smaller ones.
+// writeMany writes a validation file of n rows as a receiver does over a long time: one large row group with many pages, then smaller ones.
 func writeMany(t testing.TB, path string, n int) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -289,7 +288,7 @@ func writeMany(t testing.TB, path string, n int) {
 	batch := make([]record, 0, 1000)
 	for i := range n {
 		row := madeRow(i)
-		batch = append(batch, record{"something that nobody asks for", row.EpisodeID, row.HostID, row.Profile, row.Status})
+		batch = append(batch, record{"a column that is not read", row.EpisodeID, row.HostID, row.Profile, row.Status})
 		if len(batch) == cap(batch) || i == n-1 {
 			if _, err := w.Write(batch); err != nil {
 				t.Fatal(err)
@@ -355,7 +354,7 @@ func BenchmarkValidation(b *testing.B) {
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
 
-// FuzzValidation: any bytes give rows or an error that matches a sentinel.
+// FuzzValidation reads any bytes: rows, or an error that matches ErrDamaged or ErrShape.
 func FuzzValidation(f *testing.F) {
 	for _, pattern := range []string{"validation-*.parquet", "bad-[!p]*.parquet", "recorded-*.parquet"} {
 		paths, err := filepath.Glob(filepath.Join("testdata", pattern))
@@ -374,12 +373,12 @@ func FuzzValidation(f *testing.F) {
 		n := 0
 		for row, err := range Validation(bytes.NewReader(b), int64(len(b))) {
 			if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrShape) {
-				t.Fatalf("error %v matches nothing", err)
+				t.Fatalf("error %v matches neither ErrDamaged nor ErrShape", err)
 			}
 			if err != nil && row != (ValidationRow{}) {
 				t.Fatalf("row %+v with error %v", row, err)
 			}
-			if n++; n > 1<<20 { // run-length encoded: few bytes may hold many rows
+			if n++; n > 1<<20 { // a few bytes of repeated runs may hold very many rows
 				break
 			}
 		}

@@ -1,4 +1,4 @@
-package dataset
+package parquetfile
 
 import (
 	"encoding/binary"
@@ -8,24 +8,23 @@ import (
 
 var errDelta = errors.New("a delta encoding is malformed")
 
-// deltas reads DELTA_BINARY_PACKED integers: blocks of differences, each block
-// in miniblocks of one bit width.
+// deltas reads DELTA_BINARY_PACKED integers: blocks of differences, each block divided into miniblocks of one bit width.
 type deltas struct {
 	data      []byte
 	mini      uint64 // values of a miniblock, a multiple of 8
 	perBlock  int    // miniblocks of a block
-	left      uint64 // values that were not given, the first included
-	first     bool
-	value     int64
-	least     int64  // difference of the block, to which the packed ones are added
-	widths    []byte // of the block's miniblocks that are to come
-	run       []byte // the miniblock being read
+	left      uint64 // values that were not read yet, the first included
+	first     bool   // the next value is the first, which has no difference
+	value     int64  // the value before
+	least     int64  // the block's least difference; the packed ones are added to it
+	widths    []byte // of the block's miniblocks after the present one
+	run       []byte // the present miniblock
 	width     uint
 	bit       uint64
 	leftInRun uint64
 }
 
-// newDeltas starts at the head of data; rest is what follows the integers.
+// newDeltas reads the header of data. rest is the data after the integers.
 func newDeltas(data []byte) (d *deltas, rest []byte, err error) {
 	var head [3]uint64 // values of a block, miniblocks of a block, values in all
 	for i := range head {
@@ -51,7 +50,7 @@ func newDeltas(data []byte) (d *deltas, rest []byte, err error) {
 	return d, end.data, nil
 }
 
-// skip goes behind the last value.
+// skip goes to the byte after the last value.
 func (d *deltas) skip() error {
 	if d.left == 0 {
 		return nil
@@ -86,7 +85,7 @@ func (d *deltas) next() (int64, error) {
 	return d.value, nil
 }
 
-// nextRun goes to the next miniblock, and to the next block where need be.
+// nextRun goes to the next miniblock, which may be the first of the next block.
 func (d *deltas) nextRun() error {
 	if len(d.widths) == 0 {
 		least, n := binary.Varint(d.data)
@@ -105,11 +104,11 @@ func (d *deltas) nextRun() error {
 	return nil
 }
 
-// deltaNumbers: DELTA_BINARY_PACKED values.
+// deltaNumbers reads a column of DELTA_BINARY_PACKED integers.
 type deltaNumbers struct {
-	*deltas
-	size int
-	buf  [8]byte
+	deltas *deltas
+	size   int
+	buf    [8]byte
 }
 
 func (d *deltaNumbers) next() ([]byte, error) {
@@ -118,7 +117,7 @@ func (d *deltaNumbers) next() ([]byte, error) {
 	return d.buf[:d.size], err
 }
 
-// deltaLength: DELTA_LENGTH_BYTE_ARRAY, all lengths, then all strings.
+// deltaLength reads DELTA_LENGTH_BYTE_ARRAY: all lengths, then all strings.
 type deltaLength struct {
 	lengths *deltas
 	data    []byte
@@ -142,8 +141,8 @@ func (d *deltaLength) next() ([]byte, error) {
 	return value, nil
 }
 
-// deltaStrings: DELTA_BYTE_ARRAY, how many bytes each string shares with the
-// one before it, then the rest of each as deltaLength.
+// deltaStrings reads DELTA_BYTE_ARRAY: how many bytes each string shares with the one before it, then the rest of each string as
+// DELTA_LENGTH_BYTE_ARRAY.
 type deltaStrings struct {
 	shared *deltas
 	rest   *deltaLength

@@ -1,4 +1,4 @@
-package dataset
+package parquetfile
 
 import (
 	"encoding/binary"
@@ -10,23 +10,22 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// The encodings of parquet (https://parquet.apache.org/docs/file-format/data-pages/encodings/),
-// each as a reader that decodes one value at a time and so allocates nothing by
-// the counts that a page claims.
+// The encodings of parquet (https://parquet.apache.org/docs/file-format/data-pages/encodings/). Each has a reader that decodes one value
+// at a time, so nothing is allocated by the counts that a page claims.
 
 const maxValueBytes = 1 << 20 // of one string
 
-// errRunOut: a page has fewer values than its header says.
+// errRunOut is the error of a page with fewer values than its header says.
 var errRunOut = fmt.Errorf("a page runs out of values: %w", io.ErrUnexpectedEOF)
 
-// valueReader gives a page's values that are not null, one after the other: a
-// string's bytes, or a number's in little endian. A value is good until the next.
+// A valueReader returns a page's values that are not null, one after the other: a string's bytes, or a number in little endian. A value
+// is valid until the next.
 type valueReader interface {
 	next() ([]byte, error)
 }
 
-// width is the size in bytes of a kind's values; 0: they differ.
-func width(k parquet.Kind) int {
+// numberSize is the size in bytes of a kind's numbers; 0 for strings and kinds that are not read.
+func numberSize(k parquet.Kind) int {
 	switch k {
 	case parquet.Int32, parquet.Float:
 		return 4
@@ -37,9 +36,9 @@ func width(k parquet.Kind) int {
 	}
 }
 
-// newValueReader reads data in an encoding. dict may be nil.
+// newValueReader returns a reader of data in an encoding. dict is nil if there was no dictionary page.
 func newValueReader(k parquet.Kind, e format.Encoding, data []byte, dict *dictionary) (valueReader, error) {
-	size := width(k)
+	size := numberSize(k)
 	switch {
 	case e == format.Plain && size == 0:
 		return &plainStrings{data}, nil
@@ -70,7 +69,7 @@ func newValueReader(k parquet.Kind, e format.Encoding, data []byte, dict *dictio
 	}
 }
 
-// plainStrings: four bytes of length, then the string.
+// plainStrings reads PLAIN strings: each has its length before it in four bytes.
 type plainStrings struct{ data []byte }
 
 func (p *plainStrings) next() ([]byte, error) {
@@ -82,7 +81,7 @@ func (p *plainStrings) next() ([]byte, error) {
 	return value, err
 }
 
-// plainNumbers: one after the other.
+// plainNumbers reads PLAIN numbers: one after the other.
 type plainNumbers struct {
 	data []byte
 	size int
@@ -97,7 +96,7 @@ func (p *plainNumbers) next() ([]byte, error) {
 	return value, nil
 }
 
-// splitNumbers: the first bytes of all values, then the second ones, ...
+// splitNumbers reads BYTE_STREAM_SPLIT: the first bytes of all numbers, then their second bytes, and so on.
 type splitNumbers struct {
 	data  []byte
 	size  int
@@ -117,16 +116,16 @@ func (s *splitNumbers) next() ([]byte, error) {
 	return s.value[:s.size], nil
 }
 
-// dictionary is the values of a dictionary page.
+// A dictionary holds the values of a dictionary page.
 type dictionary struct {
 	data  []byte
-	ends  []uint32 // strings only: where in data each ends; four bytes of length precede each
-	size  int
+	ends  []uint32 // strings only: where each ends in data; each has four bytes of length before it
+	size  int      // of a number; 0 for strings
 	count int
 }
 
 func newDictionary(k parquet.Kind, count int64, data []byte) (*dictionary, error) {
-	d := &dictionary{data: data, size: width(k)}
+	d := &dictionary{data: data, size: numberSize(k)}
 	if d.size > 0 {
 		d.count = len(data) / d.size
 		if int64(d.count) < count {
@@ -163,7 +162,7 @@ func (d *dictionary) value(i uint64) ([]byte, error) {
 	return d.data[start:d.ends[i]], nil
 }
 
-// dictValues: indices into the dictionary.
+// dictValues reads indices into a dictionary.
 type dictValues struct {
 	dict    *dictionary
 	indices hybrid
@@ -177,16 +176,16 @@ func (d *dictValues) next() ([]byte, error) {
 	return d.dict.value(i)
 }
 
-// hybrid is parquet's mix of runs of one value and of bit-packed ones, for
-// levels and dictionary indices. width is at most 32 bits.
+// A hybrid reads parquet's RLE/bit-packing hybrid, in which levels and dictionary indices are written: runs of one repeated value, and
+// runs of bit-packed values. width is at most 32 bits.
 type hybrid struct {
 	data   []byte
 	width  uint
-	left   uint64 // values of the run being read
-	packed bool
-	bit    uint64 // of a packed run: where its next value starts
-	run    []byte // a packed run's bytes
-	value  uint64 // of a repeated run
+	left   uint64 // values of the present run that were not read yet
+	packed bool   // the present run is bit-packed
+	run    []byte // its bytes
+	bit    uint64 // where in run the next value starts
+	value  uint64 // the value of a repeated run
 }
 
 func (h *hybrid) next() (uint64, error) {
@@ -225,7 +224,7 @@ func (h *hybrid) nextRun() error {
 		h.packed, h.value, h.left = false, 0, groups*8
 		return nil
 	}
-	// The last run of a page may be cut behind the last value.
+	// A writer may cut the last run of a page after its last value.
 	groups = min(groups, uint64(len(h.data)))
 	size := min(groups*uint64(h.width), uint64(len(h.data)))
 	h.run, h.data, h.bit = h.data[:size], h.data[size:], 0
@@ -233,8 +232,7 @@ func (h *hybrid) nextRun() error {
 	return nil
 }
 
-// unpackBits is the value of width bits (at most 64) that starts at a bit of b,
-// lowest bit first. The caller made sure that b reaches that far.
+// unpackBits returns the value of width bits (at most 64) that starts at the given bit of b, lowest bit first. b must reach that far.
 func unpackBits(b []byte, bit uint64, width uint) uint64 {
 	var v uint64
 	for got := uint(0); got < width; {

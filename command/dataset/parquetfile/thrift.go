@@ -1,13 +1,14 @@
-package dataset
+package parquetfile
 
 import (
 	"encoding/binary"
 	"errors"
 )
 
-// Types of the thrift compact protocol, as parquet writes its footer and page
-// headers (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
+// Types of the thrift compact protocol, in which a parquet file has its footer and page headers
+// (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
 const (
+	thriftStop   = 0 // ends a struct
 	thriftTrue   = 1
 	thriftFalse  = 2
 	thriftByte   = 3
@@ -33,18 +34,15 @@ var (
 	errThriftBig   = errors.New("thrift data has too many elements")
 )
 
-// thriftWalker walks over one encoded struct without decoding it. The decoder
-// behind it allocates lists and strings by the lengths that stand in the data;
-// what passed the walk has no length that exceeds the data, and a bounded
-// number of elements.
+// A thriftWalker walks over one encoded struct without decoding it. The decoder that is used afterwards allocates lists and strings by
+// the lengths that stand in the data; data that passed the walk has no length that exceeds the data, and a bounded number of elements.
 type thriftWalker struct {
 	b        []byte
 	at       int
 	elements uint64
 }
 
-// thriftLen is the length in bytes of the struct at the start of b.
-// errThriftShort: b ends before the struct does.
+// thriftLen is the length in bytes of the struct at the start of b. The error is errThriftShort if b ends before the struct does.
 func thriftLen(b []byte) (int, error) {
 	w := thriftWalker{b: b}
 	if err := w.skipStruct(0); err != nil {
@@ -91,22 +89,27 @@ func (w *thriftWalker) skipStruct(depth int) error {
 		if err != nil {
 			return err
 		}
-		kind := head & 0x0f
-		if kind == 0 {
+		if head&0x0f == thriftStop {
 			return nil
 		}
-		if head>>4 == 0 { // the field id follows
-			if _, err := w.uvarint(); err != nil {
-				return err
-			}
-		}
-		if kind == thriftTrue || kind == thriftFalse {
-			continue // a field's type byte is its value
-		}
-		if err := w.skipValue(kind, depth); err != nil {
+		if err := w.skipField(head, depth); err != nil {
 			return err
 		}
 	}
+}
+
+// skipField skips what follows the first byte of a struct's field.
+func (w *thriftWalker) skipField(head byte, depth int) error {
+	if head>>4 == 0 { // the field's id follows
+		if _, err := w.uvarint(); err != nil {
+			return err
+		}
+	}
+	kind := head & 0x0f
+	if kind == thriftTrue || kind == thriftFalse {
+		return nil // the type is the value
+	}
+	return w.skipValue(kind, depth)
 }
 
 func (w *thriftWalker) skipValue(kind byte, depth int) error {
