@@ -18,6 +18,7 @@ import (
 // TestCluster: three servers, everything with three replicas. A conflict has
 // another code there, and a leader's end loses nothing that was acknowledged.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it starts three servers and waits for elections")
 	}

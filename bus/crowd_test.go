@@ -16,6 +16,7 @@ import (
 // TestCrowded: where messages that wait for another try keep the places of all
 // others, the workers are told so, however few each of them keeps; and not before.
 func TestCrowded(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	const workers, places = 8, 40
@@ -47,6 +48,7 @@ func TestCrowded(t *testing.T) {
 // TestBusyIsNotCrowded: where most places are taken by work, and others have nothing
 // to do, the few messages that wait for another try crowd nobody out.
 func TestBusyIsNotCrowded(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	const idle, late, places = 10, 3, 40

@@ -72,6 +72,7 @@ func bucketOf(t *testing.T, srv *bustest.Server, name string) jetstream.KeyValue
 }
 
 func TestCurvesCompareAndSet(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	ctx, c := bustest.Context(t), followCurves(t, b)
 	entry, rank := curveEntry(7, 1)
@@ -112,6 +113,7 @@ func TestCurvesCompareAndSet(t *testing.T) {
 // TestCurvesOfOthers: whatever stands under a key that is no entry counts as
 // nothing, but the next put must beat its revision.
 func TestCurvesOfOthers(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	ctx := bustest.Context(t)
@@ -174,6 +176,7 @@ func TestCurvesOfOthers(t *testing.T) {
 // TestCurvesThreshold: with a target of 4 and a reserve of 1 the fifth lowest
 // rank that has or had a curve is the threshold.
 func TestCurvesThreshold(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	ctx, c := bustest.Context(t), followCurves(t, b)
 	put := func(x byte, retracted bool) {
@@ -231,6 +234,7 @@ func TestCurvesThreshold(t *testing.T) {
 // that anybody here saw before it is checked. What it lost is found all the same, by
 // the view that goes on, and by the next one.
 func TestCurvesGrownUnseen(t *testing.T) {
+	t.Parallel()
 	for name, seen := range map[string]func(*testing.T, *bus.Curves, uint64){
 		"an entry that the view shows": func(t *testing.T, c *bus.Curves, seq uint64) {
 			if err := c.Reached(bustest.Context(t), seq, time.Minute); err != nil {

@@ -28,6 +28,7 @@ func ordered(life bus.Life, revision, epoch, envelope uint64, digest string) bus
 var profileA = bus.EventSubject(bus.TypeAttackProfile, "a")
 
 func TestShow(t *testing.T) {
+	t.Parallel()
 	const other = bus.Life("2001-02-03T04:05:06Z")
 	python := map[string]any{"type": "attack_profile", "name": "a", "curve": []float64{1}}
 	for name, c := range map[string]struct {
@@ -112,6 +113,7 @@ func is(event any) func(bus.Life) any { return func(bus.Life) any { return event
 
 // TestShowOverOthers: what a plain client published, even no JSON, is replaced.
 func TestShowOverOthers(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
 	life := eventLife(t, b)
@@ -128,6 +130,7 @@ func TestShowOverOthers(t *testing.T) {
 // TestShowByMany: five publishers of mixed orders end with the highest, and the
 // subject's messages never go back.
 func TestShowByMany(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
 	life := eventLife(t, b)
@@ -220,6 +223,7 @@ func record(t *testing.T, srv *bustest.Server) func(n int) []*nats.Msg {
 
 // TestEventSubject: a name is one token of its own, and up to 200 bytes pass.
 func TestEventSubject(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	seen := map[string]string{}
 	names := []string{"", "_", "a", "A", "a.b", "a b", "a%20b", "%", "%%", "*", ">", "a.*", "ä", "日本", "a/b", "\x00", "\n", "..", "a-b_c", "%C3%A4", strings.Repeat("x", 200)}

@@ -40,6 +40,7 @@ func flat(x float64) fit.Envelope {
 }
 
 func TestWriteEnvelope(t *testing.T) {
+	t.Parallel()
 	const other = bus.Life("2001-02-03T04:05:06Z")
 	for name, c := range map[string]struct {
 		stored any // bus.AsOf, or the bytes that somebody else wrote; nil: nothing
@@ -106,6 +107,7 @@ func TestWriteEnvelope(t *testing.T) {
 
 // TestWriteEnvelopeOverDeleted: a delete marker is nothing, but its revision counts.
 func TestWriteEnvelopeOverDeleted(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
 	life := curvesLife(t, srv, 3)
@@ -122,6 +124,7 @@ func TestWriteEnvelopeOverDeleted(t *testing.T) {
 
 // TestWriteEnvelopeByMany: whoever writes when, the one that has seen most stays.
 func TestWriteEnvelopeByMany(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
 	const last = 40
@@ -162,6 +165,7 @@ func TestWriteEnvelopeByMany(t *testing.T) {
 }
 
 func TestEnvelopesView(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
 	life := curvesLife(t, srv, 9)

@@ -93,6 +93,7 @@ func caughtUp(t *testing.T, b *bus.Bus) func() bool {
 // TestSlowWorkIsNotRedelivered: AckWait runs from delivery, also for what waits
 // in a queue; signs of life keep all of it.
 func TestSlowWorkIsNotRedelivered(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	publish(t, b, 20)
 	var handled, again atomic.Int32
@@ -114,6 +115,7 @@ func TestSlowWorkIsNotRedelivered(t *testing.T) {
 // TestSlowWorkerLeavesTheRest: a worker fetches no more than it is about to work
 // on, so that one that hangs does not keep what another could do.
 func TestSlowWorkerLeavesTheRest(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	const n, held = 400, 16 + 1 // what is fetched ahead and what is in work
 	hang, hangs := make(chan struct{}), make(chan struct{}, n)
@@ -142,6 +144,7 @@ func TestSlowWorkerLeavesTheRest(t *testing.T) {
 // TestGlanceSettles: what a glance settles never waits for a handler, however
 // long those take.
 func TestGlanceSettles(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	publish(t, b, 300)
 	release := make(chan struct{})
@@ -165,6 +168,7 @@ func TestGlanceSettles(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	publish(t, b, 5)
 	var mu sync.Mutex
@@ -209,6 +213,7 @@ func TestOutcomes(t *testing.T) {
 // TestDrainHandsBack: what is queued goes to others at once, what is in work is
 // finished.
 func TestDrainHandsBack(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	publish(t, b, 30)
@@ -255,6 +260,7 @@ func TestDrainHandsBack(t *testing.T) {
 
 // TestDrainEnds: work that does not end in time is told so and handed back.
 func TestDrainEnds(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	publish(t, b, 1)
 	started := make(chan struct{})
@@ -302,6 +308,7 @@ func resettle(t *testing.T, srv *bustest.Server, stream, consumer string, change
 
 // TestConsumerDeleted: the loop ends, so that a new session makes it again.
 func TestConsumerDeleted(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	ended := make(chan error, 1)

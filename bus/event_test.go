@@ -23,6 +23,7 @@ func stored(median, p25, p75 []float64) bus.Envelope {
 
 // TestNewAttackProfile: every field, by the names of the wire.
 func TestNewAttackProfile(t *testing.T) {
+	t.Parallel()
 	g := generation(gen, gen, 3, 7)
 	g.Turn, g.Life = 5, "2026-01-01T00:00:00Z"
 	event, err := bus.NewAttackProfile(g, stored([]float64{0, 0.1, 0.2, 0.3, 1}, []float64{-1, 0, 0, 0, 0}, []float64{1, 1, 1, 1, 3}))
@@ -50,6 +51,7 @@ func TestNewAttackProfile(t *testing.T) {
 // TestNewAttackProfileOfGiants: what no float32 holds still makes an event, as
 // JSON has no infinity.
 func TestNewAttackProfileOfGiants(t *testing.T) {
+	t.Parallel()
 	giant := []float64{0, 1e39, 1e60, 1e60, 1e60}
 	event, err := bus.NewAttackProfile(generation(gen, gen, 0, 1), stored(giant, []float64{-1e60, 0, 0, 0, 0}, giant))
 	if err != nil {
@@ -64,6 +66,7 @@ func TestNewAttackProfileOfGiants(t *testing.T) {
 }
 
 func TestNewAttackProfileOfAnother(t *testing.T) {
+	t.Parallel()
 	g := generation(gen, gen, 0, 1)
 	five := []float64{1, 2, 3, 4, 5}
 	nobody := stored(five, five, five)

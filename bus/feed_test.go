@@ -65,6 +65,7 @@ func (f *follower) next() bus.Posted {
 }
 
 func TestFeed(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	js := srv.JetStream()
@@ -115,6 +116,7 @@ func TestFeed(t *testing.T) {
 // TestFeedOfBusyStream: events that came while the feed was opened are no end of what
 // was there: where a leader is elected meanwhile that takes seconds.
 func TestFeedOfBusyStream(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, js, ctx := srv.Topology(), srv.JetStream(), bustest.Context(t)
 	const subjects = 300
@@ -140,6 +142,7 @@ func TestFeedOfBusyStream(t *testing.T) {
 
 // TestFeedStalls: a feed that does not move although the stream has more.
 func TestFeedStalls(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	feed, err := b.OpenFeed(t.Context()) // and nobody runs it
@@ -162,6 +165,7 @@ func TestFeedStalls(t *testing.T) {
 
 // TestShowRaw: the rule of Show for events as they are posted.
 func TestShowRaw(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	d := b.Dashboard()

@@ -57,6 +57,7 @@ func startBehind(t *testing.T, calls ...string) (*bustest.Server, context.Contex
 // TestServerBehind: a server whose copy of a stream stands still keeps nobody from
 // reading and writing.
 func TestServerBehind(t *testing.T) {
+	t.Parallel()
 	t.Run("read all", func(t *testing.T) {
 		srv, ctx := startBehind(t, bus.EpisodesStream)
 		b := srv.Topology()

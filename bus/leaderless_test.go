@@ -14,6 +14,7 @@ import (
 // stands. That is no answer: the copy may lack the stream's end, which would look
 // as if the stream had been restored from a backup.
 func TestNoLeader(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it starts three servers and waits for elections")
 	}

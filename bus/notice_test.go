@@ -22,6 +22,7 @@ func readLog(t *testing.T, b *bus.Bus) []bus.Notice {
 // TestDuplicates: the duplicate window covers all subjects of a stream and
 // outlives acknowledgements, so ids must tell deliberate sendings apart.
 func TestDuplicates(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	ctx := bustest.Context(t)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
@@ -47,6 +48,7 @@ func TestDuplicates(t *testing.T) {
 }
 
 func TestPublishAll(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	const n = 1000
 	done := 0
@@ -69,6 +71,7 @@ func TestPublishAll(t *testing.T) {
 
 // TestTimes: senders write strings or numbers, and nothing depends on them.
 func TestTimes(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	js := srv.JetStream()
@@ -91,6 +94,7 @@ func TestTimes(t *testing.T) {
 }
 
 func TestTooLongIsRefused(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	if _, err := srv.JetStream().Publish(context.Background(), bus.SubjectAccepted, make([]byte, 65<<10)); err == nil {

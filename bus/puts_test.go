@@ -48,6 +48,7 @@ func putCurves(t *testing.T, b *bus.Bus, from, to int) {
 // TestPutsTakeWhatIsThere: a reduce takes all that came during the one before,
 // at most 256, and the first does not wait for more.
 func TestPutsTakeWhatIsThere(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	batches, release := make(chan []bus.Put, 100), make(chan struct{})
 	consumePuts(t, b, time.Second, func(ctx context.Context, puts []bus.Put) error {
@@ -90,6 +91,7 @@ func TestPutsTakeWhatIsThere(t *testing.T) {
 
 // TestPutsAgain: a reduce that fails or panics gets its puts again.
 func TestPutsAgain(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	var tries atomic.Int32
 	deliveries := make(chan uint64, 10)
@@ -117,6 +119,7 @@ func TestPutsAgain(t *testing.T) {
 // TestPutsSlowWorkerLeavesTheRest: a worker takes no more puts than it is about
 // to reduce, so that one that hangs does not keep what another could do.
 func TestPutsSlowWorkerLeavesTheRest(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	const n, held = 900, 512
@@ -147,6 +150,7 @@ func TestPutsSlowWorkerLeavesTheRest(t *testing.T) {
 // TestPutsInHand: what is in work or waits for its turn is not delivered again,
 // however long that takes; and where it is, what it was the first time counts.
 func TestPutsInHand(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Minute, 3*time.Second); err != nil {
@@ -197,6 +201,7 @@ func TestPutsInHand(t *testing.T) {
 
 // TestPutsDrain: what is not begun goes to others at once; what is, may end.
 func TestPutsDrain(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	started, release := make(chan struct{}, 1), make(chan struct{})
@@ -232,6 +237,7 @@ func TestPutsDrain(t *testing.T) {
 
 // TestPutsDrainEnds: a reduce that does not end in time is told so.
 func TestPutsDrainEnds(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	started := make(chan struct{})
 	stop := consumePuts(t, b, 20*time.Millisecond, func(ctx context.Context, _ []bus.Put) error {
@@ -249,6 +255,7 @@ func TestPutsDrainEnds(t *testing.T) {
 // TestPutsOfOthers: a key that is nobody's request is acknowledged and no more;
 // one without a time, or with a bad one, is a request.
 func TestPutsOfOthers(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	got := make(chan bus.Put, 10)
@@ -276,6 +283,7 @@ func TestPutsOfOthers(t *testing.T) {
 // TestConsumerLostUnseen: a consumer that went while nobody was connected ends
 // the loops, so that a new session makes it again.
 func TestConsumerLostUnseen(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	if err := b.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Second); err != nil {
@@ -313,6 +321,7 @@ func TestConsumerLostUnseen(t *testing.T) {
 // TestConsumersOfLostStreams: where the streams went since they were made, they
 // are made again rather than waited for.
 func TestConsumersOfLostStreams(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	if err := srv.JetStream().DeleteStream(t.Context(), bus.EpisodesStream); err != nil {

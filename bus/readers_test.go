@@ -16,6 +16,7 @@ import (
 // of a try. Handing back and patience, which raise the delivery count, too, do
 // not count.
 func TestReadersThatDie(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	publish(t, srv.Connect(), 1)
@@ -61,6 +62,7 @@ func TestReadersThatDie(t *testing.T) {
 // TestNeighbourOfPoison: an episode that is in hand each time when another kills the
 // reader is never told to be the one that did it.
 func TestNeighbourOfPoison(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	publish(t, srv.Connect(), 2)
@@ -112,6 +114,7 @@ func TestNeighbourOfPoison(t *testing.T) {
 // TestReadersThatPanic: an archive whose reader panics each time is rejected in the
 // end, as one that kills its readers, not tried for ever.
 func TestReadersThatPanic(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	publish(t, b, 1)
 	var tries []int // by the only handler
@@ -134,6 +137,7 @@ func TestReadersThatPanic(t *testing.T) {
 // TestDeliveredAgainInHand: what is delivered again to whoever has it in hand is
 // read once.
 func TestDeliveredAgainInHand(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	publish(t, b, 1)
@@ -157,6 +161,7 @@ func TestDeliveredAgainInHand(t *testing.T) {
 // TestReadersThatAreSlow: those that have a message in hand at the same time,
 // since it is delivered again too early, count as dead for nobody, however many.
 func TestReadersThatAreSlow(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	publish(t, srv.Connect(), 1)

@@ -35,6 +35,7 @@ func rejectAll(t *testing.T, b *bus.Bus, g fit.Generation, why bus.Rejection) {
 // TestRejectedCopy: body and headers as they came, but none that would have the
 // server refuse the copy, which would then be tried for ever.
 func TestRejectedCopy(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, js := srv.Topology(), srv.JetStream()
 	msg := nats.NewMsg(bus.SubjectAccepted)
@@ -82,6 +83,7 @@ func TestRejectedCopy(t *testing.T) {
 // TestMalformed: each kind of bad message is filed as it came, and does not reach
 // the handler.
 func TestMalformed(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	bodies := []string{"", "garbage", "[]", `"x"`, "null", `{"episode_id": 7}`, `{"episode_id": "e"`, "\xff\xfe"}
@@ -111,6 +113,7 @@ func TestMalformed(t *testing.T) {
 // TestRejectedOnce: two generations reject one message at about the same time;
 // for another reason it is filed again.
 func TestRejectedOnce(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	publish(t, b, 3)
@@ -138,6 +141,7 @@ func TestRejectedOnce(t *testing.T) {
 // TestRejectedAfterRestore: a log that came back from an older backup gives the places
 // that it lost once more. What is rejected there then is filed, too.
 func TestRejectedAfterRestore(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	restore := srv.Backup(bus.EpisodesStream)

@@ -35,6 +35,7 @@ func fill(t *testing.T, srv *bustest.Server, b *bus.Bus, id fit.Generation, n in
 }
 
 func TestRemove(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
 	b := srv.Topology()
 	fill(t, srv, b, gen, 5)
@@ -89,6 +90,7 @@ func TestRemove(t *testing.T) {
 }
 
 func TestUnregister(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
 	b := srv.Topology()
 	register(t, b, generation(gen, gen, 0, 1))
@@ -116,6 +118,7 @@ func TestUnregister(t *testing.T) {
 
 // TestPresentAfterRemoval: an id that was removed is not used again.
 func TestPresentAfterRemoval(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	present := func() bus.Generation {
 		t.Helper()
@@ -149,6 +152,7 @@ func TestPresentAfterRemoval(t *testing.T) {
 }
 
 func TestShown(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	if shown, err := b.Shown(ctx); err != nil || len(shown) != 0 {
 		t.Errorf("%v, %v", shown, err)
@@ -174,6 +178,7 @@ func TestShown(t *testing.T) {
 }
 
 func TestUse(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
 	b := srv.Topology()
 	use := func(g bus.Generation) bus.Use {

@@ -34,6 +34,7 @@ func expired(t *testing.T) string {
 // TestWhoIsNotLetIn: each way of not being let in is told with its cause and the
 // setting to look at: a command at once, a service in its log, while it tries on.
 func TestWhoIsNotLetIn(t *testing.T) {
+	t.Parallel()
 	secure := bustest.StartSecure(t)
 	late := bustest.StartSecureWith(t, expired(t))
 	open := bustest.Start(t)
@@ -99,6 +100,7 @@ func TestWhoIsNotLetIn(t *testing.T) {
 // TestNoPlainText: a client that goes on without TLS, or without saying who it is,
 // gets no further than the server's greeting.
 func TestNoPlainText(t *testing.T) {
+	t.Parallel()
 	srv := bustest.StartSecure(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(strings.TrimPrefix(srv.URL(), "tls://"), "nats://"))
 	if err != nil {
@@ -118,6 +120,7 @@ func TestNoPlainText(t *testing.T) {
 // TestRoutesNeedACertificate: whoever can reach the port for routes, but has no
 // certificate of the authority, is no server of the cluster.
 func TestRoutesNeedACertificate(t *testing.T) {
+	t.Parallel()
 	dir, other := bustest.Credentials(t), bustest.Credentials(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // finds a free port
 	if err != nil {
@@ -165,6 +168,7 @@ func TestRoutesNeedACertificate(t *testing.T) {
 // TestSecureCluster: three servers find each other by their certificates, and
 // each keeps what the operator makes.
 func TestSecureCluster(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it starts three servers and waits for elections")
 	}
@@ -189,6 +193,7 @@ func TestSecureCluster(t *testing.T) {
 // TestDenied: what a role has no right to fails within moments, with the subject
 // and where to look, and not by a time-out.
 func TestDenied(t *testing.T) {
+	t.Parallel()
 	srv := bustest.StartSecure(t)
 	cfg := srv.Config("operator")
 	cfg.Topology = bus.TopologyCreate

@@ -40,6 +40,7 @@ func text(t *testing.T, s signature.Summary) string {
 }
 
 func TestSignatures(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	ctx := bustest.Context(t)

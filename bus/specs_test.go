@@ -47,6 +47,7 @@ func specsNow(t *testing.T, b *bus.Bus) *bus.Specs {
 
 // TestMessageBytes: the longest event has room, and not much too much.
 func TestMessageBytes(t *testing.T) {
+	t.Parallel()
 	g := generation(gen, gen, 0, 1)
 	g.Spec.Points = fit.DefaultPoints()
 	g.Spec.Points.InfectedRunning = 5000
@@ -75,6 +76,7 @@ func TestMessageBytes(t *testing.T) {
 // TestRegisterTooLarge: a spec whose entries may not fit into a message is refused
 // before anything is tried.
 func TestRegisterTooLarge(t *testing.T) {
+	t.Parallel()
 	srv := bustest.StartWith(t, "max_payload: 32768\n")
 	b := srv.Topology()
 	large := generation(gen, gen, 0, 1)
@@ -91,6 +93,7 @@ func TestRegisterTooLarge(t *testing.T) {
 }
 
 func TestRegister(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	one := generation(gen, gen, 0, 5)
@@ -134,6 +137,7 @@ func TestRegister(t *testing.T) {
 
 // TestSpecsOfOthers: no key that somebody else wrote is ever the wanted one.
 func TestSpecsOfOthers(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	register(t, b, generation(gen, gen, 0, 0))
@@ -156,6 +160,7 @@ func TestSpecsOfOthers(t *testing.T) {
 // TestWanted: the highest revision; of two with one revision the one whose epoch
 // 0 came later; then the latest epoch, and of two of one epoch that which came later.
 func TestWanted(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	if _, ok := specsNow(t, b).Wanted(); ok {
 		t.Error("wanted though nothing is known")
@@ -201,6 +206,7 @@ func TestWanted(t *testing.T) {
 
 // TestSpecsMove: who follows the view is told of each change.
 func TestSpecsMove(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	s, err := b.OpenSpecs(bustest.Context(t))
 	if err != nil {
@@ -221,6 +227,7 @@ func TestSpecsMove(t *testing.T) {
 // on in. Else a worker whose views are of lost streams would get the messages of
 // the new ones, which have the old names, and acknowledge what it takes for old news.
 func TestGenerationOfALife(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	present := func() bus.Generation {
 		t.Helper()

@@ -11,6 +11,7 @@ import (
 )
 
 func TestStreams(t *testing.T) {
+	t.Parallel()
 	ctx, server := bustest.Context(t), bustest.Start(t)
 	b := server.Connect()
 	if sizes, err := b.Streams(ctx); err != nil || len(sizes) > 0 {
@@ -43,6 +44,7 @@ func TestStreams(t *testing.T) {
 // the storing. Who waits for a log to be worked off must not be told in that
 // moment that there is nothing to do.
 func TestLagKnowsWhatWasJustPublished(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	const gen = "aaaaaaaaaa"
 	if err := b.EnsureConsumers(ctx, bus.Generation{ID: gen}, time.Minute, time.Minute); err != nil {

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, bustest.Leaks()...) }
 const gen = fit.Generation("abcdefghij")
 
 func TestTopologyByManyAtOnce(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	var all sync.WaitGroup
 	for range 12 {
@@ -46,6 +47,7 @@ func TestTopologyByManyAtOnce(t *testing.T) {
 // TestTopologyUpdatesOnlyWhatDiffers: an update can disturb consumers, so one of
 // nothing must not happen.
 func TestTopologyUpdatesOnlyWhatDiffers(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	js := srv.JetStream()
@@ -92,6 +94,7 @@ func TestTopologyUpdatesOnlyWhatDiffers(t *testing.T) {
 }
 
 func TestTopologyExpected(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, err := bus.Connect(bus.Config{URL: srv.URL(), Topology: bus.TopologyExpect}, bustest.Log(t))
 	if err != nil {
@@ -124,6 +127,7 @@ func TestTopologyExpected(t *testing.T) {
 }
 
 func TestConnectionOutlivesRestart(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	back, stop := b.Reconnects()
@@ -141,6 +145,7 @@ func TestConnectionOutlivesRestart(t *testing.T) {
 
 // TestPublishWaitsForTheServer: the client alone gives up after half a second.
 func TestPublishWaitsForTheServer(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	srv.Stop()
@@ -160,6 +165,7 @@ func TestPublishWaitsForTheServer(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		cfg  bus.Config
 		want string

@@ -50,6 +50,7 @@ func alignConsumer(t *testing.T, srv *bustest.Server, b *bus.Bus, wait time.Dura
 // TestNakRaisesTheCount is why the delivery count does not tell of readers that
 // died; MaxDeliver -1 goes on for ever, and only a term ends it.
 func TestNakRaisesTheCount(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	cons := alignConsumer(t, srv, b, time.Minute)
@@ -78,6 +79,7 @@ func TestNakRaisesTheCount(t *testing.T) {
 // TestAckWaitRunsFromDelivery: who holds a message without a sign of life loses
 // it; one sign every third keeps it.
 func TestAckWaitRunsFromDelivery(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	cons := alignConsumer(t, srv, b, 200*time.Millisecond)
@@ -101,6 +103,7 @@ func TestAckWaitRunsFromDelivery(t *testing.T) {
 
 // TestHeaderKeysAreCaseSensitive on the way through the server.
 func TestHeaderKeysAreCaseSensitive(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	js := srv.JetStream()
@@ -123,6 +126,7 @@ func TestHeaderKeysAreCaseSensitive(t *testing.T) {
 
 // TestConflictCode: what a conflict looks like with one replica.
 func TestConflictCode(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	_, err := srv.JetStream().Publish(t.Context(), profileA, nil, jetstream.WithExpectLastSequencePerSubject(7))
@@ -138,6 +142,7 @@ func TestConflictCode(t *testing.T) {
 // TestSubscribersSeeWhatIsRefused: a stream only listens. What it refuses to
 // store, plain subscribers of the subject have got all the same.
 func TestSubscribersSeeWhatIsRefused(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	srv.Topology()
 	js := srv.JetStream()
@@ -158,6 +163,7 @@ func TestSubscribersSeeWhatIsRefused(t *testing.T) {
 // which the stream listens, and the stream sends on what it took. The order of
 // one subject, its last sequence and late readers are those of the other name.
 func TestRepublishedIsStored(t *testing.T) {
+	t.Parallel()
 	for name, at := range map[string]func() (jetstream.JetStream, int){
 		"one server":      func() (jetstream.JetStream, int) { return bustest.Start(t).JetStream(), 1 },
 		"three of a kind": func() (jetstream.JetStream, int) { return bustest.StartCluster(t).JetStream(), 3 },
@@ -211,6 +217,7 @@ func underWay(err error) bool {
 // TestFetchWaits is why the reduce loop does not fetch: for one message of many
 // that were asked for it waits its whole time.
 func TestFetchWaits(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	cons := alignConsumer(t, srv, b, time.Minute)
@@ -231,6 +238,7 @@ func TestFetchWaits(t *testing.T) {
 
 // TestHandlesOutliveStreams: a handle is only a name.
 func TestHandlesOutliveStreams(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
 	d := b.Dashboard()
@@ -268,6 +276,7 @@ func TestHandlesOutliveStreams(t *testing.T) {
 // TestPublishAllOutlivesSilence: a message that is lost with its stream's leader
 // is answered by nobody, and has to be sent again.
 func TestPublishAllOutlivesSilence(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Connect()
 	nc := srv.JetStream().Conn()
@@ -299,6 +308,7 @@ func TestPublishAllOutlivesSilence(t *testing.T) {
 }
 
 func TestCaughtUp(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
 	expect := func(when string, want bool) {

@@ -6,6 +6,7 @@ import (
 )
 
 func TestServerVersion(t *testing.T) {
+	t.Parallel()
 	for v, ok := range map[string]bool{
 		"2.11.0": true, "2.15.2": true, "v2.12.1-RC.3": true, "3.0.0": true,
 		"2.10.29": false, "1.4.1": false, "": false, "next": false,

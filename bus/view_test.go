@@ -60,6 +60,7 @@ func keysView(t *testing.T, b *Bus) (*view[keys], *watch[keys]) {
 // TestSnapshotWithNewKeys: while a snapshot comes in, a key is made that it does
 // not count, and one that it does is put again. It is whole only with both.
 func TestSnapshotWithNewKeys(t *testing.T) {
+	t.Parallel()
 	const many = 3000
 	b := server(t)
 	kv, err := b.js.KeyValue(limited(t), EnvelopesBucket)
@@ -117,6 +118,7 @@ func put(t *testing.T, b *Bus, key, val string) uint64 {
 }
 
 func TestViewIsWholeFromTheStart(t *testing.T) {
+	t.Parallel()
 	b := server(t)
 	for i := range 1000 {
 		put(t, b, fmt.Sprint("k", i%500), fmt.Sprint(i))
@@ -132,6 +134,7 @@ func TestViewIsWholeFromTheStart(t *testing.T) {
 
 // TestViewReached: only a sequence that one was handed tells what a view has seen.
 func TestViewReached(t *testing.T) {
+	t.Parallel()
 	b := server(t)
 	v, w := keysView(t, b)
 	if err := v.reached(t.Context(), 0, 0); err != nil {
@@ -154,6 +157,7 @@ func TestViewReached(t *testing.T) {
 
 // TestViewSwaps: a new watch takes over and what comes after is in it.
 func TestViewSwaps(t *testing.T) {
+	t.Parallel()
 	b := server(t)
 	v, w := keysView(t, b)
 	v.again = 20 * time.Millisecond
@@ -176,6 +180,7 @@ func TestViewSwaps(t *testing.T) {
 
 // TestViewWatchesAgain: a watch that ends is followed by another.
 func TestViewWatchesAgain(t *testing.T) {
+	t.Parallel()
 	b := server(t)
 	v, w := keysView(t, b)
 	runView(t, v, w)
@@ -192,6 +197,7 @@ func TestViewWatchesAgain(t *testing.T) {
 // survives its stream and then shows nothing of the new one up to its old
 // sequence. The view's check tells.
 func TestWatcherMissesAnotherLife(t *testing.T) {
+	t.Parallel()
 	b := server(t)
 	for i := range 10 {
 		put(t, b, "a", fmt.Sprint(i))
@@ -220,6 +226,7 @@ func TestWatcherMissesAnotherLife(t *testing.T) {
 // TestOldBackup: a stream of the same creation time that ends before what the
 // view has seen was restored from a backup.
 func TestOldBackup(t *testing.T) {
+	t.Parallel()
 	b := server(t)
 	put(t, b, "a", "1")
 	v, w := keysView(t, b)
@@ -237,6 +244,7 @@ func TestOldBackup(t *testing.T) {
 // nobody acknowledged, and these never come again. It mostly does, not always;
 // five times not, and the server has become kinder than we assume.
 func TestPurgeSkipsPending(t *testing.T) {
+	t.Parallel()
 	for range 5 {
 		came := comesAfterPurge(t)
 		if slices.Equal(came, []string{"d", "e", "c"}) { // c is the marker of its purge
@@ -288,6 +296,7 @@ func comesAfterPurge(t *testing.T) []string {
 }
 
 func TestOneLine(t *testing.T) {
+	t.Parallel()
 	if got := oneLine("a\r\nb\tc", 100); got != "a  b c" {
 		t.Errorf("%q", got)
 	}
@@ -299,6 +308,7 @@ func TestOneLine(t *testing.T) {
 // TestSnapshotOfLostStream: a stream that is lost while the first snapshot is
 // read leaves nobody waiting for the rest of it.
 func TestSnapshotOfLostStream(t *testing.T) {
+	t.Parallel()
 	b := server(t)
 	value := string(make([]byte, 16<<10))
 	for i := range 1000 {

@@ -19,6 +19,7 @@ func quickly(t *testing.T, v *view[keys], seq uint64) {
 
 // TestViewAfterReconnect: a server that restarts forgets watches.
 func TestViewAfterReconnect(t *testing.T) {
+	t.Parallel()
 	cfg := embedded.Config{Addr: "127.0.0.1:0", Dir: t.TempDir()}
 	srv, err := embedded.Start(cfg)
 	if err != nil {
@@ -56,6 +57,7 @@ func TestViewAfterReconnect(t *testing.T) {
 // TestSilentWatch: the server that a watch is on may go while the one that we
 // are connected to stays.
 func TestSilentWatch(t *testing.T) {
+	t.Parallel()
 	b := server(t)
 	v, w := keysView(t, b)
 	runView(t, v, w)
