@@ -100,7 +100,7 @@ func TestMemoryOfUseless(t *testing.T) {
 // TestMemoryForgetsNothing: of puts that the view shows, and of those that it does
 // not show yet, each that a fresh watch lacks is in doubt, however many there are.
 func TestMemoryForgetsNothing(t *testing.T) {
-	// Not parallel: it measures memory.
+	t.Parallel()
 	const shown, all, kept = 2_000, 4_500, 500
 	c := quietCurves()
 	foldUseless(t, c, c.view.state, shown)
@@ -126,7 +126,7 @@ func TestMemoryForgetsNothing(t *testing.T) {
 // TestDoubtsWhileChecking: what comes up while the bucket is asked is asked next time,
 // also where it is of the same entry; and so is what was asked in vain.
 func TestDoubtsWhileChecking(t *testing.T) {
-	// Not parallel: it measures memory.
+	t.Parallel()
 	c := quietCurves()
 	id, e := uselessEntry(c, 0)
 	later := e

@@ -42,6 +42,7 @@ func files(t *testing.T, dir string) (names []string) {
 
 // TestDirPut: new, the same again, other bytes of the same size, fewer, more.
 func TestDirPut(t *testing.T) {
+	t.Parallel()
 	s, dir := openDir(t)
 	data := noise(200_000)
 	other := bytes.Clone(data)
@@ -62,6 +63,7 @@ func TestDirPut(t *testing.T) {
 
 // TestDirPutBreaksOff: what was there stays, and nothing else is left.
 func TestDirPutBreaksOff(t *testing.T) {
+	t.Parallel()
 	s, dir := openDir(t)
 	broken := errors.New("the source broke off")
 	half := func() io.ReadSeeker { return &breaking{bytes.NewReader(noise(200_000)), 100_000, broken} }
@@ -98,6 +100,7 @@ func (b *breaking) Read(p []byte) (int, error) {
 
 // TestDirStaysInside: no id and no link leads out of the directory.
 func TestDirStaysInside(t *testing.T) {
+	t.Parallel()
 	s, dir := openDir(t)
 	outside := t.TempDir()
 	if err := os.Symlink(outside, filepath.Join(dir, "lab-02")); err != nil {
@@ -114,6 +117,7 @@ func TestDirStaysInside(t *testing.T) {
 }
 
 func TestDirOpen(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "outside")
 	for _, err := range []error{
@@ -184,6 +188,7 @@ func TestDirOpen(t *testing.T) {
 }
 
 func TestOpenDirRefuses(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {

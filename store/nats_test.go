@@ -27,6 +27,7 @@ func natsStore(t *testing.T, nc *bus.Bus, timeout time.Duration) store.Uploader 
 }
 
 func TestNATS(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	s := natsStore(t, srv.Connect(), 5*time.Second)
 	keeps(t, s)
@@ -48,12 +49,14 @@ func stream(t *testing.T, srv *bustest.Server) jetstream.Stream {
 }
 
 func TestNATSOnACluster(t *testing.T) {
+	t.Parallel()
 	c := bustest.StartCluster(t)
 	keeps(t, natsStore(t, c.Topology(), 5*time.Second))
 }
 
 // Other clients read what this one writes, and the other way about.
 func TestNATSIsTheClientsOwnFormat(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
 	s := natsStore(t, srv.Connect(), 5*time.Second)
 	theirs, err := srv.JetStream().CreateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: "episodes"})
@@ -103,6 +106,7 @@ func must[T any](v T, err error) T {
 }
 
 func TestNATSWithoutItsBucket(t *testing.T) {
+	t.Parallel()
 	ctx := bustest.Context(t)
 	s := natsStore(t, bustest.Start(t).Connect(), 5*time.Second)
 	_, err := s.Open(ctx, ref)
@@ -110,6 +114,7 @@ func TestNATSWithoutItsBucket(t *testing.T) {
 }
 
 func TestNATSExpectsItsBucket(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	nc, err := bus.Connect(bus.Config{URL: srv.URL(), Topology: bus.TopologyExpect}, bustest.Log(t))
 	if err != nil {
@@ -150,6 +155,7 @@ func describe(t *testing.T, srv *bustest.Server, change func(*jetstream.ObjectIn
 // What was read whole and is not what its description says is corrupt; what is
 // not whole is trouble.
 func TestNATSDamage(t *testing.T) {
+	t.Parallel()
 	const size = 400 << 10 // four chunks
 	for name, c := range map[string]struct {
 		damage func(t *testing.T, srv *bustest.Server)
@@ -192,6 +198,7 @@ func TestNATSDamage(t *testing.T) {
 
 // A server that comes back in time is not noticed, one that does not is trouble.
 func TestNATSServerStops(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
 	quick, patient := natsStore(t, srv.Connect(), 100*time.Millisecond), natsStore(t, srv.Connect(), 10*time.Second)
 	if err := patient.Ensure(ctx); err != nil {
@@ -235,6 +242,7 @@ func TestNATSServerStops(t *testing.T) {
 
 // Many put the same and different archives at once.
 func TestNATSPutsAtOnce(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
 	nc := srv.Connect()
 	s := natsStore(t, nc, 5*time.Second)

@@ -26,6 +26,7 @@ import (
 )
 
 func TestS3(t *testing.T) {
+	t.Parallel()
 	srv := storetest.StartS3(t)
 	for _, address := range []string{"s3://" + storetest.Bucket, "s3://" + storetest.Bucket + "/some/prefix"} {
 		keeps(t, open(t, address, srv.Config(5*time.Second)))
@@ -36,6 +37,7 @@ func TestS3(t *testing.T) {
 }
 
 func TestS3Refuses(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), storetest.StartS3(t)
 	elsewhere := open(t, "s3://nowhere", srv.Config(5*time.Second))
 	_, err := elsewhere.Open(ctx, ref)
@@ -57,6 +59,7 @@ func TestS3Refuses(t *testing.T) {
 
 // What changed on the server's disk is found by the SHA-256 that was stored with it.
 func TestS3Damage(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), storetest.StartS3(t)
 	s := open(t, "s3://"+storetest.Bucket, srv.Config(5*time.Second))
 	data := noise(1 << 20)
@@ -74,6 +77,7 @@ func TestS3Damage(t *testing.T) {
 }
 
 func TestS3ServerStops(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), storetest.StartS3(t)
 	s := open(t, "s3://"+storetest.Bucket, srv.Config(2*time.Second))
 	data := noise(64 << 20) // more than sockets hold
@@ -116,6 +120,7 @@ func faulty(t *testing.T, timeout time.Duration, answer http.HandlerFunc) (store
 }
 
 func TestS3Faults(t *testing.T) {
+	t.Parallel()
 	data := noise(100 << 10)
 	sum256, sum5 := sha256.Sum256(data), md5.Sum(data)
 	whole := func(header ...string) http.HandlerFunc {
@@ -190,6 +195,7 @@ func TestS3Faults(t *testing.T) {
 
 // A slow reader is no silent server.
 func TestS3SlowReader(t *testing.T) {
+	t.Parallel()
 	data := noise(1 << 20)
 	const timeout = 50 * time.Millisecond
 	s, _ := faulty(t, timeout, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(data) })
@@ -211,6 +217,7 @@ func TestS3SlowReader(t *testing.T) {
 
 // What fails once passes.
 func TestS3TriesAgain(t *testing.T) {
+	t.Parallel()
 	data := noise(1000)
 	var failed atomic.Bool
 	s, asked := faulty(t, 10*time.Second, func(w http.ResponseWriter, r *http.Request) {
@@ -234,6 +241,7 @@ func TestS3TriesAgain(t *testing.T) {
 
 // Nobody takes what is sent.
 func TestS3StalledPut(t *testing.T) {
+	t.Parallel()
 	over := make(chan struct{})
 	s, _ := faulty(t, 100*time.Millisecond, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
@@ -248,6 +256,7 @@ func TestS3StalledPut(t *testing.T) {
 }
 
 func TestS3TLS(t *testing.T) {
+	t.Parallel()
 	data := noise(1000)
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Last-Modified", time.Unix(1e9, 0).UTC().Format(http.TimeFormat))

@@ -151,6 +151,7 @@ func (s *shrinking) Seek(offset int64, whence int) (int64, error) {
 }
 
 func TestOpenStores(t *testing.T) {
+	t.Parallel()
 	nc := bustest.Start(t).Connect()
 	keys := store.Config{S3: store.S3Config{AccessKey: "a", SecretKey: "b"}}
 	dir := t.TempDir()

@@ -17,6 +17,7 @@ var quiet = streamer.Config{CyclePause: time.Hour}
 // TestRestartOfStreamer: the last event stays, one of the same sample is not sent
 // again, and what changed meanwhile is.
 func TestRestartOfStreamer(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	events := s.stored()
 	s.register(generation(gen, gen, 0, 1))
@@ -36,6 +37,7 @@ func TestRestartOfStreamer(t *testing.T) {
 }
 
 func TestRestartOfNATS(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.register(generation(gen, gen, 0, 1))
 	r := s.start(quiet)
@@ -54,6 +56,7 @@ func TestRestartOfNATS(t *testing.T) {
 
 // TestLossOfNATS: everything is gone; what is written then is shown.
 func TestLossOfNATS(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.register(generation(gen, gen, 0, 9))
 	s.start(quiet)
@@ -72,6 +75,7 @@ func TestLossOfNATS(t *testing.T) {
 
 // TestLossOfAStream: one is deleted under the streamer, and made again.
 func TestLossOfAStream(t *testing.T) {
+	t.Parallel()
 	for _, stream := range []string{bus.DashboardStream, "KV_" + bus.EnvelopesBucket, "KV_" + bus.SpecsBucket} {
 		t.Run(stream, func(t *testing.T) {
 			s := newStage(t)
@@ -100,6 +104,7 @@ func TestLossOfAStream(t *testing.T) {
 // TestTopologyExpected: a stream that the streamer needs not, and that nobody makes
 // again, holds no event back.
 func TestTopologyExpected(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.register(generation(gen, gen, 0, 1))
 	s.startOn(s.srv.Expect(), streamer.Config{CyclePause: time.Hour, CheckEvery: 10 * time.Millisecond})
@@ -117,6 +122,7 @@ func TestTopologyExpected(t *testing.T) {
 // TestSignaturesCannotBeRead: where the bucket of signatures does not answer,
 // envelopes are shown all the same.
 func TestSignaturesCannotBeRead(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.register(generation(gen, gen, 0, 1))
 	s.startOn(s.srv.Expect(), streamer.Config{CyclePause: time.Hour, CheckEvery: time.Hour})
@@ -143,6 +149,7 @@ func TestSignaturesCannotBeRead(t *testing.T) {
 // TestPoisonedEnvelope: what somebody else wrote into the bucket does not keep
 // the other profiles from being shown.
 func TestPoisonedEnvelope(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.register(generation(gen, gen, 0, 1))
 	kv, err := s.srv.JetStream().KeyValue(t.Context(), bus.EnvelopesBucket)
@@ -164,6 +171,7 @@ func TestPoisonedEnvelope(t *testing.T) {
 
 // TestPythonEvent: the last event is of the Python program, which knows no order.
 func TestPythonEvent(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	subject := bus.EventSubject(bus.TypeAttackProfile, "a")
 	if _, err := s.srv.JetStream().Publish(t.Context(), subject, []byte(`{"type": "attack_profile", "name": "a", "curve": [1]}`)); err != nil {
@@ -223,6 +231,7 @@ func (s *stage) ackAll(g fit.Generation) {
 }
 
 func TestNewGenerationCatchesUp(t *testing.T) {
+	t.Parallel()
 	s, first := switching(t, generation(newer, newer, 0, 2))
 	s.ackAll(newer)
 	e := s.shows("a", newer, 10)
@@ -247,6 +256,7 @@ func TestNewGenerationCatchesUp(t *testing.T) {
 // watch has stopped, has not. Its first envelope, of fewer episodes than what is shown,
 // must not be shown.
 func TestNewGenerationUnseen(t *testing.T) {
+	t.Parallel()
 	s, _ := switching(t, generation(newer, newer, 0, 2))
 	events := s.stored()
 	s.stopWatches(bus.EnvelopesBucket)
@@ -278,6 +288,7 @@ func (s *stage) stopWatches(bucket string) {
 }
 
 func TestNewGenerationIsComplete(t *testing.T) {
+	t.Parallel()
 	s, _ := switching(t, generation(newer, newer, 0, 2))
 	s.envelope(newer, "a", 12, 4) // its consumers still have something pending
 	if e := s.shows("a", newer, 12); !e.Complete {
@@ -287,6 +298,7 @@ func TestNewGenerationIsComplete(t *testing.T) {
 
 // TestNewEpoch: a re-read of the log is shown like any other generation.
 func TestNewEpoch(t *testing.T) {
+	t.Parallel()
 	s, _ := switching(t, generation(newer, older, 1, 1))
 	s.ackAll(newer)
 	if e := s.shows("a", newer, 10); e.Epoch != 1 || e.Revision[0] != 1 {
@@ -296,6 +308,7 @@ func TestNewEpoch(t *testing.T) {
 
 // TestRestartWhileSwitching: the last event tells which generation is shown.
 func TestRestartWhileSwitching(t *testing.T) {
+	t.Parallel()
 	s, first := switching(t, generation(newer, newer, 0, 2))
 	events := s.stored()
 	first.stop()
@@ -308,6 +321,7 @@ func TestRestartWhileSwitching(t *testing.T) {
 
 // TestOldGenerationIsGone: what nothing can renew does not stay.
 func TestOldGenerationIsGone(t *testing.T) {
+	t.Parallel()
 	s, _ := switching(t, generation(newer, newer, 0, 2))
 	kv, err := s.srv.JetStream().KeyValue(t.Context(), bus.EnvelopesBucket)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 // TestMeasuredModels: what a worker measured is published as it changes, with the
 // suspects; a figure given by hand goes over that of the same name.
 func TestMeasuredModels(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	g := generation(gen, "base", 0, 1)
 	s.register(g)

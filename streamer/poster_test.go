@@ -80,6 +80,7 @@ func startPoster(t *testing.T, url, token string) (*streamer.Poster, func(result
 }
 
 func TestPosts(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var headers []string
 	r := newReceiver(t, func(_ string, req *http.Request) int {
@@ -105,6 +106,7 @@ func TestPosts(t *testing.T) {
 
 // TestPostsAgain: what may pass by itself is tried again, other refusals are not.
 func TestPostsAgain(t *testing.T) {
+	t.Parallel()
 	for status, again := range map[int]bool{500: true, 503: true, 429: true, 400: false, 401: false, 404: false, 413: false, 302: false, 307: false} {
 		var mu sync.Mutex
 		first := true
@@ -145,6 +147,7 @@ func until(t *testing.T, what string, ok func() bool) {
 // TestPostsNewest: while the receiver is away only the newest event of a subject
 // waits, and nobody is held back.
 func TestPostsNewest(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -183,6 +186,7 @@ func TestPostsNewest(t *testing.T) {
 // TestPostsNewerMeanwhile: what failed does not replace what came while it was
 // under way.
 func TestPostsNewerMeanwhile(t *testing.T) {
+	t.Parallel()
 	asked, release := make(chan struct{}, 1), make(chan struct{})
 	r := newReceiver(t, func(body string, _ *http.Request) int {
 		if body != `"old"` {
@@ -207,6 +211,7 @@ func TestPostsNewerMeanwhile(t *testing.T) {
 // TestPostsTakeTurns: an event that the receiver chokes on does not hold back
 // those of other subjects.
 func TestPostsTakeTurns(t *testing.T) {
+	t.Parallel()
 	r := newReceiver(t, func(body string, _ *http.Request) int {
 		if body == `"bad"` {
 			return 500
@@ -223,6 +228,7 @@ func TestPostsTakeTurns(t *testing.T) {
 
 // TestPostsStop: a poster ends though its receiver does not answer.
 func TestPostsStop(t *testing.T) {
+	t.Parallel()
 	asked, release := make(chan struct{}), make(chan struct{})
 	r := newReceiver(t, func(string, *http.Request) int { close(asked); <-release; return 200 })
 	defer close(release)
@@ -246,6 +252,7 @@ func TestPostsStop(t *testing.T) {
 // TestStreamerPosts what it published, and the receiver's silence never holds
 // back the bus.
 func TestStreamerPosts(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	release := make(chan struct{})
 	r := newReceiver(t, func(string, *http.Request) int { <-release; return 200 })
@@ -262,6 +269,7 @@ func TestStreamerPosts(t *testing.T) {
 // TestEveryStreamerPosts: each has a sink of its own, which learns of every
 // change, whoever was the one to publish it.
 func TestEveryStreamerPosts(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.register(generation(gen, gen, 0, 1))
 	var sinks []*receiver
@@ -280,6 +288,7 @@ func TestEveryStreamerPosts(t *testing.T) {
 }
 
 func TestModels(t *testing.T) {
+	t.Parallel()
 	x := 0.5
 	if err := (&streamer.Config{Models: streamer.Models{LatencyUS: &x}}).Validate(); !errors.Is(err, streamer.ErrLatencyAlone) {
 		t.Errorf("a latency alone: %v", err)
@@ -311,6 +320,7 @@ func TestModels(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
+	t.Parallel()
 	for want, c := range map[string]streamer.Config{
 		"CYCLE_PAUSE is -1s": {CyclePause: -time.Second},
 		"CHECK_EVERY is -1s": {CheckEvery: -time.Second},

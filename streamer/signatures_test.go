@@ -14,6 +14,7 @@ import (
 
 // TestSignatureIsShown beside the envelope, and only once it is whole.
 func TestSignatureIsShown(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	g := generation(gen, gen, 1, 7)
 	s.register(g)

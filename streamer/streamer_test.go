@@ -188,6 +188,7 @@ func (s *stage) next(events <-chan *nats.Msg) bus.AttackProfile {
 
 // TestEventIsTheEnvelope, published at once when it changes.
 func TestEventIsTheEnvelope(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	events := s.stored()
 	g := generation(gen, gen, 2, 7)
@@ -234,6 +235,7 @@ func TestEventIsTheEnvelope(t *testing.T) {
 // TestCycle: nothing changes, yet each event comes again once it is CyclePause
 // old, and not before; the figures of the models ride along.
 func TestCycle(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	events := s.stored()
 	s.register(generation(gen, gen, 0, 1))
@@ -294,6 +296,7 @@ func (r *running) ages(t *testing.T) uint64 {
 // TestAge: what was old when the streamer came to it tells nothing of how long an
 // event takes.
 func TestAge(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.register(generation(gen, gen, 0, 1))
 	s.envelope(gen, "a", 1, 1)
@@ -311,6 +314,7 @@ func TestAge(t *testing.T) {
 
 // TestNothingToShow: of a profile without an envelope the last event is read once.
 func TestNothingToShow(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	s.register(generation(gen, gen, 0, 1))
 	nc := s.srv.JetStream().Conn()
@@ -337,6 +341,7 @@ func TestNothingToShow(t *testing.T) {
 // TestManyStreamersAgree: three of them store each change once, and nothing
 // earlier after something later.
 func TestManyStreamersAgree(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	events := s.stored()
 	s.register(generation(gen, gen, 0, 1))

@@ -59,6 +59,7 @@ func log(t *testing.T, ctx context.Context, b *bus.Bus) []string {
 }
 
 func TestReconcile(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	var file sheet
 	e := &Emitter{Bus: b, Rows: file.rows()}
@@ -105,6 +106,7 @@ func TestReconcile(t *testing.T) {
 // TestRetractUnderSeveralProfiles: an episode may be accepted under several
 // profiles. Their retractions differ in message id, so none counts as a duplicate.
 func TestRetractUnderSeveralProfiles(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	for _, p := range []string{"a", "b", "c"} {
 		if _, err := b.Publish(ctx, bus.Notice{Host: "h", Episode: "1", Profile: p, At: time.Now()}); err != nil {
@@ -126,6 +128,7 @@ func TestRetractUnderSeveralProfiles(t *testing.T) {
 // TestMalformedIsNotRetracted: another program's message may name no episode or
 // profile. It counts nowhere, so it needs no retraction.
 func TestMalformedIsNotRetracted(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	if _, err := b.Publish(ctx, bus.Notice{Host: "..", Episode: "1", Profile: "A b", At: time.Now()}); err != nil {
 		t.Fatal(err)
@@ -138,6 +141,7 @@ func TestMalformedIsNotRetracted(t *testing.T) {
 }
 
 func TestDryRun(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	var file sheet
 	file.add("h", "1", "a", "accepted")
@@ -153,6 +157,7 @@ func TestDryRun(t *testing.T) {
 // TestBrokenFilePublishesNothing: rows that were not read must not be taken for
 // rows that are not there.
 func TestBrokenFilePublishesNothing(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	if _, err := b.Publish(ctx, bus.Notice{Host: "h", Episode: "1", Profile: "a", At: time.Now()}); err != nil {
 		t.Fatal(err)
@@ -170,6 +175,7 @@ func TestBrokenFilePublishesNothing(t *testing.T) {
 }
 
 func TestManyAreAllPublished(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	const n = 2_000 // more than are published at once
 	var file sheet
@@ -194,6 +200,7 @@ func TestManyAreAllPublished(t *testing.T) {
 }
 
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -243,6 +250,7 @@ func TestFollow(t *testing.T) {
 }
 
 func TestFollowEndsWithTheErrorOfEach(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	enough := errors.New("enough")
 	var file sheet
@@ -253,6 +261,7 @@ func TestFollowEndsWithTheErrorOfEach(t *testing.T) {
 }
 
 func TestRepublish(t *testing.T) {
+	t.Parallel()
 	ctx, server := bustest.Context(t), bustest.Start(t)
 	b := server.Topology()
 	spec := fit.DefaultSpec()

@@ -37,6 +37,7 @@ func (c *counted) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (bo
 }
 
 func TestUploads(t *testing.T) {
+	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
 	b := srv.Topology()
 	opened, err := store.Open("nats://episodes", store.Config{}, b)

@@ -126,6 +126,7 @@ func (s *system) pull(g bus.Generation) (stop func()) {
 }
 
 func TestBeforeAnythingExists(t *testing.T) {
+	t.Parallel()
 	srv := bustest.Start(t)
 	s := &system{t, bustest.Context(t), srv, srv.Connect()}
 	if got := s.collect(Collector{}); len(got) != 0 {
@@ -138,6 +139,7 @@ func TestBeforeAnythingExists(t *testing.T) {
 }
 
 func TestWhatIsKept(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	old := generation("aaaaaaaaaa", "aaaaaaaaaa", 0, 1)
 	wanted := generation("bbbbbbbbbb", "bbbbbbbbbb", 0, 2)
@@ -218,6 +220,7 @@ func TestWhatIsKept(t *testing.T) {
 }
 
 func TestReasonToKeep(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		use  bus.Use
 		idle time.Duration
@@ -241,6 +244,7 @@ func TestReasonToKeep(t *testing.T) {
 // TestTurnStays: the record of a spec's first epoch holds its turn, its place among
 // the specs of its revision. So that record stays while another epoch does.
 func TestTurnStays(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	first := generation("a0a0a0a0a0", "aaaaaaaaaa", 0, 1)
 	other := generation("b0b0b0b0b0", "bbbbbbbbbb", 0, 1)
@@ -301,6 +305,7 @@ func TestTurnStays(t *testing.T) {
 
 // TestTwoAtOnce runs two collectors at once, after earlier runs that ended early.
 func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	ids := []fit.Generation{"aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc", "dddddddddd"}
 	for i, id := range ids {
@@ -332,6 +337,7 @@ func TestTwoAtOnce(t *testing.T) {
 }
 
 func TestContextEndsRun(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.make(generation("aaaaaaaaaa", "aaaaaaaaaa", 0, 1))
 	s.make(generation("bbbbbbbbbb", "bbbbbbbbbb", 0, 2))
@@ -350,6 +356,7 @@ func TestContextEndsRun(t *testing.T) {
 }
 
 func TestReportIsSorted(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	for i, id := range []fit.Generation{"bbbbbbbbbb", "aaaaaaaaaa", "cccccccccc"} {
 		s.must(s.bus.Register(s.ctx, generation(id, id, 0, int64(i))))

@@ -112,6 +112,7 @@ func (s *system) equal(spec *fit.Spec, n int) bus.Generation {
 // TestBesideWorkers: a generation with workers is never removed. It is removed
 // after they ended, and a worker that returns begins the next epoch.
 func TestBesideWorkers(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	before, after := specOf(1, 5), specOf(2, 7)
 	stop := s.work(before)
@@ -158,6 +159,7 @@ func TestBesideWorkers(t *testing.T) {
 // TestRemovedUnderWorkers: if a generation is removed while workers use it, they
 // begin the next epoch and no episode is lost.
 func TestRemovedUnderWorkers(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	spec := specOf(1, 5)
 	s.work(spec)

@@ -61,6 +61,7 @@ func publish(t *testing.T, ctx context.Context, b *bus.Bus, host, id string, ret
 // TestUnanswered: a request during the election of a leader may never be
 // answered. Wait sends another one.
 func TestUnanswered(t *testing.T) {
+	t.Parallel()
 	server := bustest.StartWith(t, `mappings { "$JS.API.STREAM.MSG.GET.KV_specs": unanswered }`)
 	b := server.Topology()
 	plain, err := nats.Connect(server.URL())
@@ -95,6 +96,7 @@ func TestUnanswered(t *testing.T) {
 }
 
 func TestCollectBeforeAnythingExists(t *testing.T) {
+	t.Parallel()
 	ctx, server := bustest.Context(t), bustest.Start(t)
 	b := server.Connect()
 	for _, streams := range []int{0, 9} {
@@ -114,6 +116,7 @@ func TestCollectBeforeAnythingExists(t *testing.T) {
 
 // TestWaitsFor goes through the stages of a message; each has its own text.
 func TestWaitsFor(t *testing.T) {
+	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	spec := specOf(2)
 	gen := (&align.Fitter{Spec: spec}).Generation(0)
@@ -185,6 +188,7 @@ func (h handler) Glance(bus.Notice) (bool, error) {
 func (h handler) Handle(context.Context, bus.Notice) error { return nil }
 
 func TestWait(t *testing.T) {
+	t.Parallel()
 	ctx, server := bustest.Context(t), bustest.Start(t)
 	const n, target = 30, 20
 	store, err := synth.NewStore(synth.New(1), n, saturate)
@@ -247,6 +251,7 @@ func TestWait(t *testing.T) {
 }
 
 func TestWaitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	b := bustest.Start(t).Topology()
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(bustest.Context(t))
