@@ -7,20 +7,21 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// Band is what the values of a sample are like at each point. Its slices have one value a point and belong to whoever has the band.
+// Band describes the values of a sample at each point. Its slices have one value for each point.
 type Band struct {
-	Median Row `json:"median"` // the envelope's rules (fit.Reduce); NaN where no episode has a value
+	Median Row `json:"median"` // by the envelope's rules (fit.Reduce); NaN if no episode has a value
 	P25    Row `json:"p25"`
 	P75    Row `json:"p75"`
-	Mean   Row `json:"mean"` // fl(sum of the values from the least to the greatest, over their number)
-	// Low and High bound the median of all episodes that could be in the sample with a probability of [Confidence] at least
-	// ([MedianInterval]); NaN where fewer than six have a value.
+	Mean   Row `json:"mean"` // the sum of the values, from the least to the greatest, divided by their number
+	// Low and High bound the median of all episodes that could be in the sample, with a probability of at least [Confidence]
+	// ([MedianInterval]); NaN if fewer than six episodes have a value.
 	Low  Row   `json:"low"`
 	High Row   `json:"high"`
 	N    []int `json:"n"` // episodes that have a value there
 }
 
-// BandOf returns the band of rows over so many points. Gaps and infinities are left out, a shorter row has gaps at its end.
+// BandOf returns the band of rows with the given number of points. Gaps and infinities are left out; a shorter row has gaps at its
+// end. The slices belong to the caller.
 func BandOf(rows [][]float64, points int) Band {
 	curves := make([]fit.Curve, len(rows))
 	for i, row := range rows {
@@ -51,7 +52,8 @@ func columnOf(rows [][]float64, at int) []float64 {
 	return sorted(column)
 }
 
-// sorted sorts values in place. -0 becomes 0, which it equals, so that the order of the input shows nowhere.
+// sorted sorts values in place and returns them. -0 becomes 0: they are equal, so sorting alone would leave them in the order of the
+// input.
 func sorted(values []float64) []float64 {
 	for i, v := range values {
 		if v == 0 {
@@ -64,7 +66,7 @@ func sorted(values []float64) []float64 {
 
 func finite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }
 
-// mean returns the mean of sorted values; NaN of none.
+// mean returns the mean of sorted values; NaN if there are none.
 func mean(sorted []float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -76,7 +78,8 @@ func mean(sorted []float64) float64 {
 	return sum / float64(len(sorted))
 }
 
-// median sorts the values in place and returns their median: the middle one, or fl(fl(a+b)/2) of the two in the middle; NaN of none.
+// median sorts the values in place and returns their median: the middle one, or fl(fl(a+b)/2) of the two in the middle; NaN if there
+// are none.
 func median(values []float64) float64 {
 	n := len(values)
 	if n == 0 {
@@ -89,21 +92,21 @@ func median(values []float64) float64 {
 	return (values[n/2-1] + values[n/2]) / 2
 }
 
-// Confidence is what [MedianInterval] holds at least.
+// Confidence is the least coverage of [MedianInterval].
 const Confidence = 0.95
 
-// MedianInterval returns which order statistics of n independent values bound the median of what they are drawn from: the lower-th
-// least and the lower-th greatest, with lower the largest whose coverage is [Confidence] or more,
+// MedianInterval returns which two of n independent values bound the median of their distribution: the lower-th least and the lower-th
+// greatest, where lower is the largest number whose coverage is at least [Confidence],
 //
 //	coverage = P(lower <= B <= n-lower) = Σ_{j=lower}^{n-lower} C(n,j)/2^n    B binomial(n, 1/2)
 //
-// It is exact for every continuous distribution; where values are equal the coverage is higher. n = 100: the 40th and the 61st, 0.9648.
-// Below n = 6 there is no such pair: lower is 0 and coverage NaN. (Conover, Practical Nonparametric Statistics, 3.2.)
+// It is exact for every continuous distribution; if values are equal, the coverage is higher. For n = 100 they are the 40th and the 61st
+// value, with 0.9648. Below n = 6 there is no such pair: lower is 0 and coverage NaN. (Conover, Practical Nonparametric Statistics, 3.2.)
 func MedianInterval(n int) (lower int, coverage float64) {
 	if n < 1 {
 		return 0, math.NaN()
 	}
-	// From the middle outwards: C(n, n/2)/2^n as a product, and the others by their ratios.
+	// Begin in the middle: p = C(n, n/2)/2^n as a product. Each further term follows from the ratio to the one before.
 	low := n / 2
 	p := 1.0
 	for i := 1; i <= low; i++ {

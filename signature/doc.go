@@ -1,16 +1,18 @@
-// Package signature owns what is said of a sample beside its envelope: activity that needs no common clock, how far the envelope can
-// be trusted, and whether hosts differ. docs/SIGNATURES.md explains each figure and has its source.
+// Package signature computes the figures of a profile's sample that stand beside its envelope: activity at any time of a phase, how far
+// the envelope can be trusted, and whether hosts differ. docs/SIGNATURES.md explains each figure and names its source.
 //
 //	Member    one episode of the sample
-//	Of        the members to a Summary
+//	Of        makes a Summary of the members
 //	Band      pointwise median, quartiles, mean, and the exact interval of the median
-//	Levels    a slice's values sorted, so that bursts at any moment add up
+//	Levels    the values of a slice sorted, so that the time of a burst does not matter
 //	Phase     bursts, total and share of one slice
 //	Trust     the deepest episode, and those outside the functional boxplot
-//	Hosts     an envelope a host, and whether hosts differ
-//	Snapshot  an envelope at a moment, to tell the drift from
+//	Hosts     an envelope for each host, and whether hosts differ
+//	Snapshot  an envelope at a moment; Drift compares a later one with it
 //
-// The package computes and does nothing else. Functions are pure, take nothing from the order of the members, and may be called
-// concurrently; inputs are neither changed nor kept. All sums are taken in an order that the values give, so that results are equal to
-// the last bit whatever the order. A gap is NaN in memory and null in JSON.
+// There is no input, output, clock or randomness. Functions are pure and may be called concurrently; inputs are neither changed nor
+// kept. The order of the members does not matter: sums are taken in an order given by the values, so results are equal to the last bit. A
+// gap is NaN in memory and null in JSON.
+//
+// The p-value of the test between hosts needs the incomplete gamma function, which is gonum's (mathext.GammaIncRegComp).
 package signature

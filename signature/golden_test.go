@@ -12,7 +12,7 @@ import (
 
 const oracle = "testdata/oracle.py"
 
-// exact is a row as the oracle writes it: every digit, null for a gap.
+// exact is a row as the oracle writes it: with all digits, null for a gap.
 type exact []*float64
 
 func (e exact) row() []float64 {
@@ -76,7 +76,7 @@ func loadGolden(t *testing.T) golden {
 	return g
 }
 
-// toTheBit is for rules that leave nothing to rounding.
+// toTheBit is the tolerance of rules without rounding.
 const toTheBit = 0
 
 func compare(t *testing.T, what string, got, want []float64, tolerance float64) {
@@ -155,13 +155,12 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
-// TestPythonOracle makes the goldens anew with numpy and scipy, compares them
-// with those committed, and the depths with scikit-fda's. PROFILES_PYTHON names a
-// Python that has them; `make oracle-test` does.
+// TestPythonOracle computes the goldens again with numpy and scipy and compares them with the committed ones, and the depths with those of
+// scikit-fda. It needs a Python that has these, which PROFILES_PYTHON names; `make oracle-test` sets it.
 func TestPythonOracle(t *testing.T) {
 	python := os.Getenv("PROFILES_PYTHON")
 	if python == "" {
-		t.Log("PROFILES_PYTHON is not set: the goldens are taken as they are")
+		t.Log("PROFILES_PYTHON is not set: the goldens are not computed again")
 		return
 	}
 	out, err := exec.Command(python, oracle, "check").CombinedOutput()

@@ -10,15 +10,15 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// Hosts says what each host's envelope is, and whether hosts differ.
+// Hosts has the envelope of each host, and whether hosts differ.
 type Hosts struct {
-	Tested      int          `json:"tested"`      // channels and slices that were compared; 0: there are too few episodes
-	Compared    []string     `json:"compared"`    // the hosts that have five episodes or more, by name
-	Differ      bool         `json:"differ"`      // any of the tests says so
-	Differences []Difference `json:"differences"` // those that do, the clearest first
-	// Envelopes are of the hosts with most episodes, by name. Those beyond what one message can hold are left out.
+	Tested      int          `json:"tested"`      // pairs of a channel and a slice that were compared; 0 if there are too few episodes
+	Compared    []string     `json:"compared"`    // the hosts with at least five episodes, by name
+	Differ      bool         `json:"differ"`      // there are differences
+	Differences []Difference `json:"differences"` // the lowest P first
+	// Envelopes are those of the hosts with most episodes, by name; as many as one message can hold.
 	Envelopes []HostEnvelope `json:"envelopes"`
-	LeftOut   int            `json:"left_out"`
+	LeftOut   int            `json:"left_out"` // how many hosts more there are
 }
 
 // HostEnvelope is the band of one host's curves.
@@ -31,31 +31,31 @@ type HostEnvelope struct {
 	N      []int  `json:"n"`
 }
 
-// Difference is one channel in one slice whose mean rates differ between hosts.
+// Difference is a channel and a slice whose mean rates differ between hosts.
 type Difference struct {
 	Channel string `json:"channel"`
 	Phase   string `json:"phase"`
-	H       Value  `json:"h"` // Kruskal and Wallis'
-	P       Value  `json:"p"` // adjusted by Holm for the number of tests
+	H       Value  `json:"h"` // the statistic of Kruskal and Wallis
+	P       Value  `json:"p"` // adjusted for the number of tests, by Holm
 }
 
 const (
-	// fewestOfHost is how many episodes a host must have to be compared: below it the chi-squared distribution is no good
-	// approximation.
+	// fewestOfHost is how many episodes a host needs to be compared. With fewer, the chi-squared distribution approximates badly.
 	fewestOfHost = 5
-	// hostsDiffer is the p below which hosts differ.
+	// hostsDiffer is the adjusted p below which hosts count as different.
 	hostsDiffer = 0.01
-	// maxHostValues bounds the numbers in Envelopes, so that they fit one message.
+	// maxHostValues bounds the numbers in Envelopes, so that they fit in one message.
 	maxHostValues = 32_768
 )
 
-// KruskalWallis returns the statistic H with the correction for ties, and the probability of one as great where all groups are alike, by
-// the chi-squared distribution with one degree of freedom less than groups. Both are NaN for fewer than two groups, an empty group, or
-// values that are all equal. Values must be finite. (Kruskal and Wallis, 1952.)
+// KruskalWallis returns the statistic H, corrected for ties, and the probability p of an H at least as great if all groups have one
+// distribution. p is of the chi-squared distribution with len(groups)-1 degrees of freedom. Both are NaN for fewer than two groups, an
+// empty group, or values that are all equal. Values must be finite. (Kruskal and Wallis, 1952.)
 //
 //	H = [12/(N(N+1)) Σ R²/n - 3(N+1)] / [1 - Σ(t³-t)/(N³-N)]
 //
-// with R the sum of a group's ranks, ties sharing theirs, n its size, N all, and t the sizes of the groups of equals.
+// where R is the sum of a group's ranks (equal values share the mean of theirs), n its size, N the number of all values, and t the number
+// of values in each set of equals.
 func KruskalWallis(groups [][]float64) (h, p float64) {
 	var all []float64
 	for _, g := range groups {
@@ -98,8 +98,9 @@ func KruskalWallis(groups [][]float64) (h, p float64) {
 	return h, mathext.GammaIncRegComp(float64(len(groups)-1)/2, max(h, 0)/2)
 }
 
-// Holm adjusts the probabilities of several tests, NaN for one that was none, so that the chance of any false alarm among them stays
-// that of one: with p sorted, each is max over those up to it of (m-i)p[i], at most 1, m being the number of tests. (Holm, 1979.)
+// Holm adjusts the probabilities of m tests, so that the chance of a false alarm among all of them is that of one test. With p sorted and
+// i from 0, the adjusted p[i] is the maximum over all j <= i of (m-j)p[j], and at most 1. A NaN counts as no test and stays. The result is
+// new. (Holm, 1979.)
 func Holm(p []float64) []float64 {
 	adjusted := slices.Clone(p)
 	var order []int
@@ -117,8 +118,7 @@ func Holm(p []float64) []float64 {
 	return adjusted
 }
 
-// hostsOf compares hosts by the mean rates of each channel in each slice (rates, by channel and member), and makes their envelopes of
-// the curves.
+// hostsOf compares hosts by the mean rates, which are given by channel, member and slice, and makes their envelopes of the curves.
 func hostsOf(members []Member, curves [][]float64, rates [][][5]float64, spec *fit.Spec) Hosts {
 	byHost := map[string][]int{}
 	for i, m := range members {
@@ -155,6 +155,7 @@ func hostsOf(members []Member, curves [][]float64, rates [][][5]float64, spec *f
 	return h
 }
 
+// compare tests each channel and slice, and sets Tested, Differ and Differences.
 func (h *Hosts) compare(byHost map[string][]int, rates [][][5]float64, spec *fit.Spec) {
 	if len(h.Compared) < 2 {
 		return
@@ -163,19 +164,7 @@ func (h *Hosts) compare(byHost map[string][]int, rates [][][5]float64, spec *fit
 	var ps []float64
 	for c, channel := range spec.Signature.Channels {
 		for s, span := range spec.Points.Spans() {
-			var groups [][]float64
-			for _, name := range h.Compared {
-				var values []float64
-				for _, m := range byHost[name] {
-					if v := rates[c][m][s]; finite(v) {
-						values = append(values, v)
-					}
-				}
-				if len(values) >= fewestOfHost {
-					groups = append(groups, values)
-				}
-			}
-			statistic, p := KruskalWallis(groups)
+			statistic, p := KruskalWallis(h.groups(byHost, func(member int) float64 { return rates[c][member][s] }))
 			if !math.IsNaN(p) {
 				h.Tested++
 			}
@@ -191,4 +180,21 @@ func (h *Hosts) compare(byHost map[string][]int, rates [][][5]float64, spec *fit
 	}
 	slices.SortStableFunc(h.Differences, func(a, b Difference) int { return cmp.Compare(a.P, b.P) })
 	h.Differ = len(h.Differences) > 0
+}
+
+// groups returns the finite rates of each compared host; a host with too few is left out.
+func (h *Hosts) groups(byHost map[string][]int, rateOf func(member int) float64) [][]float64 {
+	var groups [][]float64
+	for _, name := range h.Compared {
+		var rates []float64
+		for _, member := range byHost[name] {
+			if v := rateOf(member); finite(v) {
+				rates = append(rates, v)
+			}
+		}
+		if len(rates) >= fewestOfHost {
+			groups = append(groups, rates)
+		}
+	}
+	return groups
 }

@@ -6,26 +6,26 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// Phase is what a channel does in one of the five slices. Each figure is the median over the episodes that have it; NaN where none has.
+// Phase describes a channel in one of the five slices. Each figure is the median over the episodes that have it; NaN if none has.
 type Phase struct {
 	Name      string `json:"name"`
-	PerMinute Value  `json:"bursts_per_minute"` // bursts over the time that is known
-	Length    Value  `json:"burst_length"`      // seconds; of an episode the median over its bursts
-	Height    Value  `json:"burst_height"`      // in the channel's unit; of an episode the median over its bursts
-	Total     Value  `json:"total"`             // what was counted; of a gauge, its value times seconds
+	PerMinute Value  `json:"bursts_per_minute"` // bursts per minute of known time
+	Length    Value  `json:"burst_length"`      // seconds; for one episode, the median over its bursts
+	Height    Value  `json:"burst_height"`      // in the channel's unit; for one episode, the median over its bursts
+	Total     Value  `json:"total"`             // what was counted; for a gauge, value times seconds
 	Share     Value  `json:"share"`             // of the total over all slices, 0 to 1
 }
 
-// Activity is what one channel of one episode does in one slice. NaN stands for what it does not tell.
+// Activity describes one channel of one episode in one slice, in the units of [Phase]. A figure that the values do not give is NaN.
 type Activity struct {
 	PerMinute, Length, Height, Total float64
 }
 
-// ActivityOf looks at the values of one slice that lasts so many seconds; each value stands for a bin of seconds/len(values).
+// ActivityOf describes the values of one slice of the given length in seconds. Each value is that of a bin of seconds/len(values).
 //
-// A burst is a run of neighbouring bins that lie above half of the slice's greatest value, the full width at half maximum; a gap ends
-// it. A slice that is nowhere above 0 has none. A burst's height is its greatest value, its length its bins' seconds. Total is the sum of
-// value times seconds over the bins that are no gaps.
+// A burst is a run of neighbouring bins above half of the slice's greatest value (full width at half maximum). A gap ends a burst. A slice
+// without a value above 0 has no bursts. The height of a burst is its greatest value, its length the seconds of its bins. Total is the sum
+// of value times seconds over the bins that are no gaps.
 func ActivityOf(values []float64, seconds float64) Activity {
 	top, known, total := 0.0, 0, 0.0
 	width := seconds / float64(len(values))
@@ -63,7 +63,8 @@ func ActivityOf(values []float64, seconds float64) Activity {
 	return a
 }
 
-// phasesOf returns the five phases of a channel, of which each episode gives a row of values and the seconds of the slices.
+// phasesOf returns the five phases of a channel, and the mean rate of each episode in each slice. rows has the values of each episode,
+// seconds the lengths of its slices.
 func phasesOf(rows [][]float64, seconds [][]float64, points fit.Points) (phases [5]Phase, rates [][5]float64) {
 	episodes := make([][5]Activity, len(rows))
 	rates = make([][5]float64, len(rows))
@@ -95,7 +96,7 @@ func phasesOf(rows [][]float64, seconds [][]float64, points fit.Points) (phases 
 	return phases, rates
 }
 
-// totalOf sums an episode's slices that are known.
+// totalOf returns the sum over the slices whose total is known.
 func totalOf(slices [5]Activity) float64 {
 	sum := 0.0
 	for _, a := range slices {

@@ -10,11 +10,11 @@ import (
 type Member struct {
 	Host, Episode string
 	Curve         fit.Curve     // on the spec's points; NaN for a gap
-	Signature     fit.Signature // one row for each of the spec's signature channels, or none at all
+	Signature     fit.Signature // one row for each of the spec's signature channels, or nil
 	Seconds       fit.Seconds   // of the slices
 }
 
-// MemberOf returns an entry that has a curve as a member. It shares the entry's slices.
+// MemberOf returns the member of an entry with a curve. It shares the entry's slices.
 func MemberOf(e fit.Entry) Member {
 	return Member{Host: e.Host, Episode: e.Episode, Curve: e.Curve, Signature: e.Signature, Seconds: e.Seconds}
 }
@@ -28,27 +28,26 @@ func MembersOf(s *fit.Sample) []Member {
 	return members
 }
 
-// Summary is what is said of a sample beside its envelope.
+// Summary has the figures of a sample.
 type Summary struct {
 	Used     int       `json:"used"`  // members
-	Curve    Band      `json:"curve"` // of the profile's own channel: the envelope's, with gaps instead of 0
+	Curve    Band      `json:"curve"` // of the profile's own channel; equal to the envelope, but with gaps instead of 0
 	Trust    Trust     `json:"trust"` // among the curves
 	Channels []Channel `json:"channels"`
 	Hosts    Hosts     `json:"hosts"`
 }
 
-// Channel is what is said of one signature channel.
+// Channel has the figures of one signature channel.
 type Channel struct {
 	Name   string   `json:"name"`
 	Unit   string   `json:"unit"`
-	Bins   Band     `json:"bins"`   // of the values at each point: what is locked to the phases
-	Levels Band     `json:"levels"` // of the episodes' level curves ([LevelsOf]): what is not
+	Bins   Band     `json:"bins"`   // of the values at each point: shows what happens at the same time of each episode
+	Levels Band     `json:"levels"` // of the episodes' level curves ([LevelsOf]): shows what happens at any time
 	Phases [5]Phase `json:"phases"`
 	Trust  Trust    `json:"trust"` // among the level curves
 }
 
-// Of summarises members as the spec has their points and channels. A member without a signature counts as one whose channels are all
-// gaps.
+// Of returns the summary of members, whose points and channels are the spec's. In a member without a signature all channels are gaps.
 func Of(spec *fit.Spec, members []Member) Summary {
 	points := spec.Points.Total()
 	ids := make([]Episode, len(members))
@@ -83,7 +82,7 @@ func Of(spec *fit.Spec, members []Member) Summary {
 	return s
 }
 
-// rowOf returns a channel's values, gaps where the signature lacks them.
+// rowOf returns the values of a channel, with gaps for those that the signature lacks.
 func rowOf(s fit.Signature, channel, points int) []float64 {
 	row := make([]float64, points)
 	for at := range row {
@@ -95,7 +94,7 @@ func rowOf(s fit.Signature, channel, points int) []float64 {
 	return row
 }
 
-// padded returns values of exactly so many points.
+// padded returns values with gaps at the end if they are fewer than points.
 func padded(values []float64, points int) []float64 {
 	if len(values) == points {
 		return values

@@ -25,8 +25,7 @@ func smallSpec() *fit.Spec {
 	return spec
 }
 
-// drawMembers draws episodes with ties, gaps, both zeros, channels and whole signatures that are missing, and episodes that are there
-// twice.
+// drawMembers draws episodes with ties, gaps, both zeros, and without a signature.
 func drawMembers(t *rapid.T, spec *fit.Spec) []Member {
 	value := rapid.SampledFrom([]float64{0, math.Copysign(0, -1), nan, 1, 2, 2.5, 7, 100})
 	points := spec.Points.Total()
@@ -57,12 +56,12 @@ func text(t interface{ Fatal(...any) }, s Summary) string {
 	return string(raw)
 }
 
-// bits tells two summaries apart that differ in the last bit, or in the sign of a zero.
+// bits returns a text that differs if two summaries differ in the last bit, or in the sign of a zero.
 func bits(s Summary) string {
 	return fmt.Sprintf("%#v", s.Curve) + fmt.Sprintf("%#v", s.Channels) + fmt.Sprintf("%#v", s.Hosts)
 }
 
-func TestOrderPlaysNoPart(t *testing.T) {
+func TestOrderDoesNotMatter(t *testing.T) {
 	spec := smallSpec()
 	rapid.Check(t, func(t *rapid.T) {
 		members := drawMembers(t, spec)
@@ -78,12 +77,12 @@ func TestOrderPlaysNoPart(t *testing.T) {
 			got.Channels[c].Trust.Deepest, want.Channels[c].Trust.Deepest = nil, nil
 		}
 		if bits(got) != bits(want) {
-			t.Fatal("the order shows in the last bits")
+			t.Fatal("in another order the last bits differ")
 		}
 	})
 }
 
-func TestInputsStay(t *testing.T) {
+func TestInputsAreNotChanged(t *testing.T) {
 	spec := smallSpec()
 	rapid.Check(t, func(t *rapid.T) {
 		members := drawMembers(t, spec)
@@ -95,7 +94,7 @@ func TestInputsStay(t *testing.T) {
 	})
 }
 
-// Every episode twice: half of the values lie where they lay. An episode of gaps adds nothing.
+// TestDuplicatesAndGaps: if every episode is there twice, medians and phases stay. An episode of gaps changes nothing.
 func TestDuplicatesAndGaps(t *testing.T) {
 	spec := smallSpec()
 	rapid.Check(t, func(t *rapid.T) {
@@ -112,7 +111,7 @@ func TestDuplicatesAndGaps(t *testing.T) {
 				{once.Channels[c].Levels.Low, withGaps.Channels[c].Levels.Low},
 			} {
 				if fmt.Sprint(pair[0]) != fmt.Sprint(pair[1]) {
-					t.Fatalf("%v, then %v", pair[0], pair[1])
+					t.Fatalf("%v became %v", pair[0], pair[1])
 				}
 			}
 			if !reflect.DeepEqual(fmt.Sprint(once.Channels[c].Phases), fmt.Sprint(withGaps.Channels[c].Phases)) ||
@@ -123,7 +122,7 @@ func TestDuplicatesAndGaps(t *testing.T) {
 	})
 }
 
-// naiveDepth counts pairs.
+// naiveDepth counts the bands that contain the row, pair by pair.
 func naiveDepth(rows [][]float64, i, points int) float64 {
 	sum, n := 0.0, 0
 	for at := range points {
@@ -188,7 +187,7 @@ func TestFewEpisodes(t *testing.T) {
 	if one.Trust.Deepest != nil || one.Channels[1].Levels.Median[5] != 3 || one.Channels[1].Levels.N[5] != 1 || !math.IsNaN(one.Curve.Low[0]) {
 		t.Errorf("of one %+v", one)
 	}
-	// 25 s at 3 a second, and one burst as long as the slice: all of it lies above half of the greatest value.
+	// 25 s at 3 a second; the whole slice is above half of its greatest value, so it is one burst.
 	if p := one.Channels[0].Phases[3]; p.Total != 75 || p.PerMinute != 60.0/25 || p.Length != 25 || p.Height != 3 || math.Abs(float64(p.Share)-25.0/45) > 1e-15 {
 		t.Errorf("phase of one %+v", p)
 	}
@@ -200,7 +199,7 @@ func TestFewEpisodes(t *testing.T) {
 	if three.Trust.Deepest.Episode != "b" || three.Curve.Median[0] != 5 {
 		t.Errorf("of three %+v", three.Trust)
 	}
-	// The central half is of 3 and 5 or 5 and 900, which are as deep: nothing lies outside.
+	// The rows of 3 and 900 are equally deep, so the central half has all three, and nothing lies outside.
 	if len(three.Trust.Outliers) != 0 {
 		t.Errorf("outliers of three %+v", three.Trust.Outliers)
 	}
@@ -222,7 +221,7 @@ func TestBursts(t *testing.T) {
 		want    Activity
 	}{
 		{"two", []float64{0, 8, 9, 1, 0, 6, 0, 0}, 4, Activity{PerMinute: 30, Length: 0.75, Height: 7.5, Total: 12}},
-		{"half of the greatest is none", []float64{5, 10, 5, 0}, 4, Activity{PerMinute: 15, Length: 1, Height: 10, Total: 20}},
+		{"half of the greatest is no burst", []float64{5, 10, 5, 0}, 4, Activity{PerMinute: 15, Length: 1, Height: 10, Total: 20}},
 		{"nothing", []float64{0, 0, 0}, 3, Activity{PerMinute: 0, Length: nan, Height: nan, Total: 0}},
 		{"a gap ends one", []float64{4, nan, 4, 0}, 4, Activity{PerMinute: 40, Length: 1, Height: 4, Total: 8}},
 		{"nothing but gaps", []float64{nan, nan}, 4, Activity{nan, nan, nan, nan}},
@@ -236,8 +235,8 @@ func TestBursts(t *testing.T) {
 	}
 }
 
-// Moving a burst within its slice moves nothing of the levels; that is what they are for.
-func TestLevelsForgetTheMoment(t *testing.T) {
+// TestLevelsIgnoreTheMoment shuffles the values within each slice, which must not change the levels.
+func TestLevelsIgnoreTheMoment(t *testing.T) {
 	points := fit.DefaultPoints()
 	rapid.Check(t, func(t *rapid.T) {
 		row := rapid.SliceOfN(rapid.SampledFrom([]float64{0, 1, 5, nan}), 80, 80).Draw(t, "row")
@@ -249,7 +248,7 @@ func TestLevelsForgetTheMoment(t *testing.T) {
 		}
 		levels := LevelsOf(row, points)
 		if fmt.Sprint(levels) != fmt.Sprint(LevelsOf(moved, points)) {
-			t.Fatal("the moment shows")
+			t.Fatal("shuffling a slice changed its levels")
 		}
 		for _, span := range points.Spans() {
 			for k := span.Start + 1; k < span.Start+span.Points; k++ {
@@ -261,7 +260,7 @@ func TestLevelsForgetTheMoment(t *testing.T) {
 	})
 }
 
-// The interval against exact integers.
+// TestMedianInterval compares with sums of exact integers.
 func TestMedianInterval(t *testing.T) {
 	coverage := func(n, lower int) float64 {
 		sum := new(big.Int)
@@ -291,7 +290,7 @@ func TestMedianInterval(t *testing.T) {
 	}
 }
 
-// Of very many outliers those farthest out stay, and the others are counted.
+// TestManyOutliers has more outliers than fit: those outside at most points are listed, the others counted.
 func TestManyOutliers(t *testing.T) {
 	const central, out = 1_300, maxOutliers + 7
 	rows, ids := make([][]float64, 0, central+out), make([]Episode, 0, central+out)
@@ -332,7 +331,7 @@ func TestHosts(t *testing.T) {
 		return members
 	}
 	if h := Of(spec, sample(0, "a", "b", "c")).Hosts; h.Differ || h.Tested != 10 || len(h.Compared) != 3 || len(h.Envelopes) != 3 || h.Envelopes[2].Host != "c" || h.Envelopes[2].Used != 20 {
-		t.Errorf("alike: %+v", h)
+		t.Errorf("equal hosts: %+v", h)
 	}
 	h := Of(spec, sample(1, "a", "b", "c")).Hosts
 	if !h.Differ || len(h.Differences) != 5 || h.Differences[0].Channel != spec.Signature.Channels[1] || h.Differences[0].P > h.Differences[4].P {
@@ -341,7 +340,7 @@ func TestHosts(t *testing.T) {
 	if h := Of(spec, sample(1, "b")).Hosts; h.Differ || h.Tested != 0 || len(h.Compared) != 1 {
 		t.Errorf("one host: %+v", h)
 	}
-	// As many hosts as fit a message, those with most episodes.
+	// More hosts than fit in a message: those with most episodes stay.
 	spec.Points = fit.Points{CleanLead: 1000, Armed: 1000, Infecting: 1000, InfectedRunning: 1000, CleanTail: 96}
 	var members []Member
 	for i := range 12 {
@@ -353,7 +352,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-func TestKruskalWallisOfLittle(t *testing.T) {
+func TestKruskalWallisOfFewValues(t *testing.T) {
 	for name, groups := range map[string][][]float64{
 		"none": nil, "one": {{1, 2}}, "an empty one": {{1, 2}, {}}, "equal": {{1, 1}, {1}}, "single": {{1}},
 	} {
@@ -400,12 +399,12 @@ func TestDrift(t *testing.T) {
 	}{
 		{nil, 0, 1, true}, {[]Snapshot{snap(0, 100)}, 23, 199, false}, {[]Snapshot{snap(0, 100)}, 1, 200, true},
 		{[]Snapshot{snap(0, 100)}, 24, 100, true}, {[]Snapshot{snap(0, 100), snap(20, 150)}, 30, 200, false},
-		// Whoever took the last one has a clock that is ahead: by a little, by years.
+		// The last one was dated by a clock that is ahead: by hours, by years.
 		{[]Snapshot{snap(0, 100)}, -23, 199, false}, {[]Snapshot{snap(0, 100)}, -24, 100, true}, {[]Snapshot{snap(0, 100), snap(30*365*24, 100)}, 24, 100, true},
 		{[]Snapshot{{At: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}}, 0, 0, true},
 	} {
 		if Due(c.earlier, at.Add(time.Duration(c.hours)*time.Hour), c.accepted) != c.want {
-			t.Errorf("%+v: due is not %v", c, c.want)
+			t.Errorf("%+v: want due %v", c, c.want)
 		}
 	}
 	var kept []Snapshot

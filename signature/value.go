@@ -12,13 +12,13 @@ import (
 // Value is a number that may be a gap. In JSON it is the shortest decimal of its float32, or null.
 type Value float64
 
-// Row is a list of numbers, NaN for a gap. In JSON they are as a [Value].
+// Row is a list of numbers, NaN for a gap. In JSON each is written as a [Value].
 type Row []float64
 
-// Gap is the number that is none.
+// Gap returns the value of a gap, NaN.
 func Gap() Value { return Value(math.NaN()) }
 
-// IsGap reports whether v is no number.
+// IsGap reports whether v is a gap.
 func (v Value) IsGap() bool { return math.IsNaN(float64(v)) }
 
 func appendValue(to []byte, v float64) []byte {
@@ -31,7 +31,7 @@ func appendValue(to []byte, v float64) []byte {
 // MarshalJSON writes a number or null.
 func (v Value) MarshalJSON() ([]byte, error) { return appendValue(nil, float64(v)), nil }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads a number or null.
 func (v *Value) UnmarshalJSON(text []byte) error {
 	var read *float64
 	if err := json.Unmarshal(text, &read); err != nil {

@@ -8,14 +8,14 @@ import (
 	"sort"
 )
 
-// Depths returns the modified band depth of each row among all: how deep inside the others it lies, 0 to 1. At a point where n >= 2
-// rows have a value, of which so many lie strictly below and above the row's own, the part of the C(n,2) bands between two rows that
-// hold it is
+// Depths returns the modified band depth of each row among all: how deep inside the others it lies, from 0 to 1. Any two rows make a
+// band. At a point where n >= 2 rows have a value, the part of the C(n,2) bands that contain the row's value is
 //
 //	[C(n,2) - C(below,2) - C(above,2)] / C(n,2)
 //
-// and a row's depth is the mean of that over the points where it has a value, from left to right. Equal values lie within each other's
-// bands. A row of which there is no such point has NaN. (López-Pintado and Romo, 2009, with bands of two curves.)
+// where below and above are the numbers of rows with a strictly lower and a strictly higher value. A row's depth is the mean of that over
+// the points where it has a value, from left to right; NaN if there is no such point. A band contains its own bounds. (López-Pintado and
+// Romo, 2009, with bands of two curves.)
 func Depths(rows [][]float64, points int) []float64 {
 	sums, counts := make([]float64, len(rows)), make([]int, len(rows))
 	for at := range points {
@@ -45,11 +45,11 @@ func pairs(n int) int { return n * (n - 1) / 2 }
 // maxOutliers bounds Trust.Outliers, so that they fit one message.
 const maxOutliers = 1_000
 
-// Trust says which real episode is most like the band that it stands beside, and which are unlike.
+// Trust names the episode that is most like the band, and those that are unlike it.
 type Trust struct {
-	Deepest  *Episode  `json:"deepest"`  // null where no row has a depth: fewer than two episodes
-	Outliers []Outlier `json:"outliers"` // those outside the fence at most points first, 1,000 of them
-	LeftOut  int       `json:"left_out"` // how many more there are
+	Deepest  *Episode  `json:"deepest"`  // null if no row has a depth: fewer than two episodes
+	Outliers []Outlier `json:"outliers"` // those outside the fence at most points come first; at most 1,000
+	LeftOut  int       `json:"left_out"` // how many more outliers there are
 }
 
 // Episode names an episode with its depth.
@@ -59,17 +59,17 @@ type Episode struct {
 	Depth   Value  `json:"depth"`
 }
 
-// Outlier is an episode that leaves the functional boxplot's fence, and why.
+// Outlier is an episode that leaves the fence of the functional boxplot.
 type Outlier struct {
 	Episode
 	Outside int   `json:"outside"` // points outside the fence
-	Point   int   `json:"point"`   // where it is farthest outside, the first of equals
-	Value   Value `json:"value"`   // the episode's there
-	Low     Value `json:"low"`     // the fence there
+	Point   int   `json:"point"`   // where it is farthest outside; the first of equals
+	Value   Value `json:"value"`   // of the episode at that point
+	Low     Value `json:"low"`     // the fence at that point
 	High    Value `json:"high"`
 }
 
-// String says why in one line.
+// String describes the outlier in one line.
 func (o Outlier) String() string {
 	side, bound := "above", o.High
 	if o.Value < o.Low {
@@ -78,17 +78,17 @@ func (o Outlier) String() string {
 	return fmt.Sprintf("%s/%s is outside at %d points, farthest at point %d: %.4g, %s %.4g", o.Host, o.Episode.Episode, o.Outside, o.Point, float64(o.Value), side, float64(bound))
 }
 
-// fenceFactor is how many times its own height the central region is widened by on each side.
+// fenceFactor times its height is added to the central region on each side.
 const fenceFactor = 1.5
 
-// trustOf returns the functional boxplot of rows (Sun and Genton, 2011). The central region lies between the least and the greatest
-// values of the deepest half: of the ceil(n/2) rows of greatest depth, n being those that have one, and of all as deep as the last of
-// them. The fence is that region, widened on each side by 1.5 times its height. A row that leaves it at any point is an outlier.
+// trustOf returns the functional boxplot of rows (Sun and Genton, 2011). The central region lies between the least and the greatest values
+// of the deepest half: the ceil(n/2) deepest of the n rows that have a depth, and all that are as deep as the last of them. The fence is
+// that region, widened on each side by 1.5 times its height. A row that leaves it at any point is an outlier.
 //
-// ids name the rows. Of equally deep rows the first by host and episode is the deepest.
+// ids name the rows. Of equally deep rows, the first by host and episode counts as the deepest.
 func trustOf(rows [][]float64, points int, ids []Episode) Trust {
 	depths := Depths(rows, points)
-	var order []int // of those that have a depth, the deepest first
+	var order []int // the rows that have a depth, the deepest first
 	for i, d := range depths {
 		if !math.IsNaN(d) {
 			order = append(order, i)
@@ -113,7 +113,7 @@ func trustOf(rows [][]float64, points int, ids []Episode) Trust {
 	}
 	low, high := fence(rows, points, order[:half])
 	for _, i := range order {
-		if o, outside := leaves(rows[i], low, high); outside {
+		if o, outside := outlierOf(rows[i], low, high); outside {
 			o.Episode = named(i)
 			t.Outliers = append(t.Outliers, o)
 		}
@@ -126,7 +126,7 @@ func trustOf(rows [][]float64, points int, ids []Episode) Trust {
 	return t
 }
 
-// fence returns the bounds at each point; NaN where none of the central rows has a value.
+// fence returns its bounds at each point; NaN if no central row has a value there.
 func fence(rows [][]float64, points int, central []int) (low, high []float64) {
 	low, high = make([]float64, points), make([]float64, points)
 	inner := make([][]float64, len(central))
@@ -144,8 +144,8 @@ func fence(rows [][]float64, points int, central []int) (low, high []float64) {
 	return low, high
 }
 
-// leaves tells where a row is outside the fence.
-func leaves(row, low, high []float64) (o Outlier, outside bool) {
+// outlierOf reports whether a row leaves the fence, and where.
+func outlierOf(row, low, high []float64) (o Outlier, outside bool) {
 	farthest := 0.0
 	for at, v := range row {
 		by := max(low[at]-v, v-high[at])
