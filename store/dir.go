@@ -9,12 +9,10 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"path"
 	"strings"
 
-	"github.com/nats-io/nuid"
-
 	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/internal/atomicfile"
 )
 
 // A Dir is a store in a directory: an archive is the file <dir>/<host>/<episode>.tar.zst. It implements Uploader. It may be
@@ -136,15 +134,16 @@ func put(ctx context.Context, root *os.Root, name string, r io.ReadSeeker) (sent
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return false, err
 	}
-	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return false, err
-	}
-	temporary := path.Join(path.Dir(name), "."+nuid.Next()+".tmp") // no episode's name begins with a dot
-	if err = writeFile(ctx, root, temporary, r); err == nil {
-		err = root.Rename(temporary, name)
-	}
+	err = atomicfile.WriteIn(root, name, 0o644, func(w io.Writer) error {
+		_, err := io.Copy(w, readerFunc(func(p []byte) (int, error) {
+			if ctx.Err() != nil {
+				return 0, context.Cause(ctx)
+			}
+			return r.Read(p)
+		}))
+		return err
+	})
 	if err != nil {
-		_ = root.Remove(temporary)
 		return false, err
 	}
 	return true, nil
@@ -179,24 +178,6 @@ func hasContent(ctx context.Context, root *os.Root, name string, r io.Reader) (b
 
 // isEOF reports whether err is one of those with which io.ReadFull returns at the end of its source.
 func isEOF(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
-
-// writeFile creates a file with all of r and syncs it.
-func writeFile(ctx context.Context, root *os.Root, name string, r io.Reader) error {
-	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(file, readerFunc(func(p []byte) (int, error) {
-		if ctx.Err() != nil {
-			return 0, context.Cause(ctx)
-		}
-		return r.Read(p)
-	}))
-	if err == nil {
-		err = file.Sync()
-	}
-	return errors.Join(err, file.Close())
-}
 
 // A readerFunc is a function that reads as an io.Reader does.
 type readerFunc func([]byte) (int, error)

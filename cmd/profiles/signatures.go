@@ -42,7 +42,7 @@ func (s *signatures) add(p fit.Profile, summary signature.Summary) {
 
 // save writes the file, whole or not at all.
 func (s *signatures) save(path string) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(s) })
+	return atomicfile.Write(path, 0o644, func(w io.Writer) error { return json.NewEncoder(w).Encode(s) })
 }
 
 func loadSignatures(path string) (*signatures, error) {

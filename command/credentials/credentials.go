@@ -10,6 +10,7 @@ package credentials
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/nats-io/nkeys"
 
+	"github.com/cis490/profiles/internal/atomicfile"
 	"github.com/cis490/profiles/roles"
 )
 
@@ -176,17 +178,11 @@ func (m *maker) read(name string) ([]byte, error) {
 // write writes the planned files, each of them completely or not at all, with mode 0600.
 func (m *maker) write() error {
 	for _, f := range m.files {
-		temp, err := os.CreateTemp(m.cfg.Dir, f.name+".*") // mode 0600
+		err := atomicfile.Write(m.path(f.name), 0o600, func(w io.Writer) error {
+			_, err := w.Write(f.data)
+			return err
+		})
 		if err != nil {
-			return fmt.Errorf("write credentials: %w", err)
-		}
-		_, err = temp.Write(f.data)
-		err = errors.Join(err, temp.Sync(), temp.Close())
-		if err == nil {
-			err = os.Rename(temp.Name(), m.path(f.name))
-		}
-		if err != nil {
-			_ = os.Remove(temp.Name())
 			return fmt.Errorf("write credentials: %w", err)
 		}
 	}

@@ -51,7 +51,7 @@ func WriteModel(w io.Writer, m *model.Model) error {
 
 // WriteModelFile writes the file at path, whole or not at all ([atomicfile.Write]).
 func WriteModelFile(path string, m *model.Model) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return WriteModel(w, m) })
+	return atomicfile.Write(path, 0o644, func(w io.Writer) error { return WriteModel(w, m) })
 }
 
 // ReadModel reads a model's file of size bytes. Errors match ErrDamaged or ErrShape, or are those of r.

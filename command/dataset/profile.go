@@ -136,7 +136,7 @@ func WriteAttackProfiles(w io.Writer, rows []AttackProfile, meta map[string]stri
 
 // WriteAttackProfilesFile writes the file at path, whole or not at all ([atomicfile.Write]).
 func WriteAttackProfilesFile(path string, rows []AttackProfile, meta map[string]string) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return WriteAttackProfiles(w, rows, meta) })
+	return atomicfile.Write(path, 0o644, func(w io.Writer) error { return WriteAttackProfiles(w, rows, meta) })
 }
 
 // ReadAttackProfiles reads an attack profiles file of size bytes and its key-value metadata (of a key that comes twice, the last value).

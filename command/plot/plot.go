@@ -133,5 +133,5 @@ func toFile(path string, write func(io.Writer, Format) error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return atomicfile.Write(path, func(w io.Writer) error { return write(w, format) })
+	return atomicfile.Write(path, 0o644, func(w io.Writer) error { return write(w, format) })
 }

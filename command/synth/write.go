@@ -2,7 +2,6 @@ package synth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cis490/profiles/internal/atomicfile"
 )
 
 // Write writes a store into dir, on all cores: dir/store/<host>/<id>.tar.zst,
@@ -76,7 +77,7 @@ func (g *Generator) Write(ctx context.Context, dir string, perProfile int, profi
 
 func (g *Generator) writeArchive(store, profile string, i int) error {
 	host, id := g.Ref(profile, i)
-	return writeFile(filepath.Join(store, host, id+".tar.zst"), func(w io.Writer) error { return g.Archive(w, profile, i) })
+	return atomicfile.WriteUnsynced(filepath.Join(store, host, id+".tar.zst"), 0o644, func(w io.Writer) error { return g.Archive(w, profile, i) })
 }
 
 // listed is a row of the validation file.
@@ -88,7 +89,7 @@ type listed struct {
 }
 
 func (g *Generator) writeValidation(path string, perProfile int, profiles []string) error {
-	return writeFile(path, func(w io.Writer) error {
+	return atomicfile.WriteUnsynced(path, 0o644, func(w io.Writer) error {
 		p := parquet.NewGenericWriter[listed](w, parquet.MaxRowsPerRowGroup(1<<20))
 		row := make([]listed, 1)
 		for i := range perProfile {
@@ -102,29 +103,4 @@ func (g *Generator) writeValidation(path string, perProfile int, profiles []stri
 		}
 		return p.Close()
 	})
-}
-
-// writeFile makes a file that has its name only once it is whole. It is not
-// synced: after a loss of power the store is made again.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close() // closed already, perhaps
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
