@@ -21,6 +21,7 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/dashboard/web"
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // Deps are what a dashboard uses. It closes none of them.
@@ -152,10 +153,8 @@ func (d *Dashboard) openFeed(ctx context.Context) (*bus.Feed, error) {
 		if err != nil || !d.shared.isAhead(feed.Life(), feed.Last()) || time.Now().After(end) {
 			return feed, err
 		}
-		select {
-		case <-time.After(leaderPause):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		if err := wait.For(ctx, leaderPause); err != nil {
+			return nil, err
 		}
 	}
 }

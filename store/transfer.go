@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/internal/wait"
 )
 
 const (
@@ -24,7 +25,7 @@ func (f final) Unwrap() error { return f.error }
 
 // patiently asks a few times, with a pause between, until there is an answer.
 func patiently(ctx context.Context, ask func() error) error {
-	wait := tryPause
+	pause := wait.Backoff{Min: tryPause}
 	for try := 1; ; try++ {
 		err := ask()
 		var f final
@@ -38,12 +39,9 @@ func patiently(ctx context.Context, ask func() error) error {
 		case try == tries:
 			return fmt.Errorf("no answer in %d tries: %w", tries, err)
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := pause.Wait(ctx); err != nil {
+			return err
 		}
-		wait *= 2
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // A Poster posts events to a URL, each as one JSON body. It never holds its
@@ -62,8 +63,7 @@ func (p *Poster) Post(subject string, event any) {
 
 // Run posts until ctx ends.
 func (p *Poster) Run(ctx context.Context) error {
-	const least, most = 250 * time.Millisecond, 30 * time.Second
-	pause := least
+	pause := wait.Backoff{Min: 250 * time.Millisecond, Max: 30 * time.Second}
 	defer p.client.CloseIdleConnections()
 	for {
 		select {
@@ -79,7 +79,7 @@ func (p *Poster) Run(ctx context.Context) error {
 			again, err := p.post(ctx, event)
 			if err == nil {
 				p.posts.WithLabelValues("ok").Inc()
-				pause = least
+				pause.Reset()
 				continue
 			}
 			if !again {
@@ -90,12 +90,9 @@ func (p *Poster) Run(ctx context.Context) error {
 			p.posts.WithLabelValues("retried").Inc()
 			p.log.Debug("post an event, try again", logkey.URL, p.url, logkey.Subject, subject, logkey.Err, err)
 			p.putBack(subject, event)
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
+			if pause.Wait(ctx) != nil {
 				return nil
 			}
-			pause = min(2*pause, most)
 		}
 	}
 }

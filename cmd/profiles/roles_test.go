@@ -100,8 +100,8 @@ func (g *guarded) services() (ready func() error, page string) {
 	return func() error { return cmp.Or(w.Ready(), s.Ready(), d.Ready()) }, "http://" + listener.Addr().String()
 }
 
-// wait asks until there is no error.
-func wait(t *testing.T, what string, ask func() error) {
+// waitUntil asks until there is no error.
+func waitUntil(t *testing.T, what string, ask func() error) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -136,7 +136,7 @@ func TestRolesSuffice(t *testing.T) {
 	g.as("operator", "topology", "--spec", g.spec, "--archives", "nats://episodes") // again: nothing is to be done
 
 	ready, page := g.services()
-	wait(t, "all services", ready)
+	waitUntil(t, "all services", ready)
 	events, err := g.srv.Dial("viewer", func(err error) { t.Error(err) }).SubscribeSync("dashboard.attack_profile.*")
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func TestRolesSuffice(t *testing.T) {
 	if err := post(bustest.Context(t), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, page+"/publish", event); err != nil {
 		t.Error(err)
 	}
-	wait(t, "the posted event", func() error {
+	waitUntil(t, "the posted event", func() error {
 		if body := get(t, page+"/api/events"); !strings.Contains(body, "knn") || strings.Count(body, "attack_profile\"") < len(six) {
 			return fmt.Errorf("the dashboard shows %s", body)
 		}
@@ -175,7 +175,7 @@ func TestRolesSuffice(t *testing.T) {
 
 	t.Log("the epoch before is removed, once nobody shows it")
 	began := time.Now()
-	wait(t, "the removal", func() error {
+	waitUntil(t, "the removal", func() error {
 		r := decode[gc.Report](t, g.as("operator", "gc", "--idle", "0s", "--json"))
 		// What a worker held as the epoch rose it handed back, and nobody takes it
 		// any more: for a day that looks like work.
@@ -191,7 +191,7 @@ func TestRolesSuffice(t *testing.T) {
 
 	t.Log("the server is started again")
 	g.srv.Restart()
-	wait(t, "all services, again", ready)
+	waitUntil(t, "all services, again", ready)
 	g.as("emitter", "emit", "--store", recordedStore, "--upload", "nats://episodes")
 	g.settled("operator", 1)
 	g.equalsBatch(recordedStore)
@@ -240,7 +240,7 @@ func TestRefusedCommands(t *testing.T) {
 // settled waits until all is worked off, at an epoch.
 func (g *guarded) settled(role string, epoch uint64) {
 	g.t.Helper()
-	wait(g.t, fmt.Sprint("epoch ", epoch), func() error {
+	waitUntil(g.t, fmt.Sprint("epoch ", epoch), func() error {
 		r := decode[status.Report](g.t, g.as(role, "status", "--wait", "--timeout", "20s", "--json"))
 		if last := r.Generations[len(r.Generations)-1]; last.Epoch != epoch {
 			return fmt.Errorf("%+v", last)

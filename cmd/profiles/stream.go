@@ -16,6 +16,7 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/streamer"
 )
 
@@ -114,9 +115,7 @@ func runStream(ctx context.Context, t *terminal, o streamOptions) error {
 		if !o.loop {
 			return nil
 		}
-		select {
-		case <-time.After(time.Duration(o.pause * float64(time.Second))):
-		case <-ctx.Done():
+		if wait.For(ctx, time.Duration(o.pause*float64(time.Second))) != nil {
 			return nil
 		}
 	}
@@ -223,17 +222,14 @@ func post(ctx context.Context, client *http.Client, url string, event any) error
 	if err != nil {
 		return fmt.Errorf("encode the event: %w", err)
 	}
-	pause := 250 * time.Millisecond
+	pause := wait.Backoff{Min: 250 * time.Millisecond}
 	for try := 1; ; try++ {
 		again, err := streamer.Post(ctx, client, url, envOr("PUBLISH_TOKEN", ""), body)
 		if err == nil || !again || try == postTries || ctx.Err() != nil {
 			return err
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := pause.Wait(ctx); err != nil {
+			return err
 		}
-		pause *= 2
 	}
 }

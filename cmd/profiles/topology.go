@@ -12,6 +12,7 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/store"
 )
 
@@ -150,9 +151,7 @@ func (o *topologyOptions) connect(ctx context.Context, t *terminal) (*bus.Bus, e
 		if err == nil || errors.As(err, &mistake) || time.Since(began) > o.patience {
 			return b, err
 		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
+		if wait.For(ctx, time.Second) != nil {
 			return nil, err
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"time"
+
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // FollowPause is how often [Emitter.Follow] should check the file.
@@ -38,9 +40,7 @@ func (e *Emitter) Follow(ctx context.Context, path string, pause time.Duration, 
 			last = now // taken before the file was read, so a change since then is noticed
 			rest = restFactor * time.Since(began)
 		}
-		select {
-		case <-time.After(max(pause, rest)):
-		case <-ctx.Done():
+		if wait.For(ctx, max(pause, rest)) != nil {
 			return nil
 		}
 	}

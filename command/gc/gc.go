@@ -15,6 +15,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // A Collector removes generations. It may run beside workers, streamers and other
@@ -231,12 +232,7 @@ func (c *Collector) pause(ctx context.Context) error {
 	if c.Pause != nil {
 		return c.Pause(ctx)
 	}
-	select {
-	case <-time.After(time.Second):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return wait.For(ctx, time.Second)
 }
 
 func (c *Collector) checkUse(ctx context.Context, r *Report, from []candidate) ([]candidate, error) {

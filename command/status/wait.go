@@ -7,6 +7,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // WaitsFor names the first thing that the wanted generation still has to do, in
@@ -63,7 +64,7 @@ func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, 
 	requests, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	defer context.AfterFunc(ctx, end)()
-	pause, last := firstPause, ""
+	pause, last := wait.Backoff{Min: firstPause, Max: maxPause}, ""
 	for {
 		report, what, err := check(requests, b)
 		switch {
@@ -80,12 +81,9 @@ func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, 
 			waiting(what)
 		}
 		last = what
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		if err := pause.Wait(ctx); err != nil {
+			return nil, err
 		}
-		pause = min(2*pause, maxPause)
 	}
 }
 

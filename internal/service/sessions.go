@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // Sessions runs a service as a row of sessions: each holds views that are good
@@ -46,8 +47,8 @@ var ErrRenew = errors.New("the work goes on in a new session")
 // Run begins sessions until ctx ends, and returns nil then. Between two it
 // waits, longer after each that was short.
 func (s *Sessions) Run(ctx context.Context, log *slog.Logger, session func(context.Context) error) error {
-	const least, most, long = 50 * time.Millisecond, 5 * time.Second, time.Minute
-	wait := least
+	const long = time.Minute
+	pause := wait.Backoff{Min: 50 * time.Millisecond, Max: 5 * time.Second}
 	for {
 		began := time.Now()
 		err := session(ctx)
@@ -56,14 +57,11 @@ func (s *Sessions) Run(ctx context.Context, log *slog.Logger, session func(conte
 			return nil
 		}
 		if time.Since(began) > long || errors.Is(err, ErrRenew) {
-			wait = least
+			pause.Reset()
 		}
 		log.Info("begin a new session", logkey.Reason, err)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if pause.Wait(ctx) != nil {
 			return nil
 		}
-		wait = min(2*wait, most)
 	}
 }

@@ -1,0 +1,49 @@
+// Package wait pauses between tries.
+package wait
+
+import (
+	"context"
+	"time"
+)
+
+// For returns nil after d, or context.Cause(ctx) as soon as ctx ends. It returns
+// at once where d is zero or negative, and the cause where ctx has already ended.
+func For(ctx context.Context, d time.Duration) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// A Backoff makes pauses that grow: the first takes Min, each further one twice
+// as long as the one before, at most Max. It is not safe for concurrent use.
+type Backoff struct {
+	Min, Max time.Duration // Min must be above zero; a Max of zero means no limit
+	next     time.Duration
+}
+
+// Wait pauses once, as For does.
+func (b *Backoff) Wait(ctx context.Context) error { return For(ctx, b.Next()) }
+
+// Next returns the length of the next pause, and counts it as taken.
+func (b *Backoff) Next() time.Duration {
+	d := max(b.next, b.Min)
+	if b.Max > 0 {
+		d = min(d, b.Max)
+	}
+	b.next = 2 * d
+	return d
+}
+
+// Reset makes the next pause take Min again.
+func (b *Backoff) Reset() { b.next = 0 }
