@@ -2,20 +2,21 @@ package protocol
 
 import "fmt"
 
-// deliver hands a message of the log to a worker, which glances at it first.
+// deliver gives a message of the log to a worker. The worker acknowledges it at
+// once if its view shows that nothing is left to do.
 func (m *model) deliver(s *state, w *worker, seq uint8, j *job) string {
 	g := &s.gens[w.gen]
 	n := s.log[seq-1]
-	m.told(s, w, seq)
+	m.sawLog(s, w, seq)
 	have := w.view.entries[n.episode]
 	why := ""
 	switch {
-	case int(n.episode) > m.calc.standing(&w.view.entries).threshold:
+	case int(n.episode) > m.calc.selection(&w.view.entries).threshold:
 		why = "above the threshold"
 	case seq < w.retractedAt[n.episode]:
-		why = "taken back further on"
-	case m.settled(have, seq, none):
-		why = "seen"
+		why = "retracted later in the log"
+	case m.applied(have, seq, none):
+		why = "already in the entry"
 	}
 	if why != "" {
 		g.deliver(seq, acked, len(s.log))
@@ -30,8 +31,8 @@ func (m *model) deliver(s *state, w *worker, seq uint8, j *job) string {
 	return fmt.Sprintf("%v", n)
 }
 
-// settled tells whether an entry holds what a message says, or more.
-func (m *model) settled(have entry, seq, read uint8) bool {
+// applied reports whether an entry already has the change of a message, or a later one.
+func (m *model) applied(have entry, seq, read uint8) bool {
 	if have.state == none || m.off[laterEntryWins] {
 		return false
 	}
@@ -41,28 +42,28 @@ func (m *model) settled(have entry, seq, read uint8) bool {
 	return have.seq >= seq
 }
 
-// read opens the archive, once for each message.
+// read opens the archive. It does so only once for each message.
 func (m *model) read(s *state, j *job) {
 	if n := s.log[j.seq-1]; j.read == none && !n.retracted && (j.have.state != curve || m.on(readAgain)) {
 		j.read, j.made = m.archive(s, n.episode), m.version(s, n.episode)
 	}
 }
 
-// put tries to write a job's entry.
+// put tries to write the entry of a job.
 func (m *model) put(s *state, w *worker, j *job) string {
 	g := &s.gens[w.gen]
 	if int(j.seq) > len(s.log) {
-		*j = job{} // the log lost it: nothing that a model could name would be put
-		return "its message is gone"
+		*j = job{} // the log was lost, and a model has no place for what would be put now
+		return "the log no longer has its message"
 	}
 	n := s.log[j.seq-1]
 	i := n.episode
 	if m.on(casEntry) && g.revs[i] != j.rev {
 		j.have, j.rev = g.entries[i], g.revs[i]
-		m.note(w, int(i), j.have)
-		if m.settled(j.have, j.seq, j.read) {
-			j.stage = settling
-			return "conflict: seen"
+		m.sawEntry(w, int(i), j.have)
+		if m.applied(j.have, j.seq, j.read) {
+			j.stage = acknowledging
+			return "conflict: already in the entry"
 		}
 		m.read(s, j)
 		return "conflict"
@@ -76,11 +77,11 @@ func (m *model) put(s *state, w *worker, j *job) string {
 	case j.read == curve:
 		e.made = j.made
 	}
-	j.stage = settling
+	j.stage = acknowledging
 	if m.on(laterEntryWins) {
 		joined := m.calc.join(j.have, e)
 		if joined == j.have {
-			return "no news"
+			return "nothing new"
 		}
 		e = joined
 	} else {
@@ -94,8 +95,8 @@ func (m *model) put(s *state, w *worker, j *job) string {
 		s.curved |= 1 << i
 	}
 	g.entries[i], g.revs[i], g.puts[i] = e, s.last, pending
-	m.handed(s, w, s.last)
-	m.note(w, int(i), e)
+	m.sawPut(s, w, s.last)
+	m.sawEntry(w, int(i), e)
 	return fmt.Sprintf("put %d: %v", s.last, named(int(i), e))
 }
 

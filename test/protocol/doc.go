@@ -1,9 +1,9 @@
-// Package protocol holds a model of how envelopes are kept: the log, the
+// Package protocol is a model of how envelopes are kept up to date: the log, the
 // consumers, lagging views, the buckets with their compare-and-set, and workers
-// that may die between any two steps. It is made of tests only. They explore
-// what can happen, in every order where the scope is small and at random where
-// it is not, and hold the envelope at the end against the batch fit. Each rule
-// of the protocol is a switch, and with one of them off a test must find what
-// goes wrong. The arithmetic of samples and entries is package fit's own.
-// docs/RELIABILITY.md says what the model covers and what it leaves out.
+// that may die between any two steps. The package has tests only. They visit
+// every order of steps if the scope is small, and random orders if it is large.
+// At the end the envelope must equal the batch fit. Each rule of the protocol can
+// be switched off, and then a test must find the failure that the rule prevents.
+// Samples and entries are computed by package fit itself.
+// docs/RELIABILITY.md lists what the model covers and what it leaves out.
 package protocol

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// A trace is a row of steps from the start to a violation.
+// A trace is the list of steps from the start to a violation.
 type trace struct {
 	steps []step
 	err   error
 }
 
-var kindNames = [kinds]string{"publish", "begin a session", "see", "read the log's retractions, start", "get message", "put the entry",
-	"acknowledge", "take puts", "compute", "write the envelope", "acknowledge the puts", "end the session", "watch anew", "check", "compare",
-	"DIES", "AckWait passes for", "AckWait passes for its puts", "the reduce consumer passes over", "late archives arrive", "the LOG IS LOST", "the CURVES ARE LOST",
+var kindNames = [kinds]string{"publish", "begin a session", "see the next put", "read the log's retractions, start", "get message", "put the entry",
+	"acknowledge", "take puts", "compute", "write the envelope", "acknowledge the puts", "end the session", "watch again", "check", "compare",
+	"DIES", "AckWait passes for", "AckWait passes for its puts", "the reduce consumer skips", "late archives arrive", "the LOG IS LOST", "the CURVES ARE LOST",
 	"the ENVELOPES ARE LOST", "the SPECS ARE LOST", "ALL IS LOST", "back up", "the LOG IS RESTORED", "the CURVES ARE RESTORED", "ALL IS RESTORED"}
 
-// tell writes a trace as a list.
-func (m *model) tell(t *trace) string {
+// describe returns a trace as text, one step a line.
+func (m *model) describe(t *trace) string {
 	var text strings.Builder
 	s := m.init()
 	for i, st := range t.steps {
@@ -42,14 +42,14 @@ func (m *model) tell(t *trace) string {
 	return text.String()
 }
 
-// A coverage is how much was explored.
+// A coverage says how much of a scope was visited.
 type coverage struct {
 	states, ends int
-	whole        bool // there is nothing more within the scope
+	whole        bool // every state of the scope was visited
 }
 
-// search visits every state within the scope, nearest first, so that the first
-// violation is one of the shortest. limit bounds the states.
+// search visits the states of the scope breadth first, so that the first violation has
+// a shortest trace. It ends after limit states.
 func (m *model) search(limit int) (*trace, coverage) {
 	type node struct {
 		parent int32
@@ -109,7 +109,7 @@ func (m *model) search(limit int) (*trace, coverage) {
 	return nil, c
 }
 
-// walk runs one schedule at random to its end.
+// walk takes random steps until none is left.
 func (m *model) walk(rng *rand.Rand) *trace {
 	const tooLong = 5000
 	s := m.init()
@@ -131,11 +131,11 @@ func (m *model) walk(rng *rand.Rand) *trace {
 			return t
 		}
 	}
-	t.err = violation("it never comes to rest")
+	t.err = violation("the steps never end")
 	return t
 }
 
-// shrink leaves out steps as long as what is left violates something, too.
+// shrink leaves out steps of a trace as long as the others still violate something.
 func (m *model) shrink(t *trace) *trace {
 	for size := len(t.steps) / 2; size > 0; {
 		smaller := false
@@ -154,8 +154,8 @@ func (m *model) shrink(t *trace) *trace {
 	return t
 }
 
-// replay takes those of the steps that are possible, then lets the protocol come
-// to rest. nil: nothing is violated.
+// replay takes those of the steps that are possible, and then steps of the protocol
+// until none is left. It returns nil if nothing is violated.
 func (m *model) replay(steps []step) *trace {
 	const tooLong = 1000
 	s := m.init()

@@ -2,7 +2,7 @@ package protocol
 
 import "fmt"
 
-// fault lets something go wrong.
+// fault applies a step that is a fault, and describes the result.
 func (m *model) fault(s *state, w *worker, st step) string {
 	switch st.kind {
 	case crash:
@@ -13,7 +13,7 @@ func (m *model) fault(s *state, w *worker, st step) string {
 		s.gens[w.gen].deliver(j.seq, again, len(s.log))
 		return fmt.Sprintf("message %d", j.seq)
 	case expirePuts:
-		m.settlePuts(s, w, again)
+		m.markPuts(s, w, again)
 	case losePuts:
 		s.gens[st.a].puts[st.b] = acked
 		return fmt.Sprintf("put %d", s.gens[st.a].revs[st.b])
@@ -51,11 +51,12 @@ func (m *model) fault(s *state, w *worker, st step) string {
 	return ""
 }
 
-// checkAll is what all workers do that see NATS again.
+// checkAll makes every worker check its streams, as workers do when they are
+// connected again.
 func (m *model) checkAll(s *state) (how string) {
 	for i := range s.workers {
 		if w := &s.workers[i]; w.phase != starting {
-			if found := m.alarm(s, w); found != "" {
+			if found := m.problem(s, w); found != "" {
 				_, _ = m.check(s, w)
 				how += fmt.Sprintf("%c: %s. ", 'A'+i, found)
 			} else if w.phase == watching {
@@ -67,7 +68,7 @@ func (m *model) checkAll(s *state) (how string) {
 }
 
 func (m *model) loseLog(s *state) {
-	s.lives.log++
+	s.incarnations.log++
 	s.log = nil
 	for i := range s.gens {
 		s.gens[i].align, s.gens[i].log = false, nil
@@ -75,7 +76,7 @@ func (m *model) loseLog(s *state) {
 }
 
 func (m *model) loseCurves(s *state) {
-	s.lives.curves++
+	s.incarnations.curves++
 	s.last = 0
 	for i := range s.gens {
 		g := &s.gens[i]
@@ -92,23 +93,25 @@ func (m *model) loseEnvelopes(s *state) {
 
 func (m *model) loseSpecs(s *state) {
 	s.specs = 0
-	s.lives.specs++
+	s.incarnations.specs++
 	for i := range s.gens {
 		s.gens[i].registered = 0
 	}
 }
 
-// saved returns what the backup has of a generation; the zero one for nothing.
+// saved returns a generation as it is in the backup, or the zero value if the
+// backup does not have it.
 func (s *state) saved(g *generation) generation {
 	for _, b := range s.backup.gens {
-		if b.epoch == g.epoch && b.lives == g.lives {
+		if b.epoch == g.epoch && b.incarnations == g.incarnations {
 			return b
 		}
 	}
 	return generation{}
 }
 
-// handAgain is what AckWait does to what was in hand when the backup was made.
+// handAgain marks for redelivery what was in hand when the backup was made. Its
+// AckWait has passed.
 func handAgain(all []delivery) {
 	for i, d := range all {
 		if d == inHand {
@@ -117,9 +120,9 @@ func handAgain(all []delivery) {
 	}
 }
 
-// restoreLog brings back the log as it was, its consumers included.
+// restoreLog restores the log and its consumers from the backup.
 func (m *model) restoreLog(s *state) {
-	s.lives.log, s.log = s.backup.lives.log, append([]notice(nil), s.backup.log...)
+	s.incarnations.log, s.log = s.backup.incarnations.log, append([]notice(nil), s.backup.log...)
 	for i := range s.gens {
 		b := s.saved(&s.gens[i])
 		s.gens[i].align, s.gens[i].log = b.align, append([]delivery(nil), b.log...)
@@ -127,9 +130,9 @@ func (m *model) restoreLog(s *state) {
 	}
 }
 
-// restoreCurves brings back the curves bucket, its consumers included.
+// restoreCurves restores the curves bucket and its consumers.
 func (m *model) restoreCurves(s *state) {
-	s.lives.curves, s.last = s.backup.lives.curves, s.backup.last
+	s.incarnations.curves, s.last = s.backup.incarnations.curves, s.backup.last
 	for i := range s.gens {
 		b, g := s.saved(&s.gens[i]), &s.gens[i]
 		g.reduce, g.puts, g.entries, g.revs = b.reduce, b.puts, b.entries, b.revs
@@ -137,9 +140,9 @@ func (m *model) restoreCurves(s *state) {
 	}
 }
 
-// restoreRest brings back envelopes and specs.
+// restoreRest restores envelopes and specs.
 func (m *model) restoreRest(s *state) {
-	s.envs, s.specs, s.lives.specs = s.backup.envs, s.backup.specs, s.backup.lives.specs
+	s.envs, s.specs, s.incarnations.specs = s.backup.envs, s.backup.specs, s.backup.incarnations.specs
 	for i := range s.gens {
 		b := s.saved(&s.gens[i])
 		s.gens[i].env, s.gens[i].registered = b.env, b.registered

@@ -11,7 +11,7 @@ type kind uint8
 const (
 	publish kind = iota
 	begin
-	fold
+	receive
 	start
 	deliver
 	put
@@ -25,7 +25,7 @@ const (
 	check
 	mend
 
-	// Those from here on are faults; each has a budget.
+	// From here on the kinds are faults. A scope says how often each may happen.
 	crash
 	expire
 	expirePuts
@@ -45,27 +45,27 @@ const (
 	faults = kinds - crash
 )
 
-// A step is one thing that happens at once. What a and b mean depends on the kind.
+// A step is one thing that happens at once. The meaning of a and b depends on the kind.
 type step struct {
 	kind   kind
 	worker uint8
 	a, b   uint8
 }
 
-// A scope is what a run of the model has to do with.
+// A scope is the input of a run of the model, and its limits.
 type scope struct {
 	target   int
 	workers  int
-	inHand   int               // messages that a worker has in hand at once
-	script   [][]notice        // what is published; each group at once
+	inHand   int               // messages that a worker may have in hand at once
+	script   [][]notice        // messages to publish; each group in one step
 	faults   map[kind]int      // how often each may happen
 	unusable [maxEpisodes]bool // archives that give no curve
-	late     [maxEpisodes]bool // archives that are not there before step arrive
-	replaced bool              // each retraction is of an archive that another takes the place of
-	started  bool              // all workers have begun before anything happens
-	epochs   uint8             // more than these are too many
-	promptly bool              // what is restored is checked by all workers before anything else happens
-	steady   bool              // no envelope may have fewer members than one before
+	late     [maxEpisodes]bool // archives that do not exist before step arrive
+	replaced bool              // each retraction replaces the archive of its episode
+	started  bool              // all workers run before the first step
+	epochs   uint8             // no epoch may be raised beyond this
+	promptly bool              // all workers check their streams as soon as one was restored
+	steady   bool              // no envelope may have fewer members than the one before
 }
 
 // A model is a scope under rules, some of which are off.
@@ -99,7 +99,7 @@ func (m *model) init() *state {
 	return s
 }
 
-// archive is what reading an episode's archive gives.
+// archive returns the result of reading an episode's archive.
 func (m *model) archive(s *state, episode uint8) uint8 {
 	if m.scope.unusable[episode] || m.scope.late[episode] && !s.arrived {
 		return reason
@@ -107,7 +107,7 @@ func (m *model) archive(s *state, episode uint8) uint8 {
 	return curve
 }
 
-// version tells which of an episode's archives is there.
+// version returns which version of an episode's archive exists.
 func (m *model) version(s *state, episode uint8) (made uint8) {
 	for _, n := range s.log {
 		if m.scope.replaced && n.retracted && n.episode == episode {
@@ -117,12 +117,13 @@ func (m *model) version(s *state, episode uint8) (made uint8) {
 	return made
 }
 
-// A violation is what must not be.
+// A violation is an error of the protocol.
 type violation string
 
 func (v violation) Error() string { return string(v) }
 
-// steps returns what can happen next: first what the protocol does, then faults.
+// steps returns the steps that are possible: first those of the protocol, as many as
+// it says, then faults.
 func (m *model) steps(s *state) (all []step, protocol int) {
 	add := func(k kind, w int, ab ...int) {
 		st := step{kind: k, worker: uint8(w)}
@@ -142,7 +143,7 @@ func (m *model) steps(s *state) (all []step, protocol int) {
 	}
 	protocol = len(all)
 	if s.budget == ([faults]uint8{}) {
-		// Who has only to acknowledge depends on nobody any more.
+		// No other step changes the result of an acknowledgement: take it first.
 		for _, st := range all {
 			if st.kind == ack || st.kind == ackPuts {
 				return []step{st}, 1
@@ -157,7 +158,7 @@ func (m *model) steps(s *state) (all []step, protocol int) {
 	return all, protocol
 }
 
-// stepsOf adds what a worker can do.
+// stepsOf adds the steps of a worker.
 func (m *model) stepsOf(s *state, at int, add func(kind, int, ...int)) {
 	w := &s.workers[at]
 	if w.phase == starting {
@@ -166,24 +167,24 @@ func (m *model) stepsOf(s *state, at int, add func(kind, int, ...int)) {
 	}
 	g := &s.gens[w.gen]
 	if m.next(g, &w.view) >= 0 {
-		add(fold, at)
+		add(receive, at)
 	}
 	if w.phase == watching {
 		if !w.view.whole && m.next(g, &w.view) < 0 {
-			add(renew, at) // what the snapshot waits for is gone
+			add(renew, at) // the rest of the snapshot will not come
 		}
 		if w.view.whole || m.off[wholeSnapshot] {
 			add(start, at)
 		}
 		return
 	}
-	if m.alarm(s, w) != "" {
+	if m.problem(s, w) != "" {
 		add(check, at)
 	}
 	if m.stale(s, w) {
 		add(rewatch, at)
 	}
-	if best := s.wanted(); best >= 0 && (s.gens[best].epoch > g.epoch || s.gens[best].epoch == g.epoch && s.gens[best].lives != g.lives) {
+	if best := s.wanted(); best >= 0 && (s.gens[best].epoch > g.epoch || s.gens[best].epoch == g.epoch && s.gens[best].incarnations != g.incarnations) {
 		add(renew, at)
 	}
 	m.stepsOfAlign(s, w, at, add)
@@ -201,14 +202,14 @@ func (m *model) stepsOfAlign(s *state, w *worker, at int, add func(kind, int, ..
 			}
 		case putting:
 			add(put, at, i)
-		case settling:
+		case acknowledging:
 			add(ack, at, i)
 		}
 	}
 	if free < 0 || !g.align {
 		return
 	}
-	fresh := true // of those never delivered only the first is next
+	fresh := true // of the messages never delivered only the first can be next
 	for i := range s.log {
 		switch d := g.delivered(uint8(i + 1)); {
 		case d == again, d == pending && fresh:
@@ -287,8 +288,8 @@ func (m *model) faultsOf(s *state, k kind, add func(kind, int, ...int)) {
 	}
 }
 
-// next returns the key whose put a view sees next, or -1. What was put again
-// since is not seen any more at its old place.
+// next returns the key of the next put that a view receives, or -1. A key that was put
+// again comes only at its latest revision.
 func (m *model) next(g *generation, v *view) int {
 	best := -1
 	for i, rev := range g.revs {
@@ -307,7 +308,7 @@ func highest(puts [maxEpisodes]uint8) uint8 {
 	return most
 }
 
-// apply lets a step happen, and says how it went.
+// apply returns the state after a step, with a description of what happened.
 func (m *model) apply(old *state, st step) (s *state, how string, err error) {
 	s = old.clone()
 	if st.kind >= crash {
@@ -328,8 +329,8 @@ func (m *model) apply(old *state, st step) (s *state, how string, err error) {
 		return s, strings.Join(names, ", "), nil
 	case begin:
 		return m.begin(s, w)
-	case fold:
-		how = m.fold(s, w)
+	case receive:
+		how = m.receive(s, w)
 	case start:
 		how, err = m.start(s, w)
 	case rewatch:
@@ -338,7 +339,7 @@ func (m *model) apply(old *state, st step) (s *state, how string, err error) {
 		how, err = m.check(s, w)
 	case renew:
 		if w.phase == running {
-			how = "a later epoch is there"
+			how = "there is a later epoch"
 		}
 		m.end(s, w)
 	case deliver:
@@ -354,7 +355,7 @@ func (m *model) apply(old *state, st step) (s *state, how string, err error) {
 	case write:
 		how, err = m.write(s, w)
 	case ackPuts:
-		m.settlePuts(s, w, acked)
+		m.markPuts(s, w, acked)
 		w.batch = batch{}
 	default:
 		how = m.fault(s, w, st)

@@ -23,11 +23,11 @@ func acceptAll(n uint8) (all []notice) {
 	return all
 }
 
-// hard is a log that takes back more than the sample has in reserve, and accepts
-// some of it again.
-var hard = [][]notice{acceptAll(4), {takeBack(0)}, {accept(4), takeBack(1), accept(1), accept(0)}, {takeBack(2), takeBack(3)}, {takeBack(0)}}
+// manyRetractions is a log that retracts more than the sample has in reserve, and
+// accepts some of it again.
+var manyRetractions = [][]notice{acceptAll(4), {takeBack(0)}, {accept(4), takeBack(1), accept(1), accept(0)}, {takeBack(2), takeBack(3)}, {takeBack(0)}}
 
-// The scopes. N is 1 or 2, so R is 1.
+// The scopes. N (target) is 1 or 2, so R is 1.
 var (
 	accepts   = scope{target: 1, workers: 2, inHand: 1, started: true, steady: true, script: [][]notice{{accept(1), accept(0)}}, faults: map[kind]int{crash: 1}}
 	redeliver = scope{target: 1, workers: 2, inHand: 1, started: true, steady: true, script: [][]notice{{accept(1), accept(0)}}, faults: map[kind]int{expire: 1, expirePuts: 1}}
@@ -41,10 +41,10 @@ var (
 	putAgain  = scope{target: 2, workers: 1, inHand: 1, started: true, steady: true, script: [][]notice{{accept(0), accept(1), accept(0)}}, faults: map[kind]int{crash: 1}}
 	lostPut   = scope{target: 1, workers: 1, inHand: 1, started: true, script: [][]notice{{accept(0)}}, faults: map[kind]int{losePuts: 1}}
 
-	big = scope{target: 2, workers: 3, inHand: 2, script: hard, epochs: 3}
+	big = scope{target: 2, workers: 3, inHand: 2, script: manyRetractions, epochs: 3}
 )
 
-// with are faults added to a scope.
+// with returns a scope with these faults, one of each kind given.
 func (sc scope) with(epochs uint8, kinds ...kind) scope {
 	sc.faults, sc.epochs = map[kind]int{}, epochs
 	for _, k := range kinds {
@@ -53,7 +53,8 @@ func (sc scope) with(epochs uint8, kinds ...kind) scope {
 	return sc
 }
 
-// checked is a scope in which what is restored is checked before anything else happens.
+// checked returns a scope in which all workers check their streams as soon as one was
+// restored.
 func (sc scope) checked() scope {
 	sc.promptly = true
 	return sc
@@ -74,7 +75,7 @@ var (
 	putsLost      = big.with(3, losePuts, losePuts, crash)
 )
 
-// everyOrder are the scopes that are small enough to visit every state of them.
+// everyOrder are the scopes that are small enough to visit every state.
 var everyOrder = map[string]*scope{
 	"two accepts, a worker dies":                         &accepts,
 	"two accepts, one redelivered, puts redelivered":     &redeliver,
@@ -96,17 +97,17 @@ func TestEveryOrder(t *testing.T) {
 			m := newModel(*sc, without(compareEnvelopes))
 			tr, c := m.search(200_000)
 			if tr != nil {
-				t.Fatalf("\n%s", m.tell(tr))
+				t.Fatalf("\n%s", m.describe(tr))
 			}
 			if !c.whole {
-				t.Errorf("%d states were not all", c.states)
+				t.Errorf("there are more states than %d", c.states)
 			}
-			t.Logf("%d states, %d of them at rest", c.states, c.ends)
+			t.Logf("%d states, %d of them final", c.states, c.ends)
 		})
 	}
 }
 
-// seconds is how long a part of the random exploration may take.
+// seconds returns the time for one of the parts of the random tests.
 func seconds(t *testing.T, parts int) time.Duration {
 	total := 5.0
 	if text := os.Getenv("PROFILES_MODEL_SECONDS"); text != "" {
@@ -118,8 +119,8 @@ func seconds(t *testing.T, parts int) time.Duration {
 	return time.Duration(total * float64(time.Second) / float64(parts))
 }
 
-// firstSeed is where random schedules begin: always at the same, but at another
-// where the model is given time of its own.
+// firstSeed returns the seed of the first random schedule. It is always the same,
+// unless PROFILES_MODEL_SECONDS is set: then each run has other seeds.
 func firstSeed(t *testing.T) uint64 {
 	text := os.Getenv("PROFILES_MODEL_SEED")
 	switch {
@@ -149,7 +150,7 @@ func TestAtRandom(t *testing.T) {
 		{"the curves are lost", compareOff, curvesLost},
 		{"envelopes and specs are lost", off{}, restLost},
 		{"all is lost", off{}, allLost},
-		{"puts are passed over", off{}, putsLost},
+		{"puts are skipped", off{}, putsLost},
 		{"the log comes back from a backup", off{}, logBack},
 		{"the log comes back and grows unseen", off{}, logBackUnseen},
 		{"the curves come back from a backup", off{}, curvesBack},
@@ -170,7 +171,7 @@ func TestAtRandom(t *testing.T) {
 				tr := m.walk(rng)
 				runs, steps = runs+1, steps+len(tr.steps)
 				if tr.err != nil {
-					t.Fatalf("PROFILES_MODEL_SEED=%d, %d steps, shrunk:\n%s", seed, len(tr.steps), m.tell(m.shrink(tr)))
+					t.Fatalf("PROFILES_MODEL_SEED=%d, %d steps, shrunk:\n%s", seed, len(tr.steps), m.describe(m.shrink(tr)))
 				}
 			}
 			t.Logf("%d schedules, %d steps", runs, steps)
@@ -178,7 +179,7 @@ func TestAtRandom(t *testing.T) {
 	}
 }
 
-// anyLog is a scope with any mix of accepting, retracting and accepting again.
+// anyLog returns a scope with a random mix of accepts and retractions.
 func anyLog(rng *rand.Rand) scope {
 	sc := scope{target: 2, workers: 2, inHand: 2, replaced: rng.IntN(2) == 0, faults: map[kind]int{crash: 1, expire: 2}}
 	for range 3 + rng.IntN(4) {
@@ -198,11 +199,11 @@ func anyLog(rng *rand.Rand) scope {
 	return sc
 }
 
-// A mutant is the protocol without one rule, and what goes wrong with it.
+// A mutant is the protocol without one rule, and the failure that must follow.
 type mutant struct {
 	rule  rule
 	scope *scope
-	off   off    // besides
+	off   off    // rules that are off as well
 	wrong string // part of the violation
 }
 
@@ -211,7 +212,7 @@ const (
 	shrinks       = "the envelope shrinks"
 	isMissing     = "there is no envelope"
 	isNotBatch    = "the envelope is not the batch's"
-	tooManyEpochs = "there is no need of so many"
+	tooManyEpochs = "raised without need"
 )
 
 var mutants = []mutant{
@@ -229,7 +230,7 @@ var mutants = []mutant{
 	{onlyCurves, &unusable, without(compareEnvelopes), tooManyEpochs},
 	{hadCurves, &short, without(compareEnvelopes), isNotBatch},
 	{wholeSnapshot, &putAgain, without(compareEnvelopes), shrinks},
-	{generationLives, &logLost, without(compareEnvelopes), isNotBatch},
+	{generationIncarnations, &logLost, without(compareEnvelopes), isNotBatch},
 	{readRetractions, &short, without(compareEnvelopes), tooManyEpochs},
 	{raiseWhenShort, &short, without(compareEnvelopes), isNotBatch},
 	{compareEnvelopes, &lostPut, off{}, isMissing},
@@ -240,24 +241,24 @@ var mutants = []mutant{
 	{entriesStay, &curvesUnseen, off{}, isNotBatch},
 }
 
-// untraced are the rules without which nothing was ever found to go wrong.
-var untraced = map[rule]string{
-	asOfLives: "a generation hangs on lives, so another life has other keys: a second bolt, which TestWriteEnvelope in bus holds",
+// withoutMutant are the rules without which no failure was ever found, and why.
+var withoutMutant = map[rule]string{
+	asOfIncarnations: "the id of a generation depends on incarnations, so another incarnation has other keys; the rule is a second safeguard, which TestWriteEnvelope in bus tests",
 }
 
-// TestEachRule: each rule has a mutant, or a reason why it has none.
+// TestEachRule: each rule has a mutant, or a reason for having none.
 func TestEachRule(t *testing.T) {
 	for r := range rules {
 		found := slices.ContainsFunc(mutants, func(m mutant) bool { return m.rule == r })
-		if found == (untraced[r] != "") {
-			t.Errorf("%s: a mutant: %t; why it has none: %q", r, found, untraced[r])
+		if found == (withoutMutant[r] != "") {
+			t.Errorf("%s: a mutant: %t; why it has none: %q", r, found, withoutMutant[r])
 		}
 	}
 }
 
-// TestWithoutRule takes out one rule at a time: what then goes wrong must be
-// found, and with the rule nothing must go wrong in half as many states and
-// schedules again.
+// TestWithoutRule switches off one rule at a time, and must find the failure that
+// follows. With the rule on, one and a half times as many states and schedules must
+// find none.
 func TestWithoutRule(t *testing.T) {
 	for _, c := range mutants {
 		t.Run(c.rule.String(), func(t *testing.T) {
@@ -266,28 +267,28 @@ func TestWithoutRule(t *testing.T) {
 			broken[c.rule] = true
 			found, took := newModel(*c.scope, broken).find(effort{40_000, 20_000})
 			if found == nil {
-				t.Fatalf("nothing goes wrong without the rule: %s", took)
+				t.Fatalf("without the rule there is no failure in %s", took)
 			}
-			told := newModel(*c.scope, broken).tell(found)
+			trace := newModel(*c.scope, broken).describe(found)
 			if !strings.Contains(found.err.Error(), c.wrong) {
-				t.Errorf("after %s something else than %q goes wrong:\n%s", took, c.wrong, told)
+				t.Errorf("after %s the failure is not %q:\n%s", took, c.wrong, trace)
 			}
-			t.Logf("found after %s:\n%s", took, told)
+			t.Logf("found after %s:\n%s", took, trace)
 			if c.visitedWhole() {
 				return
 			}
 			whole := newModel(*c.scope, c.off)
-			tr, spent := whole.find(took.half())
+			tr, spent := whole.find(took.more())
 			if tr != nil {
-				t.Errorf("with the rule, after %s:\n%s", spent, whole.tell(tr))
+				t.Errorf("with the rule, after %s:\n%s", spent, whole.describe(tr))
 			}
 			t.Logf("with the rule: %s", spent)
 		})
 	}
 }
 
-// visitedWhole tells whether TestEveryOrder visits all that can happen in the
-// scope with the rule.
+// visitedWhole reports whether TestEveryOrder visits every state of the scope with
+// the rule on.
 func (c mutant) visitedWhole() bool {
 	for _, sc := range everyOrder {
 		if sc == c.scope {
@@ -297,11 +298,11 @@ func (c mutant) visitedWhole() bool {
 	return false
 }
 
-// An effort is how many states are visited, and then how many schedules run.
+// An effort is a number of states to visit, and of random schedules to run after them.
 type effort struct{ states, runs int }
 
-// half is an effort and half as much again.
-func (e effort) half() effort { return effort{e.states + e.states/2, e.runs + e.runs/2} }
+// more returns one and a half times the effort.
+func (e effort) more() effort { return effort{e.states + e.states/2, e.runs + e.runs/2} }
 
 func (e effort) String() string {
 	if e.runs == 0 {
@@ -310,9 +311,8 @@ func (e effort) String() string {
 	return fmt.Sprintf("%d schedules", e.runs)
 }
 
-// find looks for a violation: among the nearest states first, so that what it
-// finds there is among the shortest, then at random, from fixed seeds. It returns
-// what that took.
+// find looks for a violation: breadth first, so that its trace is a shortest one, and
+// then at random, from fixed seeds. It also returns the effort that was needed.
 func (m *model) find(most effort) (*trace, effort) {
 	var took effort
 	if !m.scope.large() {
@@ -332,11 +332,11 @@ func (m *model) find(most effort) (*trace, effort) {
 	return nil, took
 }
 
-// large tells whether a scope is beyond visiting every state.
+// large reports whether a scope has too many states to visit each.
 func (sc scope) large() bool { return sc.workers > 2 }
 
-// TestMutant holds the arithmetic that rules are taken out of against package
-// fit's: with none taken out they must agree.
+// TestMutant compares the model's own arithmetic, in which rules can be switched off,
+// with package fit. With all rules on they must agree.
 func TestMutant(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for target := 1; target <= 5; target++ {
@@ -349,7 +349,7 @@ func TestMutant(t *testing.T) {
 					entries[i].had = entries[i].state != curve && rng.IntN(2) == 0
 				}
 			}
-			st := c.standing(&entries)
+			st := c.selection(&entries)
 			if threshold, short := c.mutated(&entries); threshold != st.threshold || short != st.short {
 				t.Fatalf("target %d, %v: threshold %d, short %t; fit says %d, %t", target, entries, threshold, short, st.threshold, st.short)
 			}

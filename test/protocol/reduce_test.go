@@ -2,7 +2,7 @@ package protocol
 
 import "fmt"
 
-// take hands puts to a reduce loop: the first, or all that are there.
+// take delivers at most so many puts to a reduce loop.
 func (m *model) take(s *state, w *worker, most int) string {
 	g := &s.gens[w.gen]
 	w.batch = batch{stage: waiting}
@@ -19,15 +19,15 @@ func (m *model) take(s *state, w *worker, most int) string {
 		g.puts[first] = inHand
 		w.batch.puts[first] = g.revs[first]
 	}
-	m.handed(s, w, highest(w.batch.puts))
+	m.sawPut(s, w, highest(w.batch.puts))
 	if m.off[envelopeThenAck] {
-		m.settlePuts(s, w, acked)
+		m.markPuts(s, w, acked)
 	}
 	return fmt.Sprintf("up to put %d", highest(w.batch.puts))
 }
 
-// settlePuts says what becomes of the puts in hand.
-func (m *model) settlePuts(s *state, w *worker, d delivery) {
+// markPuts sets the delivery state of the puts in hand.
+func (m *model) markPuts(s *state, w *worker, d delivery) {
 	g := &s.gens[w.gen]
 	for i, rev := range w.batch.puts {
 		if g.reduce && rev > 0 && g.revs[i] == rev && g.puts[i] != acked {
@@ -36,72 +36,72 @@ func (m *model) settlePuts(s *state, w *worker, d delivery) {
 	}
 }
 
-// compute makes an envelope of what the view says, and decides what becomes of it.
+// compute computes an envelope from the view and decides whether it is to be written.
 func (m *model) compute(s *state, w *worker) (string, error) {
-	st := m.calc.standing(&w.view.entries)
+	st := m.calc.selection(&w.view.entries)
 	if st.short && m.on(raiseWhenShort) {
 		w.batch.stage = finishing
-		return "short: the next epoch", m.raise(s, w)
+		return "the sample is short: the next epoch is registered", m.raise(s, w)
 	}
-	w.batch.env = envelope{fit: st.result, asOf: asOf{w.view.life, w.view.seq}}
+	w.batch.env = envelope{fit: st.result, asOf: asOf{w.view.incarnation, w.view.seq}}
 	how, err := m.decide(s, w)
 	return fmt.Sprintf("%d used, as of %d%s", st.used, w.view.seq, how), err
 }
 
-// What is to be done with a computed envelope.
+// A verdict says what to do with a computed envelope.
 type verdict int
 
 const (
-	store  verdict = iota
-	refuse         // the one that stands is later
-	old            // the view is of another life
-	ended          // the bucket went back
+	store      verdict = iota
+	refuse             // the stored envelope is later
+	outdated           // the view is of an earlier incarnation of the bucket
+	rolledBack         // the bucket has fewer puts than the view
 )
 
-// judge holds an envelope against the one that stands.
-func (m *model) judge(s *state, stands, e envelope) verdict {
-	if stands.rev == 0 || m.off[neverOverLater] {
+// verdict compares an envelope with the stored one.
+func (m *model) verdict(s *state, stored, e envelope) verdict {
+	if stored.rev == 0 || m.off[neverOverLater] {
 		return store
 	}
-	if m.off[asOfLives] {
-		if stands.asOf.seq > e.asOf.seq {
+	if m.off[asOfIncarnations] {
+		if stored.asOf.seq > e.asOf.seq {
 			return refuse
 		}
 		return store
 	}
 	switch {
-	case stands.asOf.life == e.asOf.life && stands.asOf.seq <= e.asOf.seq:
+	case stored.asOf.incarnation == e.asOf.incarnation && stored.asOf.seq <= e.asOf.seq:
 		return store
-	case s.lives.curves != e.asOf.life:
-		return old
+	case s.incarnations.curves != e.asOf.incarnation:
+		return outdated
 	case s.last < e.asOf.seq:
-		return ended
-	case stands.asOf.life == e.asOf.life && stands.asOf.seq > s.last && m.on(curvesWentBack):
-		return ended
-	case stands.asOf.life == e.asOf.life && stands.asOf.seq <= s.last:
+		return rolledBack
+	case stored.asOf.incarnation == e.asOf.incarnation && stored.asOf.seq > s.last && m.on(curvesWentBack):
+		return rolledBack
+	case stored.asOf.incarnation == e.asOf.incarnation && stored.asOf.seq <= s.last:
 		return refuse
 	}
 	return store
 }
 
-// decide reads the envelope that stands and chooses.
+// decide reads the stored envelope and carries out the verdict.
 func (m *model) decide(s *state, w *worker) (string, error) {
 	g := &s.gens[w.gen]
-	switch m.judge(s, g.env, w.batch.env) {
+	switch m.verdict(s, g.env, w.batch.env) {
 	case refuse:
 		w.batch.stage = finishing
-		return ", a later one stands", nil
-	case old:
+		return ", but the stored one is later", nil
+	case outdated:
 		m.end(s, w)
-		return ", of another life", nil
-	case ended:
+		return ", but the view is outdated", nil
+	case rolledBack:
 		var err error
 		if m.on(curvesWentBack) {
 			err = m.raise(s, w)
 			w.seen = seen{}
 		}
 		m.end(s, w)
-		return ", but the bucket went back", err
+		return ", but the bucket was rolled back", err
 	}
 	w.batch.stage, w.batch.env.rev = writing, g.env.rev
 	return "", nil
@@ -122,9 +122,9 @@ func (m *model) write(s *state, w *worker) (string, error) {
 	w.batch.stage = finishing
 	how := fmt.Sprintf("%d used, as of %d", e.fit.used, e.asOf.seq)
 	if m.scope.faults[loseEnvelopes]+m.scope.faults[loseAll]+m.scope.faults[restoreAll] > 0 {
-		return how, nil // a revision of another life may be the same by chance; comparing mends that
+		return how, nil // another incarnation may have the same revision by chance; the comparison mends that
 	}
-	switch same := before.rev > 0 && before.asOf.life == e.asOf.life && before.asOf.seq <= s.last; {
+	switch same := before.rev > 0 && before.asOf.incarnation == e.asOf.incarnation && before.asOf.seq <= s.last; {
 	case same && before.asOf.seq > e.asOf.seq:
 		return how, violation(fmt.Sprintf("as_of goes back from %d to %d", before.asOf.seq, e.asOf.seq))
 	case same && m.scope.steady && before.fit.used > e.fit.used:
@@ -133,22 +133,22 @@ func (m *model) write(s *state, w *worker) (string, error) {
 	return how, nil
 }
 
-// differs tells whether comparing would change the envelope that stands.
+// differs reports whether the comparison with the view would change the stored envelope.
 func (m *model) differs(s *state, w *worker) bool {
 	g := &s.gens[w.gen]
-	st := m.calc.standing(&w.view.entries)
+	st := m.calc.selection(&w.view.entries)
 	if st.short {
 		return m.on(raiseWhenShort) && !m.raised(s, g)
 	}
 	if g.env.rev == 0 {
 		return st.digest != 0
 	}
-	life := w.view.life
-	same := g.env.fit.digest == st.digest && (g.env.asOf.life == life && g.env.asOf.seq <= w.view.seq || m.off[asOfLives])
-	return !same && m.judge(s, g.env, envelope{asOf: asOf{life, w.view.seq}}) != refuse
+	incarnation := w.view.incarnation
+	same := g.env.fit.digest == st.digest && (g.env.asOf.incarnation == incarnation && g.env.asOf.seq <= w.view.seq || m.off[asOfIncarnations])
+	return !same && m.verdict(s, g.env, envelope{asOf: asOf{incarnation, w.view.seq}}) != refuse
 }
 
-// final judges a run in which nothing is left to do: the envelope must be the batch's.
+// final checks a state in which nothing is left to do: the envelope must equal the batch fit.
 func (m *model) final(s *state) error {
 	want := m.calc.batch(s, m)
 	at := s.wanted()

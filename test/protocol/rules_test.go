@@ -6,34 +6,35 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A rule is one of those that keep the protocol correct. The tests switch it off.
+// A rule is one of those that keep the protocol correct. The tests switch them off
+// one at a time.
 type rule int
 
 const (
-	waitForView       rule = iota // reduce only from a view that has reached the puts
-	neverOverLater                // an envelope never replaces one with a later as_of
-	casEnvelope                   // an envelope is written by compare-and-set
-	entryThenAck                  // write the entry, then acknowledge
-	envelopeThenAck               // write the envelope, then acknowledge
-	laterEntryWins                // an entry never replaces one of a later place in the log
-	curveBeatsReason              // ... at the same place a curve replaces a reason
-	readAgain                     // a later accept reads the archive again
-	casEntry                      // an entry is written by compare-and-set
-	tombstones                    // entries stay: retracted ones, too
-	slack                         // R more than N are read
-	onlyCurves                    // reasons don't count toward the threshold
-	hadCurves                     // those that had a curve do
-	wholeSnapshot                 // work from a view whose first snapshot is whole
-	generationLives               // a generation hangs on the lives of log and curves
-	asOfLives                     // an envelope of another life, or from beyond the end, is void
-	readRetractions               // pass over accepts that the log takes back
-	raiseWhenShort                // the next epoch where the slack is used up
-	compareEnvelopes              // mend envelopes that differ from the view
-	logEnds                       // the next epoch where entries stem from beyond the log's end
-	logNames                      // ... or from another message than the log has there
-	curvesWentBack                // the next epoch where the curves bucket lost its end
-	retractionsBeyond             // the next epoch where the log ends before what a session read of it
-	entriesStay                   // the next epoch where the curves bucket lacks entries that were seen
+	waitForView            rule = iota // reduce only from a view that has reached the puts
+	neverOverLater                     // an envelope never replaces one with a later as_of
+	casEnvelope                        // an envelope is written by compare-and-set
+	entryThenAck                       // write the entry, then acknowledge
+	envelopeThenAck                    // write the envelope, then acknowledge
+	laterEntryWins                     // an entry never replaces one of a later place in the log
+	curveBeatsReason                   // ... at the same place a curve replaces a reason
+	readAgain                          // a later accept reads the archive again
+	casEntry                           // an entry is written by compare-and-set
+	tombstones                         // entries are kept, also those that were retracted
+	slack                              // read R more episodes than N
+	onlyCurves                         // entries with a reason don't count toward the threshold
+	hadCurves                          // entries that had a curve do
+	wholeSnapshot                      // work only with a view that has its whole first snapshot
+	generationIncarnations             // a generation's id depends on the incarnations of log and curves
+	asOfIncarnations                   // an envelope of another incarnation, or from beyond the end, is ignored
+	readRetractions                    // skip accepts that the log retracts later
+	raiseWhenShort                     // raise the epoch when the slack is used up
+	compareEnvelopes                   // mend envelopes that differ from the view
+	logEnds                            // raise the epoch when entries are from beyond the log's end
+	logNames                           // ... or from another message than the log has at that place
+	curvesWentBack                     // raise the epoch when the curves bucket lost its end
+	retractionsBeyond                  // raise the epoch when the log ends before the place that a session saw
+	entriesStay                        // raise the epoch when the curves bucket lost entries that were seen
 	rules
 )
 
@@ -41,8 +42,8 @@ var ruleNames = [rules]string{
 	"wait for the view", "never over a later as_of", "compare-and-set on the envelope", "write the entry, then ack",
 	"write the envelope, then ack", "the later place in the log wins", "at one place a curve beats a reason",
 	"a later accept reads the archive again", "compare-and-set on the entry", "entries are never evicted", "the slack R", "reasons do not count toward the threshold",
-	"those that had a curve count toward the threshold", "the first snapshot is whole", "a generation hangs on lives",
-	"an envelope of another life is void", "read the log's retractions first", "raise the epoch when short",
+	"those that had a curve count toward the threshold", "the first snapshot is whole", "the id depends on incarnations",
+	"ignore envelopes of other incarnations", "read the log's retractions first", "raise the epoch when short",
 	"compare envelopes with the view", "the log must not end before the entries do", "the log must hold what the entries stem from",
 	"the curves bucket must not go back", "the log must not end before what was read of it",
 	"the curves bucket must have what was seen of it",
@@ -50,7 +51,7 @@ var ruleNames = [rules]string{
 
 func (r rule) String() string { return ruleNames[r] }
 
-// off are the rules that are switched off.
+// off has true for each rule that is switched off.
 type off [rules]bool
 
 func without(rs ...rule) off {
@@ -61,31 +62,31 @@ func without(rs ...rule) off {
 	return o
 }
 
-// A result is what a sample says.
+// A result is what an envelope has of its sample.
 type result struct {
 	used   uint8
-	digest uint16 // number of the digest; 0: of a sample that never had an entry that counts
+	digest uint16 // 0: the digest of an empty sample; others are numbered as they come
 }
 
-// A standing is what a view says of its profile.
-type standing struct {
+// A selection is what follows from the entries of a view.
+type selection struct {
 	result
-	threshold int // the highest rank to be read; maxEpisodes: all
+	threshold int // the highest rank that must be read; maxEpisodes: all must
 	short     bool
 }
 
-// A calculator asks package fit for samples and joins, and remembers the answers.
+// A calculator computes samples and joins with package fit and caches the results.
 type calculator struct {
-	target    int
-	off       off
-	standings map[slots]standing
-	joins     map[[2]entry]entry
-	digests   map[fit.Digest]uint16
+	target     int
+	off        off
+	selections map[slots]selection
+	joins      map[[2]entry]entry
+	digests    map[fit.Digest]uint16
 }
 
 func newCalculator(target int, o off) *calculator {
 	c := &calculator{target: target, off: o,
-		standings: map[slots]standing{}, joins: map[[2]entry]entry{}, digests: map[fit.Digest]uint16{}}
+		selections: map[slots]selection{}, joins: map[[2]entry]entry{}, digests: map[fit.Digest]uint16{}}
 	c.intern(fit.NewSample(target).Digest())
 	return c
 }
@@ -99,10 +100,10 @@ func (c *calculator) intern(d fit.Digest) uint16 {
 	return n
 }
 
-// rankOf makes an episode's number its rank.
+// rankOf returns the rank of an episode: its number.
 func rankOf(episode int) fit.Rank { return fit.Rank{byte(episode)} }
 
-// fit is an entry as package fit has it.
+// fit converts an entry to that of package fit.
 func (e entry) fit(episode int) fit.Entry {
 	f := fit.Entry{Seq: uint64(e.seq), Host: "h", Episode: fmt.Sprint(episode), State: fit.State(e.state), HadCurve: e.had}
 	switch e.state {
@@ -131,38 +132,38 @@ func (c *calculator) join(old, new entry) entry {
 	return joined
 }
 
-// standing asks a fit.Sample.
-func (c *calculator) standing(entries *slots) standing {
-	plain := *entries // sequences don't matter here
+// selection computes a selection by a fit.Sample.
+func (c *calculator) selection(entries *slots) selection {
+	plain := *entries // sequences make no difference here, so cache without them
 	for i := range plain {
 		plain[i].seq = min(1, plain[i].seq)
 	}
-	if st, ok := c.standings[plain]; ok {
+	if st, ok := c.selections[plain]; ok {
 		return st
 	}
 	sample := fit.NewSample(c.target)
 	for i, e := range plain {
 		sample.Put(rankOf(i), e.fit(i))
 	}
-	st := standing{threshold: maxEpisodes, short: sample.Short()}
+	st := selection{threshold: maxEpisodes, short: sample.Short()}
 	if rank, ok := sample.Threshold(); ok {
 		st.threshold = int(rank[0])
 	}
 	if c.off[slack] || c.off[onlyCurves] || c.off[hadCurves] {
 		st.threshold, st.short = c.mutated(&plain)
-		sample = fit.NewSample(c.target) // of what lies at or below that threshold
+		sample = fit.NewSample(c.target) // of the entries up to that threshold
 		for i, e := range plain[:min(st.threshold+1, maxEpisodes)] {
 			e.had = false
 			sample.Put(rankOf(i), e.fit(i))
 		}
 	}
 	st.used, st.digest = uint8(sample.Used()), c.intern(sample.Digest())
-	c.standings[plain] = st
+	c.selections[plain] = st
 	return st
 }
 
-// mutated is the threshold and whether the sample is short, with the rules on
-// it switched off. With none off it must say what fit.Sample says.
+// mutated computes the threshold, and whether the sample is short, without the rules
+// that are off. With all of them on it must agree with fit.Sample.
 func (c *calculator) mutated(entries *slots) (threshold int, short bool) {
 	size := c.target
 	if !c.off[slack] {
@@ -184,7 +185,7 @@ func (c *calculator) mutated(entries *slots) (threshold int, short bool) {
 	return maxEpisodes, false
 }
 
-// batch is the fit of what the log leaves accepted.
+// batch computes the fit of the episodes that the log accepts at its end.
 func (c *calculator) batch(s *state, m *model) result {
 	var final slots
 	for i, n := range s.log {

@@ -2,18 +2,18 @@ package protocol
 
 import "fmt"
 
-// begin is the first half of a session's start: the generation, its consumers,
-// and the watch of its keys.
+// begin is the first half of the start of a session: it registers the generation,
+// makes its consumers and begins to watch its keys.
 func (m *model) begin(s *state, w *worker) (*state, string, error) {
-	id := generation{lives: m.lives(s)}
+	id := generation{incarnations: m.incarnations(s)}
 	if best := s.wanted(); best >= 0 {
 		id.epoch = s.gens[best].epoch
-		if s.gens[best].lives != id.lives {
+		if s.gens[best].incarnations != id.incarnations {
 			id.epoch++
 		}
 	}
-	if m.on(curvesWentBack) && w.seen.life == s.lives.curves && s.last < w.seen.seq ||
-		m.on(retractionsBeyond) && w.seen.logLife == s.lives.log && len(s.log) < int(w.seen.log) {
+	if m.on(curvesWentBack) && w.seen.incarnation == s.incarnations.curves && s.last < w.seen.seq ||
+		m.on(retractionsBeyond) && w.seen.logIncarnation == s.incarnations.log && len(s.log) < int(w.seen.log) {
 		id.epoch = max(id.epoch, w.seen.epoch+1)
 	}
 	at, err := m.register(s, id)
@@ -27,7 +27,7 @@ func (m *model) begin(s *state, w *worker) (*state, string, error) {
 	if !g.reduce {
 		g.reduce, g.puts = true, [maxEpisodes]delivery{}
 	}
-	*w = worker{phase: watching, gen: uint8(at), specs: s.lives.specs, view: view{life: s.lives.curves}}
+	*w = worker{phase: watching, gen: uint8(at), specs: s.incarnations.specs, view: view{incarnation: s.incarnations.curves}}
 	for _, rev := range g.revs {
 		if rev > 0 {
 			w.view.expected++
@@ -37,24 +37,24 @@ func (m *model) begin(s *state, w *worker) (*state, string, error) {
 	return s, fmt.Sprintf("on epoch %d", g.epoch), nil
 }
 
-// lives are those that a generation of this moment hangs on.
-func (m *model) lives(s *state) lives {
-	hangsOn := s.lives
-	hangsOn.specs = 0 // their loss costs nothing but epochs
-	if m.off[generationLives] {
-		hangsOn = lives{}
+// incarnations returns those on which the id of a new generation depends.
+func (m *model) incarnations(s *state) incarnations {
+	ids := s.incarnations
+	ids.specs = 0 // the loss of specs only raises the epoch
+	if m.off[generationIncarnations] {
+		ids = incarnations{}
 	}
-	return hangsOn
+	return ids
 }
 
-// register makes a generation known and returns its place.
+// register registers a generation, if it is not, and returns its index.
 func (m *model) register(s *state, id generation) (int, error) {
 	if id.epoch > m.scope.epochs {
-		return 0, violation(fmt.Sprintf("epoch %d: there is no need of so many", id.epoch))
+		return 0, violation(fmt.Sprintf("epoch %d: it was raised without need", id.epoch))
 	}
 	at := -1
 	for i := range s.gens {
-		if s.gens[i].epoch == id.epoch && s.gens[i].lives == id.lives {
+		if s.gens[i].epoch == id.epoch && s.gens[i].incarnations == id.incarnations {
 			at = i
 		}
 	}
@@ -69,14 +69,14 @@ func (m *model) register(s *state, id generation) (int, error) {
 	return at, nil
 }
 
-// raise registers the epoch after a worker's.
+// raise registers the next epoch of a worker's generation.
 func (m *model) raise(s *state, w *worker) error {
 	g := &s.gens[w.gen]
-	_, err := m.register(s, generation{epoch: g.epoch + 1, lives: g.lives})
+	_, err := m.register(s, generation{epoch: g.epoch + 1, incarnations: g.incarnations})
 	return err
 }
 
-// end drops a worker's session. What it has in hand goes to others.
+// end ends a worker's session. What it has in hand is redelivered.
 func (m *model) end(s *state, w *worker) {
 	g := &s.gens[w.gen]
 	for _, j := range w.jobs {
@@ -84,38 +84,38 @@ func (m *model) end(s *state, w *worker) {
 			g.deliver(j.seq, again, len(s.log))
 		}
 	}
-	m.settlePuts(s, w, again)
+	m.markPuts(s, w, again)
 	*w = worker{seen: w.seen}
 }
 
-// fold shows a worker the next put of the curves bucket.
-func (m *model) fold(s *state, w *worker) string {
+// receive adds the next put of the curves bucket to a worker's view.
+func (m *model) receive(s *state, w *worker) string {
 	g, v := &s.gens[w.gen], &w.view
 	i := m.next(g, v)
 	e := g.entries[i]
-	if e.seq > v.known.seq {
-		v.known = origin{e.seq, notice{uint8(i), e.state == retracted}}
+	if e.seq > v.newest.seq {
+		v.newest = origin{e.seq, notice{uint8(i), e.state == retracted}}
 	}
 	if e.state != none {
 		e = m.calc.join(v.entries[i], e)
 	}
 	v.entries[i], v.revs[i], v.seq = e, g.revs[i], g.revs[i]
-	m.note(w, i, e)
+	m.sawEntry(w, i, e)
 	if w.phase == watching && !v.whole {
 		v.expected--
 		v.whole = v.expected == 0 || m.next(g, v) < 0
 	}
-	m.handed(s, w, v.seq)
+	m.sawPut(s, w, v.seq)
 	return fmt.Sprintf("put %d: %v", v.seq, named(i, e))
 }
 
-// handed notes that a worker knows of a sequence of the curves bucket.
-func (m *model) handed(s *state, w *worker, seq uint8) {
-	w.seen.asOf, w.seen.epoch = asOf{w.view.life, max(w.seen.seq, seq)}, s.gens[w.gen].epoch
+// sawPut records that a worker saw a sequence of the curves bucket.
+func (m *model) sawPut(s *state, w *worker, seq uint8) {
+	w.seen.asOf, w.seen.epoch = asOf{w.view.incarnation, max(w.seen.seq, seq)}, s.gens[w.gen].epoch
 }
 
-// note notes what a worker knows of an entry.
-func (m *model) note(w *worker, i int, e entry) {
+// sawEntry records that a worker saw an entry.
+func (m *model) sawEntry(w *worker, i int, e entry) {
 	if w.seen.gen != w.gen {
 		w.seen.gen, w.seen.entries = w.gen, slots{}
 	}
@@ -124,9 +124,9 @@ func (m *model) note(w *worker, i int, e entry) {
 	}
 }
 
-// lacks tells whether the bucket has less of a generation's entries than a worker
-// saw.
-func (m *model) lacks(s *state, w *worker) bool {
+// lostEntries reports whether the bucket has lost entries of a generation that a
+// worker saw.
+func (m *model) lostEntries(s *state, w *worker) bool {
 	g := &s.gens[w.gen]
 	for i, e := range w.seen.entries {
 		if w.seen.gen == w.gen && e.state != none && m.calc.join(g.entries[i], e) != g.entries[i] {
@@ -136,11 +136,11 @@ func (m *model) lacks(s *state, w *worker) bool {
 	return false
 }
 
-// stale tells whether a view shows what the bucket had before it was restored, and
-// would never be told: it has got as far as the bucket has.
+// stale reports whether a view shows entries that a restored bucket does not have,
+// and gets no message that would correct them, since the bucket ends there.
 func (m *model) stale(s *state, w *worker) bool {
 	g, v := &s.gens[w.gen], &w.view
-	if v.life != s.lives.curves || highest(g.revs) < v.seq {
+	if v.incarnation != s.incarnations.curves || highest(g.revs) < v.seq {
 		return false
 	}
 	for i, e := range g.entries {
@@ -151,34 +151,34 @@ func (m *model) stale(s *state, w *worker) bool {
 	return false
 }
 
-// rewatch is what a view does after each reconnect and from time to time: it takes
-// over what a fresh watch of its keys says.
+// rewatch replaces the contents of a view with those of a new watch, as views do after
+// each reconnect and from time to time.
 func (m *model) rewatch(s *state, w *worker) string {
 	g, v := &s.gens[w.gen], &w.view
-	v.entries, v.revs, v.seq, v.known = g.entries, g.revs, highest(g.revs), origin{}
+	v.entries, v.revs, v.seq, v.newest = g.entries, g.revs, highest(g.revs), origin{}
 	for i, e := range g.entries {
-		if e.seq > v.known.seq {
-			v.known = origin{e.seq, notice{uint8(i), e.state == retracted}}
+		if e.seq > v.newest.seq {
+			v.newest = origin{e.seq, notice{uint8(i), e.state == retracted}}
 		}
-		m.note(w, i, e)
+		m.sawEntry(w, i, e)
 	}
-	m.handed(s, w, v.seq)
+	m.sawPut(s, w, v.seq)
 	return fmt.Sprintf("view at %d", v.seq)
 }
 
-// told notes that a worker knows of a sequence of the log.
-func (m *model) told(s *state, w *worker, seq uint8) {
-	if w.seen.logLife != s.lives.log {
+// sawLog records that a worker saw a sequence of the log.
+func (m *model) sawLog(s *state, w *worker, seq uint8) {
+	if w.seen.logIncarnation != s.incarnations.log {
 		w.logRead = 0
 	}
 	w.logRead = max(w.logRead, seq)
-	w.seen.logLife, w.seen.log, w.seen.epoch = s.lives.log, w.logRead, s.gens[w.gen].epoch
+	w.seen.logIncarnation, w.seen.log, w.seen.epoch = s.incarnations.log, w.logRead, s.gens[w.gen].epoch
 }
 
-// start is the second half: the log's retractions are read, the loops begin.
+// start is the second half: it reads the log's retractions and starts the loops.
 func (m *model) start(s *state, w *worker) (how string, err error) {
 	w.phase = running
-	m.told(s, w, uint8(len(s.log)))
+	m.sawLog(s, w, uint8(len(s.log)))
 	if m.on(readRetractions) {
 		for i, n := range s.log {
 			if n.retracted {
@@ -187,54 +187,55 @@ func (m *model) start(s *state, w *worker) (how string, err error) {
 		}
 	}
 	how = fmt.Sprintf("view at %d", w.view.seq)
-	if m.alarm(s, w) != "" { // asked before anything is written
+	if m.problem(s, w) != "" { // check before anything is written
 		found, err := m.check(s, w)
 		return how + ": " + found, err
 	}
 	return how, nil
 }
 
-// alarm is what the regular check of the streams finds; empty: all is well.
-func (m *model) alarm(s *state, w *worker) string {
-	g, known := &s.gens[w.gen], w.view.known
-	same := w.seen.logLife == s.lives.log && w.view.life == s.lives.curves
+// problem returns what the regular check of the streams finds, or nothing.
+func (m *model) problem(s *state, w *worker) string {
+	g, newest := &s.gens[w.gen], w.view.newest
+	same := w.seen.logIncarnation == s.incarnations.log && w.view.incarnation == s.incarnations.curves
 	if same && s.last < max(w.view.seq, w.seen.seq) && (m.on(curvesWentBack) || s.last < w.view.seq) {
 		return "the curves bucket went back"
 	}
-	if same && m.on(entriesStay) && m.lacks(s, w) {
+	if same && m.on(entriesStay) && m.lostEntries(s, w) {
 		return "the curves bucket lacks entries"
 	}
 	if same && !m.raised(s, g) {
 		switch {
-		case m.on(logEnds) && len(s.log) < int(known.seq):
+		case m.on(logEnds) && len(s.log) < int(newest.seq):
 			return "the log ends before the entries do"
 		case m.on(retractionsBeyond) && len(s.log) < int(w.logRead):
 			return "the log ends before what was read of it"
-		case m.on(logNames) && known.seq > 0 && int(known.seq) <= len(s.log) && s.log[known.seq-1] != known.of:
+		case m.on(logNames) && newest.seq > 0 && int(newest.seq) <= len(s.log) && s.log[newest.seq-1] != newest.of:
 			return "the log has another message there"
 		}
 	}
 	switch {
 	case !g.align || !g.reduce:
 		return "its consumers are gone"
-	case w.specs != s.lives.specs, w.view.life != s.lives.curves, m.on(generationLives) && m.lives(s) != g.lives:
+	case w.specs != s.incarnations.specs, w.view.incarnation != s.incarnations.curves, m.on(generationIncarnations) && m.incarnations(s) != g.incarnations:
 		return "streams were made again"
 	}
 	return ""
 }
 
-// raised tells whether a generation's next epoch is known.
+// raised reports whether the next epoch of a generation is registered.
 func (m *model) raised(s *state, g *generation) bool {
 	for i := range s.gens {
-		if x := &s.gens[i]; x.registered > 0 && x.lives == g.lives && x.epoch == g.epoch+1 {
+		if x := &s.gens[i]; x.registered > 0 && x.incarnations == g.incarnations && x.epoch == g.epoch+1 {
 			return true
 		}
 	}
 	return false
 }
 
+// check is the regular check of a worker: it acts on the problem that it finds.
 func (m *model) check(s *state, w *worker) (how string, err error) {
-	how = m.alarm(s, w)
+	how = m.problem(s, w)
 	switch how {
 	case "its consumers are gone", "streams were made again":
 		m.end(s, w)
