@@ -17,13 +17,14 @@ import (
 //go:embed audit.js
 var audit string
 
+// audit checks the accessibility of the page in both themes.
 func (b *tab) audit(what string) {
 	b.t.Helper()
 	for _, theme := range []string{"light", "dark"} {
 		b.media(theme, true)
 		b.settle()
-		for _, wrong := range get[[]string](b, audit) {
-			b.t.Errorf("%s, %s: %s", what, theme, wrong)
+		for _, problem := range get[[]string](b, audit) {
+			b.t.Errorf("%s, %s: %s", what, theme, problem)
 		}
 	}
 }
@@ -31,7 +32,7 @@ func (b *tab) audit(what string) {
 func TestAudit(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	b := open(t, s.URL())
-	b.breaking()
+	b.allowBroken()
 	b.until(isLive)
 	b.audit("empty")
 	s.fit()
@@ -39,15 +40,15 @@ func TestAudit(t *testing.T) {
 	models(s)
 	s.publish(map[string]any{"type": "attack_profile", "name": "another", "curve": []int{0, 1, 0}})
 	s.store("attack_profile", "bad", []byte(`{}`))
-	b.until(allFilled + " && " + modelsShown + " && !document.querySelector('#refused').hidden")
+	b.until(allFilled + " && " + modelsShown + " && !document.querySelector('#invalid').hidden")
 	b.audit("the overview")
-	b.tabs("the overview")
+	b.checkFocus("the overview")
 	for _, name := range append(slices.Clone(six), "another") {
 		b.run(fmt.Sprintf("location.hash = %s", js("#/profile/"+name+"?with=bursty-c2")))
 		b.until(fmt.Sprintf("document.querySelector('#detail h2').textContent === %s", js(name)))
 		b.audit(name)
 	}
-	b.tabs("the detail")
+	b.checkFocus("the detail")
 	b.size(360, 740)
 	b.audit("the detail on a phone")
 	s.bridge.stop()
@@ -58,7 +59,7 @@ func TestAudit(t *testing.T) {
 	b.audit("the overview, stale")
 }
 
-// An audit that finds nothing should be able to.
+// TestAuditFinds: the audit finds each kind of problem.
 func TestAuditFinds(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	b := open(t, s.URL())
@@ -89,26 +90,26 @@ func TestAuditFinds(t *testing.T) {
 	}
 }
 
-// tabs goes through the page with the tab key: everything that can be used is
-// reached, in the order of the page, and shows that it has the focus.
-func (b *tab) tabs(what string) {
+// checkFocus goes through the page with the tab key. It must reach every control in
+// the order of the page, and each must show that it has the focus.
+func (b *tab) checkFocus(what string) {
 	b.t.Helper()
 	b.media("light", true)
 	b.run("document.activeElement.blur(); scrollTo(0, 0); getSelection().removeAllRanges(); document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')")
-	b.run(`window.reach = [...document.querySelectorAll('a[href], button, select, input, [tabindex]:not([tabindex="-1"])')].filter((n) => n.checkVisibility() && !n.disabled
+	b.run(`window.controls = [...document.querySelectorAll('a[href], button, select, input, [tabindex]:not([tabindex="-1"])')].filter((n) => n.checkVisibility() && !n.disabled
 		&& !(n.type === 'radio' && !n.checked))`)
-	n := get[int](b, "window.reach.length")
+	n := get[int](b, "window.controls.length")
 	if n < 8 {
-		b.t.Errorf("%s: only %d elements can be used", what, n)
+		b.t.Errorf("%s: only %d controls", what, n)
 	}
 	for i := range n {
 		b.press(kb.Tab)
 		got := get[string](b, fmt.Sprintf(`((n, want) => {
 			if (n !== want) return 'the focus is on ' + n.outerHTML.slice(0, 80) + ', not on ' + want.outerHTML.slice(0, 80);
 			const s = getComputedStyle(n);
-			if (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 2) return 'no focus is to be seen on ' + n.outerHTML.slice(0, 80);
+			if (s.outlineStyle === 'none' || parseFloat(s.outlineWidth) < 2) return 'the focus is not visible on ' + n.outerHTML.slice(0, 80);
 			return '';
-		})(document.activeElement, window.reach[%d])`, i))
+		})(document.activeElement, window.controls[%d])`, i))
 		if got != "" {
 			b.t.Errorf("%s: %s", what, got)
 			return

@@ -1,8 +1,7 @@
 //go:build browser
 
-// Package browsertest looks at the dashboard's page in a real browser: real
-// episodes through the real worker, streamer and bridge, to what stands on the
-// screen.
+// Package browsertest tests the dashboard's page in Chromium. Recorded episodes go
+// through a worker, a streamer and a dashboard to the screen.
 package browsertest
 
 import (
@@ -30,7 +29,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// chromium is the browser of all tests; each page is of a profile of its own.
+// chromium is the browser of all tests. Each tab has a browser context of its own.
 var chromium context.Context
 
 func TestMain(m *testing.M) { os.Exit(runAll(m)) }
@@ -38,7 +37,7 @@ func TestMain(m *testing.M) { os.Exit(runAll(m)) }
 func runAll(m *testing.M) int {
 	path := chromiumPath()
 	if path == "" {
-		fmt.Fprintln(os.Stderr, "these tests look at the page in Chromium, which is not installed: apt-get install chromium, or say with CHROMIUM where it is")
+		fmt.Fprintln(os.Stderr, "these tests need Chromium: apt-get install chromium, or set CHROMIUM to its path")
 		return 1
 	}
 	dir, err := os.MkdirTemp("", "browsertest")
@@ -46,10 +45,10 @@ func runAll(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // what a dying browser still writes may stay
+	defer func() { _ = os.RemoveAll(dir) }() // the browser may still write when it ends
 	allocator, endAll := chromedp.NewExecAllocator(context.Background(), append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path), chromedp.UserDataDir(dir), chromedp.DisableGPU,
-		chromedp.NoSandbox, // it shows no page but ours
+		chromedp.NoSandbox, // it opens only our own page
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.CombinedOutput(discard{}),
 	)...)
@@ -89,28 +88,28 @@ func chromiumPath() string {
 	return ""
 }
 
-// A tab shows one page. What it complains of and whom it asks is written down,
-// and checked when the test ends.
+// A tab shows one page. It records errors and the hosts of all requests, and checks
+// them when the test ends.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 
-	mu         sync.Mutex
-	complaints []string
-	broken     []string // complaints of connections
-	hosts      map[string]bool
-	breaks     bool // connections are meant to break
+	mu       sync.Mutex
+	errors   []string
+	broken   []string // errors of connections
+	hosts    map[string]bool
+	mayBreak bool // broken is not an error of the page
 }
 
-// open shows an address at 1440 by 900 in the light theme, in a browser that has
-// never been here.
+// open opens an address at 1440 by 900 px with a light system theme, in a new
+// browser context, after the prepare steps.
 func open(t *testing.T, address string, prepare ...chromedp.Action[chromedp.Void]) *tab {
 	t.Helper()
 	b := &tab{t: t, hosts: map[string]bool{}}
-	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.note))
+	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.record))
 	b.ctx = ctx
 	t.Cleanup(func() {
-		b.clean(address)
+		b.check(address)
 		cancel()
 	})
 	b.do(call(network.Enable, network.EnableParams{}), call(log.Enable, cdp.Empty{}))
@@ -121,14 +120,14 @@ func open(t *testing.T, address string, prepare ...chromedp.Action[chromedp.Void
 	return b
 }
 
-// breaking says that the test breaks connections, which a browser complains of.
-func (b *tab) breaking() {
+// allowBroken allows errors of connections, since the test breaks them.
+func (b *tab) allowBroken() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.breaks = true
+	b.mayBreak = true
 }
 
-func (b *tab) note(event any) {
+func (b *tab) record(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch e := event.(type) {
@@ -137,11 +136,11 @@ func (b *tab) note(event any) {
 			b.hosts[u.Host] = true
 		}
 	case *runtime.EventExceptionThrown:
-		b.complaints = append(b.complaints, fmt.Sprintf("exception: %s %v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception.Description))
+		b.errors = append(b.errors, fmt.Sprintf("exception: %s %v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception.Description))
 	case *runtime.EventConsoleAPICalled:
-		b.complaints = append(b.complaints, fmt.Sprintf("console.%s", e.Type))
+		b.errors = append(b.errors, fmt.Sprintf("console.%s", e.Type))
 	case *log.EventEntryAdded:
-		to := &b.complaints
+		to := &b.errors
 		if e.Entry.Source == log.EntrySourceNetwork {
 			to = &b.broken
 		}
@@ -149,15 +148,15 @@ func (b *tab) note(event any) {
 	}
 }
 
-// clean fails the test where the page complained or asked another host.
-func (b *tab) clean(address string) {
+// check fails the test if the page had errors or sent requests to another host.
+func (b *tab) check(address string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.breaks {
-		b.complaints = append(b.complaints, b.broken...)
+	if !b.mayBreak {
+		b.errors = append(b.errors, b.broken...)
 	}
-	for _, c := range b.complaints {
-		b.t.Error(c)
+	for _, e := range b.errors {
+		b.t.Error(e)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -165,15 +164,15 @@ func (b *tab) clean(address string) {
 	}
 	for host := range b.hosts {
 		if host != u.Host {
-			b.t.Errorf("the page asked %s", host)
+			b.t.Errorf("the page sent a request to %s", host)
 		}
 	}
 	if !b.hosts[u.Host] {
-		b.t.Errorf("no request to %s was seen: nothing was checked", u.Host)
+		b.t.Errorf("no request to %s was recorded: nothing was checked", u.Host)
 	}
 }
 
-// call is a command of the browser's protocol, as a step.
+// call returns a step that sends a command of the browser's protocol.
 func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, command, params)
@@ -188,7 +187,7 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// media sets what the reader's system wishes.
+// media sets the system's theme and whether it asks for no motion.
 func (b *tab) media(scheme string, still bool) {
 	b.t.Helper()
 	motion := "no-preference"
@@ -215,7 +214,7 @@ func get[T any](b *tab, expression string) T {
 	return v
 }
 
-// run is get for what has no result.
+// run runs statements.
 func (b *tab) run(statements string) {
 	b.t.Helper()
 	get[bool](b, "(() => {"+statements+"\nreturn true})()")
@@ -226,11 +225,11 @@ func (b *tab) until(expression string) {
 	b.t.Helper()
 	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(30*time.Second)))
 	if err != nil {
-		b.t.Fatalf("waiting for %s: %v\nThe page says:\n%s", expression, err, get[string](b, "document.body.innerText"))
+		b.t.Fatalf("waiting for %s: %v\nThe text of the page:\n%s", expression, err, get[string](b, "document.body.innerText"))
 	}
 }
 
-// js writes a value as JavaScript has it.
+// js returns a value as a JavaScript literal.
 func js(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -245,13 +244,13 @@ func (b *tab) text(selector string) string {
 	return get[string](b, fmt.Sprintf("document.querySelector(%s)?.textContent ?? 'nothing'", js(selector)))
 }
 
-// press sends keys to what has the focus.
+// press sends keys to the focused element.
 func (b *tab) press(keys string) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(keys))
 }
 
-// shootBoth shows the page in both colour schemes, and leaves it dark.
+// shootBoth takes screenshots in both themes, and leaves the page dark.
 func (b *tab) shootBoth(name string) {
 	b.t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
@@ -260,7 +259,7 @@ func (b *tab) shootBoth(name string) {
 	}
 }
 
-// shoot keeps a picture where SCREENSHOTS names a directory.
+// shoot takes a screenshot if SCREENSHOTS names a directory for it.
 func (b *tab) shoot(name string) {
 	b.t.Helper()
 	dir := os.Getenv("SCREENSHOTS")
@@ -288,11 +287,19 @@ func (b *tab) shoot(name string) {
 	}
 }
 
-// settle waits until nothing moves any more.
+// settle waits until no plot has changed and nothing was animated for five frames.
+// A plot that is animated changes in each frame, and one whose size changes is drawn
+// in the next. It does not wait for events: use until for these.
 func (b *tab) settle() {
 	b.t.Helper()
-	b.run(`window.lastMoved = performance.now();
-		window.settling ??= new MutationObserver((all) => { if (all.some((m) => m.target.closest?.('svg'))) window.lastMoved = performance.now(); });
-		window.settling.observe(document.body, {subtree: true, childList: true, attributes: true});`)
-	b.until("performance.now() - window.lastMoved > 500 && document.getAnimations().every((a) => a.playState !== 'running')")
+	b.run(`window.quietFrames = 0;
+		const observer = new MutationObserver((all) => { if (all.some((m) => m.target.closest?.('svg'))) window.quietFrames = 0; });
+		observer.observe(document.body, {subtree: true, childList: true, attributes: true});
+		const next = () => {
+			window.quietFrames = document.getAnimations().some((a) => a.playState === 'running') ? 0 : window.quietFrames + 1;
+			if (window.quietFrames < 5) requestAnimationFrame(next);
+			else observer.disconnect();
+		};
+		requestAnimationFrame(next);`)
+	b.until("window.quietFrames >= 5")
 }

@@ -17,41 +17,44 @@ import (
 	"github.com/cis490/profiles/dashboard/web"
 )
 
-// allStale is true when each card with an event says that it is from before.
-const allStale = `[...document.querySelectorAll('.card[data-profile] .before')].length === 6
-	&& [...document.querySelectorAll('.card .before')].every((n) => n.checkVisibility() && n.textContent.endsWith('from before'))
+// allStale is true when each card with an event shows that it is outdated.
+const allStale = `[...document.querySelectorAll('.card[data-profile] .outdated')].length === 6
+	&& [...document.querySelectorAll('.card .outdated')].every((n) => n.checkVisibility() && n.textContent.endsWith('outdated'))
 	&& [...document.querySelectorAll('.card[data-profile]')].every((c) => c.classList.contains('stale'))`
 
-const noneStale = `[...document.querySelectorAll('.before')].every((n) => n.textContent === '') && !document.querySelector('.stale') && document.querySelector('#notice').hidden`
+// noneStale is true when nothing on the page is shown as outdated.
+const noneStale = `[...document.querySelectorAll('.outdated')].every((n) => n.textContent === '') && !document.querySelector('.stale') && document.querySelector('#notice').hidden`
 
+// state is true when the connection has a state and is described by words.
 func state(name, words string) string {
-	return fmt.Sprintf("document.querySelector('#link').dataset.state === %s && document.querySelector('#link').textContent.startsWith(%s)", js(name), js(words))
+	return fmt.Sprintf("document.querySelector('#connection').dataset.state === %s && document.querySelector('#connection').textContent.startsWith(%s)", js(name), js(words))
 }
 
+// notice is true when the notice contains words.
 func notice(words string) string {
 	return fmt.Sprintf("!document.querySelector('#notice').hidden && document.querySelector('#notice').textContent.includes(%s)", js(words))
 }
 
-// An open page says when NATS or the bridge is gone, that what it shows is from
-// before, and recovers by itself.
+// TestRestarts: an open page shows when NATS or the bridge is gone and that its
+// events are outdated, and connects again by itself.
 func TestRestarts(t *testing.T) {
 	s := filled(t)
 	models(s)
 	b := open(t, s.URL())
-	b.breaking()
+	b.allowBroken()
 	b.until(isLive + " && " + allFilled + " && " + modelsShown + " && " + noneStale)
 
 	s.nats.Stop()
 	b.until(state("lost", "NATS lost since "))
-	b.until(notice("The bridge has lost NATS and tries to reach it. What is shown is from before ") + " && " + allStale)
+	b.until(notice("The bridge lost its connection to NATS and tries to connect again. The page shows the events up to ") + " && " + allStale)
 	b.shoot("lost")
 	s.nats.Restart()
 	b.until(isLive + " && " + allFilled + " && " + noneStale)
 
 	s.bridge.stop()
-	b.until(state("retrying", "Reconnecting") + " && " + notice("What is shown is from before ") + " && " + allStale)
-	b.until(allFilled) // it still shows what it had
-	// What happens meanwhile comes with the connection.
+	b.until(state("retrying", "Reconnecting") + " && " + notice("The page shows the events up to ") + " && " + allStale)
+	b.until(allFilled) // the page still shows the events
+	// An event that is published meanwhile arrives with the connection.
 	plain := map[string]any{"type": "model_metric", "model": "while-away", "metric": 0.999}
 	s.store("model_metric", "while-away", []byte(js(plain)))
 	s.bridge.start()
@@ -66,25 +69,26 @@ func TestRestarts(t *testing.T) {
 	b.until(isLive + " && " + allFilled + " && " + noneStale)
 }
 
-// What another life of the stream held is not shown as if it counted.
+// TestAnotherLife: when the stream was made again, its old events are removed.
 func TestAnotherLife(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	s.publish(bus.ModelMetric{Type: bus.TypeModelMetric, Model: "old", Metric: 0.5})
 	b := open(t, s.URL())
-	b.breaking()
+	b.allowBroken()
 	b.until(isLive + " && document.querySelector('#scene8 li')?.textContent === 'old0.500'")
 	s.nats.Wipe()
-	b.until(isLive + " && !document.querySelector('#scene8 li') && !document.querySelector('#scene8 .waits').hidden")
+	b.until(isLive + " && !document.querySelector('#scene8 li') && !document.querySelector('#scene8 .waiting').hidden")
 	s.publish(bus.ModelMetric{Type: bus.TypeModelMetric, Model: "new", Metric: 0.25})
 	b.until("document.querySelector('#scene8 li')?.textContent === 'new0.250'")
 }
 
-// A bridge that wants a token says so on the page; ?token= is passed on.
+// TestToken: the page shows that the bridge requires a token, and sends its own
+// ?token= with each request.
 func TestToken(t *testing.T) {
 	s := start(t, dashboard.Config{ReadToken: "open sesame&"})
 	b := open(t, s.URL())
-	b.breaking()
-	b.until(state("refused", "Refused") + " && " + notice("the bridge wants a token"))
+	b.allowBroken()
+	b.until(state("refused", "Refused") + " && " + notice("the bridge requires a token"))
 	b = open(t, s.URL()+"?token=open+sesame%26")
 	b.until(isLive)
 	b.run("fetch(document.querySelector('#json').href).then((r) => { window.answer = r.status })")
@@ -100,8 +104,8 @@ func TestBasePath(t *testing.T) {
 	b.until(isLive)
 }
 
-// A connection that nobody closed, and on which nothing comes any more, does
-// not pass for a live one. Neither do answers that are no feed.
+// TestSilence: a connection that is open but silent is not live, and neither is an
+// answer that is not a feed.
 func TestSilence(t *testing.T) {
 	var tries atomic.Int32
 	mux := http.NewServeMux()
@@ -113,7 +117,7 @@ func TestSilence(t *testing.T) {
 			http.Error(w, "there are 1000 browsers already", http.StatusServiceUnavailable)
 		case 2:
 			fmt.Fprint(w, "<p>a proxy's own page")
-		case 3: // in pieces, with every kind of line end, then silence
+		case 3: // in pieces, with all three line ends, then silence
 			w.Header().Set("Content-Type", "text/event-stream")
 			for _, piece := range strings.SplitAfter(strings.ReplaceAll(greeting, "\n\n", "\r\n\r"), "\r") {
 				fmt.Fprint(w, piece)
@@ -132,18 +136,18 @@ func TestSilence(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	// Long waits are short here; what was said meanwhile is kept.
+	// Shorten long time-outs, and record all texts of the notice.
 	const script = `{
 		const slow = window.setTimeout;
 		window.setTimeout = (f, ms, ...rest) => slow(f, ms > 30000 ? 1000 : ms, ...rest);
-		window.said = [];
-		addEventListener('DOMContentLoaded', () => new MutationObserver(() => window.said.push(document.querySelector('#notice').textContent))
+		window.notices = [];
+		addEventListener('DOMContentLoaded', () => new MutationObserver(() => window.notices.push(document.querySelector('#notice').textContent))
 			.observe(document.querySelector('#notice'), {childList: true}));
 	}`
 	b := open(t, server.URL, call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}))
-	b.breaking()
-	for _, words := range []string{"there are 1000 browsers already", "what answers is no bridge", "the connection fell silent"} {
-		b.until(fmt.Sprintf("window.said.some((s) => s.includes(%s))", js(words)))
+	b.allowBroken()
+	for _, words := range []string{"there are 1000 browsers already", "the server is not a bridge", "the bridge sent nothing for 40 s"} {
+		b.until(fmt.Sprintf("window.notices.some((s) => s.includes(%s))", js(words)))
 	}
 	b.until(isLive + " && document.querySelector('#scene8 li')?.textContent === 'm1.000'")
 }

@@ -29,7 +29,7 @@ func TestDetail(t *testing.T) {
 	b := open(t, s.URL())
 	b.until(isLive + " && " + allFilled)
 
-	// The way there by keyboard, and the way back.
+	// By keyboard from the overview.
 	b.run(fmt.Sprintf("document.querySelector(%s).focus()", js(card("io-walk", "h3 a"))))
 	b.press(kb.Enter)
 	b.until("location.hash === '#/profile/io-walk' && document.querySelector('#overview').hidden && document.activeElement === document.querySelector('#detail h2')")
@@ -39,7 +39,7 @@ func TestDetail(t *testing.T) {
 	if got := get[string](b, "document.querySelector('#detail input:checked').value"); got != "raw" {
 		t.Errorf("the scale is %q", got)
 	}
-	// The raw axis: what is drawn at a tick is what the tick says.
+	// The raw axis: the curve is drawn to the scale of the ticks.
 	b.settle()
 	ticks := get[[]float64](b, `[...document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) text')].flatMap((t, i) => [+t.textContent, +document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) line')[i].getAttribute('y1')])`)
 	if len(ticks) < 8 {
@@ -66,7 +66,7 @@ func TestDetail(t *testing.T) {
 	}
 	b.shoot("detail-raw")
 
-	// Saved.
+	// Downloads.
 	dir := t.TempDir()
 	table := save(b, dir, "CSV", "io-walk.csv")
 	records, err := csv.NewReader(strings.NewReader(table)).ReadAll()
@@ -90,10 +90,10 @@ func TestDetail(t *testing.T) {
 	}
 	var saved bus.AttackProfile
 	if err := json.Unmarshal([]byte(save(b, dir, "JSON", "io-walk.json")), &saved); err != nil || !reflect.DeepEqual(saved, s.envelope("io-walk")) {
-		t.Errorf("the saved event is another: %v", err)
+		t.Errorf("the saved event differs: %v", err)
 	}
 
-	// Laid over another.
+	// Compared with another profile.
 	b.do(chromedp.Focus(chromedp.CSS("#detail select")))
 	b.press("bursty")
 	b.press(kb.Enter)
@@ -105,7 +105,7 @@ func TestDetail(t *testing.T) {
 		t.Errorf("the two are drawn in %v", tones)
 	}
 	if !get[bool](b, "document.querySelector('#detail input[value=scaled]').checked && !document.querySelector('#detail input[value=raw]').disabled") {
-		t.Error("two profiles are not compared scaled at first, with the choice of raw")
+		t.Error("two profiles are not shown scaled at first, or raw is disabled")
 	}
 	b.run("document.querySelector('#detail .plot').focus()")
 	b.press(kb.Home)
@@ -130,25 +130,25 @@ func TestDetail(t *testing.T) {
 	b.do(chromedp.Reload())
 	b.until(isLive + " && document.querySelector('#detail h2').textContent === 'io-walk' && document.querySelector('#detail select').value === 'bursty-c2' && document.querySelectorAll('.points tbody tr').length === 80")
 
-	// What is not there, and addresses that are none.
+	// A profile without an event, and an invalid address.
 	b.run("location.hash = '#/profile/nothing%20such'")
-	b.until("document.querySelector('#detail h2').textContent === 'nothing such' && document.querySelector('#detail .waits').textContent === 'Waits for the first envelope of this profile.'")
+	b.until("document.querySelector('#detail h2').textContent === 'nothing such' && document.querySelector('#detail .waiting').textContent === 'Waiting for the first envelope of this profile.'")
 	b.run("location.hash = '#/profile/%E0%A4%A'")
 	b.until(overviewShown)
 }
 
 func abs(x float64) float64 { return max(x, -x) }
 
-// within tells whether a text is a number to three decimals.
+// within reports whether a text is the number, rounded to three decimals.
 func within(text string, want float64) bool {
 	got, err := strconv.ParseFloat(text, 64)
 	return err == nil && abs(got-want) <= 0.0006
 }
 
-// save presses a button that saves a file, and returns what was saved.
+// save presses a button that downloads a file, and returns the file.
 func save(b *tab, dir, button, name string) string {
 	b.t.Helper()
-	where := chromedp.FromContext(b.ctx).BrowserContextID
+	contextID := chromedp.FromContext(b.ctx).BrowserContextID
 	done := make(chan string, 1)
 	if err := chromedp.ListenBrowser(b.ctx, func(event any) {
 		if e, ok := event.(*browser.EventDownloadProgress); ok && e.State == browser.DownloadProgressStateCompleted {
@@ -162,7 +162,7 @@ func save(b *tab, dir, button, name string) string {
 	}
 	yes := true
 	if _, err := chromedp.CallBrowser(b.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-		Behavior: browser.SetDownloadBehaviorBehaviorAllow, BrowserContextID: where, DownloadPath: dir, EventsEnabled: &yes,
+		Behavior: browser.SetDownloadBehaviorBehaviorAllow, BrowserContextID: contextID, DownloadPath: dir, EventsEnabled: &yes,
 	}); err != nil {
 		b.t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/cis490/profiles/dashboard"
 )
 
-// Events may come from anybody. None does harm, none replaces a good one, and
-// the page says that it could not draw them.
+// TestHostileEvents: any program may publish events. No event executes code or
+// replaces a valid one, and the page shows how many are invalid.
 func TestHostileEvents(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	b := open(t, s.URL())
@@ -20,7 +20,7 @@ func TestHostileEvents(t *testing.T) {
 	b.run("window.hacked = false")
 	good := make([]float64, 80)
 	good[7] = 1
-	s.publish(map[string]any{"type": "attack_profile", "name": "io-walk", "shape": "as it should be", "curve": good})
+	s.publish(map[string]any{"type": "attack_profile", "name": "io-walk", "shape": "valid", "curve": good})
 	b.until(fmt.Sprintf("document.querySelector(%s)", js(card("io-walk", ".median"))))
 
 	const evil = `<img src=x onerror="window.hacked=true"><script>window.hacked=true</script>`
@@ -32,34 +32,34 @@ func TestHostileEvents(t *testing.T) {
 		return out
 	}
 	bad := 0
-	refused := func(kind, name string, event string) {
+	invalid := func(kind, name string, event string) {
 		bad++
 		s.store(kind, name, []byte(event))
 	}
 	for k, curve := range []any{nil, "curve", map[string]any{"length": 80}, numbers(0, 0), numbers(1, 0), numbers(80, nil), numbers(80, "1"), numbers(80, 1e300), numbers(80, []int{1}), append(numbers(79, 0), evil)} {
-		refused("attack_profile", fmt.Sprint("bad-", k), js(map[string]any{"type": "attack_profile", "name": "io-walk", "shape": evil, "curve": curve}))
+		invalid("attack_profile", fmt.Sprint("bad-", k), js(map[string]any{"type": "attack_profile", "name": "io-walk", "shape": evil, "curve": curve}))
 	}
 	for k, event := range []string{
 		`{"type":"attack_profile","curve":[0,1]}`, `{"type":"attack_profile","name":7,"curve":[0,1]}`, `{"type":"attack_profile","name":" ","curve":[0,1]}`,
 		`{"type":"attack_profile","name":"` + strings.Repeat("long", 100) + `","curve":[0,1]}`,
 		`{"type":"model_perf","name":"io-walk","curve":[0,1]}`, `[]`, `7`, `null`, `"text"`,
 	} {
-		refused("attack_profile", fmt.Sprint("odd-", k), event)
+		invalid("attack_profile", fmt.Sprint("odd-", k), event)
 	}
 	for k, event := range []string{
 		`{"type":"model_metric","model":"m"}`, `{"type":"model_metric","model":"m","metric":"0.9"}`, `{"type":"model_metric","metric":0.9}`, `{"type":"model_metric","model":"m","metric":1e999}`,
 	} {
-		refused("model_metric", fmt.Sprint("odd-", k), event)
+		invalid("model_metric", fmt.Sprint("odd-", k), event)
 	}
 	for k, event := range []string{
 		`{"type":"model_perf","model":"m","latency_us":0,"accuracy":0.5}`, `{"type":"model_perf","model":"m","latency_us":-1,"accuracy":0.5}`,
 		`{"type":"model_perf","model":"m","latency_us":5,"accuracy":7}`, `{"type":"model_perf","model":"m","latency_us":5,"accuracy":null}`,
 	} {
-		refused("model_perf", fmt.Sprint("odd-", k), event)
+		invalid("model_perf", fmt.Sprint("odd-", k), event)
 	}
-	b.until(fmt.Sprintf("document.querySelector('#refused').textContent.startsWith('%d events could not be drawn; the last: model_perf: its accuracy is no number')", bad))
+	b.until(fmt.Sprintf("document.querySelector('#invalid').textContent.startsWith('%d invalid events are not shown. The last is model_perf: its accuracy is not a number')", bad))
 
-	// What can be drawn is, as text.
+	// Valid events are drawn, with their texts as text.
 	n := 0
 	drawn := func(name string, more map[string]any) {
 		n++
@@ -82,7 +82,7 @@ func TestHostileEvents(t *testing.T) {
 	if got := get[string](b, "[...document.querySelectorAll('.card[data-profile]')].find((c) => c.dataset.profile.startsWith('<img')).querySelector('.shape').textContent"); got != evil {
 		t.Errorf("the shape is %q", got)
 	}
-	// Each of them in large, and laid over one another.
+	// Each of them in the detail, and compared with another.
 	for i := range n {
 		b.run(fmt.Sprintf("location.hash = [...document.querySelectorAll('.card[data-profile] h3 a')][6 + %d].hash", i))
 		b.until("!document.querySelector('#detail').hidden && document.querySelector('#detail .plot .median')")
@@ -93,16 +93,16 @@ func TestHostileEvents(t *testing.T) {
 		b.until(overviewShown)
 	}
 	if got := get[string](b, "[...document.querySelectorAll('svg *')].flatMap((n) => [...n.attributes].filter((a) => /NaN|Infinity|undefined/.test(a.value)).map((a) => n.outerHTML)).join('\\n')"); got != "" {
-		t.Errorf("there are attributes that are no numbers: %s", got)
+		t.Errorf("attributes are not numbers: %s", got)
 	}
-	if got := b.text(card("io-walk", ".shape")); got != "as it should be" {
-		t.Errorf("a bad event replaced a good one: %q", got)
+	if got := b.text(card("io-walk", ".shape")); got != "valid" {
+		t.Errorf("an invalid event replaced a valid one: %q", got)
 	}
 	if get[bool](b, "window.hacked || !!document.querySelector('main img, main script') || 'hacked' in Object.prototype") {
 		t.Error("an event's text became part of the page")
 	}
 
-	// Far more names than anybody can look at.
+	// Many more profiles than the page shows.
 	for i := range 700 {
 		s.store("attack_profile", fmt.Sprint("many-", i), fmt.Appendf(nil, `{"type":"attack_profile","name":"many-%d","curve":[0,1]}`, i))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/cis490/profiles/bus"
 )
 
+// models publishes the metric and the latency of five models.
 func models(s *system) {
 	s.t.Helper()
 	for _, m := range []struct {
@@ -23,11 +24,12 @@ func models(s *system) {
 	}
 }
 
-// modelsShown counts those that models posts and the two that the workers measure.
+// modelsShown is true when the page shows the five of models and the two that the
+// worker measures.
 const modelsShown = "document.querySelectorAll('#scene8 li').length === 7 && document.querySelectorAll('#scene12 .label').length === 7"
 
-// From a phone to a wall nothing is wider than the screen and no text is cut
-// off, and a desk's or wall's screen is filled without scrolling.
+// TestEverySize: from a phone to a wall, the page is not wider than the screen and
+// no text leaves its plot. Large screens need no scrolling.
 func TestEverySize(t *testing.T) {
 	s := filled(t)
 	models(s)
@@ -53,7 +55,7 @@ func TestEverySize(t *testing.T) {
 			if len(out) > 0 {
 				t.Errorf("%s at %d: %q lie outside of their plots", hash, size[0], out)
 			}
-			// No name of a phase covers another, and all five are there.
+			// All five names of phases are shown, and none covers another.
 			phases := get[[]int](b, `[...document.querySelectorAll('.plot[aria-label$="points of the curve"]')].filter((p) => p.checkVisibility()).map((p) => {
 				const boxes = [...p.querySelectorAll('svg > g:first-of-type text')].map((t) => t.getBoundingClientRect());
 				const clash = boxes.some((a, i) => boxes.some((b, k) => k > i && a.left < b.right && b.left < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom));
@@ -74,11 +76,11 @@ func TestEverySize(t *testing.T) {
 	}
 }
 
-// The pictures of docs/screenshots, and more to look at; only where SCREENSHOTS
-// names a directory.
+// TestScreenshots takes the pictures of docs/screenshots and some more, if
+// SCREENSHOTS names a directory for them.
 func TestScreenshots(t *testing.T) {
 	if os.Getenv("SCREENSHOTS") == "" {
-		t.Skip("SCREENSHOTS names no directory for them")
+		t.Skip("SCREENSHOTS is not set")
 	}
 	s := filled(t)
 	models(s)
@@ -105,8 +107,8 @@ func TestScreenshots(t *testing.T) {
 	shoot("detail-wall", 3840, 2160, "dark", 1)
 }
 
-// Dark and light follow the system until the reader chooses, and the choice is
-// kept.
+// TestTheme: the page follows the system's theme until the reader chooses, and
+// remembers the choice.
 func TestTheme(t *testing.T) {
 	s := filled(t)
 	b := open(t, s.URL())
@@ -135,5 +137,5 @@ func TestTheme(t *testing.T) {
 	check("a light system, dark chosen", false)
 	b.do(chromedp.Click(chromedp.CSS("#theme")))
 	b.media("dark", false)
-	check("back at the system's", false)
+	check("the system's theme chosen again", false)
 }

@@ -19,18 +19,20 @@ import (
 	"github.com/cis490/profiles/dashboard"
 )
 
-// allFilled is true when each of the six cards shows all its episodes.
+// allFilled is true when each of the six cards shows an envelope of 7 episodes.
 const allFilled = `[...document.querySelectorAll('.card[data-profile]')].slice(0, 6).every((c) => c.querySelector('.count').textContent.startsWith('7/100'))
 	&& document.querySelectorAll('.card[data-profile]').length >= 6`
 
-const isLive = `document.querySelector('#link').dataset.state === 'live' && document.querySelector('#link').innerText === 'Live'`
+// isLive is true when the page is up to date.
+const isLive = `document.querySelector('#connection').dataset.state === 'live' && document.querySelector('#connection').innerText === 'Live'`
 
+// card is the selector of something inside a profile's card.
 func card(name, inside string) string {
 	return fmt.Sprintf(`.card[data-profile=%q] %s`, name, inside)
 }
 
-// The cards wait, fill from real envelopes as they come, and a page that is
-// opened late has them all at once.
+// TestCardsFill: cards wait for envelopes and show them as they arrive. A page that
+// is opened later shows the same.
 func TestCardsFill(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	early := open(t, s.URL())
@@ -39,7 +41,7 @@ func TestCardsFill(t *testing.T) {
 		t.Errorf("the cards are %v", got)
 	}
 	for _, name := range six {
-		if got := early.text(card(name, ".waits")); got != "Waits for the first envelope of this profile." {
+		if got := early.text(card(name, ".waiting")); got != "Waiting for the first envelope of this profile." {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
@@ -56,7 +58,7 @@ func TestCardsFill(t *testing.T) {
 	}
 }
 
-// shows checks a card against its event.
+// shows compares a card with its event.
 func shows(b *tab, want bus.AttackProfile) {
 	b.t.Helper()
 	for inside, text := range map[string]string{
@@ -79,7 +81,7 @@ func shows(b *tab, want bus.AttackProfile) {
 	if len(median) != len(want.Curve) || len(band) != 2*len(want.Curve) {
 		b.t.Fatalf("%s: %d points in the line, %d in the band", want.Name, len(median), len(band))
 	}
-	// The line is the curve, up to one scale: that of its 0 and its 1.
+	// The line is drawn to the scale that its 0 and its 1 define.
 	zero, one := median[slices.Index(want.Curve, 0)][1], median[slices.Index(want.Curve, 1)][1]
 	if zero-one < 20 {
 		b.t.Errorf("%s: the curve is %.1f px high", want.Name, zero-one)
@@ -99,6 +101,7 @@ func shows(b *tab, want bus.AttackProfile) {
 
 var coordinates = regexp.MustCompile(`[ML]([-0-9.]+) ([-0-9.]+)`)
 
+// pathOf returns the points of an SVG path.
 func pathOf(b *tab, selector string) [][2]float64 {
 	b.t.Helper()
 	d := get[string](b, fmt.Sprintf("document.querySelector(%s)?.getAttribute('d') ?? ''", js(selector)))
@@ -111,7 +114,7 @@ func pathOf(b *tab, selector string) [][2]float64 {
 	return points
 }
 
-// A readout's row: where, and the three numbers.
+// readout returns where the readout is, and its first row: a name and three numbers.
 func readout(b *tab, selector string) (where string, values []string) {
 	b.t.Helper()
 	all := get[[]string](b, fmt.Sprintf("[...document.querySelectorAll(%s)].map((c) => c.textContent)", js(selector+" .readout th:first-child, "+selector+" .readout td")))
@@ -121,12 +124,13 @@ func readout(b *tab, selector string) (where string, values []string) {
 	return all[0], all[1:5]
 }
 
-// near tells whether a text is a number as it is shown, to four digits.
+// near reports whether a text is the number, rounded to four digits.
 func near(text string, want float64) bool {
 	got, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
 	return err == nil && math.Abs(got-want) <= 0.0006*math.Abs(want)
 }
 
+// checkPoint compares the readout and the text for screen readers with point i.
 func checkPoint(b *tab, e bus.AttackProfile, i int, phase string) {
 	b.t.Helper()
 	where, got := readout(b, card(e.Name, ""))
@@ -142,7 +146,7 @@ func checkPoint(b *tab, e bus.AttackProfile, i int, phase string) {
 	spoken := get[[]string](b, fmt.Sprintf("['aria-valuenow', 'aria-valuetext'].map((a) => document.querySelector(%s).getAttribute(a))", js(card(e.Name, ".plot"))))
 	want := fmt.Sprintf("point %d of 80, %s: median %s, quartiles %s to %s %s", i+1, phase, got[1], got[2], got[3], e.Unit)
 	if spoken[0] != strconv.Itoa(i+1) || spoken[1] != want {
-		b.t.Errorf("%s says %q, want %q", e.Name, spoken, want)
+		b.t.Errorf("%s: the text for screen readers is %q, want %q", e.Name, spoken, want)
 	}
 }
 
@@ -155,7 +159,7 @@ func TestReadout(t *testing.T) {
 
 	peak := slices.Index(e.Curve, 1)
 	if where, got := readout(b, card("io-walk", "")); where != fmt.Sprintf("highest, point %d", peak+1) || !near(got[1], e.MedianRaw[peak]) {
-		t.Errorf("at rest the readout is %q, %q", where, got)
+		t.Errorf("without a choice the readout is %q, %q", where, got)
 	}
 	// The mouse, in the middle of a point's cell.
 	points := pathOf(b, card("io-walk", ".median"))
@@ -167,7 +171,7 @@ func TestReadout(t *testing.T) {
 	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 5, 5))
 	b.until(fmt.Sprintf("!document.querySelector(%s).classList.contains('chosen')", js(card("io-walk", ".readout"))))
 
-	// A finger; what it chose stays.
+	// A finger: its choice stays.
 	b.do(chromedp.TapXY(corner[0]+points[33][0], corner[1]+30))
 	checkPoint(b, e, 33, "infected, running")
 	b.run("document.activeElement.blur()")
@@ -198,7 +202,8 @@ func TestReadout(t *testing.T) {
 	}
 }
 
-// A new envelope is moved to; where the reader wants no motion, shown at once.
+// TestMotion: the plot animates to a new envelope, unless the system asks for no
+// motion.
 func TestMotion(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	b := open(t, s.URL())
@@ -209,25 +214,21 @@ func TestMotion(t *testing.T) {
 			curve := make([]float64, 80)
 			curve[10*(k+1)+round] = 1
 			s.publish(map[string]any{"type": "attack_profile", "name": "io-walk", "shape": "", "curve": curve})
-			y := fmt.Sprintf("document.querySelector(%s)?.getAttribute('d').match(/L/g).length === 79", js(card("io-walk", ".median")))
-			b.until(y)
+			b.until(fmt.Sprintf("document.querySelector(%s).textContent.startsWith('highest, point %dmedian')", js(card("io-walk", ".readout")), 10*(k+1)+round+1))
+			b.settle()
 			if k == 0 {
-				b.settle()
 				b.run(fmt.Sprintf(`window.watching?.disconnect(); window.drawn = new Set(); window.watching = new MutationObserver(() => window.drawn.add(document.querySelector(%s).getAttribute('d')));
 					window.watching.observe(document.querySelector(%s), {subtree: true, childList: true})`,
 					js(card("io-walk", ".median")), js(card("io-walk", ".plot"))))
-				continue
 			}
-			b.until(fmt.Sprintf("document.querySelector(%s).textContent.startsWith('highest, point %dmedian')", js(card("io-walk", ".readout")), 10*(k+1)+round+1))
-			b.settle()
 		}
 		if n := get[int](b, "window.drawn.size"); still && n != 1 || !still && n < 3 {
-			t.Errorf("still %v: %d pictures", still, n)
+			t.Errorf("no motion is %v: drawn %d times", still, n)
 		}
 	}
 }
 
-// An event as the Python program sends it.
+// TestPlainEvent: the page shows events with only the fields of the Python program.
 func TestPlainEvent(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	b := open(t, s.URL())
@@ -238,7 +239,7 @@ func TestPlainEvent(t *testing.T) {
 	s.publish(map[string]any{"type": "attack_profile", "name": "a-new-one", "shape": "", "curve": curve})
 	for _, name := range []string{"low-and-slow", "a-new-one"} {
 		b.until(fmt.Sprintf("document.querySelector(%s)", js(card(name, ".median"))))
-		if got := b.text(card(name, ".lacks")); got != "Sent with no band, no raw scale: values 0 to 1." {
+		if got := b.text(card(name, ".note")); got != "The event has no quartiles and no raw values. Values are scaled from 0 to 1." {
 			t.Errorf("%s: %q", name, got)
 		}
 		if where, got := readout(b, card(name, "")); where != "highest, point 41" || !slices.Equal(got, []string{"infected, running", "1", "–", "–"}) {
@@ -250,8 +251,8 @@ func TestPlainEvent(t *testing.T) {
 	}
 }
 
-// The ring fills until the sample is whole; a band far beyond the median is cut,
-// and the plot says so.
+// TestComplete: the ring is full when the sample is complete. A band far beyond the
+// median is cut off, and the plot says so.
 func TestComplete(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	b := open(t, s.URL())
@@ -266,7 +267,7 @@ func TestComplete(t *testing.T) {
 		t.Errorf("the ring is %q", got)
 	}
 	if got := b.text(card("io-walk", ".plot svg > text")); got != "the band reaches 7.5" {
-		t.Errorf("the plot says %q", got)
+		t.Errorf("the text of the plot is %q", got)
 	}
 	event["n_used"], event["complete"] = 100, true
 	s.publish(event)
@@ -278,7 +279,7 @@ func TestModels(t *testing.T) {
 	b := open(t, s.URL())
 	b.until(isLive)
 	for _, scene := range []string{"#scene8", "#scene12"} {
-		if got := b.text(scene + " .waits"); !strings.HasPrefix(got, "Waits for the first model_") {
+		if got := b.text(scene + " .waiting"); !strings.HasPrefix(got, "Waiting for the first model_") {
 			t.Errorf("%s: %q", scene, got)
 		}
 	}
@@ -309,7 +310,7 @@ func TestModels(t *testing.T) {
 		&& a.x < b.x + b.width && b.x < a.x + a.width && a.y + 2 < b.y + b.height && b.y + 2 < a.y + a.height)).length)(`+boxes+`)`); n != 0 {
 		t.Errorf("%d labels overlap", n)
 	}
-	// Equal factors are equal distances: 2.1 to 38.2 to ... on a logarithmic axis.
+	// On a logarithmic axis, equal factors are equal distances.
 	x := get[map[string]float64](b, `Object.fromEntries([...document.querySelectorAll('#scene12 circle.model')].map((c, i) => [i, +c.getAttribute('cx')]))`)
 	if got, want := (x["7"]-x["0"])/(x["6"]-x["0"]), math.Log(9800/1.9)/math.Log(412/1.9); math.Abs(got-want) > 1e-3 {
 		t.Errorf("the cost axis is not logarithmic: %g, want %g", got, want)

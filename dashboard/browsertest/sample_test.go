@@ -17,7 +17,7 @@ import (
 	"github.com/cis490/profiles/signature"
 )
 
-// Beside the plot of one profile stand the drift and the hosts of its sample.
+// TestDriftAndHosts: the detail shows the drift and the hosts of a profile's sample.
 func TestDriftAndHosts(t *testing.T) {
 	s := filled(t)
 	e := s.signature("io-walk")
@@ -33,19 +33,19 @@ func TestDriftAndHosts(t *testing.T) {
 	cells := func(caption string) [][]string {
 		return get[[][]string](b, fmt.Sprintf(`[...document.querySelectorAll('.sample table')].filter((t) => !t.hidden && t.caption.textContent === %s).flatMap((t) => [...t.tBodies[0].rows].map((r) => [...r.cells].map((c) => c.textContent)))`, js(caption)))
 	}
-	// As the system made it: seven episodes of three hosts are too few to test.
-	if got := b.text(".sample .compared"); e.Hosts.Tested != 0 || got != "Too few episodes a host to test." {
-		t.Errorf("%d tests, and it says %q", e.Hosts.Tested, got)
+	// Seven episodes of three hosts are too few for a test.
+	if got := b.text(".sample .comparison"); e.Hosts.Tested != 0 || got != "Too few episodes per host to compare the hosts." {
+		t.Errorf("%d tests, and the text is %q", e.Hosts.Tested, got)
 	}
 	if rows := cells("Snapshots"); len(rows) != len(e.Drift) || len(rows) == 0 || !near(rows[len(rows)-1][1], float64(e.Drift[0].Accepted)) {
 		t.Errorf("the snapshots are %q, want %+v", rows, e.Drift)
 	}
 	if len(cells("Where hosts differ")) != 0 {
-		t.Error("hosts differ though none was tested")
+		t.Error("hosts differ without a test")
 	}
 	b.shoot("sample")
 
-	// Later: there is much to tell, and the keyboard scrolls it.
+	// With many snapshots and hosts the keyboard scrolls the pane.
 	now := time.Now()
 	for later := range 60 {
 		e.Drift = append(e.Drift, signature.Drift{At: now.AddDate(0, 0, later-60), Accepted: 100, Distance: signature.Value(0.5 - 0.008*float64(later)), Outside: 0.25})
@@ -68,10 +68,10 @@ func TestDriftAndHosts(t *testing.T) {
 		s.store(bus.TypeAttackSignature, "io-walk", data)
 	}
 	store()
-	b.until("document.querySelector('.sample .compared').textContent === 'They differ: 21 of 35 tests.'")
-	// It is yesterday's no more where midnight passes meanwhile.
-	if got := b.text(".sample .drift"); !regexp.MustCompile(`^0\.028 from (yesterday\x{2019}s|that of .+), 0\.12 from the first 50 episodes\.$`).MatchString(got) {
-		t.Errorf("it says %q", got)
+	b.until("document.querySelector('.sample .comparison').textContent === 'Hosts differ in 21 of 35 tests.'")
+	// Not yesterday, if midnight has passed meanwhile.
+	if got := b.text(".sample .drift"); !regexp.MustCompile(`^0\.028 since (yesterday|\d+ \w+), 0\.12 since the first 50 episodes\.$`).MatchString(got) {
+		t.Errorf("the drift is %q", got)
 	}
 	if rows := cells("Where hosts differ"); len(rows) != 20 || !slices.Equal(rows[0], []string{"page faults", "infected, running", "< 0.0001"}) || rows[1][2] != "0.0042" {
 		t.Errorf("the differences are %q", rows)
@@ -106,15 +106,15 @@ func TestDriftAndHosts(t *testing.T) {
 
 	e.Hosts.Differ, e.Hosts.Differences, e.Hosts.All = false, nil, 0
 	store()
-	b.until("document.querySelector('.sample .compared').textContent === 'No difference found (35 tests).'")
-	// What can't be read leaves gaps, and a profile without a signature has none of it.
+	b.until("document.querySelector('.sample .comparison').textContent === 'No difference found (35 tests).'")
+	// Invalid values are shown as gaps. A profile without a signature has no such pane.
 	for _, name := range []string{"another", "plain"} {
 		s.publish(map[string]any{"type": "attack_profile", "name": name, "curve": []int{0, 1, 0}})
 	}
 	s.store(bus.TypeAttackSignature, "another", []byte(`{"type":"attack_signature","name":"another","channels":[{"name":"a.b","median":[1,2]}],
 		"drift":[{"at":"yesterday"},{"at":"2026-01-02T03:04:05Z","distance":-1},null,{"at":"2026-01-03T03:04:05Z","distance":null,"accepted":"x"}],"hosts":{"tested":-1,"used":[null],"differences":{}}}`))
 	b.run("location.hash = '#/profile/another'")
-	b.until("document.querySelector('#detail h2').textContent === 'another' && document.querySelector('.sample .compared').textContent === 'Too few episodes a host to test.'")
+	b.until("document.querySelector('#detail h2').textContent === 'another' && document.querySelector('.sample .comparison').textContent === 'Too few episodes per host to compare the hosts.'")
 	if rows := cells("Snapshots"); len(rows) != 2 || !slices.Equal(rows[0][1:], []string{"–", "–", "–"}) {
 		t.Errorf("the snapshots are %q", rows)
 	}

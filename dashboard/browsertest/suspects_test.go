@@ -10,7 +10,7 @@ import (
 	"github.com/cis490/profiles/dashboard"
 )
 
-// Suspects are listed, and gone when the next event says that there are none.
+// TestSuspects: suspects are listed, and removed by an event without any.
 func TestSuspects(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	page := open(t, s.URL())

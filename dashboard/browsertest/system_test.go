@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cis490/profiles/bus"
@@ -31,15 +32,16 @@ import (
 const (
 	recordedStore = "../../examples/recorded/store"
 	recordedRows  = "../../examples/recorded/validation.parquet"
-	perProfile    = 7 // recorded episodes of each profile that can be read
+	perProfile    = 7 // valid recorded episodes of each profile
 )
 
 var six = []string{"cpu-saturate", "io-walk", "bursty-c2", "low-and-slow", "scan-and-dial", "shell-resident"}
 
-// A system is NATS and a bridge; fit adds what makes envelopes.
+// A system is NATS and a bridge; fit adds a worker and a streamer.
 type system struct {
 	t    *testing.T
 	nats *bustest.Server
+	js   jetstream.JetStream
 	bus  *bus.Bus
 	*bridge
 }
@@ -47,14 +49,15 @@ type system struct {
 func start(t *testing.T, cfg dashboard.Config) *system {
 	t.Helper()
 	s := &system{t: t, nats: bustest.Start(t)}
+	s.js = s.nats.JetStream()
 	s.bus = s.nats.Topology()
 	s.bridge = &bridge{t: t, nats: s.nats.URL(), cfg: cfg, addr: "127.0.0.1:0"}
 	s.bridge.start()
-	t.Cleanup(s.bridge.stop)
+	t.Cleanup(func() { s.bridge.stop() })
 	return s
 }
 
-// filled is start with the envelopes of all recorded episodes.
+// filled returns a system with the envelopes of all recorded episodes.
 func filled(t *testing.T) *system {
 	t.Helper()
 	s := start(t, dashboard.Config{})
@@ -87,7 +90,7 @@ func (s *system) fit() {
 	run(s.t, p.Run)
 }
 
-// emit accepts the recorded episodes.
+// emit publishes the recorded episodes as accepted.
 func (s *system) emit() {
 	s.t.Helper()
 	e := &emit.Emitter{Bus: s.bus, Rows: dataset.OpenValidation(recordedRows)}
@@ -96,12 +99,12 @@ func (s *system) emit() {
 	}
 }
 
-// envelope waits for the event of a profile that is over all its episodes.
+// envelope waits for the event of a profile that has all its episodes.
 func (s *system) envelope(name string) bus.AttackProfile {
 	s.t.Helper()
 	ctx := bustest.Context(s.t)
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for {
 		e, err := s.bus.Dashboard().LastAttackProfile(ctx, fit.ProfileName(name))
 		if err != nil {
@@ -111,31 +114,31 @@ func (s *system) envelope(name string) bus.AttackProfile {
 			return e
 		}
 		select {
-		case <-look.C:
+		case <-tick.C:
 		case <-ctx.Done():
-			s.t.Fatalf("the envelope of %s is over %d episodes", name, e.Used)
+			s.t.Fatalf("the envelope of %s has %d episodes", name, e.Used)
 		}
 	}
 }
 
-// store publishes an event past all that checks it, and waits until the stream has it.
+// store publishes an event to the stream, without the bridge's checks.
 func (s *system) store(kind, name string, data []byte) {
 	s.t.Helper()
-	if _, err := s.nats.JetStream().Publish(bustest.Context(s.t), bus.EventSubject(kind, name), data); err != nil {
+	if _, err := s.js.Publish(bustest.Context(s.t), bus.EventSubject(kind, name), data); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// A bridge is one that can be stopped and started again at its address.
+// A bridge is a dashboard that can be stopped and started again at the same address.
 type bridge struct {
 	t    *testing.T
 	nats string
 	cfg  dashboard.Config
 	addr string
-	end  func()
+	stop func()
 }
 
-// URL is where the page is.
+// URL returns the address of the page.
 func (b *bridge) URL() string {
 	base := b.cfg.BasePath
 	if base == "" {
@@ -168,16 +171,14 @@ func (b *bridge) start() {
 			}
 		})
 	}
-	b.end = sync.OnceFunc(func() {
+	b.stop = sync.OnceFunc(func() {
 		cancel()
 		ended.Wait()
 		nc.Close()
 	})
 }
 
-func (b *bridge) stop() { b.end() }
-
-// publish posts an event as a producer does.
+// publish posts an event to the bridge.
 func (b *bridge) publish(event any) {
 	b.t.Helper()
 	body, err := json.Marshal(event)

@@ -3,49 +3,49 @@
 import { h, s, text } from './dom.js';
 import { number } from './format.js';
 
-const most = 24;
+const maxBars = 24;
 
 export class Bars {
   #list = h('ul', { class: 'bars', 'aria-label': 'Metric of each model, best first' });
   #axis = h('div', { class: 'bars-axis', 'aria-hidden': 'true' }, s('svg', null, axis()));
-  #waits = h('p', { class: 'waits' }, 'Waits for the first model_metric event.');
-  #more = h('p', { class: 'lacks' });
-  #before = h('p', { class: 'before' });
-  #rows = new Map();
+  #waiting = h('p', { class: 'waiting' }, 'Waiting for the first model_metric event.');
+  #more = h('p', { class: 'note' });
+  #outdated = h('p', { class: 'outdated' });
+  #rows = new Map(); // by model
 
-  constructor(node) {
-    node.append(h('h3', null, h('span', { class: 'eyebrow' }, 'Scene 8'), ' Metric'), this.#waits, this.#list, this.#axis, this.#more, this.#before);
+  constructor(host) {
+    host.append(h('h3', null, h('span', { class: 'eyebrow' }, 'Scene 8'), ' Metric'), this.#waiting, this.#list, this.#axis, this.#more, this.#outdated);
     this.show(new Map());
   }
 
-  /** show takes the metrics by model. */
+  /** show draws the metrics, which are by model. */
   show(metrics) {
     const sorted = [...metrics.values()].sort((a, b) => b.metric - a.metric || (a.name < b.name ? -1 : 1));
-    const shown = sorted.slice(0, most);
-    this.#waits.hidden = shown.length > 0;
+    const shown = sorted.slice(0, maxBars);
+    this.#waiting.hidden = shown.length > 0;
     this.#list.hidden = this.#axis.hidden = shown.length === 0;
-    this.#more.hidden = sorted.length <= most;
-    text(this.#more, `and ${sorted.length - most} more`);
+    this.#more.hidden = sorted.length <= maxBars;
+    text(this.#more, `and ${sorted.length - maxBars} more`);
     const names = new Set(shown.map((model) => model.name));
     for (const [name, row] of this.#rows) {
       if (names.has(name)) continue;
       row.node.remove();
       this.#rows.delete(name);
     }
-    shown.forEach((model, place) => {
-      const row = this.#rows.get(model.name) ?? this.#row(model.name);
+    shown.forEach((model, i) => {
+      const row = this.#rows.get(model.name) ?? this.#addRow(model.name);
       text(row.value, Math.abs(model.metric) < 10 ? model.metric.toFixed(3) : number(model.metric));
       row.bar.style.width = `${100 * Math.max(0, Math.min(1, model.metric))}%`;
-      if (this.#list.children[place] !== row.node) this.#list.insertBefore(row.node, this.#list.children[place] ?? null);
+      if (this.#list.children[i] !== row.node) this.#list.insertBefore(row.node, this.#list.children[i] ?? null);
     });
   }
 
-  /** tick says whether what is shown is as it is now. */
-  tick(live) {
-    text(this.#before, live || this.#rows.size === 0 ? '' : 'from before');
+  /** refresh shows whether the bars are up to date. */
+  refresh(live) {
+    text(this.#outdated, live || this.#rows.size === 0 ? '' : 'outdated');
   }
 
-  #row(name) {
+  #addRow(name) {
     const value = h('span', { class: 'value' });
     const bar = s('rect', { class: 'bar', height: '100%', rx: 2, width: 0 });
     const node = h('li', null,

@@ -1,4 +1,4 @@
-// Elements. Text goes in as text nodes only, and no attribute carries script or style.
+// Making elements. Texts become text nodes, never HTML. No attribute holds script or style.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -14,21 +14,21 @@ export const h = (tag, attributes, ...children) => fill(document.createElement(t
 /** s makes an SVG element. */
 export const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
-/** set gives an attribute a value; null and false take it away, true leaves it empty. */
+/** set sets an attribute; null, undefined and false remove it, true sets it to an empty string. */
 export function set(node, name, value) {
   if (value === null || value === undefined || value === false) node.removeAttribute(name);
   else node.setAttribute(name, value === true ? '' : value);
 }
 
-/** text writes a node's text where that differs, so that nothing is read out twice. */
+/** text sets a node's text, unless it is the same: a screen reader would read it again. */
 export function text(node, value) {
   if (node.textContent !== value) node.textContent = value;
 }
 
-let made = 0;
+let lastId = 0;
 
 /** unique returns an id that no other element has. */
-export const unique = (stem) => `${stem}-${++made}`;
+export const unique = (stem) => `${stem}-${++lastId}`;
 
 const canvas = document.createElement('canvas').getContext('2d');
 
@@ -39,8 +39,8 @@ export function widthOf(value, node) {
   return canvas.measureText(value).width;
 }
 
-/** fontSize returns a node's em in px. */
+/** fontSize returns the size of a node's em in px. */
 export const fontSize = (node) => parseFloat(getComputedStyle(node).fontSize);
 
-/** still tells whether nothing should move: by the reader's wish, or since nobody looks. */
-export const still = () => document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches;
+/** noMotion reports whether nothing should be animated: the system asks for that, or the page is hidden. */
+export const noMotion = () => document.hidden || matchMedia('(prefers-reduced-motion: reduce)').matches;

@@ -1,8 +1,8 @@
-// Saving what is shown, without asking anybody for it again.
+// Saving a profile as CSV or JSON.
 
 import { phaseAt } from './format.js';
 
-/** save hands a text to the browser as a file. */
+/** save downloads a text as a file. */
 export function save(name, type, content) {
   const url = URL.createObjectURL(new Blob([content], { type }));
   const link = document.createElement('a');
@@ -12,22 +12,22 @@ export function save(name, type, content) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** fileName returns a name that every file system takes. */
+/** fileName returns a name that is valid in every file system. */
 export const fileName = (profile, ending) => `${profile.name.replace(/[^A-Za-z0-9._-]+/g, '_').replace(/^\.+/, '_')}.${ending}`;
 
-/** columns of a profile's table, in order: [name, i => value]. A column without numbers is empty. */
+/** columns returns the columns of a profile's table as [name, function from a point's index to its value]. Missing values are null. */
 export function columns(profile) {
-  const of = (values) => (i) => values?.[i] ?? null;
+  const column = (values) => (i) => values?.[i] ?? null;
   const { scaled, raw } = profile;
   return [
     ['point', (i) => i + 1],
     ['phase', (i) => phaseAt(profile.phases, i)?.name ?? ''],
-    ['median', of(scaled.median)], ['p25', of(scaled.lower)], ['p75', of(scaled.upper)],
-    ['median_raw', of(raw?.median)], ['p25_raw', of(raw?.lower)], ['p75_raw', of(raw?.upper)],
+    ['median', column(scaled.median)], ['p25', column(scaled.lower)], ['p75', column(scaled.upper)],
+    ['median_raw', column(raw?.median)], ['p25_raw', column(raw?.lower)], ['p75_raw', column(raw?.upper)],
   ];
 }
 
-/** csv returns the points as a table (RFC 4180), each number with all its digits. */
+/** csv returns the points as CSV (RFC 4180), each number with all its digits. */
 export function csv(profile) {
   const all = columns(profile);
   const lines = [all.map(([name]) => name)];
@@ -38,7 +38,7 @@ export function csv(profile) {
 function cell(value) {
   if (value === null) return '';
   if (typeof value === 'number') return String(value);
-  // A spreadsheet would take these for a formula.
+  // A spreadsheet would read these as a formula.
   const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -1,9 +1,10 @@
-// Package web is the dashboard's page, as it is served: no build step.
+// Package web has the files of the dashboard's page. They are served as they are,
+// without a build step.
 package web
 
 import "embed"
 
-// Files are the page's.
+// Files are the files of the page.
 //
 //go:embed *.html *.css *.js *.svg
 var Files embed.FS

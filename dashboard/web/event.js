@@ -1,14 +1,14 @@
-// Events as anybody may have published them, checked. Each check returns a
-// value that is safe to draw, or throws a Refusal that says what is wrong.
+// Checks of events, which may come from any program. Each check returns a value
+// that is safe to draw, or throws an InvalidEvent.
 
-/** A Refusal is the reason why an event is not drawn. */
-export class Refusal extends Error {}
+/** An InvalidEvent says why an event can't be drawn. */
+export class InvalidEvent extends Error {}
 
 const maxPoints = 20_000;
-const maxValue = 3.5e38; // a float32 has no larger
+const maxValue = 3.5e38; // about the greatest float32
 const maxPhases = 32;
 const maxChannels = 32;
-const usual = [['clean_lead', 10], ['armed', 5], ['infecting', 10], ['infected_running', 40], ['clean_tail', 15]];
+const defaultPhases = [['clean_lead', 10], ['armed', 5], ['infecting', 10], ['infected_running', 40], ['clean_tail', 15]];
 
 /** parse reads one event's JSON. */
 export function parse(data) {
@@ -16,30 +16,30 @@ export function parse(data) {
   try {
     event = JSON.parse(data);
   } catch {
-    throw new Refusal('it is not JSON');
+    throw new InvalidEvent('it is not JSON');
   }
-  if (typeof event !== 'object' || event === null || Array.isArray(event)) throw new Refusal('it is not a JSON object');
+  if (typeof event !== 'object' || event === null || Array.isArray(event)) throw new InvalidEvent('it is not a JSON object');
   return event;
 }
 
-// What neither shows nor keeps to its place: controls, and marks of direction.
-const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+// Characters that are invisible or change the direction of the text after them.
+const invisible = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-function words(value, most) {
-  return typeof value === 'string' ? Array.from(value.slice(0, 2 * most).replace(unseen, '\ufffd')).slice(0, most).join('') : '';
+function string(value, maxLength) {
+  return typeof value === 'string' ? Array.from(value.slice(0, 2 * maxLength).replace(invisible, '\ufffd')).slice(0, maxLength).join('') : '';
 }
 
-function key(event, field) {
+function nameOf(event, field) {
   const value = event[field];
-  if (typeof value !== 'string' || value.trim() === '') throw new Refusal(`it has no ${field}`);
-  if (value.length > 200) throw new Refusal(`its ${field} is too long`);
-  return words(value, 200);
+  if (typeof value !== 'string' || value.trim() === '') throw new InvalidEvent(`it has no ${field}`);
+  if (value.length > 200) throw new InvalidEvent(`its ${field} is too long`);
+  return string(value, 200);
 }
 
 const isValue = (x) => typeof x === 'number' && Math.abs(x) <= maxValue;
 const isCount = (x) => Number.isSafeInteger(x) && x >= 0;
-const figure = (x) => (isValue(x) ? x : NaN);
-const list = (value, most) => (Array.isArray(value) ? value.slice(0, most) : []);
+const numberOrNaN = (x) => (isValue(x) ? x : NaN);
+const list = (value, maxLength) => (Array.isArray(value) ? value.slice(0, maxLength) : []);
 
 function series(value, points) {
   return Array.isArray(value) && value.length === points && value.every(isValue) ? value : null;
@@ -54,7 +54,7 @@ function band(event, median, lower, upper, points) {
 function spans(value, points) {
   if (value === undefined && points === 80) {
     let start = 0;
-    return usual.map(([name, n]) => ({ name, start: (start += n) - n, points: n }));
+    return defaultPhases.map(([name, n]) => ({ name, start: (start += n) - n, points: n }));
   }
   if (!Array.isArray(value) || value.length > maxPhases) return null;
   const out = [];
@@ -62,28 +62,28 @@ function spans(value, points) {
   for (const span of value) {
     const { name, start, points: n } = span ?? {};
     if (typeof name !== 'string' || !isCount(start) || !isCount(n) || n === 0 || start < end || start + n > points) return null;
-    out.push({ name: words(name, 64), start, points: n });
+    out.push({ name: string(name, 64), start, points: n });
     end = start + n;
   }
   return out.length ? out : null;
 }
 
 /**
- * profile checks an attack_profile. The fields that the Python program does
- * not send are null where they are missing or can't be used.
+ * profile checks an attack_profile. Fields that the Python program does not send
+ * are null if they are missing or invalid.
  */
 export function profile(event) {
-  const name = key(event, 'name');
+  const name = nameOf(event, 'name');
   const { curve } = event;
-  if (!Array.isArray(curve) || curve.length < 2) throw new Refusal('its curve has fewer than 2 points');
+  if (!Array.isArray(curve) || curve.length < 2) throw new InvalidEvent('its curve has fewer than 2 points');
   const points = curve.length;
-  if (points > maxPoints) throw new Refusal(`its curve has more than ${maxPoints} points`);
-  if (!curve.every(isValue)) throw new Refusal('its curve has a point that is no number');
+  if (points > maxPoints) throw new InvalidEvent(`its curve has more than ${maxPoints} points`);
+  if (!curve.every(isValue)) throw new InvalidEvent('its curve has a point that is not a number');
   const raw = band(event, 'median_raw', 'p25_raw', 'p75_raw', points);
   const updated = typeof event.updated_at === 'string' ? Date.parse(event.updated_at) : NaN;
   return {
     name, points,
-    shape: words(event.shape, 300),
+    shape: string(event.shape, 300),
     scaled: band(event, 'curve', 'p25', 'p75', points),
     raw: raw.median ? raw : null,
     used: isCount(event.n_used) ? event.n_used : null,
@@ -91,56 +91,56 @@ export function profile(event) {
     target: isCount(event.target) && event.target > 0 ? event.target : null,
     complete: event.complete === true,
     phases: spans(event.phases, points),
-    channel: words(event.channel, 160),
-    unit: words(event.unit, 40),
-    generation: words(event.generation, 40),
+    channel: string(event.channel, 160),
+    unit: string(event.unit, 40),
+    generation: string(event.generation, 40),
     updated: Number.isFinite(updated) ? updated : null,
   };
 }
 
-// A row of a signature may have gaps: they are NaN.
-function gappy(value, points) {
+// Like series, but null is allowed and becomes NaN.
+function seriesWithGaps(value, points) {
   if (!Array.isArray(value) || value.length !== points || !value.every((x) => x === null || isValue(x))) return null;
   return value.map((x) => x ?? NaN);
 }
 
 function channel(value, points) {
-  const levels = { median: gappy(value?.median, points), lower: gappy(value?.p25, points), upper: gappy(value?.p75, points) };
-  if (!levels.median) throw new Refusal('a channel has no levels');
+  const levels = { median: seriesWithGaps(value?.median, points), lower: seriesWithGaps(value?.p25, points), upper: seriesWithGaps(value?.p75, points) };
+  if (!levels.median) throw new InvalidEvent('a channel has no levels');
   const phases = list(value.phases, maxPhases);
   return {
-    name: words(value.name, 160), unit: words(value.unit, 40), levels,
-    phases: phases.map((of) => ({
-      name: words(of?.name, 64), bursts: figure(of?.bursts_per_minute), length: figure(of?.burst_length), height: figure(of?.burst_height),
-      total: figure(of?.total), share: figure(of?.share),
+    name: string(value.name, 160), unit: string(value.unit, 40), levels,
+    phases: phases.map((p) => ({
+      name: string(p?.name, 64), bursts: numberOrNaN(p?.bursts_per_minute), length: numberOrNaN(p?.burst_length), height: numberOrNaN(p?.burst_height),
+      total: numberOrNaN(p?.total), share: numberOrNaN(p?.share),
     })),
   };
 }
 
 /** signature checks an attack_signature. */
 export function signature(event) {
-  const name = key(event, 'name');
+  const name = nameOf(event, 'name');
   const { channels } = event;
-  if (!Array.isArray(channels) || channels.length === 0 || channels.length > maxChannels) throw new Refusal(`its channels are not 1 to ${maxChannels}`);
+  if (!Array.isArray(channels) || channels.length === 0 || channels.length > maxChannels) throw new InvalidEvent(`it does not have 1 to ${maxChannels} channels`);
   const points = Array.isArray(channels[0]?.median) ? channels[0].median.length : 0;
-  if (points < 2 || points > maxPoints) throw new Refusal(`its levels are not 2 to ${maxPoints} points`);
+  if (points < 2 || points > maxPoints) throw new InvalidEvent(`its levels do not have 2 to ${maxPoints} points`);
   const outliers = list(event.outliers, 20);
   return {
     name, points,
     channels: channels.map((value) => channel(value, points)),
     phases: spans(event.phases, points),
     used: isCount(event.n_used) ? event.n_used : null,
-    deepest: event.deepest ? `${words(event.deepest.host, 128)}/${words(event.deepest.episode, 128)}` : '',
-    outside: isCount(event.n_outliers) ? event.n_outliers : outliers.length,
-    outliers: outliers.map((of) => ({ episode: `${words(of?.host, 128)}/${words(of?.episode, 128)}`, outside: isCount(of?.outside) ? of.outside : 0 })),
-    hosts: hostsOf(event.hosts),
-    drift: driftOf(event.drift),
+    deepest: event.deepest ? `${string(event.deepest.host, 128)}/${string(event.deepest.episode, 128)}` : '',
+    outlierCount: isCount(event.n_outliers) ? event.n_outliers : outliers.length,
+    outliers: outliers.map((o) => ({ episode: `${string(o?.host, 128)}/${string(o?.episode, 128)}` })),
+    hosts: hosts(event.hosts),
+    drift: drift(event.drift),
   };
 }
 
-function hostsOf(value) {
-  const differences = list(value?.differences, 20).map((of) => ({ channel: words(of?.channel, 160), phase: words(of?.phase, 64), p: figure(of?.p) }));
-  const used = list(value?.used, 20).map((of) => ({ host: words(of?.host, 128), n: isCount(of?.n) ? of.n : 0 }));
+function hosts(value) {
+  const differences = list(value?.differences, 20).map((d) => ({ channel: string(d?.channel, 160), phase: string(d?.phase, 64), p: numberOrNaN(d?.p) }));
+  const used = list(value?.used, 20).map((u) => ({ host: string(u?.host, 128), n: isCount(u?.n) ? u.n : 0 }));
   return {
     differences, used,
     tested: isCount(value?.tested) ? value.tested : 0,
@@ -150,29 +150,29 @@ function hostsOf(value) {
   };
 }
 
-// Of the snapshots those that have a time, the oldest first.
-function driftOf(value) {
-  return list(value, 64).map((of) => ({ at: Date.parse(of?.at), accepted: figure(of?.accepted), distance: figure(of?.distance), outside: figure(of?.outside) }))
-    .filter((of) => Number.isFinite(of.at));
+// The snapshots that have a time, the oldest first.
+function drift(value) {
+  return list(value, 64).map((d) => ({ at: Date.parse(d?.at), accepted: numberOrNaN(d?.accepted), distance: numberOrNaN(d?.distance), outside: numberOrNaN(d?.outside) }))
+    .filter((d) => Number.isFinite(d.at));
 }
 
 /** metric checks a model_metric. */
 export function metric(event) {
-  if (!isValue(event.metric)) throw new Refusal('its metric is no number');
-  return { name: key(event, 'model'), metric: event.metric };
+  if (!isValue(event.metric)) throw new InvalidEvent('its metric is not a number');
+  return { name: nameOf(event, 'model'), metric: event.metric };
 }
 
-/** suspects checks a suspects event: of one profile, possibly none. */
+/** suspects checks a suspects event: the suspects of one profile. */
 export function suspects(event) {
-  if (!Array.isArray(event.episodes) || event.episodes.length > 50) throw new Refusal('its episodes are no list of 50 at most');
-  const episodes = event.episodes.map((of) => ({ episode: `${words(of?.host_id, 128)}/${words(of?.episode_id, 128)}`, looks: words(of?.looks_like, 63) }));
-  return { name: key(event, 'name'), episodes, all: isCount(event.n) ? Math.max(event.n, episodes.length) : episodes.length };
+  if (!Array.isArray(event.episodes) || event.episodes.length > 50) throw new InvalidEvent('its episodes are not a list of at most 50');
+  const episodes = event.episodes.map((e) => ({ episode: `${string(e?.host_id, 128)}/${string(e?.episode_id, 128)}`, looksLike: string(e?.looks_like, 63) }));
+  return { name: nameOf(event, 'name'), episodes, all: isCount(event.n) ? Math.max(event.n, episodes.length) : episodes.length };
 }
 
 /** perf checks a model_perf. */
 export function perf(event) {
   const { latency_us: latency, accuracy } = event;
-  if (!isValue(latency) || latency < 1e-9) throw new Refusal('its latency_us is no number above 0');
-  if (!isValue(accuracy) || accuracy < 0 || accuracy > 1) throw new Refusal('its accuracy is no number from 0 to 1');
-  return { name: key(event, 'model'), latency, accuracy };
+  if (!isValue(latency) || latency < 1e-9) throw new InvalidEvent('its latency_us is not a number above 0');
+  if (!isValue(accuracy) || accuracy < 0 || accuracy > 1) throw new InvalidEvent('its accuracy is not a number from 0 to 1');
+  return { name: nameOf(event, 'model'), latency, accuracy };
 }

@@ -1,12 +1,12 @@
-// The feed of events. It is read with fetch rather than EventSource, which
-// hides the heartbeats and the reason of a refusal: here a connection that
-// has fallen silent is noticed and made anew, and so is one that was refused.
+// The feed of events from the bridge. It uses fetch, since an EventSource hides
+// heartbeats and error answers: the feed connects again after silence, and shows
+// why it was refused.
 
 import { Parser } from './sse.js';
 
-const silence = 40_000; // ms; the bridge sends something every 15 s
-const firstPause = 500;
-const lastPause = 10_000;
+const maxSilence = 40_000; // ms; the bridge sends a heartbeat every 15 s
+const firstPause = 500; // ms
+const maxPause = 10_000;
 
 class Refused extends Error {}
 
@@ -15,51 +15,52 @@ export class Feed {
   #handlers;
   #id = '';
 
-  /** The life of the stream that the last id is of, as the bridge named it. */
+  /** The life of the stream that the last id belongs to, from the bridge event. */
   life = '';
 
-  #wake = () => {};
+  #endPause = () => {};
 
   /**
-   * handlers: event(type, data, sequence, at) for each event, at being when the
-   * stream stored it (ms since 1970, or NaN); opened() when a
-   * connection stands; broken(reason, refused) when it ended or could not be
-   * made, before the next try.
+   * handlers are
+   *   opened()                        called when a connection is open
+   *   event(type, data, sequence, at) called for each event; at is when the stream stored it (ms since 1970, or NaN)
+   *   broken(reason, refused)         called when the connection ended or failed, before the next try
    */
   constructor(url, handlers) {
     this.#url = url;
     this.#handlers = handlers;
-    addEventListener('online', () => this.#wake());
-    document.addEventListener('visibilitychange', () => document.hidden || this.#wake());
+    addEventListener('online', () => this.#endPause());
+    document.addEventListener('visibilitychange', () => document.hidden || this.#endPause());
   }
 
-  /** run keeps a connection for as long as the page lives. */
+  /** run connects again and again. */
   async run() {
     for (let tries = 0; ; tries++) {
       const opened = () => {
         tries = 0;
         this.#handlers.opened();
       };
-      const error = await this.#once(opened).catch((e) => e);
+      const error = await this.#connect(opened).catch((e) => e);
       this.#handlers.broken(error.message, error instanceof Refused);
-      await this.#pause(Math.min(lastPause, firstPause * 2 ** tries));
+      await this.#pause(Math.min(maxPause, firstPause * 2 ** tries));
     }
   }
 
-  async #once(opened) {
+  // Reads one connection until it ends, which is always an error.
+  async #connect(opened) {
     const abort = new AbortController();
     let timer;
-    const alive = () => {
+    const restartTimer = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => abort.abort(new Error('the connection fell silent')), silence);
+      timer = setTimeout(() => abort.abort(new Error(`the bridge sent nothing for ${maxSilence / 1000} s`)), maxSilence);
     };
-    alive();
+    restartTimer();
     try {
       const headers = { Accept: 'text/event-stream' };
       if (this.#id) headers['Last-Event-ID'] = this.#id;
       const response = await fetch(this.#address(), { headers, cache: 'no-store', signal: abort.signal });
-      if (!response.ok) throw refusal(response.status, await response.text().catch(() => ''));
-      if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Error('what answers is no bridge');
+      if (!response.ok) throw errorOf(response.status, await response.text().catch(() => ''));
+      if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Error('the server is not a bridge');
       opened();
       const parser = new Parser((type, data, id, at) => {
         this.#id = id;
@@ -69,8 +70,8 @@ export class Feed {
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { value, done } = await reader.read();
-        if (done) throw new Error('the bridge ended the connection');
-        alive();
+        if (done) throw new Error('the bridge closed the connection');
+        restartTimer();
         parser.push(value);
       }
     } catch (error) {
@@ -89,14 +90,14 @@ export class Feed {
 
   #pause(ms) {
     return new Promise((resolve) => {
-      this.#wake = resolve;
+      this.#endPause = resolve;
       setTimeout(resolve, ms * (0.75 + Math.random() / 2));
     });
   }
 }
 
-function refusal(status, said) {
-  if (status === 401 || status === 403) return new Refused('the bridge wants a token: open the page with ?token=…');
-  if (status === 503) return new Error(said.trim().slice(0, 200) || 'the bridge is not ready');
+function errorOf(status, body) {
+  if (status === 401 || status === 403) return new Refused('the bridge requires a token: open the page with ?token=…');
+  if (status === 503) return new Error(body.trim().slice(0, 200) || 'the bridge is not ready');
   return new Error(`the bridge answers with status ${status}`);
 }

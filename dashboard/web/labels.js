@@ -1,19 +1,19 @@
-// Where the labels of points go, so that none covers another or a point.
+// Finds positions for the labels of points, so that none covers another or a point.
 
 /**
- * place takes points [{x, y, w, h}], the w and h those of its label, in order
- * of importance, and the box {left, right, top, bottom} that labels stay in. It
- * returns for each {x, y, far}, the label's upper left corner and whether it
- * needs a leader, or null where there is no room.
+ * placeLabels takes points [{x, y, w, h}] in order of importance, with the width
+ * and height of their labels, and the box {left, right, top, bottom} for the
+ * labels. For each point it returns the upper left corner of its label and whether
+ * that needs a line to its point, {x, y, far}, or null if there is no room.
  */
-export function place(points, box, radius) {
+export function placeLabels(points, box, radius) {
   const taken = points.map(({ x, y }) => ({ left: x - radius, right: x + radius, top: y - radius, bottom: y + radius }));
   return points.map((point) => {
     for (const { x, y, far } of candidates(point, radius)) {
-      const spot = { left: x, right: x + point.w, top: y, bottom: y + point.h };
-      if (spot.left < box.left || spot.right > box.right || spot.top < box.top || spot.bottom > box.bottom) continue;
-      if (taken.some((other) => overlap(spot, other))) continue;
-      taken.push(spot);
+      const area = { left: x, right: x + point.w, top: y, bottom: y + point.h };
+      if (area.left < box.left || area.right > box.right || area.top < box.top || area.bottom > box.bottom) continue;
+      if (taken.some((other) => overlap(area, other))) continue;
+      taken.push(area);
       return { x, y, far };
     }
     return null;

@@ -1,21 +1,22 @@
-// The level view of a profile: a row for each channel, in which each phase's
-// values stand sorted, the greatest first. So a burst shows whenever it came, and
-// one look at the rows is the profile's fingerprint.
+// The levels of a signature: a row for each channel, with the values of each phase
+// sorted from the greatest to the least. Bursts thus look the same at whatever time
+// they occur.
 
 import { fontSize, s, set } from './dom.js';
 import { number, phase } from './format.js';
 import { linear } from './scale.js';
+import { slider } from './slider.js';
 
-const shorts = {
+const shortNames = {
   'proc.cpu_user_jiffies': 'cpu user', 'proc.cpu_sys_jiffies': 'cpu sys', 'proc.ctxt_voluntary': 'waits', 'proc.minflt': 'page faults',
   'proc.io_wchar': 'written', 'proc.io_write_bytes': 'to disk', 'proc.io_rchar': 'read',
 };
 
-/** short names a channel in a word or two. */
-export const short = (name) => (Object.hasOwn(shorts, name) ? shorts[name] : name.slice(name.indexOf('.') + 1).replaceAll('_', ' '));
+/** shortName returns one or two words for a channel. */
+export const shortName = (name) => (Object.hasOwn(shortNames, name) ? shortNames[name] : name.slice(name.indexOf('.') + 1).replaceAll('_', ' '));
 
-/** tops returns the greatest level of each channel over all signatures, which all cards' rows share as their scale. */
-export function tops(signatures) {
+/** maxLevels returns the greatest level of each channel over all signatures. It is the scale of the channel's rows on all cards. */
+export function maxLevels(signatures) {
   const all = new Map();
   for (const { channels } of signatures) {
     for (const { name, levels } of channels) {
@@ -25,122 +26,110 @@ export function tops(signatures) {
   return all;
 }
 
-const runningOf = (signature) => {
-  const k = signature.phases?.findIndex((span) => span.name === 'infected_running') ?? -1;
-  return k < 0 ? null : k;
-};
-
-/** said describes one channel in one phase. */
-export function said(channel, k) {
-  const of = channel.phases[k];
-  if (!of) return `${short(channel.name)}: nothing is known`;
-  const parts = [`${short(channel.name)}, ${phase(of.name).long}:`];
-  if (Number.isNaN(of.total)) return `${parts[0]} not recorded`;
-  parts.push(of.bursts > 0 ? `${number(of.bursts)} bursts a minute, each ${number(of.length)} s long and ${number(of.height)} ${channel.unit} high;` : 'no bursts;');
-  parts.push(`${Number.isNaN(of.share) ? 'nothing' : `${number(100 * of.share)} %`} of all that it does.`);
+/** describeLevel describes a channel in its phase k. */
+function describeLevel(channel, k) {
+  const values = channel.phases[k];
+  if (!values) return `${shortName(channel.name)}: no data`;
+  const parts = [`${shortName(channel.name)}, ${phase(values.name).long}:`];
+  if (Number.isNaN(values.total)) return `${parts[0]} not recorded`;
+  parts.push(values.bursts > 0 ? `${number(values.bursts)} bursts a minute, each ${number(values.length)} s long and ${number(values.height)} ${channel.unit} high;` : 'no bursts;');
+  parts.push(`${Number.isNaN(values.share) ? '0' : number(100 * values.share)} % of the channel's total.`);
   return parts.join(' ');
 }
 
-/** trust says how far a signature and its envelope can be trusted. */
-export function trust(signature) {
+/** describeSignature describes a signature in one paragraph, for screen readers. */
+export function describeSignature(signature) {
   const parts = [`Levels of ${signature.channels.length} channels${signature.used === null ? '' : `, median of ${signature.used} episodes`}.`];
-  if (signature.deepest) parts.push(`The episode nearest to the middle of the envelope is ${signature.deepest}.`);
-  if (signature.outside > 0) parts.push(`${signature.outside} lie outside its fence, most of all ${signature.outliers[0]?.episode ?? 'one'}.`);
+  if (signature.deepest) parts.push(`The most central episode is ${signature.deepest}.`);
+  if (signature.outlierCount > 0) parts.push(`${signature.outlierCount} are outliers${signature.outliers.length ? `, the farthest is ${signature.outliers[0].episode}` : ''}.`);
   if (signature.hosts.tested > 0) parts.push(signature.hosts.differ ? 'Hosts differ.' : 'Hosts do not differ.');
   return parts.join(' ');
 }
 
-/** Levels draws into a host that is a slider over channels and phases. */
+/** Levels draws a signature into a host, which is a slider over channels and phases. */
 export class Levels {
   #host;
   #svg = s('svg', { 'aria-hidden': 'true', focusable: 'false' });
-  #chose;
+  #onChoose;
   #signature = null;
-  #tops = new Map();
-  #tone = '';
-  #index = null; // channel * phases + phase, or null
+  #maxLevels = new Map();
+  #colour = '';
+  #index = null; // channel * number of phases + phase, or null
   #box = null;
 
-  /** chose(words or null) is called when another channel and phase are to be read out. */
-  constructor(host, label, chose) {
+  /** onChoose(words, chosen) is called with the description of the chosen channel and phase, or of the first channel. */
+  constructor(host, label, onChoose) {
     this.#host = host;
-    this.#chose = chose;
+    this.#onChoose = onChoose;
     host.append(this.#svg);
-    for (const [name, value] of Object.entries({ role: 'slider', tabindex: 0, 'aria-label': label, 'aria-valuemin': 1 })) set(host, name, value);
-    new ResizeObserver(() => this.#draw()).observe(host);
-    const point = (e) => this.#point(e);
-    host.addEventListener('pointermove', point);
-    host.addEventListener('pointerdown', point);
-    host.addEventListener('pointerleave', (e) => e.pointerType === 'mouse' && document.activeElement !== host && this.choose(null));
-    host.addEventListener('blur', () => this.choose(null));
-    host.addEventListener('keydown', (e) => this.#key(e));
+    slider(host, label, {
+      draw: () => this.#draw(),
+      indexAt: (x, y) => this.#indexAt(x, y),
+      indexFor: (key) => this.#indexFor(key),
+      choose: (index) => this.#choose(index),
+    });
   }
 
-  /** show takes a signature, the scale of each channel, and the profile's tone. */
-  show(signature, tops, tone) {
-    if (this.#index !== null && this.#index >= signature.channels.length * this.#phasesOf(signature)) this.#index = null;
+  /** show takes a signature, the greatest level of each channel, and the profile's colour. */
+  show(signature, maxLevels, colour) {
     this.#signature = signature;
-    this.#tops = tops;
-    this.#tone = tone;
-    set(this.#host, 'aria-valuemax', signature.channels.length * this.#phasesOf(signature));
+    this.#maxLevels = maxLevels;
+    this.#colour = colour;
+    if (this.#index >= this.#cells) this.#index = null;
+    set(this.#host, 'aria-valuemax', this.#cells);
     this.#draw();
     this.#announce();
   }
 
-  /** choose puts the cursor on a channel and phase; null takes it away. */
-  choose(index) {
+  #choose(index) {
     if (index === this.#index) return;
     this.#index = index;
     this.#draw();
     this.#announce();
   }
 
-  #phasesOf(signature) { return signature.phases?.length ?? 1; }
+  get #spans() { return this.#signature.phases ?? [{ name: '', start: 0, points: this.#signature.points }]; }
 
-  // Without a choice: the first channel where it matters most.
-  get #rest() { return runningOf(this.#signature) ?? 0; }
+  get #cells() { return this.#signature.channels.length * this.#spans.length; }
+
+  // The chosen index, or the first channel in the phase infected_running.
+  get #current() { return this.#index ?? Math.max(0, this.#spans.findIndex((span) => span.name === 'infected_running')); }
 
   #announce() {
-    const index = this.#index ?? this.#rest;
-    const phases = this.#phasesOf(this.#signature);
-    const words = said(this.#signature.channels[Math.floor(index / phases)], index % phases);
+    const index = this.#current;
+    const phases = this.#spans.length;
+    const words = describeLevel(this.#signature.channels[Math.floor(index / phases)], index % phases);
     set(this.#host, 'aria-valuenow', index + 1);
     set(this.#host, 'aria-valuetext', words);
-    this.#chose(words, this.#index !== null);
+    this.#onChoose(words, this.#index !== null);
   }
 
-  #key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const phases = this.#phasesOf(this.#signature);
-    const last = this.#signature.channels.length * phases - 1;
-    const at = this.#index ?? this.#rest;
+  #indexFor(key) {
+    const phases = this.#spans.length;
+    const last = this.#cells - 1;
+    const from = this.#current;
     const to = {
-      ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + phases, ArrowUp: at - phases, Home: 0, End: last,
-      PageDown: at + phases, PageUp: at - phases,
-    }[event.key];
-    if (to !== undefined) {
-      if (to >= 0 && to <= last) this.choose(to);
-    } else if (event.key === 'Escape') this.choose(null);
-    else return;
-    event.preventDefault();
+      ArrowRight: from + 1, ArrowLeft: from - 1, ArrowDown: from + phases, ArrowUp: from - phases, Home: 0, End: last,
+      PageDown: from + phases, PageUp: from - phases,
+    }[key];
+    if (to === undefined) return null;
+    return to >= 0 && to <= last ? to : from;
   }
 
-  #point(event) {
-    if (!this.#box) return;
+  #indexAt(x, y) {
+    if (!this.#box) return null;
     const { left, top, width, row, n } = this.#box;
-    const bounds = this.#host.getBoundingClientRect();
-    const channel = Math.floor((event.clientY - bounds.top - top) / row);
-    const i = Math.floor(((event.clientX - bounds.left - left) / width) * n);
-    const spans = this.#signature.phases ?? [{ start: 0, points: n }];
-    const k = spans.findIndex((span) => i >= span.start && i < span.start + span.points);
-    if (channel < 0 || channel >= this.#signature.channels.length || k < 0) return;
-    this.choose(channel * spans.length + k);
+    const channel = Math.floor((y - top) / row);
+    const i = Math.floor(((x - left) / width) * n);
+    const k = this.#spans.findIndex((span) => i >= span.start && i < span.start + span.points);
+    if (channel < 0 || channel >= this.#signature.channels.length || k < 0) return null;
+    return channel * this.#spans.length + k;
   }
 
   #draw() {
     const { clientWidth: w, clientHeight: h } = this.#host;
     if (!this.#signature || w < 20 || h < 20) return;
-    const { channels, phases, points: n } = this.#signature;
+    const { channels, points: n } = this.#signature;
     const em = fontSize(this.#host);
     const left = Math.min(6.2 * em, 0.3 * w);
     const top = 0.2 * em;
@@ -148,7 +137,7 @@ export class Levels {
     const row = (h - top - 1.5 * em) / channels.length;
     this.#box = { left, top, width, row, n };
     const x = linear(0, n, left, left + width);
-    const spans = phases ?? [{ name: '', start: 0, points: n }];
+    const spans = this.#spans;
     const bottom = top + row * channels.length;
     const nodes = spans.flatMap((span, k) => [
       s('rect', { class: `phase ${phase(span.name, k).kind}`, x: x(span.start), y: top, width: x(span.start + span.points) - x(span.start), height: bottom - top }),
@@ -158,13 +147,13 @@ export class Levels {
     ]);
     channels.forEach((channel, c) => {
       const base = top + (c + 1) * row;
-      const most = Math.log1p(this.#tops.get(channel.name) ?? 0);
-      // A logarithm, for both a trickle and a flood are to be seen.
-      const y = (v) => base - (most > 0 ? Math.log1p(Math.max(0, v)) / most : 0) * 0.84 * row;
+      const max = Math.log1p(this.#maxLevels.get(channel.name) ?? 0);
+      // Logarithmic, so that both small and great levels can be seen.
+      const y = (v) => base - (max > 0 ? Math.log1p(Math.max(0, v)) / max : 0) * 0.84 * row;
       nodes.push(s('line', { class: 'grid', x1: left, x2: left + width, y1: base, y2: base }));
       if (channel.levels.upper) nodes.push(s('path', { class: 'band', d: steps(channel.levels.upper, spans, x, y, base) }));
       nodes.push(s('path', { class: 'level', d: steps(channel.levels.median, spans, x, y, base) }));
-      nodes.push(s('text', { class: 'row', x: left - 0.5 * em, y: base - 0.5 * row + 0.35 * em, 'text-anchor': 'end' }, short(channel.name)));
+      nodes.push(s('text', { class: 'row', x: left - 0.5 * em, y: base - 0.5 * row + 0.35 * em, 'text-anchor': 'end' }, shortName(channel.name)));
     });
     if (this.#index !== null) {
       const span = spans[this.#index % spans.length];
@@ -172,11 +161,11 @@ export class Levels {
       nodes.push(s('rect', { class: 'chosen', x: x(span.start), y: top + c * row, width: x(span.points) - x(0), height: row }));
     }
     set(this.#svg, 'viewBox', `0 0 ${w} ${h}`);
-    this.#svg.replaceChildren(s('g', { class: this.#tone }, ...nodes.filter(Boolean)));
+    this.#svg.replaceChildren(s('g', { class: this.#colour }, ...nodes.filter(Boolean)));
   }
 }
 
-// steps is the area under the values, phase by phase; a gap leaves a hole.
+// steps returns the path of the area under the values of each phase, without the gaps.
 function steps(values, spans, x, y, base) {
   let d = '';
   for (const span of spans) {

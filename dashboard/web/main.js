@@ -1,100 +1,98 @@
-// The page: the feed fills the store, the store is drawn, and the address says
-// whether all of it or one profile.
+// The page: the feed fills the store, and the overview or the detail of one
+// profile, as the address says, shows it.
 
+import { Connection } from './connection.js';
 import { Detail } from './detail.js';
 import { text } from './dom.js';
 import { parse } from './event.js';
 import { Feed } from './feed.js';
-import { Link } from './link.js';
 import { Overview } from './overview.js';
-import { read, write } from './route.js';
+import { currentRoute, hrefOf } from './route.js';
 import { Store } from './store.js';
-import { toggle } from './theme.js';
+import { makeToggle } from './theme.js';
 
 const node = (id) => document.getElementById(id);
 
 const store = new Store();
-const link = new Link(node('link'), node('notice'));
+const connection = new Connection(node('connection'), node('notice'));
 const overview = new Overview(store);
-const detail = new Detail(node('detail'), store, (place) => {
-  history.replaceState(null, '', write(place));
-  detail.open(place);
+const detail = new Detail(node('detail'), store, (route) => {
+  history.replaceState(null, '', hrefOf(route));
+  detail.open(route);
 });
 
-// Where the bridge wants a token, the page was opened with it.
+// If the bridge requires a token, the page is opened with ?token=.
 const token = new URLSearchParams(location.search).get('token');
 const withToken = (path) => (token === null ? path : `${path}?token=${encodeURIComponent(token)}`);
 
-let life = '';
 const feed = new Feed(withToken('events'), {
-  opened: () => link.opened(),
-  broken: (reason, refused) => link.broken(reason, refused),
+  opened: () => connection.opened(),
+  broken: (reason, refused) => connection.broken(reason, refused),
   event: (type, data, sequence, at) => {
-    if (type === 'bridge') bridge(data);
-    else if (type === 'caught-up') link.caughtUp();
+    if (type === 'bridge') showStatus(data);
+    else if (type === 'caught-up') connection.caughtUp();
     else store.apply(type, data, sequence, at);
   },
 });
 
-function bridge(data) {
-  const state = parse(data);
-  // Events of two lives of the stream don't belong together.
-  if (state.life && life && state.life !== life) {
-    store.forget();
-    link.forgot();
+function showStatus(data) {
+  const status = parse(data);
+  // The bridge sends all events of another life anew.
+  if (status.life && feed.life && status.life !== feed.life) {
+    store.clear();
+    connection.restarted();
   }
-  if (state.life) ({ life } = state);
-  feed.life = life;
-  const since = Date.parse(state.since);
-  link.bridge({ nats: state.nats, since: Number.isFinite(since) ? since : null });
-  text(node('version'), state.version ? `bridge ${state.version}` : '');
+  if (status.life) feed.life = status.life;
+  const since = Date.parse(status.since);
+  connection.bridge({ nats: status.nats, since: Number.isFinite(since) ? since : null });
+  text(node('version'), status.version ? `bridge ${status.version}` : '');
 }
 
-let open = null; // the profile that is shown, null: all
+let open = null; // the profile of the detail, or null
 
-function route() {
-  const place = read();
+function showRoute() {
+  const route = currentRoute();
   const before = open;
-  open = place.profile;
+  open = route.profile;
   node('overview').hidden = open !== null;
   node('detail').hidden = open === null;
   document.title = open === null ? 'Attack profiles' : `${open} · Attack profiles`;
-  if (open !== null) detail.open(place);
+  if (open !== null) detail.open(route);
   if (open !== null && open !== before) {
     scrollTo(0, 0);
     detail.focus();
   }
   if (open === null && before !== null) overview.focus(before);
-  tick();
+  refresh();
 }
 
-function tick() {
-  overview.tick(link.live);
-  if (open !== null) detail.tick(link.live);
+function refresh() {
+  overview.refresh(connection.live);
+  if (open !== null) detail.refresh(connection.live);
 }
 
-store.watch((changed) => {
+store.onChange((changed) => {
   overview.show(changed);
   if (open !== null && (changed.has('attack_profile') || changed.has('attack_signature'))) detail.show();
-  const { count, last } = store.refused;
-  node('refused').hidden = count === 0;
-  text(node('refused'), `${count} ${count === 1 ? 'event' : 'events'} could not be drawn; the last: ${last}.`);
-  tick();
+  const { count, last } = store.invalid;
+  node('invalid').hidden = count === 0;
+  text(node('invalid'), `${count} invalid ${count === 1 ? 'event is' : 'events are'} not shown. The last is ${last}.`);
+  refresh();
 });
 
-link.watch(() => {
-  const why = link.live ? 'Waits for the first envelope of this profile.'
-    : link.state === 'connecting' ? 'Waits for the bridge to send what it has.' : 'Waits for the connection.';
-  overview.wait(why);
-  detail.wait(why);
-  tick();
-});
+function showConnection() {
+  const words = connection.live ? 'Waiting for the first envelope of this profile.'
+    : connection.state === 'connecting' ? 'Waiting for the bridge to send the events.' : 'Waiting for the connection.';
+  overview.setWaiting(words);
+  detail.setWaiting(words);
+  refresh();
+}
 
-addEventListener('hashchange', route);
-setInterval(tick, 1000);
-toggle(node('theme'));
+connection.onChange(showConnection);
+addEventListener('hashchange', showRoute);
+setInterval(refresh, 1000);
+makeToggle(node('theme'));
 node('json').href = withToken('api/events');
-overview.wait('Waits for the bridge.');
-detail.wait('Waits for the bridge.');
-route();
+showConnection();
+showRoute();
 feed.run();

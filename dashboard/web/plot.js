@@ -1,20 +1,20 @@
-// The plot of one or two envelopes over the phases. It is drawn in px of its
-// host, moves to new values, and is a slider over its points: pointer, touch
-// and keys choose the point that the readout shows.
+// The plot of one or two envelopes over the phases. It animates to new values, and
+// is a slider over its points. Coordinates are in px of its host.
 
-import { fontSize, s, set, still, text, unique, widthOf } from './dom.js';
-import { phase, tick } from './format.js';
+import { fontSize, noMotion, s, set, text, unique, widthOf } from './dom.js';
+import { phase, tickLabel } from './format.js';
 import { linear, ticks } from './scale.js';
+import { slider } from './slider.js';
 
 const duration = 400; // ms
 
 /**
- * A view is what a plot shows:
- *   layers   [{key, tone, median, lower, upper}], the numbers as drawn; lower and upper may be null
+ * A view is the input of a plot:
+ *   layers   [{key, colour, median, lower, upper}], the values as drawn; lower and upper may be null
  *   phases   [{name, start, points}] or null
- *   lo, hi   the value axis
- *   rest     the point that is shown while none is chosen
- *   describe i => the sentence for point i
+ *   lo, hi   the range of the value axis
+ *   unchosen the index of the point that is marked while none is chosen
+ *   describe a function from an index to the text for screen readers
  */
 export class Plot {
   #host;
@@ -25,70 +25,68 @@ export class Plot {
   #cursor = s('g');
   #note = s('text', { 'text-anchor': 'end' });
   #clip = s('rect');
-  #view = null; // wanted
-  #shown = null; // drawn now: the numbers of a view, perhaps between two
+  #view = null; // the last one given
+  #drawn = null; // the view as drawn, which may be between two
   #frame = 0;
   #index = null;
   #box = null;
-  #chose;
+  #onChoose;
 
-  /** chose(i or null) is called when another point is to be read out. */
-  constructor(host, label, chose) {
+  /** onChoose(index) is called when another point is chosen; null is none. */
+  constructor(host, label, onChoose) {
     this.#host = host;
-    this.#chose = chose;
+    this.#onChoose = onChoose;
     const id = unique('clip');
     set(this.#layers, 'clip-path', `url(#${id})`);
     this.#svg.append(s('defs', null, s('clipPath', { id }, this.#clip)), this.#phases, this.#axis, this.#layers, this.#note, this.#cursor);
     host.append(this.#svg);
-    for (const [name, value] of Object.entries({ role: 'slider', tabindex: 0, 'aria-label': label, 'aria-valuemin': 1 })) set(host, name, value);
-    new ResizeObserver(() => this.#resize()).observe(host);
-    host.addEventListener('pointermove', (e) => this.#point(e));
-    host.addEventListener('pointerdown', (e) => this.#point(e));
-    host.addEventListener('pointerleave', (e) => e.pointerType === 'mouse' && document.activeElement !== host && this.choose(null));
-    host.addEventListener('blur', () => this.choose(null));
-    host.addEventListener('keydown', (e) => this.#key(e));
+    slider(host, label, {
+      draw: () => this.#resize(),
+      indexAt: (x) => this.#indexAt(x),
+      indexFor: (key) => this.#indexFor(key),
+      choose: (index) => this.#choose(index),
+    });
   }
 
-  /** The chosen point, or null. */
+  /** The index of the chosen point, or null. */
   get index() { return this.#index; }
 
-  /** show moves to a view, at once where it is another thing than before. */
+  /** show draws a view. It animates if the view has the same curves as before. */
   show(view) {
-    const from = this.#shown;
+    const from = this.#drawn;
     this.#view = view;
     const n = view.layers[0].median.length;
     if (this.#index !== null && this.#index >= n) this.#index = null;
     set(this.#host, 'aria-valuemax', n);
     cancelAnimationFrame(this.#frame);
-    if (!from || still() || !alike(from, view)) {
-      this.#shown = view;
+    if (!from || noMotion() || !canAnimate(from, view)) {
+      this.#drawn = view;
       this.#draw();
     } else {
-      this.#move(from, view);
+      this.#animate(from, view);
     }
     this.#announce();
   }
 
-  /** choose puts the cursor on a point; null takes it away. */
-  choose(i) {
+  #choose(i) {
     if (i === this.#index) return;
     this.#index = i;
     this.#drawCursor();
     this.#announce();
-    this.#chose(i);
+    this.#onChoose(i);
   }
 
   #announce() {
-    const i = this.#index ?? this.#view.rest;
+    const i = this.#index ?? this.#view.unchosen;
     set(this.#host, 'aria-valuenow', i + 1);
     set(this.#host, 'aria-valuetext', this.#view.describe(i));
   }
 
-  #move(from, to) {
+  #animate(from, to) {
     const began = performance.now();
     const step = (now) => {
       const t = Math.min(1, Math.max(0, (now - began) / duration));
-      this.#shown = t < 1 ? between(from, to, 1 - (1 - t) ** 3) : to;
+      this.#drawn = t < 1 ? between(from, to, 1 - (1 - t) ** 3) : to;
       this.#draw();
       if (t < 1) this.#frame = requestAnimationFrame(step);
     };
@@ -97,45 +95,40 @@ export class Plot {
 
   #resize() {
     this.#box = null;
-    if (this.#shown) this.#draw();
+    if (this.#drawn) this.#draw();
   }
 
-  #point(event) {
-    if (!this.#box) return;
+  #indexAt(x) {
+    if (!this.#box) return null;
     const { left, width, n } = this.#box;
-    const x = event.clientX - this.#host.getBoundingClientRect().left - left;
-    this.choose(Math.max(0, Math.min(n - 1, Math.floor((x / width) * n))));
+    return Math.max(0, Math.min(n - 1, Math.floor(((x - left) / width) * n)));
   }
 
-  #key(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
+  #indexFor(key) {
     const n = this.#view.layers[0].median.length;
-    const i = this.#index ?? this.#view.rest;
+    const i = this.#index ?? this.#view.unchosen;
     const starts = (this.#view.phases ?? []).map((span) => span.start);
     const to = {
       ArrowRight: i + 1, ArrowUp: i + 1, ArrowLeft: i - 1, ArrowDown: i - 1, Home: 0, End: n - 1,
       PageDown: starts.find((start) => start > i) ?? n - 1,
       PageUp: starts.findLast((start) => start < i) ?? 0,
-    }[event.key];
-    if (to !== undefined) this.choose(Math.max(0, Math.min(n - 1, to)));
-    else if (event.key === 'Escape') this.choose(null);
-    else return;
-    event.preventDefault();
+    }[key];
+    return to === undefined ? null : Math.max(0, Math.min(n - 1, to));
   }
 
   #draw() {
     const w = this.#host.clientWidth;
     const h = this.#host.clientHeight;
     if (w < 20 || h < 20) return;
-    const view = this.#shown;
+    const view = this.#drawn;
     const em = fontSize(this.#host);
     const n = view.layers[0].median.length;
     const marks = ticks(view.lo, view.hi, Math.max(2, Math.min(8, Math.floor(h / (3.2 * em)))));
-    const labels = marks.values.map((v) => tick(v, marks.step));
+    const labels = marks.values.map((v) => tickLabel(v, marks.step));
     const left = Math.ceil(Math.max(...labels.map((label) => widthOf(label, this.#host))) + 0.7 * em);
     const box = { left, top: 0.7 * em, width: w - left - 0.3 * em, n, em };
     box.x = linear(0, n, left, left + box.width);
-    const names = this.#nameOf(view.phases ?? [], box);
+    const names = this.#placeNames(view.phases ?? [], box);
     box.height = h - (1.2 + 1.35 * Math.max(0, ...names.map(({ row }) => row + 1))) * em;
     box.y = linear(view.lo, view.hi, box.top + box.height, box.top);
     this.#box = box;
@@ -146,10 +139,10 @@ export class Plot {
     this.#drawCursor();
   }
 
-  // Where the phases' names go: a name that would touch another goes to the
-  // second row, on a leader, and is left out where that is full, too.
-  #nameOf(spans, { x, left, width, em }) {
-    const ends = [-Infinity, -Infinity]; // of the last name in each row
+  // Finds positions for the names of the phases. A name that would touch another goes
+  // to a second row, with a line to its phase, or is left out if that row is full, too.
+  #placeNames(spans, { x, left, width, em }) {
+    const ends = [-Infinity, -Infinity]; // x at which the last name of each row ends
     const halves = spans.map((span, k) => widthOf(phase(span.name, k).short, this.#host) / 2 + 0.2 * em);
     const middles = spans.map((span, k) => {
       const middle = x(span.start + span.points / 2);
@@ -157,14 +150,14 @@ export class Plot {
     });
     return spans.flatMap((span, k) => {
       const half = halves[k];
-      const reach = (x(span.points) - x(0)) / 2; // a name stays over or under its phase
-      const after = spans[k + 1]; // it yields to the name of a longer one
+      const reach = (x(span.points) - x(0)) / 2; // a name's middle stays within its phase
+      const after = spans[k + 1]; // the name of a longer phase goes first
       const next = after && after.points >= span.points ? middles[k + 1] - halves[k + 1] : Infinity;
       for (const row of [0, 1]) {
         const middle = Math.max(middles[k], ends[row] + half);
         if (middle - middles[k] > reach || (row === 0 && half > reach && middle + half > next)) continue;
         ends[row] = middle + half;
-        if (row === 1) ends[0] = Math.max(ends[0], middles[k] + 0.2 * em); // its leader
+        if (row === 1) ends[0] = Math.max(ends[0], middles[k] + 0.2 * em); // room for the line
         return [{ words: phase(span.name, k).short, at: middles[k], middle, row }];
       }
       return [];
@@ -194,52 +187,53 @@ export class Plot {
   }
 
   #drawLayers(view, { x, y, left, width, top, em, n }) {
-    // What lies very far beyond the axis is drawn nearer: no picture has room for 1e38.
+    // SVG can't draw 1e38 px: values very far beyond the axis are drawn nearer.
     const far = 100 * (view.hi - view.lo);
     const height = (v) => y(Math.max(view.lo - far, Math.min(view.hi + far, v))).toFixed(2);
     const points = (values) => values.map((v, i) => `${x(((i + 0.5) * n) / values.length).toFixed(2)} ${height(v)}`);
     const path = (values) => `M${points(values).join('L')}`;
     let highest = -Infinity;
     const groups = view.layers.map((layer, k) => {
-      const { tone, median, lower, upper } = layer;
+      const { colour, median, lower, upper } = layer;
       const nodes = [];
       if (lower) {
         nodes.push(s('path', { class: 'band', d: `${path(lower)}L${points(upper).reverse().join('L')}Z` }), s('path', { class: 'rim', d: path(lower) + path(upper) }));
         for (const v of upper) highest = Math.max(highest, v);
       }
       nodes.push(s('path', { class: 'median', d: path(median) }));
-      return s('g', { class: `${tone}${k ? ' over' : ''}` }, nodes);
+      return s('g', { class: `${colour}${k ? ' other' : ''}` }, nodes);
     });
     this.#layers.replaceChildren(...groups.reverse());
     set(this.#note, 'x', left + width - 0.4 * em);
     set(this.#note, 'y', top + 1 * em);
-    text(this.#note, highest > view.hi * 1.001 ? `the band reaches ${tick(highest, highest / 10)}` : '');
+    text(this.#note, highest > view.hi * 1.001 ? `the band reaches ${tickLabel(highest, highest / 10)}` : '');
   }
 
   #drawCursor() {
-    if (!this.#box || !this.#shown) return;
+    if (!this.#box || !this.#drawn) return;
     const { x, y, top, height, n, em } = this.#box;
-    const rest = this.#index === null;
-    const i = this.#index ?? this.#view.rest;
-    const at = x(i + 0.5);
-    const nodes = [s('line', { class: rest ? 'cursor rest' : 'cursor', x1: at, x2: at, y1: top, y2: top + height })];
-    for (const { median, tone } of this.#shown.layers) {
+    const unchosen = this.#index === null;
+    const i = this.#index ?? this.#view.unchosen;
+    const middle = x(i + 0.5);
+    const nodes = [s('line', { class: unchosen ? 'cursor unchosen' : 'cursor', x1: middle, x2: middle, y1: top, y2: top + height })];
+    for (const { median, colour } of this.#drawn.layers) {
       const k = Math.min(median.length - 1, Math.floor(((i + 0.5) / n) * median.length));
-      const value = Math.max(this.#shown.lo, Math.min(this.#shown.hi, median[k]));
-      nodes.push(s('circle', { class: `dot ${tone}${rest ? ' rest' : ''}`, cx: x(((k + 0.5) * n) / median.length), cy: y(value), r: (rest ? 0.3 : 0.4) * em }));
+      const value = Math.max(this.#drawn.lo, Math.min(this.#drawn.hi, median[k]));
+      nodes.push(s('circle', { class: `dot ${colour}${unchosen ? ' unchosen' : ''}`, cx: x(((k + 0.5) * n) / median.length), cy: y(value), r: (unchosen ? 0.3 : 0.4) * em }));
     }
     this.#cursor.replaceChildren(...nodes);
   }
 }
 
-// alike tells whether one view can move into another.
-function alike(a, b) {
+// canAnimate reports whether two views have the same curves with as many points.
+function canAnimate(a, b) {
   return a.layers.length === b.layers.length && a.layers.every((layer, k) => {
     const other = b.layers[k];
     return layer.key === other.key && layer.median.length === other.median.length && !layer.lower === !other.lower;
   });
 }
 
+// between returns the view at the fraction t of the way from a to b.
 function between(a, b, t) {
   const mix = (p, q) => p + (q - p) * t;
   const all = (p, q) => p && q.map((value, i) => mix(p[i], value));
@@ -254,7 +248,7 @@ function between(a, b, t) {
   };
 }
 
-/** extent returns the least and greatest of the layers' numbers and of what must be on the axis too. */
+/** extent returns the least and the greatest of the layers' values and of also, as {lo, hi} with lo < hi. */
 export function extent(layers, ...also) {
   let lo = Math.min(...also);
   let hi = Math.max(...also);

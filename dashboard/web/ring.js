@@ -1,4 +1,4 @@
-// How many episodes of how many wanted an envelope is over.
+// How many episodes an envelope was computed from, of how many it may use.
 
 import { h, s, set, text } from './dom.js';
 
@@ -6,7 +6,7 @@ export class Ring {
   #arc = s('circle', { class: 'done', cx: 10, cy: 10, r: 8, pathLength: 100 });
   #ring = s('svg', { viewBox: '0 0 20 20', 'aria-hidden': 'true' }, s('circle', { class: 'track', cx: 10, cy: 10, r: 8 }), this.#arc);
   #count = h('span', { 'aria-hidden': 'true' });
-  #spoken = h('span', { class: 'unseen' });
+  #spoken = h('span', { class: 'visually-hidden' });
   node = h('p', { class: 'count' }, this.#ring, this.#count, this.#spoken);
 
   show({ used, target, complete }) {

@@ -1,28 +1,29 @@
-// Where the page is: #/ or #/profile/<name>?with=<name>&scale=raw|scaled.
+// The part of the address after #: #/ is the overview,
+// #/profile/<name>?with=<other>&scale=raw|scaled the detail of one profile.
 
-/** read returns what the address asks for: {profile, beside, scale}; profile is null for the overview. */
-export function read() {
+/** currentRoute returns the address as {profile, other, scale}; profile is null for the overview. */
+export function currentRoute() {
   const [path, query = ''] = location.hash.replace(/^#/, '').split('?');
   const match = /^\/profile\/([^/]+)$/.exec(path);
-  const place = { profile: null, beside: null, scale: null };
-  if (!match) return place;
+  const route = { profile: null, other: null, scale: null };
+  if (!match) return route;
   try {
-    place.profile = decodeURIComponent(match[1]);
+    route.profile = decodeURIComponent(match[1]);
   } catch {
-    return place;
+    return route;
   }
-  const wanted = new URLSearchParams(query);
-  place.beside = wanted.get('with') || null;
-  place.scale = ['raw', 'scaled'].includes(wanted.get('scale')) ? wanted.get('scale') : null;
-  return place;
+  const params = new URLSearchParams(query);
+  route.other = params.get('with') || null;
+  route.scale = ['raw', 'scaled'].includes(params.get('scale')) ? params.get('scale') : null;
+  return route;
 }
 
-/** write returns the address of a place. */
-export function write({ profile, beside = null, scale = null }) {
+/** hrefOf returns the address of a route. */
+export function hrefOf({ profile, other = null, scale = null }) {
   if (profile === null) return '#/';
-  const query = new URLSearchParams();
-  if (beside) query.set('with', beside);
-  if (scale) query.set('scale', scale);
-  const text = query.toString();
-  return `#/profile/${encodeURIComponent(profile)}${text && `?${text}`}`;
+  const params = new URLSearchParams();
+  if (other) params.set('with', other);
+  if (scale) params.set('scale', scale);
+  const query = params.toString();
+  return `#/profile/${encodeURIComponent(profile)}${query && `?${query}`}`;
 }

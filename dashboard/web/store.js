@@ -1,68 +1,68 @@
-// What the page knows: the last event of each profile and model.
+// The last event of each profile and model.
 
-import { Refusal, metric, parse, perf, profile, signature, suspects } from './event.js';
+import { InvalidEvent, metric, parse, perf, profile, signature, suspects } from './event.js';
 
-const kinds = { attack_profile: profile, attack_signature: signature, model_metric: metric, model_perf: perf, suspects };
-const most = 500; // of a kind; anybody may publish any number of names
+const checks = { attack_profile: profile, attack_signature: signature, model_metric: metric, model_perf: perf, suspects };
+const maxEvents = 500; // of each type, since producers may publish any number of names
 
 export class Store {
-  #kept = { attack_profile: new Map(), attack_signature: new Map(), model_metric: new Map(), model_perf: new Map(), suspects: new Map() };
-  #watchers = new Set();
+  #events = Object.fromEntries(Object.keys(checks).map((type) => [type, new Map()]));
+  #callbacks = new Set();
   #changed = new Set();
 
-  /** How many events were refused, and the last reason. */
-  refused = { count: 0, last: '' };
+  /** How many events were invalid, and why the last one was. */
+  invalid = { count: 0, last: '' };
 
-  get profiles() { return this.#kept.attack_profile; }
-  get signatures() { return this.#kept.attack_signature; }
-  get metrics() { return this.#kept.model_metric; }
-  get perfs() { return this.#kept.model_perf; }
-  get suspects() { return this.#kept.suspects; }
+  get profiles() { return this.#events.attack_profile; }
+  get signatures() { return this.#events.attack_signature; }
+  get metrics() { return this.#events.model_metric; }
+  get perfs() { return this.#events.model_perf; }
+  get suspects() { return this.#events.suspects; }
 
-  /** watch calls back with the kinds that changed, once for all events that came together. */
-  watch(callback) { this.#watchers.add(callback); }
+  /** onChange calls back with the set of types that changed, once for all events that arrived together; 'invalid' is one of them. */
+  onChange(callback) { this.#callbacks.add(callback); }
 
   /**
-   * apply takes one event as it came. Of one name a later event replaces an
-   * earlier one by its sequence; one that can't be drawn replaces nothing.
+   * apply takes one event. It replaces the event of the same name that has a lower
+   * sequence. An invalid event replaces none.
    */
   apply(type, data, sequence, at = NaN) {
-    if (!Object.hasOwn(kinds, type)) return;
+    if (!Object.hasOwn(checks, type)) return;
     try {
       const event = parse(data);
-      if (event.type !== type) throw new Refusal('its type is another than its subject\u2019s');
-      const value = kinds[type](event);
-      const kept = this.#kept[type];
-      const before = kept.get(value.name);
+      if (event.type !== type) throw new InvalidEvent('its type differs from its subject');
+      const value = checks[type](event);
+      const events = this.#events[type];
+      const before = events.get(value.name);
       if (before && sequence < before.sequence) return;
-      if (!before && kept.size >= most) throw new Refusal(`there are ${most} of its kind already`);
-      kept.set(value.name, { ...value, sequence, data, received: Number.isFinite(at) ? at : Date.now() });
+      if (!before && events.size >= maxEvents) throw new InvalidEvent(`the page keeps no more than ${maxEvents} events of one type`);
+      events.set(value.name, { ...value, sequence, data, received: Number.isFinite(at) ? at : Date.now() });
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      this.refused.count++;
-      this.refused.last = `${type}: ${error.message}`;
-      type = 'refused';
+      if (!(error instanceof InvalidEvent)) throw error;
+      this.invalid.count++;
+      this.invalid.last = `${type}: ${error.message}`;
+      type = 'invalid';
     }
     this.#change(type);
   }
 
-  /** forget drops everything: it is of another life of the stream. */
-  forget() {
-    for (const kind of Object.keys(this.#kept)) {
-      this.#kept[kind].clear();
-      this.#change(kind);
+  /** clear removes all events. */
+  clear() {
+    for (const type of Object.keys(this.#events)) {
+      this.#events[type].clear();
+      this.#change(type);
     }
-    this.refused = { count: 0, last: '' };
-    this.#change('refused');
+    this.invalid = { count: 0, last: '' };
+    this.#change('invalid');
   }
 
-  #change(kind) {
-    this.#changed.add(kind);
+  #change(type) {
+    this.#changed.add(type);
     if (this.#changed.size > 1) return;
     queueMicrotask(() => {
       const changed = this.#changed;
       this.#changed = new Set();
-      for (const watcher of this.#watchers) watcher(changed);
+      for (const callback of this.#callbacks) callback(changed);
     });
   }
 }

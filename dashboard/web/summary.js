@@ -1,16 +1,16 @@
-// What a plot shows, in one paragraph.
+// The description of a plot for screen readers.
 
-import { exact, inUnit, number, phase } from './format.js';
-import { peak, spoken } from './readout.js';
+import { exact, number, phase, withUnit } from './format.js';
+import { describePoint, peak } from './readout.js';
 
-/** summary describes a profile to who can't see its plot. */
+/** summary describes a profile in one paragraph. */
 export function summary(profile) {
   const scale = profile.raw ? 'raw' : 'scaled';
   const { median } = profile[scale];
   const unit = profile.raw ? profile.unit : '';
   const parts = [`${profile.name}${profile.shape && `, ${profile.shape}`}.`];
-  if (profile.used !== null) parts.push(`Over ${profile.used}${profile.target ? ` of ${profile.target}` : ''} episodes.`);
-  if (profile.channel) parts.push(`Channel ${inUnit(profile.channel, unit && `in ${unit}`)}.`);
+  if (profile.used !== null) parts.push(`From ${profile.used}${profile.target ? ` of ${profile.target}` : ''} episodes.`);
+  if (profile.channel) parts.push(`Channel ${withUnit(profile.channel, unit && `in ${unit}`)}.`);
   if (profile.phases) {
     const means = profile.phases.map((span) => {
       let sum = 0;
@@ -19,7 +19,7 @@ export function summary(profile) {
     });
     parts.push(`Mean of the median by phase: ${means.join('; ')}${unit && ` ${unit}`}.`);
   }
-  parts.push(`The median is highest at ${spoken(profile, peak(profile), scale)}.`);
+  parts.push(`The median is highest at ${describePoint(profile, peak(profile), scale)}.`);
   if (profile.updated !== null) parts.push(`Updated ${exact(profile.updated)}.`);
   return parts.join(' ');
 }

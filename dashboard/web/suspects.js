@@ -1,28 +1,28 @@
-// Accepted episodes that the models put in another profile.
+// Accepted episodes whose signature matches another profile.
 
 import { h, text } from './dom.js';
 
-const mostLines = 60;
+const maxLines = 60;
 
 export class Suspects {
-  #node;
+  #host;
   #list = h('ul');
   #more = h('p', { class: 'more' });
 
-  constructor(node) {
-    this.#node = node;
-    node.append(h('h3', null, 'Suspect episodes'), h('p', { class: 'motto' }, 'Accepted for one profile, and by their signature firmly of another.'), this.#list, this.#more);
+  constructor(host) {
+    this.#host = host;
+    host.append(h('h3', null, 'Suspect episodes'), h('p', { class: 'tagline' }, 'Episodes that were accepted for one profile and whose signature clearly matches another.'), this.#list, this.#more);
     this.show(new Map());
   }
 
-  /** show takes the lists by profile. */
+  /** show draws the lists, which are by profile. */
   show(suspects) {
     const lists = [...suspects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     const episodes = lists.flatMap((list) => list.episodes.map((episode) => ({ ...episode, profile: list.name })));
     const all = lists.reduce((sum, list) => sum + list.all, 0);
-    const shown = episodes.slice(0, mostLines);
-    this.#node.hidden = all === 0;
-    this.#list.replaceChildren(...shown.map((e) => h('li', null, h('code', null, e.episode), ` is accepted for ${e.profile}, looks like ${e.looks}`)));
+    const shown = episodes.slice(0, maxLines);
+    this.#host.hidden = all === 0;
+    this.#list.replaceChildren(...shown.map((e) => h('li', null, h('code', null, e.episode), ` is accepted for ${e.profile}, looks like ${e.looksLike}`)));
     this.#more.hidden = all === shown.length;
     text(this.#more, `and ${all - shown.length} more`);
   }

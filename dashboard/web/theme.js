@@ -1,4 +1,4 @@
-// Light or dark: as the system has it, unless the reader chose otherwise.
+// The light or dark theme: the system's, unless the reader chose the other.
 
 const key = 'profiles.theme';
 const system = matchMedia('(prefers-color-scheme: dark)');
@@ -7,7 +7,7 @@ function chosen() {
   try {
     return localStorage.getItem(key);
   } catch {
-    return null; // storage is switched off
+    return null; // the reader has disabled storage
   }
 }
 
@@ -16,12 +16,12 @@ function remember(theme) {
     if (theme) localStorage.setItem(key, theme);
     else localStorage.removeItem(key);
   } catch {
-    // It then lasts as long as the page.
+    // Storage is disabled: the choice lasts until the page is closed.
   }
 }
 
-const asSystem = () => (system.matches ? 'dark' : 'light');
-const current = () => document.documentElement.dataset.theme ?? asSystem();
+const systemTheme = () => (system.matches ? 'dark' : 'light');
+const current = () => document.documentElement.dataset.theme ?? systemTheme();
 
 function apply(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
@@ -30,15 +30,15 @@ function apply(theme) {
 
 if (['light', 'dark'].includes(chosen())) apply(chosen());
 
-/** toggle makes a button switch the theme. Back at the system's it follows the system again. */
-export function toggle(button) {
+/** makeToggle makes a button switch the theme. When the system's theme is chosen, the page follows the system again. */
+export function makeToggle(button) {
   const show = () => {
     button.textContent = 'Dark';
     button.setAttribute('aria-pressed', String(current() === 'dark'));
   };
   button.addEventListener('click', () => {
     const wanted = current() === 'dark' ? 'light' : 'dark';
-    const theme = wanted === asSystem() ? null : wanted;
+    const theme = wanted === systemTheme() ? null : wanted;
     apply(theme);
     remember(theme);
     show();

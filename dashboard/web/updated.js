@@ -1,28 +1,28 @@
-// When an envelope was last updated: how long ago while the page is live, the
-// time itself where what is shown is from before.
+// When an envelope was last updated: how long ago while the connection is live,
+// else the time.
 
 import { h, set, text } from './dom.js';
 import { ago, clock, exact } from './format.js';
 
 export class Updated {
   #time = h('time');
-  #before = h('span', { class: 'before' });
-  #at = null;
-  #word = 'updated';
-  node = h('p', { class: 'updated' }, this.#time, this.#before);
+  #outdated = h('span', { class: 'outdated' });
+  #at = null; // ms since 1970
+  #verb = 'updated';
+  node = h('p', { class: 'updated' }, this.#time, this.#outdated);
 
-  /** show takes the profile; what has no time of its own was updated when it came. */
+  /** show takes a profile. An event without a time shows when it was received. */
   show({ updated, received }) {
-    this.#word = updated === null ? 'received' : 'updated';
+    this.#verb = updated === null ? 'received' : 'updated';
     this.#at = updated ?? received;
     set(this.#time, 'datetime', new Date(this.#at).toISOString());
     set(this.#time, 'title', exact(this.#at));
   }
 
-  /** tick writes it anew; it is called every second and when the connection changes. */
-  tick(live) {
+  /** refresh writes the text; it is called each second and when the connection changes. */
+  refresh(live) {
     if (this.#at === null) return;
-    text(this.#time, `${this.#word} ${live ? ago(this.#at) : clock(this.#at)}`);
-    text(this.#before, live ? '' : ' · from before');
+    text(this.#time, `${this.#verb} ${live ? ago(this.#at) : clock(this.#at)}`);
+    text(this.#outdated, live ? '' : ' · outdated');
   }
 }

@@ -1,10 +1,10 @@
-// The state of the connection, from the page over the bridge to NATS: always
-// shown, in words and by the shape of its mark.
+// The state of the connection from the page to the bridge and from the bridge to
+// NATS. The page always shows it, in words and by the shape of an icon.
 
 import { s, set, text } from './dom.js';
 import { clock } from './format.js';
 
-const marks = {
+const icons = {
   connecting: () => [s('circle', { cx: 8, cy: 8, r: 6, 'stroke-dasharray': '3 3' })],
   live: () => [s('circle', { class: 'fill', cx: 8, cy: 8, r: 5.5 })],
   retrying: () => [s('path', { d: 'M13.5 5 A6.2 6.2 0 1 0 14.2 9 M14 1.5 V5.4 H10' })],
@@ -12,29 +12,29 @@ const marks = {
   refused: () => [s('path', { d: 'M3 3 L13 13 M13 3 L3 13' })],
 };
 
-export class Link {
-  #place;
+export class Connection {
+  #host;
   #notice;
-  #watchers = new Set();
+  #callbacks = new Set();
   #open = false;
   #caughtUp = false;
   #reason = '';
   #refused = false;
   #bridge = null;
-  #lastLive = 0;
+  #lastLive = 0; // ms since 1970; Infinity while it is live, 0 before it was
   #words = document.createElement('span');
-  #mark = s('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' });
+  #icon = s('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' });
 
-  /** place shows the state in a word or two, notice what follows from it for what is on the page. */
-  constructor(place, notice) {
-    this.#place = place;
+  /** The host shows the state in a few words, the notice what it means for the events on the page. */
+  constructor(host, notice) {
+    this.#host = host;
     this.#notice = notice;
-    place.append(this.#mark, this.#words);
+    host.append(this.#icon, this.#words);
     this.#show();
   }
 
-  /** watch calls back after each change. */
-  watch(callback) { this.#watchers.add(callback); }
+  /** onChange calls back after each change. */
+  onChange(callback) { this.#callbacks.add(callback); }
 
   opened() {
     this.#open = true;
@@ -55,24 +55,22 @@ export class Link {
     this.#show();
   }
 
-  /** forgot says that all that was sent is void and comes anew. */
-  forgot() {
+  /** restarted notes that the bridge sends all events anew. */
+  restarted() {
     this.#caughtUp = false;
     this.#show();
   }
 
-  /** bridge takes what the bridge says of itself: {nats, since in ms}. */
-  bridge(state) {
-    this.#bridge = state;
+  /** bridge takes the bridge's status: {nats, since}, since in ms since 1970 or null. */
+  bridge(status) {
+    this.#bridge = status;
     this.#show();
   }
 
-  /** live tells whether what is shown is as it is now. */
+  /** live reports whether the page is up to date. */
   get live() { return this.state === 'live'; }
 
-  /** before is the time in ms up to which what is shown was live; 0 where it never was. */
-  get before() { return this.#lastLive; }
-
+  /** state is one of the names of icons. */
   get state() {
     if (!this.#open) return this.#reason === '' ? 'connecting' : this.#refused ? 'refused' : 'retrying';
     if (this.#bridge && this.#bridge.nats !== 'connected') return 'lost';
@@ -83,16 +81,16 @@ export class Link {
     const { state } = this;
     if (state === 'live') this.#lastLive = Infinity;
     else if (this.#lastLive === Infinity) this.#lastLive = Date.now();
-    if (this.#place.dataset.state !== state) this.#mark.replaceChildren(...marks[state]());
-    set(this.#place, 'data-state', state);
-    text(this.#words, this.#name(state));
+    if (this.#host.dataset.state !== state) this.#icon.replaceChildren(...icons[state]());
+    set(this.#host, 'data-state', state);
+    text(this.#words, this.#label(state));
     const sentence = this.#sentence(state);
     text(this.#notice, sentence);
     this.#notice.hidden = sentence === '';
-    for (const watcher of this.#watchers) watcher();
+    for (const callback of this.#callbacks) callback();
   }
 
-  #name(state) {
+  #label(state) {
     const since = this.#bridge?.since ? ` since ${clock(this.#bridge.since)}` : '';
     switch (state) {
       case 'live': return 'Live';
@@ -104,12 +102,12 @@ export class Link {
   }
 
   #sentence(state) {
-    const from = this.#lastLive > 0 && this.#lastLive < Infinity ? ` What is shown is from before ${clock(this.#lastLive)}.` : '';
+    const shown = this.#lastLive > 0 && this.#lastLive < Infinity ? ` The page shows the events up to ${clock(this.#lastLive)}.` : '';
     switch (state) {
-      case 'lost': return `The bridge has lost NATS and tries to reach it.${from || ' What is shown may be old.'}`;
-      case 'retrying': return `No connection: ${this.#reason}. The page keeps trying.${from}`;
-      case 'refused': return `No connection: ${this.#reason}.${from}`;
-      default: return from === '' || state === 'live' ? '' : `Connected again, catching up.${from}`;
+      case 'lost': return `The bridge lost its connection to NATS and tries to connect again.${shown || ' The events may be outdated.'}`;
+      case 'retrying': return `No connection: ${this.#reason}. The page tries again.${shown}`;
+      case 'refused': return `No connection: ${this.#reason}.${shown}`;
+      default: return shown === '' || state === 'live' ? '' : `Connected again, catching up.${shown}`;
     }
   }
 }
