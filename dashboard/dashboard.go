@@ -103,8 +103,8 @@ func (d *Dashboard) Run(ctx context.Context) error {
 
 // Why a session ends and another begins.
 var (
-	errLost       = fmt.Errorf("NATS was lost: %w", service.ErrRenew)
-	errReconnects = fmt.Errorf("NATS came back: %w", service.ErrRenew)
+	errLost        = fmt.Errorf("NATS was lost: %w", service.ErrRenew)
+	errReconnected = fmt.Errorf("NATS came back: %w", service.ErrRenew)
 )
 
 // session follows the stream over one connection, until the connection is lost or
@@ -161,13 +161,13 @@ func (d *Dashboard) openFeed(ctx context.Context) (*bus.Feed, error) {
 
 // watchConnection returns an error when the connection is lost or made again.
 func (d *Dashboard) watchConnection(ctx context.Context, changes <-chan bus.ConnStatus) error {
-	tick := time.NewTicker(time.Second) // changes may lack one
+	tick := time.NewTicker(time.Second) // in case a change is missed
 	defer tick.Stop()
 	for {
 		select {
 		case <-changes:
 			if d.deps.Bus.Connected() {
-				return errReconnects
+				return errReconnected
 			}
 			return errLost
 		case <-tick.C:

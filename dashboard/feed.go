@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // Why a browser's feed ended: values of a metric's label.
@@ -56,7 +58,7 @@ func (d *Dashboard) serveFeed(w http.ResponseWriter, r *http.Request) {
 		d.metrics.ended.WithLabelValues(endedShutdown).Inc()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		d.metrics.ended.WithLabelValues(endedSlow).Inc()
-		d.deps.Log.Info("dropped a browser that did not read for WRITE_TIMEOUT", "remote", r.RemoteAddr)
+		d.deps.Log.Info("dropped a browser that did not read for WRITE_TIMEOUT", logkey.Address, r.RemoteAddr)
 	default:
 		d.metrics.ended.WithLabelValues(endedLeft).Inc()
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // A follower copies one feed of the stream into the shared state. It collects
@@ -66,7 +67,7 @@ func (f *follower) event(p bus.Posted) *event {
 	}
 	if e == nil {
 		d.metrics.omitted.WithLabelValues(reason).Inc()
-		d.deps.Log.Warn("an event is not shown", "subject", p.Subject, "seq", p.Seq, "because", reason)
+		d.deps.Log.Warn("an event is not shown", logkey.Subject, p.Subject, logkey.Seq, p.Seq, logkey.Reason, reason)
 	}
 	return e
 }
@@ -78,7 +79,7 @@ func (f *follower) finish() {
 	f.complete = true
 	d.shared.replace(f.feed.Life(), f.state)
 	d.sessions.SetReady()
-	d.deps.Log.Info("read the last events", "subjects", subjects, "seq", seq)
+	d.deps.Log.Info("read the last events", logkey.Subjects, subjects, logkey.Seq, seq)
 }
 
 // countDropped counts events that were dropped for lack of room.
@@ -89,6 +90,6 @@ func (d *Dashboard) countDropped(n int) {
 	d.metrics.omitted.WithLabelValues(omitRoom).Add(float64(n))
 	d.warnFull.Do(func() {
 		d.deps.Log.Warn("the stream has more events than the dashboard keeps: raise MAX_SUBJECTS or MAX_STATE_BYTES to show the oldest, too",
-			"MAX_SUBJECTS", d.cfg.MaxSubjects, "MAX_STATE_BYTES", d.cfg.MaxStateBytes)
+			logkey.MaxSubjects, d.cfg.MaxSubjects, logkey.MaxBytes, d.cfg.MaxStateBytes)
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/internal/service"
 )
 
@@ -32,9 +33,9 @@ func (d *Dashboard) Serve(ctx context.Context) error {
 // and 1,024 more connections are open, further ones wait to be accepted.
 func (d *Dashboard) ServeListener(ctx context.Context, l net.Listener) error {
 	local := isLoopback(l.Addr())
-	d.deps.Log.Info("the dashboard listens", "url", "http://"+l.Addr().String()+d.cfg.BasePath)
+	d.deps.Log.Info("the dashboard listens", logkey.URL, "http://"+l.Addr().String()+d.cfg.BasePath)
 	if d.cfg.PublishToken == "" && !local {
-		d.deps.Log.Warn("everyone who reaches this address may publish events: set PUBLISH_TOKEN", "address", l.Addr().String())
+		d.deps.Log.Warn("everyone who reaches this address may publish events: set PUBLISH_TOKEN", logkey.Address, l.Addr().String())
 	}
 	handler := d.Handler()
 	if local {

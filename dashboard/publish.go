@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // Results of a post: values of a metric's label.
@@ -99,7 +101,7 @@ func (d *Dashboard) publish(w http.ResponseWriter, r *http.Request) (receipt, *r
 	seq, because, err := d.store(r.Context(), subject, body)
 	if err != nil {
 		d.warnUnstored.Do(func() {
-			d.deps.Log.Warn("publish a posted event", "subject", subject, "err", err)
+			d.deps.Log.Warn("publish a posted event", logkey.Subject, subject, logkey.Err, err)
 		})
 		return receipt{}, &refusal{http.StatusServiceUnavailable, publishUnreachable,
 			"NATS did not acknowledge the event in time, and may or may not have stored it: post the event again"}

@@ -22,7 +22,7 @@ func (b *tab) audit(what string) {
 	b.t.Helper()
 	for _, theme := range []string{"light", "dark"} {
 		b.media(theme, true)
-		b.settle()
+		b.waitStill()
 		for _, problem := range get[[]string](b, audit) {
 			b.t.Errorf("%s, %s: %s", what, theme, problem)
 		}

@@ -266,7 +266,7 @@ func (b *tab) shoot(name string) {
 	if dir == "" {
 		return
 	}
-	b.settle()
+	b.waitStill()
 	data, err := chromedp.Run(b.ctx, func(ctx context.Context, _ *chromedp.Target) ([]byte, error) {
 		r, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng})
 		return r.Data, err
@@ -287,10 +287,10 @@ func (b *tab) shoot(name string) {
 	}
 }
 
-// settle waits until no plot has changed and nothing was animated for five frames.
+// waitStill waits until no plot has changed and nothing was animated for five frames.
 // A plot that is animated changes in each frame, and one whose size changes is drawn
 // in the next. It does not wait for events: use until for these.
-func (b *tab) settle() {
+func (b *tab) waitStill() {
 	b.t.Helper()
 	b.run(`window.quietFrames = 0;
 		const observer = new MutationObserver((all) => { if (all.some((m) => m.target.closest?.('svg'))) window.quietFrames = 0; });

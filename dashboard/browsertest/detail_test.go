@@ -40,7 +40,7 @@ func TestDetail(t *testing.T) {
 		t.Errorf("the scale is %q", got)
 	}
 	// The raw axis: the curve is drawn to the scale of the ticks.
-	b.settle()
+	b.waitStill()
 	ticks := get[[]float64](b, `[...document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) text')].flatMap((t, i) => [+t.textContent, +document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) line')[i].getAttribute('y1')])`)
 	if len(ticks) < 8 {
 		t.Fatalf("the ticks are %v", ticks)

@@ -40,7 +40,7 @@ func TestEverySize(t *testing.T) {
 		for _, hash := range []string{"#/", "#/profile/io-walk?with=bursty-c2"} {
 			b.run(fmt.Sprintf("location.hash = %s", js(hash)))
 			b.until(fmt.Sprintf("document.querySelector('#overview').hidden === %v && innerWidth === %d", hash != "#/", size[0]))
-			b.settle()
+			b.waitStill()
 			if got := get[int64](b, "document.documentElement.scrollWidth"); got > size[0] {
 				t.Errorf("%s at %d: %d px wide", hash, size[0], got)
 			}

@@ -75,7 +75,7 @@ func shows(b *tab, want bus.AttackProfile) {
 	if !slices.Equal(names, []string{"clean", "armed", "infecting", "running", "clean"}) {
 		b.t.Errorf("%s: the phases are named %v", want.Name, names)
 	}
-	b.settle()
+	b.waitStill()
 	median := pathOf(b, card(want.Name, ".median"))
 	band := pathOf(b, card(want.Name, ".band"))
 	if len(median) != len(want.Curve) || len(band) != 2*len(want.Curve) {
@@ -155,7 +155,7 @@ func TestReadout(t *testing.T) {
 	e := s.envelope("io-walk")
 	b := open(t, s.URL())
 	b.until(isLive + " && " + allFilled)
-	b.settle()
+	b.waitStill()
 
 	peak := slices.Index(e.Curve, 1)
 	if where, got := readout(b, card("io-walk", "")); where != fmt.Sprintf("highest, point %d", peak+1) || !near(got[1], e.MedianRaw[peak]) {
@@ -215,7 +215,7 @@ func TestMotion(t *testing.T) {
 			curve[10*(k+1)+round] = 1
 			s.publish(map[string]any{"type": "attack_profile", "name": "io-walk", "shape": "", "curve": curve})
 			b.until(fmt.Sprintf("document.querySelector(%s).textContent.startsWith('highest, point %dmedian')", js(card("io-walk", ".readout")), 10*(k+1)+round+1))
-			b.settle()
+			b.waitStill()
 			if k == 0 {
 				b.run(fmt.Sprintf(`window.watching?.disconnect(); window.drawn = new Set(); window.watching = new MutationObserver(() => window.drawn.add(document.querySelector(%s).getAttribute('d')));
 					window.watching.observe(document.querySelector(%s), {subtree: true, childList: true})`,

@@ -86,7 +86,7 @@ func TestDriftAndHosts(t *testing.T) {
 		t.Errorf("%d bars for %d snapshots", n, len(e.Drift))
 	}
 	b.size(1280, 720)
-	b.settle()
+	b.waitStill()
 	if high, wide := get[int](b, "document.documentElement.scrollHeight"), get[int](b, "document.documentElement.scrollWidth"); high != 720 || wide != 1280 {
 		t.Errorf("the page is %d by %d px", wide, high)
 	}
@@ -98,7 +98,7 @@ func TestDriftAndHosts(t *testing.T) {
 	b.audit("drift and hosts")
 	b.shootBoth("sample")
 	b.size(360, 740)
-	b.settle()
+	b.waitStill()
 	if wide := get[int](b, "document.documentElement.scrollWidth"); wide != 360 {
 		t.Errorf("on a phone the page is %d px wide", wide)
 	}
