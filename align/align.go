@@ -39,15 +39,18 @@ type Alignment struct {
 // of the spec's signature. A signature's channel that the archive lacks is
 // nothing but gaps. Errors are those of episode.Read.
 func (f *Fitter) Read(r io.Reader, channel episode.ChannelName) (*Alignment, error) {
-	return f.read(new(episode.Reader), r, channel)
+	return f.align(episode.Read, r, channel)
 }
 
-func (f *Fitter) read(episodes *episode.Reader, r io.Reader, channel episode.ChannelName) (*Alignment, error) {
+// A readFunc is episode.Read or the method of an episode.Reader.
+type readFunc func(io.Reader, []episode.ChannelName, episode.Limits) (*episode.Episode, error)
+
+func (f *Fitter) align(read readFunc, r io.Reader, channel episode.ChannelName) (*Alignment, error) {
 	want, places, err := f.wanted(channel)
 	if err != nil {
 		return nil, err
 	}
-	e, err := episodes.Read(r, want, f.Limits)
+	e, err := read(r, want, f.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +140,7 @@ func (f *Fitter) Aligned(ctx context.Context, store episode.Store, ref episode.R
 	defer archive.Close()
 	episodes := readers.Get().(*episode.Reader)
 	defer readers.Put(episodes)
-	a, err := f.read(episodes, &reader{ctx, archive}, channel)
+	a, err := f.align(episodes.Read, &reader{ctx, archive}, channel)
 	if _, known := ReasonOf(err); err != nil && !known {
 		return nil, fmt.Errorf("read the archive of %s: %w", ref, err)
 	}

@@ -1,135 +1,172 @@
-// Package episode owns the archives of recorded episodes: what is in them, what of it counts, and where they come from.
+// Package episode reads the archives of recorded episodes.
 //
-// [Read] turns one archive, a zstd-compressed tar, into an [Episode]: its labels and the channels that are asked for, as rates
-// and values over seconds. It trusts nothing that it reads: memory and time are bounded by [Limits], every checksum is
-// verified, and each archive that is not whole is told by an error that matches [ErrCorrupt] or [ErrTooLarge]. A [Store] is
-// where archives are fetched from.
+// [Read] turns one archive, a zstd-compressed tar, into an [Episode]: its labels, and the wanted channels as rates and values over time.
+// An archive is not trusted: [Limits] bound the memory and time that it takes, every checksum is verified, and an archive that is
+// damaged or too large gives an error that matches [ErrCorrupt] or [ErrTooLarge]. A [Store] is where archives come from.
+//
+// The bytes pass through one stage after the other, each in a file of its name: the decompressor, the tar reader, lines (of one member),
+// a table (of the wanted fields), channels, and counters.
 package episode
 
 import (
 	"io"
 	"strings"
+	"sync"
 )
 
 // An Episode is one recorded run.
 type Episode struct {
-	Duration    float64   // seconds, as meta.json says; 0 where it doesn't
-	Labels      []Label   // in the file's order; the first is at 0
-	Channels    []Channel // those asked for, in that order; of those after the first, one that the archive lacks has no points
-	Rows        int       // rows of the first channel's source that count
-	RowsDropped int       // rows of it that don't: without a time, or with one that doesn't lie after that before
+	Duration    float64   // seconds, as in meta.json; 0 if it is missing there
+	Labels      []Label   // in the order of the file; the first is at 0
+	Channels    []Channel // the wanted ones, in that order; one that the archive lacks has no points, except that the first cannot be missing
+	Rows        int       // selected rows of the first channel's source
+	RowsDropped int       // its other rows: those without a time, or with a time that is not later than that of the row before
 }
 
-// Read reads one archive to its end and returns its labels and the channels wanted. It is read for the first of them: the others may
-// be missing. lim's zeros are defaults. The error matches
-//   - [ErrCorrupt] where the archive is not whole or not of the format,
-//   - [ErrTooLarge] where it goes beyond lim,
-//   - [ErrUnusable], as an [*UnusableError], where it is fine but gives no curve, or lacks the first channel;
-//   - else it is r's own, wrapped (or about lim), and reading may be tried again.
+// Read reads one archive to its end and returns its labels and the wanted channels. Fields of lim that are zero have their defaults. The
+// first channel must be in the archive, the others may be missing. The error matches
+//   - [ErrCorrupt] if the archive is damaged, incomplete or not of the format,
+//   - [ErrTooLarge] if it exceeds one of lim,
+//   - [ErrUnusable], as an [*UnusableError], if no curve can be made of it, or if it lacks the first channel;
+//   - otherwise it is an error of r, wrapped, and reading may be tried again, or says which of lim is not valid.
 //
-// Read may be called concurrently. Where the archive's zstd window is over lim.BigWindowBytes it waits for other such reads.
+// Read may be called concurrently. If the archive's zstd window is over lim.BigWindowBytes, Read waits for other such reads to end.
 func Read(r io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
-	return new(Reader).Read(r, want, lim)
+	reader := readers.Get().(*Reader)
+	defer readers.Put(reader)
+	e, err := reader.Read(r, want, lim)
+	reader.floats = floats{} // the episode keeps its memory
+	return e, err
 }
 
-// A Reader reads one episode after the other into the same memory, which spares the processor's caches. The zero Reader is ready.
-// It must not be used concurrently.
-type Reader struct{ floats floats }
+var readers = sync.Pool{New: func() any { return new(Reader) }}
 
-// Read does what the function [Read] does. The episode's channels are valid until the next call.
-func (reader *Reader) Read(r io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
+// A Reader reads one episode after the other, and uses its buffers and its decoder again. The zero Reader is ready to use. It must not
+// be used concurrently.
+type Reader struct {
+	content decompressor
+	lines   lines
+	scan    scanner
+	tables  []*table // the first ones may be in use
+	floats  floats
+}
+
+const keptTables = 4 // the most tables that are kept for the next archive
+
+// Read does what the function [Read] does. The channels of the episode are valid until the next call.
+func (r *Reader) Read(archive io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
 	if err := lim.Validate(); err != nil {
 		return nil, err
 	}
-	a, err := openArchive(r, lim.OrDefault())
-	defer a.close()
-	if err != nil {
+	lim = lim.OrDefault()
+	defer r.release()
+	if err := r.content.reset(archive, lim); err != nil {
 		return nil, err
 	}
-	reader.floats.reset()
-	parts := newParts(want, a.kit, &reader.floats)
-	for name, err := a.next(); err != io.EOF; name, err = a.next() {
-		if err == nil {
-			err = parts.read(name, a)
-		}
+	parts := r.newParts(want)
+	tar := newTarReader(&r.content, lim)
+	for err := tar.next(); err != io.EOF; err = tar.next() {
 		if err != nil {
 			return nil, err
 		}
+		r.lines.reset(tar, lim)
+		if err := parts.read(tar.member, &r.lines, &r.scan); err != nil {
+			return nil, err
+		}
 	}
-	return parts.episode(want)
+	return parts.episode(want, &r.floats)
 }
 
-// parts are what is read of an archive, member by member.
-type parts struct {
-	meta      meta
-	labels    []Label
-	zero      number // time zero
-	telemetry []*telemetry
-
-	hasMeta, hasLabels bool
-}
-
-func newParts(want []ChannelName, k *kit, f *floats) *parts {
+// newParts returns parts with a table for each source of want. The tables, and memory of floats, are used again.
+func (r *Reader) newParts(want []ChannelName) *parts {
+	r.floats.reset()
 	p := &parts{}
 	for _, name := range want {
-		t := p.source(name.Source)
+		t := p.table(name.Source)
 		if t == nil {
-			t = k.telemetry(len(p.telemetry))
-			t.reset(name.Source, f)
-			p.telemetry = append(p.telemetry, t)
+			n := len(p.tables)
+			if n == len(r.tables) {
+				r.tables = append(r.tables, &table{})
+			}
+			t = r.tables[n]
+			t.reset(name.Source)
+			p.tables = r.tables[:n+1]
 		}
-		t.want(name.Field)
+		t.addColumn(name.Field)
 	}
 	return p
 }
 
-// source returns the telemetry wanted of a source, nil where there is none.
-func (p *parts) source(name string) *telemetry {
-	for _, t := range p.telemetry {
-		if t.source == name {
+// release drops the archive, and buffers that are large.
+func (r *Reader) release() {
+	r.content.release()
+	if len(r.lines.buf) > keptLine { // the others grow with the longest line
+		r.scan.scratch = nil
+	}
+	r.lines.release()
+	if len(r.tables) > keptTables {
+		clear(r.tables[keptTables:])
+		r.tables = r.tables[:keptTables]
+	}
+}
+
+// parts are the parts of an archive that an episode is made of.
+type parts struct {
+	duration float64
+	labels   []Label
+	zero     number // time zero
+	tables   []*table
+
+	hasMeta, hasLabels bool
+}
+
+// table returns the table of a source, or nil if it is not wanted.
+func (p *parts) table(source string) *table {
+	for _, t := range p.tables {
+		if t.source == source {
 			return t
 		}
 	}
 	return nil
 }
 
-// read reads the current member if it is needed. Of two with the same name the first counts.
-func (p *parts) read(name string, a *archive) (err error) {
+// read reads a member, if it is needed. Of two members with the same name the first counts.
+func (p *parts) read(member string, l *lines, s *scanner) (err error) {
 	switch {
-	case name == "meta.json" && !p.hasMeta:
+	case member == "meta.json" && !p.hasMeta:
 		p.hasMeta = true
-		p.meta, err = readMeta(a.lines(), &a.kit.scan)
-	case name == "labels.jsonl" && !p.hasLabels:
+		p.duration, err = readMeta(l, s)
+	case member == "labels.jsonl" && !p.hasLabels:
 		p.hasLabels = true
-		p.labels, p.zero, err = readLabels(a.lines(), &a.kit.scan)
+		p.labels, p.zero, err = readLabels(l, s)
 	default:
-		name, isTelemetry := strings.CutPrefix(name, "telemetry-")
-		name, isLines := strings.CutSuffix(name, ".jsonl")
-		if t := p.source(name); isTelemetry && isLines && t != nil && !t.found {
-			err = t.read(a.lines(), a.kit)
+		name, isTelemetry := strings.CutPrefix(member, "telemetry-")
+		source, isLines := strings.CutSuffix(name, ".jsonl")
+		if t := p.table(source); isTelemetry && isLines && t != nil && !t.found {
+			err = t.read(l, s)
 		}
 	}
 	return err
 }
 
-// episode puts the parts together when all were read.
-func (p *parts) episode(want []ChannelName) (*Episode, error) {
+// episode makes the episode, after all members were read.
+func (p *parts) episode(want []ChannelName, f *floats) (*Episode, error) {
 	switch {
 	case !p.hasMeta:
 		return nil, corruptf("no meta.json")
 	case !p.hasLabels:
 		return nil, corruptf("no labels.jsonl")
 	}
-	e := &Episode{Duration: p.meta.seconds(), Labels: p.labels, Channels: make([]Channel, 0, len(want))}
+	e := &Episode{Duration: p.duration, Labels: p.labels, Channels: make([]Channel, 0, len(want))}
 	if err := e.usable(); err != nil {
 		return nil, err
 	}
-	for _, t := range p.telemetry {
-		t.keep(p.zero)
+	for _, t := range p.tables {
+		t.selectRows(p.zero, f)
 	}
 	for i, name := range want {
-		t := p.source(name.Source)
-		channel, err := t.channel(name)
+		t := p.table(name.Source)
+		channel, err := t.channel(name, f)
 		switch {
 		case i == 0 && err != nil:
 			return nil, err

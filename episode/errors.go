@@ -6,35 +6,35 @@ import (
 )
 
 var (
-	// ErrCorrupt matches every error about an archive that is not whole or not of the format: bad bytes of any kind.
-	// Reading it again gives the same.
+	// ErrCorrupt matches every error about an archive that is damaged, incomplete or not of the format. Reading it again gives
+	// the same error.
 	ErrCorrupt = errors.New("corrupt archive")
 
-	// ErrTooLarge matches every error about an archive that goes beyond [Limits]. Reading it again gives the same.
+	// ErrTooLarge matches every error about an archive that exceeds one of the [Limits]. Reading it again gives the same error.
 	ErrTooLarge = errors.New("archive too large")
 
 	// ErrUnusable matches every [*UnusableError].
 	ErrUnusable = errors.New("unusable episode")
 
-	// ErrNotFound is what a [Store] answers that has no such archive.
+	// ErrNotFound matches the error of a [Store] that answers that it has no such archive.
 	ErrNotFound = errors.New("archive not found")
 )
 
-// A Reason says why an archive that is whole gives no curve.
+// A Reason says why no curve can be made of an archive that is complete and well-formed.
 type Reason string
 
-// The reasons, in the order in which they are looked for.
+// The reasons, in the order in which they are checked.
 const (
 	ReasonNoLabels    Reason = "no_labels"           // labels.jsonl has no label
 	ReasonFewSegments Reason = "few_segments"        // fewer than four segments
 	ReasonNoArmed     Reason = "no_armed"            // no segment is armed
 	ReasonNoRunning   Reason = "no_infected_running" // no segment is infected_running
 	ReasonNoSource    Reason = "no_source"           // the archive has no such telemetry member
-	ReasonNoChannel   Reason = "no_channel"          // no row that counts has the field
-	ReasonFewPoints   Reason = "few_points"          // fewer than two points, gaps counted
+	ReasonNoChannel   Reason = "no_channel"          // no selected row has the field
+	ReasonFewPoints   Reason = "few_points"          // fewer than two points, gaps included
 )
 
-// UnusableError says that an archive is fine but gives no curve. It matches [ErrUnusable].
+// An UnusableError says why no curve can be made of an archive that is complete and well-formed. It matches [ErrUnusable].
 type UnusableError struct {
 	Reason Reason
 	Detail string // one sentence with the figures

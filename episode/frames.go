@@ -8,25 +8,25 @@ import (
 	"runtime"
 )
 
-// bigWindow is held by the one archive whose zstd window may be over Limits.BigWindowBytes.
-var bigWindow = make(chan struct{}, 1)
+// bigWindowLock is held by the one archive whose zstd window may be over Limits.BigWindowBytes.
+var bigWindowLock = make(chan struct{}, 1)
 
-// frames passes a zstd file on to its decoder, unchanged, and walks its structure (RFC 8878, section 3) meanwhile: frames,
-// skippable frames and blocks. So each frame header is judged before the decoder sees it and makes room for the window, and a
-// file that ends early, or goes on after its last frame, is noticed whatever the decoder makes of it.
+// frames passes a zstd file on to its decoder, unchanged, and follows its structure (RFC 8878, section 3): frames, skippable frames and
+// blocks. So the window in each frame header is checked before the decoder allocates it, and a file that ends early, or has other bytes
+// after its last frame, gives an error even if the decoder accepts it.
 type frames struct {
 	src *bufio.Reader
 	lim Limits
 
-	part  part     // what comes next
-	head  [14]byte // its first bytes
-	have  int      // how many of them are there
-	need  int      // how many there must be
-	skip  int64    // bytes of content to pass before it
-	crc   bool     // the frame has a checksum
-	found bool     // there was a frame
-	big   uint64   // the largest window over Limits.BigWindowBytes so far; unless it is zero, f holds bigWindow
-	err   error    // the first error, of src or of what was seen; not io.EOF
+	part      part     // what comes next
+	head      [14]byte // its first bytes
+	have      int      // how many of them were read
+	need      int      // how many there must be
+	skip      int64    // bytes of content before it
+	checksum  bool     // the frame has a checksum
+	found     bool     // there was a frame
+	bigWindow uint64   // the largest window over Limits.BigWindowBytes so far; if it is not zero, f holds bigWindowLock
+	err       error    // the first error, other than io.EOF
 }
 
 // A part is a piece of a zstd file.
@@ -49,28 +49,28 @@ const (
 	skippableMagic = 0x184D2A50 // to 0x184D2A5F
 )
 
-// reset makes f ready for the file that src gives.
+// reset makes f ready to read the file src.
 func (f *frames) reset(src *bufio.Reader, lim Limits) {
 	*f = frames{src: src, lim: lim, need: 4}
 }
 
-// release lets the next archive with a big window go on, whose decoder nobody may hold any more. The window is collected
-// first: the next one is as large, and would be taken long before the collector comes by.
+// release lets the next archive with a big window be read. The caller must have dropped the decoder. Its window is collected at once: the
+// next decoder allocates one of the same size, long before the garbage collector would run by itself.
 func (f *frames) release() {
-	if f.big > 0 {
-		f.big = 0
+	if f.bigWindow > 0 {
+		f.bigWindow = 0
 		runtime.GC()
-		<-bigWindow
+		<-bigWindowLock
 	}
 }
 
-// Read reads from the source. It returns io.EOF only after a whole frame.
+// Read reads the file. It returns io.EOF only after a whole frame.
 func (f *frames) Read(p []byte) (int, error) {
 	if f.err != nil {
 		return 0, f.err
 	}
 	n, err := f.src.Read(p)
-	switch f.err = f.walk(p[:n]); {
+	switch f.err = f.follow(p[:n]); {
 	case f.err != nil:
 		return 0, f.err
 	case err == io.EOF:
@@ -84,7 +84,7 @@ func (f *frames) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// end judges the place where the file ends.
+// end returns an error unless the file may end here.
 func (f *frames) end() error {
 	switch {
 	case f.skip > 0:
@@ -106,8 +106,8 @@ func (f *frames) noFrame() error {
 	return corruptf("not zstd")
 }
 
-// walk goes through the bytes that come next.
-func (f *frames) walk(p []byte) error {
+// follow takes the next bytes of the file.
+func (f *frames) follow(p []byte) error {
 	for len(p) > 0 {
 		if f.skip > 0 {
 			n := min(f.skip, int64(len(p)))
@@ -119,7 +119,7 @@ func (f *frames) walk(p []byte) error {
 		f.have += n
 		p = p[n:]
 		if f.have == f.need {
-			if err := f.step(); err != nil {
+			if err := f.endPart(); err != nil {
 				return err
 			}
 		}
@@ -127,13 +127,13 @@ func (f *frames) walk(p []byte) error {
 	return nil
 }
 
-// expect says what comes next, after the content that is passing.
+// expect sets which part comes next, after skip bytes, and its length.
 func (f *frames) expect(p part, bytes int) {
 	f.part, f.have, f.need = p, 0, bytes
 }
 
-// step takes the part that is complete.
-func (f *frames) step() error {
+// endPart reads the part whose bytes are all in head.
+func (f *frames) endPart() error {
 	switch f.part {
 	case partMagic:
 		switch magic := binary.LittleEndian.Uint32(f.head[:]); {
@@ -149,40 +149,46 @@ func (f *frames) step() error {
 		f.skip = int64(binary.LittleEndian.Uint32(f.head[:]))
 		f.expect(partMagic, 4)
 	case partDescriptor:
-		// The descriptor tells how long the header is, of which it is the first byte.
+		// The descriptor is the first byte of the header, and determines its length.
 		f.part = partHeader
 		f.need = 1 + windowBytes(f.head[0]) + dictBytes(f.head[0]) + contentBytes(f.head[0])
 	case partHeader:
-		return f.header()
+		return f.endHeader()
 	case partBlock:
-		block := uint32(f.head[0]) | uint32(f.head[1])<<8 | uint32(f.head[2])<<16
-		f.skip = int64(block >> 3)
-		switch block >> 1 & 3 {
-		case 1: // one byte, repeated
-			f.skip = 1
-		case 3:
-			return corruptf("zstd block of a reserved type")
-		}
-		if last := block&1 != 0; !last {
-			f.expect(partBlock, 3)
-			break
-		}
-		if f.crc {
-			f.skip += 4
-		}
-		f.expect(partMagic, 4)
+		return f.endBlockHeader()
 	}
 	return nil
 }
 
-// header takes a frame header (RFC 8878, section 3.1.1.1).
-func (f *frames) header() error {
+// endBlockHeader reads a block header (RFC 8878, section 3.1.1.2).
+func (f *frames) endBlockHeader() error {
+	header := uint32(f.head[0]) | uint32(f.head[1])<<8 | uint32(f.head[2])<<16
+	f.skip = int64(header >> 3)
+	switch header >> 1 & 3 {
+	case 1: // one byte, repeated
+		f.skip = 1
+	case 3:
+		return corruptf("zstd block of a reserved type")
+	}
+	if last := header&1 != 0; !last {
+		f.expect(partBlock, 3)
+		return nil
+	}
+	if f.checksum {
+		f.skip += 4
+	}
+	f.expect(partMagic, 4)
+	return nil
+}
+
+// endHeader reads a frame header (RFC 8878, section 3.1.1.1).
+func (f *frames) endHeader() error {
 	descriptor := f.head[0]
 	rest := f.head[1:f.need]
 	if descriptor&0x08 != 0 {
 		return corruptf("zstd frame header with its reserved bit set")
 	}
-	f.crc = descriptor&0x04 != 0
+	f.checksum = descriptor&0x04 != 0
 	var window uint64
 	if windowBytes(descriptor) > 0 {
 		base := uint64(1) << (10 + rest[0]>>3)
@@ -208,24 +214,25 @@ func (f *frames) header() error {
 	if window > uint64(f.lim.WindowBytes) {
 		return tooLargef("zstd window of %d bytes is over %d", window, f.lim.WindowBytes)
 	}
-	if window > max(f.big, uint64(f.lim.BigWindowBytes)) {
-		return f.grow(window)
+	if window > max(f.bigWindow, uint64(f.lim.BigWindowBytes)) {
+		return f.growWindow(window)
 	}
 	return nil
 }
 
-// grow takes a big window, larger than any before it. The decoder holds the one of before until it has the new one.
-func (f *frames) grow(window uint64) error {
-	if f.big == 0 {
-		bigWindow <- struct{}{}
-	} else if f.big+window > uint64(f.lim.WindowBytes) {
-		return tooLargef("zstd windows of %d bytes and, in a later frame, %d are over %d together", f.big, window, f.lim.WindowBytes)
+// growWindow allows the decoder a big window that is larger than any before it. The decoder keeps the one before until it has allocated
+// the new one. growWindow waits until no other archive has a big window.
+func (f *frames) growWindow(window uint64) error {
+	if f.bigWindow == 0 {
+		bigWindowLock <- struct{}{}
+	} else if f.bigWindow+window > uint64(f.lim.WindowBytes) {
+		return tooLargef("zstd windows of %d bytes and, in a later frame, %d are over %d together", f.bigWindow, window, f.lim.WindowBytes)
 	}
-	f.big = window
+	f.bigWindow = window
 	return nil
 }
 
-// The lengths of the fields after a frame header's descriptor.
+// The lengths of the fields that follow the descriptor in a frame header.
 
 func windowBytes(descriptor byte) int {
 	if descriptor&0x20 != 0 {

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A scanner reads JSON (RFC 8259) from front to back, strictly, without a tree and without allocating. The value of each member
-// must be read or skipped:
+// A scanner reads JSON (RFC 8259) strictly, from front to back, without building a tree and without allocating. The value of each
+// member must be read or skipped:
 //
 //	s.object()
 //	for s.next() {
@@ -20,45 +20,44 @@ import (
 //	}
 //	s.end()
 //
-// After an error, s.err, every method does nothing and next returns false.
+// After an error every method does nothing, and next returns false: see s.err.
 type scanner struct {
-	line  []byte
-	at    int
-	plain bool // line has no escape, no control byte and nothing beyond ASCII: each string ends at the next quote
+	line []byte
+	at   int // of the next byte in line
 
-	more  func() ([]byte, bool) // brings the next line where the JSON may go on; nil where it may not
-	depth int                   // how much deeper nesting may go
-	first bool                  // the object or array has just begun
+	more  func() ([]byte, bool) // returns the next line, if the JSON may have several; else nil
+	depth int                   // how many more levels of nesting are allowed
+	first bool                  // no member of the object or array was read yet
 
-	key     []byte // the name of the member that next has found, escapes decoded; valid until its value is read
-	scratch []byte // strings that had escapes
+	key     []byte // name of the member that next found, without escapes; valid until its value is read
+	scratch []byte // a string that had escapes
 	err     error
 }
 
-// syntaxError says what is wrong with JSON. Whoever knows the line adds it.
+// A syntaxError describes what is wrong within a line of JSON. The caller adds which line it is.
 type syntaxError string
 
 func (e syntaxError) Error() string { return string(e) }
 
-// reset makes s ready for a line, and for those that more brings.
+// reset makes s ready to read a line, and further lines from more if it is not nil.
 func (s *scanner) reset(line []byte, depth int, more func() ([]byte, bool)) {
 	*s = scanner{more: more, depth: depth, scratch: s.scratch}
 	s.load(line)
 }
 
-// within makes s ready for a value that begins at a place within the object of a line. Whether the line is UTF-8 is not looked at.
-func (s *scanner) within(line []byte, at, depth int) {
-	s.line, s.at, s.plain, s.more, s.depth, s.err = line, at, false, nil, depth-1, nil
+// resetToValue makes s ready to read the value at a byte of a line that is an object. It does not check that the line is UTF-8.
+func (s *scanner) resetToValue(line []byte, at, depth int) {
+	s.line, s.at, s.more, s.depth, s.err = line, at, nil, depth-1, nil
 }
 
 func (s *scanner) load(line []byte) {
-	s.line, s.at, s.plain = line, 0, isPlain(line)
-	if !s.plain && !utf8.Valid(line) {
+	s.line, s.at = line, 0
+	if !utf8.Valid(line) {
 		s.fail("not UTF-8")
 	}
 }
 
-// fail keeps the first error and makes sure that nothing more is read.
+// fail sets the error, unless there is one, and makes sure that nothing more is read.
 func (s *scanner) fail(format string, args ...any) {
 	if s.err == nil {
 		s.err = syntaxError(fmt.Sprintf(format, args...))
@@ -66,7 +65,7 @@ func (s *scanner) fail(format string, args ...any) {
 	s.line, s.at, s.more = nil, 0, nil
 }
 
-// unexpected fails at the current place.
+// unexpected fails at the current byte, where want was expected.
 func (s *scanner) unexpected(want string) {
 	switch rest := s.line[s.at:]; {
 	case len(rest) == 0:
@@ -79,7 +78,7 @@ func (s *scanner) unexpected(want string) {
 	}
 }
 
-// token skips white space and returns the byte that follows, which is not read yet; 0 at the end.
+// token skips white space and returns the next byte without reading it, or 0 at the end.
 func (s *scanner) token() byte {
 	if s.at < len(s.line) && s.line[s.at] > ' ' {
 		return s.line[s.at]
@@ -109,7 +108,7 @@ func (s *scanner) pastSpace() byte {
 	}
 }
 
-// object begins an object.
+// object reads the start of an object.
 func (s *scanner) object() { s.open('{', "an object") }
 
 func (s *scanner) open(bracket byte, name string) {
@@ -125,7 +124,7 @@ func (s *scanner) open(bracket byte, name string) {
 	s.first = true
 }
 
-// another reports whether an object or array that closes with bracket has one more member, and goes to it.
+// another goes to the next member of an object or array that ends with bracket. At its end, which it reads, it returns false.
 func (s *scanner) another(bracket byte) bool {
 	c := s.token()
 	if c == bracket {
@@ -147,14 +146,13 @@ func (s *scanner) another(bracket byte) bool {
 	return s.err == nil
 }
 
-// next goes to the value of the object's next member and sets key. It returns false at the end of the object, which is then
-// read.
+// next goes to the value of the next member of the object, and sets key. At the end of the object, which it reads, it returns false.
 func (s *scanner) next() bool {
 	if !s.another('}') {
 		return false
 	}
 	s.key = s.text()
-	if s.more != nil { // the colon may be on the next line, which takes the place of this one
+	if s.more != nil { // the colon may be on the next line, which overwrites this one
 		s.scratch = append(s.scratch[:0], s.key...)
 		s.key = s.scratch
 	}
@@ -166,7 +164,7 @@ func (s *scanner) next() bool {
 	return true
 }
 
-// end makes sure that nothing but white space is left.
+// end fails unless only white space is left.
 func (s *scanner) end() {
 	if s.token(); s.at < len(s.line) {
 		s.unexpected("the end")
@@ -205,7 +203,7 @@ func (s *scanner) literal(name string) {
 	s.at += len(name)
 }
 
-// number reads a value of any kind. What is no number is a gap.
+// number reads a value of any kind. If it is not a number, it returns a gap.
 func (s *scanner) number() number {
 	if c := s.token(); c == '-' || '0' <= c && c <= '9' {
 		return s.digits()
@@ -216,104 +214,93 @@ func (s *scanner) number() number {
 
 // digits reads a number.
 func (s *scanner) digits() number {
-	line, i := s.line, s.at
-	negative := i < len(line) && line[i] == '-'
-	if negative {
-		i++
+	text := s.line[s.at:]
+	sign := 0
+	if len(text) > 0 && text[0] == '-' {
+		sign = 1
 	}
-	from := i
-	var magnitude uint64
-	for ; i < len(line) && isDigit(line[i]); i++ {
-		magnitude = magnitude*10 + uint64(line[i]-'0')
-	}
-	n := i - from
-	if n == 0 || n > 1 && line[from] == '0' {
+	whole := sign + countDigits(text[sign:])
+	if whole == sign || text[sign] == '0' && whole > sign+1 {
 		s.unexpected("a value")
 		return number{}
 	}
-	integer := true
-	if i < len(line) && line[i] == '.' {
-		integer = false
-		i = pastDigits(line, i+1)
-	}
-	if i > 0 && i < len(line) && line[i]|0x20 == 'e' {
-		integer = false
-		if i++; i < len(line) && (line[i] == '+' || line[i] == '-') {
-			i++
-		}
-		i = pastDigits(line, i)
-	}
-	if i < 0 {
+	fraction, ok := fractionLen(text[whole:])
+	exponent, ok2 := exponentLen(text[whole+fraction:])
+	if !ok || !ok2 {
 		s.unexpected("a number")
 		return number{}
 	}
-	text := line[s.at:i]
-	s.at = i
-	if !integer || n > 19 || n == 19 && negative {
-		return parseNumber(text, integer)
-	}
-	if negative && magnitude > 0 { // the integer -0 is 0
-		return number{magnitude, below}
-	}
-	return number{magnitude, whole}
+	n := whole + fraction + exponent
+	s.at += n
+	return parseNumber(text[:n], n == whole)
 }
 
 func isDigit(c byte) bool { return c-'0' <= 9 }
 
-// pastDigits returns the place behind one or more digits, or -1 where there are none.
-func pastDigits(line []byte, i int) int {
-	from := i
-	for i < len(line) && isDigit(line[i]) {
-		i++
+// countDigits returns how many digits are at the start of text.
+func countDigits(text []byte) int {
+	n := 0
+	for n < len(text) && isDigit(text[n]) {
+		n++
 	}
-	if i == from {
-		return -1
-	}
-	return i
+	return n
 }
 
-// text reads a string and returns it with its escapes decoded. It is valid until the next call.
+// fractionLen returns the length of the fraction of a number at the start of text, 0 if there is none. If digits are missing, ok is
+// false.
+func fractionLen(text []byte) (n int, ok bool) {
+	if len(text) == 0 || text[0] != '.' {
+		return 0, true
+	}
+	digits := countDigits(text[1:])
+	return 1 + digits, digits > 0
+}
+
+// exponentLen returns the length of the exponent of a number at the start of text, 0 if there is none. If digits are missing, ok is
+// false.
+func exponentLen(text []byte) (n int, ok bool) {
+	if len(text) == 0 || text[0]|0x20 != 'e' {
+		return 0, true
+	}
+	n = 1
+	if n < len(text) && (text[n] == '+' || text[n] == '-') {
+		n++
+	}
+	digits := countDigits(text[n:])
+	return n + digits, digits > 0
+}
+
+// text reads a string and returns it without escapes. It is valid until the next call.
 func (s *scanner) text() []byte {
 	if s.at >= len(s.line) || s.line[s.at] != '"' {
 		s.unexpected("a string")
 		return nil
 	}
-	from := s.at + 1
-	n := bytes.IndexByte(s.line[from:], '"')
-	if n < 0 || !s.plain {
-		return s.slowText()
-	}
-	s.at = from + n + 1
-	return s.line[from : from+n]
-}
-
-func (s *scanner) slowText() []byte {
-	text := s.scratch[:0]
+	decoded := s.scratch[:0]
+	escaped := false
 	line, i := s.line, s.at+1
 	for from := i; i < len(line); {
 		switch c := line[i]; {
 		case c == '"':
-			if from == s.at+1 { // no escapes
-				text = line[from:i]
-			} else {
-				text = append(text, line[from:i]...)
-				s.scratch = text
-			}
 			s.at = i + 1
-			return text
+			if !escaped {
+				return line[from:i]
+			}
+			s.scratch = append(decoded, line[from:i]...)
+			return s.scratch
 		case c < 0x20:
 			s.at = i
 			s.unexpected("the rest of a string")
 			return nil
 		case c == '\\':
-			text = append(text, line[from:i]...)
-			char, n := escape(line[i:])
+			char, n := unescape(line[i:])
 			if n == 0 {
 				s.at = i
 				s.unexpected("an escape")
 				return nil
 			}
-			text = utf8.AppendRune(text, char)
+			decoded = utf8.AppendRune(append(decoded, line[from:i]...), char)
+			escaped = true
 			i += n
 			from = i
 		default:
@@ -325,15 +312,15 @@ func (s *scanner) slowText() []byte {
 	return nil
 }
 
-// escape returns the character that the escape at the start of b means, and the escape's length; 0 where it is none. Half of a
-// surrogate pair means U+FFFD.
-func escape(b []byte) (rune, int) {
+// unescape returns the character of the escape at the start of b, and the length of the escape, 0 if it is not valid. One half of a
+// surrogate pair is U+FFFD.
+func unescape(b []byte) (rune, int) {
 	if len(b) < 2 {
 		return 0, 0
 	}
-	const letters, meant = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+	const letters, characters = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 	if i := bytes.IndexByte([]byte(letters), b[1]); i >= 0 {
-		return rune(meant[i]), 2
+		return rune(characters[i]), 2
 	}
 	unit, ok := codeUnit(b)
 	if !ok {

@@ -29,18 +29,18 @@ func scan(text []byte, depth int, more func() ([]byte, bool)) (map[string]number
 
 func TestScannerNumbers(t *testing.T) {
 	for text, want := range map[string]number{
-		`0`:                                      {0, whole},
-		`-0`:                                     {0, whole},
+		`0`:                                      {0, positive},
+		`-0`:                                     {0, positive},
 		`-0.0`:                                   {math.Float64bits(math.Copysign(0, -1)), float},
-		`7`:                                      {7, whole},
-		`-7`:                                     {7, below},
-		`1767225600000000000`:                    {1767225600000000000, whole},
-		`9223372036854775808`:                    {1 << 63, whole},
-		`-9223372036854775808`:                   {1 << 63, below},
-		`18446744073709551615`:                   {math.MaxUint64, whole},
+		`7`:                                      {7, positive},
+		`-7`:                                     {7, negative},
+		`1767225600000000000`:                    {1767225600000000000, positive},
+		`9223372036854775808`:                    {1 << 63, positive},
+		`-9223372036854775808`:                   {1 << 63, negative},
+		`18446744073709551615`:                   {math.MaxUint64, positive},
 		`18446744073709551616`:                   {math.Float64bits(1 << 64), float},
 		`-9223372036854775809`:                   {math.Float64bits(-(1 << 63)), float},
-		`-999999999999999999`:                    {999999999999999999, below},
+		`-999999999999999999`:                    {999999999999999999, negative},
 		`1.0`:                                    {math.Float64bits(1), float},
 		`1e3`:                                    {math.Float64bits(1000), float},
 		`1E+3`:                                   {math.Float64bits(1000), float},
@@ -125,7 +125,7 @@ func TestScannerKeys(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || got[want] != (number{1, whole}) || len(got) != 1 {
+		if err != nil || got[want] != (number{1, positive}) || len(got) != 1 {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
@@ -178,7 +178,7 @@ func TestScannerLines(t *testing.T) {
 			return buf[:n], true
 		}
 		got, err := scan(nil, 3, more)
-		if err != nil || len(got) != 3 || got["a"].bits != 1 || got["nb"].kind != noNumber || got["c"] != (number{3, below}) {
+		if err != nil || len(got) != 3 || got["a"].bits != 1 || got["nb"].kind != gap || got["c"] != (number{3, negative}) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
@@ -250,9 +250,9 @@ func FuzzScanner(f *testing.F) {
 func sameNumber(n number, w oracleNumber) bool {
 	switch {
 	case w.integer != nil:
-		sign := map[kind]string{whole: "", below: "-"}
+		sign := map[kind]string{positive: "", negative: "-"}
 		text, ok := sign[n.kind]
-		return ok && fmt.Sprint(text, n.bits) == w.integer.String() && !(n.kind == below && n.bits == 0)
+		return ok && fmt.Sprint(text, n.bits) == w.integer.String() && !(n.kind == negative && n.bits == 0)
 	case w.float != nil:
 		return n.kind == float && n.bits == math.Float64bits(*w.float)
 	}

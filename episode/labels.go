@@ -2,10 +2,10 @@ package episode
 
 import "unicode/utf8"
 
-// A Phase is a labelled state of an episode. There may be others than those named here.
+// A Phase is a labelled state of an episode. An archive may have other phases than those named here.
 type Phase string
 
-// The phases that matter.
+// The phases that have a meaning for curves.
 const (
 	PhaseClean     Phase = "clean"
 	PhaseArmed     Phase = "armed"
@@ -14,24 +14,24 @@ const (
 	PhaseDormant   Phase = "dormant"
 )
 
-// A Label is one event of labels.jsonl: from Time on, the episode is in Phase, or in none.
+// A Label is one line of labels.jsonl: from Time on, the episode is in Phase, or in no phase.
 type Label struct {
 	Time     float64 // seconds since the first label, finite
-	Phase    Phase   // clipped at 64 bytes; the JSON text where it is not a string
-	HasPhase bool    // false where the phase is missing or null
+	Phase    Phase   // cut at 64 bytes; its JSON text if it is not a string
+	HasPhase bool    // false if the phase is missing or null
 }
 
-const usualLabels = 8 // room for the walk that most episodes take
+const usualLabels = 8 // as many as most episodes have
 
-// readLabels reads labels.jsonl, one object a line. It also returns the first label's time as it was written: time zero.
+// readLabels reads labels.jsonl, one object a line. It also returns time zero: the time of the first label, in nanoseconds.
 func readLabels(l *lines, s *scanner) (labels []Label, zero number, err error) {
 	for line, ok := l.row(); ok; line, ok = l.row() {
-		s.reset(line, l.archive.lim.Depth, nil)
+		s.reset(line, l.lim.Depth, nil)
 		label, time := readLabel(s)
 		if s.err != nil {
 			return nil, zero, l.fault(s.err)
 		}
-		if time.kind == noNumber {
+		if time.kind == gap {
 			return nil, zero, l.corruptf("%q is missing or not a number", timeField)
 		}
 		if len(labels) == 0 {
@@ -46,7 +46,7 @@ func readLabels(l *lines, s *scanner) (labels []Label, zero number, err error) {
 	return labels, zero, l.err
 }
 
-// readLabel reads one label, whose time is yet to be made one since time zero.
+// readLabel reads one label, without its Time, and the label's wall time.
 func readLabel(s *scanner) (label Label, time number) {
 	for s.object(); s.next(); {
 		switch string(s.key) {
@@ -62,7 +62,7 @@ func readLabel(s *scanner) (label Label, time number) {
 	return label, time
 }
 
-// readPhase reads a phase, of any kind. It returns false for null.
+// readPhase reads the value of a phase, of any kind. It returns false for null.
 func readPhase(s *scanner) (Phase, bool) {
 	switch s.token() {
 	case 'n':
@@ -79,7 +79,7 @@ func readPhase(s *scanner) (Phase, bool) {
 	return phaseOf(line[from:s.at]), true
 }
 
-// phaseOf returns a phase of its own memory, bounded, and without allocating for those that matter.
+// phaseOf returns the phase of a name. It does not keep name, and allocates only for phases that have no constant.
 func phaseOf(name []byte) Phase {
 	for _, p := range [...]Phase{PhaseClean, PhaseArmed, PhaseInfecting, PhaseRunning, PhaseDormant} {
 		if string(name) == string(p) {
@@ -91,7 +91,7 @@ func phaseOf(name []byte) Phase {
 
 const clipBytes = 64
 
-// clip cuts a string to at most clipBytes, between characters.
+// clip cuts a string to at most clipBytes, not within a character.
 func clip(s string) string {
 	if len(s) <= clipBytes {
 		return s

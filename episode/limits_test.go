@@ -277,11 +277,11 @@ func TestReadBigWindows(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	bigWindow <- struct{}{}
+	bigWindowLock <- struct{}{}
 	if _, err := read(et.Compress(content, zstd.WithWindowSize(8<<20), zstd.WithSingleSegment(false))); err != nil {
 		t.Error(err)
 	}
-	<-bigWindow
+	<-bigWindowLock
 }
 
 // TestReadBigWindowsAgain holds that the memory of one big window serves the next,
@@ -326,7 +326,7 @@ func TestReadGrowingWindows(t *testing.T) {
 			t.Errorf("windows of 2^%d: %v", logs, err)
 		}
 	}
-	if len(bigWindow) > 0 {
+	if len(bigWindowLock) > 0 {
 		t.Error("the place is still taken")
 	}
 }

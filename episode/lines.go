@@ -5,28 +5,46 @@ import (
 	"io"
 )
 
-// lines reads a member line by line.
+// lines splits a member into lines. One lines serves many members, one after the other.
 type lines struct {
-	archive  *archive
-	from, to int // archive.kit.line[from:to] is read but not yet given
-	eof      bool
-	line     int // number of the line given last, from 1
-	rows     int // how many of those were not blank
-	err      error
+	member *tarReader
+	lim    Limits
+	buf    []byte
+	from   int // buf[from:to] was read but not returned yet
+	to     int
+	eof    bool
+	line   int // number of the last line returned, from 1
+	rows   int // how many lines so far were not blank
+	err    error
 }
 
-// lines begins to read the current member, of which there is no more than what it says of its size.
-func (a *archive) lines() *lines {
-	l := &lines{archive: a}
-	if a.size > a.lim.MemberBytes {
-		l.err = tooLargef("%s is over %d bytes", a.member, a.lim.MemberBytes)
+const (
+	usualLine = 16 << 10 // decompressed bytes are still in the first-level cache when a buffer of this size is read
+	keptLine  = 64 << 10 // the longest buffer that is kept for the next archive
+)
+
+// reset starts with the current member of t.
+func (l *lines) reset(t *tarReader, lim Limits) {
+	*l = lines{member: t, lim: lim, buf: l.buf}
+	if l.buf == nil {
+		l.buf = make([]byte, usualLine)
 	}
-	return l
+	if t.size > lim.MemberBytes {
+		l.err = tooLargef("%s is over %d bytes", t.member, lim.MemberBytes)
+	}
 }
 
-// row gives the next line that is not blank, valid until the next call. It returns false at the end and after an error,
-// which is then l.err.
-func (l *lines) row() ([]byte, bool) {
+// release drops the member, and the buffer if it is long.
+func (l *lines) release() {
+	l.member = nil
+	if len(l.buf) > keptLine {
+		l.buf = nil
+	}
+}
+
+// row returns the next line that is not blank. It is valid until the next call. At the end, and after an error, ok is false: see
+// l.err.
+func (l *lines) row() (line []byte, ok bool) {
 	for {
 		line, ok := l.next()
 		if !ok {
@@ -35,63 +53,62 @@ func (l *lines) row() ([]byte, bool) {
 		if isBlank(line) {
 			continue
 		}
-		if l.rows++; l.rows > l.archive.lim.Rows {
-			l.err = tooLargef("%s has more than %d rows", l.archive.member, l.archive.lim.Rows)
+		if l.rows++; l.rows > l.lim.Rows {
+			l.err = tooLargef("%s has more than %d rows", l.member.member, l.lim.Rows)
 			return nil, false
 		}
 		return line, true
 	}
 }
 
-// next gives the next line without its end, as row does, even if it is blank.
-func (l *lines) next() ([]byte, bool) {
-	seen := 0
+// next returns the next line, without its line end. It is valid until the next call. At the end, and after an error, ok is false: see
+// l.err.
+func (l *lines) next() (line []byte, ok bool) {
+	searched := 0
 	for l.err == nil {
-		rest := l.archive.kit.line[l.from:l.to]
-		if n := bytes.IndexByte(rest[seen:], '\n'); n >= 0 {
-			n += seen
+		rest := l.buf[l.from:l.to]
+		if n := bytes.IndexByte(rest[searched:], '\n'); n >= 0 {
+			n += searched
 			l.from += n + 1
-			return l.give(rest[:n])
+			return l.checked(rest[:n])
 		}
-		if seen = len(rest); l.eof {
+		searched = len(rest)
+		if l.eof {
 			l.from = l.to
-			if seen == 0 {
-				break
+			if len(rest) == 0 {
+				return nil, false
 			}
-			return l.give(rest)
+			return l.checked(rest)
 		}
-		if int64(seen) > l.archive.lim.LineBytes+1 { // more than a line and a \r
-			return l.give(rest)
+		if int64(len(rest)) > l.lim.LineBytes+1 { // too long even if a \r is at its end
+			return l.checked(rest)
 		}
 		l.fill()
 	}
 	return nil, false
 }
 
-// give checks the length of a line and drops a \r at its end.
-func (l *lines) give(line []byte) ([]byte, bool) {
+// checked returns a line without a \r at its end, unless it is too long.
+func (l *lines) checked(line []byte) ([]byte, bool) {
 	l.line++
-	if n := len(line); n > 0 && line[n-1] == '\r' {
-		line = line[:n-1]
-	}
-	if limit := l.archive.lim.LineBytes; int64(len(line)) > limit {
-		l.err = tooLargef("%s line %d is over %d bytes", l.archive.member, l.line, limit)
+	line = bytes.TrimSuffix(line, []byte{'\r'})
+	if int64(len(line)) > l.lim.LineBytes {
+		l.err = tooLargef("%s line %d is over %d bytes", l.member.member, l.line, l.lim.LineBytes)
 		return nil, false
 	}
 	return line, true
 }
 
-// fill reads on. The buffer grows no further than the longest line and its end.
+// fill reads more of the member. The buffer grows up to the longest line with its line end.
 func (l *lines) fill() {
-	buf := l.archive.kit.line
-	l.to = copy(buf, buf[l.from:l.to])
+	l.to = copy(l.buf, l.buf[l.from:l.to])
 	l.from = 0
-	if l.to == len(buf) {
-		grown := make([]byte, min(2*int64(len(buf)), l.archive.lim.LineBytes+2))
-		copy(grown, buf)
-		buf, l.archive.kit.line = grown, grown
+	if l.to == len(l.buf) {
+		grown := make([]byte, min(2*int64(len(l.buf)), l.lim.LineBytes+2))
+		copy(grown, l.buf)
+		l.buf = grown
 	}
-	n, err := l.archive.Read(buf[l.to:])
+	n, err := l.member.Read(l.buf[l.to:])
 	l.to += n
 	if err == io.EOF {
 		l.eof = true
@@ -100,7 +117,7 @@ func (l *lines) fill() {
 	}
 }
 
-// fault returns an error about the line given last, on which err was met, or the error of reading it.
+// fault returns the error of reading the member or, if there is none, err with the place of the last line.
 func (l *lines) fault(err error) error {
 	if l.err != nil {
 		return l.err
@@ -108,9 +125,9 @@ func (l *lines) fault(err error) error {
 	return l.corruptf("%v", err)
 }
 
-// corruptf returns an error about the line given last.
+// corruptf returns an error about the last line.
 func (l *lines) corruptf(format string, args ...any) error {
-	return corruptf("%s line %d: "+format, append([]any{l.archive.member, l.line}, args...)...)
+	return corruptf("%s line %d: "+format, append([]any{l.member.member, l.line}, args...)...)
 }
 
 func isBlank(line []byte) bool {

@@ -1,56 +1,53 @@
 package episode
 
-// meta is what meta.json is read for.
-type meta struct {
-	duration number // result.duration_observed_s; a gap where it is missing or null
-}
+const durationField = "duration_observed_s"
 
-// readMeta reads meta.json: one object on any number of lines.
-func readMeta(l *lines, s *scanner) (meta, error) {
-	var m meta
+// readMeta reads meta.json, one object on any number of lines. It returns the episode's duration in seconds, result.duration_observed_s,
+// or 0 if it is missing or null. Of members with the same key the last counts.
+func readMeta(l *lines, s *scanner) (float64, error) {
+	var duration number
 	problem := ""
-	s.reset(nil, l.archive.lim.Depth, l.next)
-	s.object()
-	for s.next() {
-		if string(s.key) != "result" {
+	s.reset(nil, l.lim.Depth, l.next)
+	for s.object(); s.next(); {
+		if string(s.key) == "result" {
+			duration, problem = readResult(s)
+		} else {
 			s.skip()
-			continue
-		}
-		m, problem = meta{}, "" // of duplicate keys the last counts
-		switch s.token() {
-		case 'n':
-			s.skip()
-		case '{':
-			for s.object(); s.next(); {
-				if string(s.key) != "duration_observed_s" {
-					s.skip()
-					continue
-				}
-				problem = ""
-				null := s.token() == 'n'
-				if m.duration = s.number(); !null && !m.duration.isFinite() {
-					problem = `"duration_observed_s" is not a finite number`
-				}
-			}
-		default:
-			s.skip()
-			problem = `"result" is not an object`
 		}
 	}
 	s.end()
 	switch {
 	case s.err != nil:
-		return meta{}, l.fault(s.err)
+		return 0, l.fault(s.err)
 	case problem != "":
-		return meta{}, corruptf("%s: %s", l.archive.member, problem)
+		return 0, corruptf("%s: %s", l.member.member, problem)
+	case duration.kind == gap:
+		return 0, nil
 	}
-	return m, nil
+	return duration.float64(), nil
 }
 
-// seconds returns the episode's duration, 0 where it is missing.
-func (m meta) seconds() float64 {
-	if m.duration.kind == noNumber {
-		return 0
+// readResult reads the value of "result". It returns the duration, and what is wrong with the value although it is JSON.
+func readResult(s *scanner) (duration number, problem string) {
+	switch s.token() {
+	case 'n':
+		s.skip()
+		return number{}, ""
+	case '{':
+	default:
+		s.skip()
+		return number{}, `"result" is not an object`
 	}
-	return m.duration.float64()
+	for s.object(); s.next(); {
+		if string(s.key) != durationField {
+			s.skip()
+			continue
+		}
+		null := s.token() == 'n'
+		duration, problem = s.number(), ""
+		if !null && !duration.isFinite() {
+			problem = `"` + durationField + `" is not a finite number`
+		}
+	}
+	return duration, problem
 }

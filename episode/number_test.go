@@ -37,12 +37,12 @@ func drawNumber(t *rapid.T, name string) (number, oracleNumber) {
 		if n = min(n, 1<<63); n == 0 {
 			n = 1
 		}
-		return number{n, below}, oracleNumber{integer: new(big.Int).Neg(new(big.Int).SetUint64(n))}
+		return number{n, negative}, oracleNumber{integer: new(big.Int).Neg(new(big.Int).SetUint64(n))}
 	case 1:
 		f := rapid.Float64().Draw(t, name+" float")
 		return number{math.Float64bits(f), float}, oracleNumber{float: &f}
 	}
-	return number{n, whole}, oracleNumber{integer: new(big.Int).SetUint64(n)}
+	return number{n, positive}, oracleNumber{integer: new(big.Int).SetUint64(n)}
 }
 
 func TestWide(t *testing.T) {
@@ -62,7 +62,7 @@ func TestWide(t *testing.T) {
 	})
 }
 
-// TestWideTies holds what is rounded up only because of bits far below.
+// TestWideTies holds what is rounded up only because of bits far negative.
 func TestWideTies(t *testing.T) {
 	for n := 1; n < 63; n++ {
 		half := wide{1 << (n - 1), 1 << (n + 10)} // 2^(63+n) and half a unit in its last place
@@ -80,11 +80,11 @@ func TestWideTies(t *testing.T) {
 // TestNumberLessExactly compares integers that are one float64.
 func TestNumberLessExactly(t *testing.T) {
 	for _, n := range []uint64{1<<53 + 1, 1 << 62, 1<<63 - 1, 1 << 63} {
-		a, b := number{n, whole}, number{n - 1, whole}
+		a, b := number{n, positive}, number{n - 1, positive}
 		if !b.less(a) || a.less(b) || a.less(a) || a.minus(b) != 1 {
 			t.Errorf("%d", n)
 		}
-		a.kind, b.kind = below, below
+		a.kind, b.kind = negative, negative
 		if !a.less(b) || b.less(a) {
 			t.Errorf("-%d", n)
 		}
@@ -116,16 +116,16 @@ func TestNumberIsValue(t *testing.T) {
 		finite, value bool
 	}{
 		{number{}, false, false},
-		{number{0, whole}, true, true},
-		{number{math.MaxUint64, whole}, true, true},
-		{number{1 << 63, below}, true, true},
+		{number{0, positive}, true, true},
+		{number{math.MaxUint64, positive}, true, true},
+		{number{1 << 63, negative}, true, true},
 		{number{math.Float64bits(1e30), float}, true, true},
 		{number{math.Float64bits(math.Nextafter(1e30, 2e30)), float}, true, false},
 		{number{math.Float64bits(-1e31), float}, true, false},
 		{number{math.Float64bits(math.Inf(1)), float}, false, false},
 	} {
-		if c.n.isFinite() != c.finite || c.n.isValue() != c.value {
-			t.Errorf("%v: finite %v, value %v", c.n.float64(), c.n.isFinite(), c.n.isValue())
+		if c.n.isFinite() != c.finite || c.n.isSample() != c.value {
+			t.Errorf("%v: finite %v, value %v", c.n.float64(), c.n.isFinite(), c.n.isSample())
 		}
 	}
 }

@@ -1,14 +1,14 @@
 package episode
 
-// A Segment is a stretch of an episode in one phase, in seconds since the first label. End lies after Start.
+// A Segment is a stretch of an episode in one phase, in seconds since the first label. End is later than Start.
 type Segment struct {
 	Phase      Phase
 	Start, End float64
 }
 
-// Segments returns the stretches between labels, in their order. A label spans up to the next one, whatever that is; the last
-// up to the episode's duration, or for a second where the duration does not lie after it. A label without a phase gives none,
-// nor does one that spans nothing.
+// Segments returns the segments between labels, in the order of the labels. A segment ends at the next label, whatever its phase. The
+// last one ends at the episode's duration or, if that is not later, after one second. A label without a phase starts no segment, nor
+// does one that is not earlier than the next.
 func (e *Episode) Segments() []Segment {
 	segments := make([]Segment, 0, len(e.Labels))
 	for i, label := range e.Labels {
@@ -28,7 +28,7 @@ func (e *Episode) Segments() []Segment {
 	return segments
 }
 
-// usable returns an error unless the labels make up a walk from which a curve can be cut.
+// usable returns an error that matches [ErrUnusable] if no curve can be cut from the segments.
 func (e *Episode) usable() error {
 	if len(e.Labels) == 0 {
 		return unusablef(ReasonNoLabels, "no labels")

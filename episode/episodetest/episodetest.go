@@ -1,5 +1,5 @@
-// Package episodetest makes episode archives in memory, whole ones and broken ones. It is for tests only, and panics where it
-// is used wrongly.
+// Package episodetest makes episode archives in memory, complete and damaged ones. It is for tests only, and panics if it is used
+// wrongly.
 package episodetest
 
 import (
@@ -17,14 +17,14 @@ type Member struct {
 	Name string
 	Body string
 	Type byte        // as in archive/tar; zero is a regular file
-	Link string      // where a link points to
-	PAX  [][2]string // extra PAX records
+	Link string      // target of a link
+	PAX  [][2]string // keys and values of further PAX records
 }
 
-// An Archive is a tar in the making. Its zero value is empty.
+// An Archive describes a tar. Its zero value is empty.
 type Archive struct {
 	Members []Member
-	Format  tar.Format // zero: what fits
+	Format  tar.Format // zero: the simplest one that can hold each member
 	NoEnd   bool       // leave out the two zero blocks at the end
 	Tail    string     // bytes after them
 }
@@ -64,8 +64,11 @@ func (a Archive) Tar() []byte {
 	w := tar.NewWriter(&b)
 	for _, m := range a.Members {
 		h := &tar.Header{Name: m.Name, Typeflag: m.Type, Linkname: m.Link, Mode: 0o644, Format: a.Format}
-		if h.Typeflag == 0 {
+		switch h.Typeflag {
+		case 0:
 			h.Typeflag = tar.TypeReg
+		case tar.TypeXGlobalHeader: // has nothing but records
+			h = &tar.Header{Typeflag: m.Type}
 		}
 		if h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeCont {
 			h.Size = int64(len(m.Body))
@@ -90,7 +93,7 @@ func (a Archive) Tar() []byte {
 	return b.Bytes()
 }
 
-// Bytes returns the archive as the receiver keeps it: one zstd frame with a checksum.
+// Bytes returns the archive as a receiver stores it: one zstd frame with a checksum.
 func (a Archive) Bytes() []byte { return Compress(a.Tar()) }
 
 // Compress returns one zstd frame, with a checksum unless the options say otherwise.
@@ -121,12 +124,12 @@ func Skippable(content []byte) []byte {
 	return append(b, content...)
 }
 
-// Header returns the magic number and header of a zstd frame, made of a descriptor and the fields after it.
+// Header returns the magic number and the header of a zstd frame: the descriptor and the fields after it.
 func Header(descriptor byte, fields ...byte) []byte {
 	return append([]byte{0x28, 0xB5, 0x2F, 0xFD, descriptor}, fields...)
 }
 
-// Window returns the beginning of a frame with a window of 2^log bytes, and without a checksum.
+// Window returns the beginning of a frame with a window of 2^log bytes and no checksum.
 func Window(log int) []byte { return Header(0, byte(log-10)<<3) }
 
 // SingleSegment returns the beginning of a frame whose window is its whole content.
@@ -142,7 +145,7 @@ const (
 	BlockReserved
 )
 
-// Block returns a zstd block: its content as stored, and the size that its header tells.
+// Block returns a zstd block: a header with the type and size, and the content as it is stored.
 func Block(last bool, kind, size int, stored ...byte) []byte {
 	h := uint32(size)<<3 | uint32(kind)<<1
 	if last {
@@ -161,7 +164,7 @@ func Raw(header, content []byte) []byte {
 	return append(header, Block(true, BlockRaw, len(content), content...)...)
 }
 
-// Start is the time zero of Episode, in nanoseconds.
+// Start is the time of the first label, in nanoseconds.
 const Start int64 = 1_767_225_600_000_000_000
 
 // Meta returns a meta.json.
@@ -169,7 +172,7 @@ func Meta(duration string) string {
 	return fmt.Sprintf(`{"episode_id": "ep-1", "host_id": "lab-01", "profile": "cpu-saturate", "result": {"status": "accepted", "duration_observed_s": %s}}`+"\n", duration)
 }
 
-// Labels returns a labels.jsonl: "phase" or "phase@seconds" each; without a time, a second after the one before.
+// Labels returns a labels.jsonl. Each label is "phase@seconds", or "phase", which is one second after the label before.
 func Labels(labels ...string) string {
 	var b strings.Builder
 	at := 0.0
@@ -186,12 +189,12 @@ func Labels(labels ...string) string {
 	return b.String()
 }
 
-// Walk returns the labels of the canonical walk, which lasts 45 s.
+// Walk returns the labels of an episode with all phases, which lasts 45 s.
 func Walk() string {
 	return Labels("clean@0", "armed@10", "infecting@12", "infected_running@15", "clean@40")
 }
 
-// Rows returns rows at 10 Hz, each made by row of its number, e.g. `"cpu_user_jiffies": 7`.
+// Rows returns n rows at 10 Hz. The function row returns the members of row i besides its time, e.g. `"cpu_user_jiffies": 7`.
 func Rows(n int, row func(i int) string) string {
 	var b strings.Builder
 	for i := range n {
@@ -200,7 +203,7 @@ func Rows(n int, row func(i int) string) string {
 	return b.String()
 }
 
-// ProcRows returns rows of the source proc.
+// ProcRows returns n rows of the source proc.
 func ProcRows(n int) string {
 	return Rows(n, func(i int) string {
 		return fmt.Sprintf(`"pid": 28526, "state": "R", "cpu_user_jiffies": %d, "cpu_sys_jiffies": %d, "io_read_bytes": %d, `+
@@ -210,7 +213,7 @@ func ProcRows(n int) string {
 	})
 }
 
-// HostRows returns rows of a source of gauges.
+// HostRows returns n rows of the source host, which has only gauges.
 func HostRows(n int) string {
 	return Rows(n, func(i int) string {
 		return fmt.Sprintf(`"cpu_user": %d, "cpu_system": %d, "cpu_idle": %d, "ctxt": %d, "procs_running": %d, "load": %d.%02d, `+
@@ -219,7 +222,7 @@ func HostRows(n int) string {
 	})
 }
 
-// Episode returns a whole episode: the canonical walk with n rows each of the sources proc and host, at 10 Hz.
+// Episode returns the archive of an episode: the labels of [Walk], and n rows each of the sources proc and host, at 10 Hz.
 func Episode(n int) Archive {
 	return Archive{Members: []Member{
 		{Name: "meta.json", Body: Meta("45.02")},

@@ -10,45 +10,50 @@ import (
 	"pgregory.net/rapid"
 )
 
-// scanRows reads rows with every one compared with the one before, or with every one scanned.
-func scanRows(columns []string, rows [][]byte, compare bool) (cells []number, failed, compared int) {
-	table := telemetry{columns: columns, gaps: make([]number, len(columns))}
-	var k kit
+// readRows reads rows with templates, or scans each of them. It returns the numbers of all rows, the index of the row that is not JSON
+// or -1, and how many rows fitted a template.
+func readRows(columns []string, rows [][]byte, templates bool) (cells []number, failed, fitted int) {
+	t := newTable(columns)
+	var s scanner
 	for i, row := range rows {
-		table.cells = append(table.cells, table.gaps...)
-		last := table.cells[len(table.cells)-len(columns):]
-		if compare && k.alike.read(row, &k.scan, 10, last) {
-			compared++
-			continue
+		if templates && t.template.read(row, &s, 10, t.row) {
+			fitted++
+		} else if t.scan(row, &s, 10); s.err != nil {
+			return cells, i, fitted
 		}
-		k.scan.reset(row, 10, nil)
-		k.values = table.readRow(&k.scan, last, k.values[:0])
-		if k.scan.err != nil {
-			return table.cells, i, compared
-		}
-		k.alike.learn(row, k.values)
+		cells = append(cells, t.row...)
 	}
-	return table.cells, -1, compared
+	return cells, -1, fitted
 }
 
-// checkAlike holds that comparing gives what scanning gives.
-func checkAlike(t fataler, rows [][]byte) int {
-	columns := []string{"t_wall_ns", "a", "b"}
-	want, wantFailed, _ := scanRows(columns, rows, false)
-	got, gotFailed, compared := scanRows(columns, rows, true)
+// newTable returns a table of columns besides the time.
+func newTable(columns []string) *table {
+	t := &table{}
+	t.reset("proc")
+	for _, field := range columns {
+		t.addColumn(field)
+	}
+	return t
+}
+
+// checkTemplate compares reading rows with templates to scanning each of them. It returns how many rows fitted a template.
+func checkTemplate(t fataler, rows [][]byte) int {
+	columns := []string{"a", "b"}
+	want, wantFailed, _ := readRows(columns, rows, false)
+	got, gotFailed, fitted := readRows(columns, rows, true)
 	if gotFailed != wantFailed {
 		t.Fatalf("%q: row %d fails, want %d", rows, gotFailed, wantFailed)
 	}
-	if wantFailed < 0 && !slices.Equal(got, want) {
+	if !slices.Equal(got, want) {
 		t.Fatalf("%q: got %v, want %v", rows, got, want)
 	}
-	return compared
+	return fitted
 }
 
-func TestAlike(t *testing.T) {
+func TestTemplate(t *testing.T) {
 	for name, c := range map[string]struct {
-		rows     string
-		compared int
+		rows   string
+		fitted int
 	}{
 		"digits":                {`{"t_wall_ns": 100, "a": 5}|{"t_wall_ns": 104, "a": 7}|{"t_wall_ns": 109, "a": 0}`, 2},
 		"a longer number":       {`{"a": 9, "b": 1}|{"a": 10, "b": 1}|{"a": 11, "b": 2}`, 2},
@@ -59,15 +64,15 @@ func TestAlike(t *testing.T) {
 		"a first digit":         {`{"a": 99}|{"a": 19}|{"a": 90}`, 2},
 		"texts":                 {`{"s": "R", "a": 1}|{"s": "S", "a": 2}|{"s": "\n\"é", "a": 3}|{"s": "", "a": 4}`, 3},
 		"values of all kinds":   {`{"s": null, "a": 1}|{"s": [1, {"a": 2}], "a": 2}|{"s": {"a": 3}, "a": 3}|{"s": true, "a": true}|{"s": 1, "a": "1"}`, 4},
-		"space before a value":  {`{"a":1}|{"a": 2}|{"a":  3}|{"a":4}`, 2},
+		"space before a value":  {`{"a":1}|{"a": 2}|{"a":  3}|{"a":4}`, 3},
 		"a key twice":           {`{"a": 1, "a": 2}|{"a": 3, "a": null}|{"a": null, "a": 4}`, 2},
-		"many at once":          {`{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1}|{"1":22,"2":22,"3":22,"4":22,"5":22,"6":22,"7":22,"8":22}`, 1},
-		"too many at once":      {`{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1,"9":1}|{"1":22,"2":22,"3":22,"4":22,"5":22,"6":22,"7":22,"8":22,"9":22}`, 0},
+		"eight at once":         {`{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1}|{"1":22,"2":22,"3":22,"4":22,"5":22,"6":22,"7":22,"8":22}`, 1},
+		"nine at once":          {`{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1,"9":1}|{"1":22,"2":22,"3":22,"4":22,"5":22,"6":22,"7":22,"8":22,"9":22}`, 1},
 		"another key":           {`{"a1": 1}|{"a2": 1}|{"b": 1}`, 0},
 		"a key more":            {`{"a": 1}|{"a": 1, "b": 2}|{"a": 1}`, 0},
 		"a digit in a text":     {`{"a": "1"}|{"a": "2"}`, 1},
 		"spaces at the end":     {`{"a": 1}|{"a": 1} |{"a": 1}`, 0},
-		"empty objects":         {`{}|{}|{ }|{}`, 1},
+		"empty objects":         {`{}|{}|{ }|{}`, 0},
 		"a leading zero":        {`{"a": 10}|{"a": 00}`, 0},
 		"a leading zero, grown": {`{"a": 1}|{"a": 01}`, 0},
 		"a leading zero, minus": {`{"a": -10}|{"a": -05}`, 0},
@@ -86,25 +91,23 @@ func TestAlike(t *testing.T) {
 		for row := range strings.SplitSeq(c.rows, "|") {
 			rows = append(rows, []byte(row))
 		}
-		if compared := checkAlike(t, rows); compared != c.compared {
-			t.Errorf("%s: %d rows were only compared, want %d", name, compared, c.compared)
+		if fitted := checkTemplate(t, rows); fitted != c.fitted {
+			t.Errorf("%s: %d rows fitted a template, want %d", name, fitted, c.fitted)
 		}
 	}
 }
 
-// TestAlikeLong holds that rows that would be slow to compare are scanned.
-func TestAlikeLong(t *testing.T) {
-	long := []byte(`{"a": "` + strings.Repeat("x", mostAlikeBytes) + `"}`)
-	many := []byte(`{` + strings.Repeat(`"x": 1, `, mostAlikeValues) + `"a": 1}`)
-	for _, row := range [][]byte{long, many} {
-		if n := checkAlike(t, [][]byte{row, row}); n != 0 {
-			t.Errorf("%d rows of %d bytes compared", n, len(row))
-		}
+// TestTemplateManyFields checks that rows with too many members for a template are scanned.
+func TestTemplateManyFields(t *testing.T) {
+	row := func(members int) []byte { return []byte(`{` + strings.Repeat(`"x": 1, `, members-1) + `"a": 1}`) }
+	most, more := row(mostFields), row(mostFields+1)
+	if n := checkTemplate(t, [][]byte{most, most, more, more}); n != 1 {
+		t.Errorf("%d rows fitted a template, want 1", n)
 	}
 }
 
-// TestAlikeMutated changes rows in every way and compares with scanning.
-func TestAlikeMutated(t *testing.T) {
+// TestTemplateMutated changes rows in many ways, and compares with scanning.
+func TestTemplateMutated(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		row := []byte(rapid.SampledFrom([]string{
 			`{"t_wall_ns": 1767225600050000000, "pid": 28526, "s": "R", "a": 12, "b": 0.25}`,
@@ -124,34 +127,31 @@ func TestAlikeMutated(t *testing.T) {
 				row = rows[0]
 			}
 		}
-		checkAlike(t, rows)
+		checkTemplate(t, rows)
 	})
-	// Each byte, replaced by each other.
+	// Replace each byte by each other.
 	row := []byte(`{"t_wall_ns": 17, "a": -12.5e3, "s": "R2", "b": 0}`)
 	for i := range row {
 		for c := range 256 {
 			changed := bytes.Clone(row)
 			changed[i] = byte(c)
-			checkAlike(t, [][]byte{row, changed, row})
+			checkTemplate(t, [][]byte{row, changed, row})
 		}
 	}
 }
 
-func TestAlikeDoesNotAllocate(t *testing.T) {
-	var a alike
+func TestTemplateDoesNotAllocate(t *testing.T) {
 	var s scanner
 	rows := make([][]byte, 100)
 	for i := range rows {
 		rows[i] = fmt.Appendf(nil, `{"t_wall_ns": %d, "a": %d, "s": "%c"}`, 1767225600050000000+i, i*i, 'R'+i%2)
 	}
-	table := telemetry{columns: []string{"t_wall_ns", "a"}}
-	cells := make([]number, 2)
+	table := newTable([]string{"a"})
 	if n := testing.AllocsPerRun(10, func() {
-		s.reset(rows[0], 10, nil)
-		a.learn(rows[0], table.readRow(&s, cells, make([]value, 0, 8)))
+		table.scan(rows[0], &s, 10)
 		for _, row := range rows {
-			if !a.read(row, &s, 10, cells) {
-				t.Fatalf("%s is not alike", row)
+			if !table.template.read(row, &s, 10, table.row) {
+				t.Fatalf("%s does not fit", row)
 			}
 		}
 	}); n > 1 {
