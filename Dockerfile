@@ -1,6 +1,5 @@
-# The five images: docker build --target worker|streamer|dashboard|profiles|nats
-# (make images builds and tags them all). Each holds one static binary, the user
-# it runs as and CA certificates; tools/images makes the same without Docker.
+# The five images, built by docker build --target worker|streamer|dashboard|profiles|nats. Each holds one static binary
+# and nothing else; it runs as user 65532. make images builds the same images with ko and needs no Docker.
 
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
@@ -8,13 +7,14 @@ COPY . .
 ARG VERSION=unknown
 ARG TARGETOS=linux
 ARG TARGETARCH=amd64
+# The NATS server is named v2 as ko names it, by the last element of its import path.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    GOOS=$TARGETOS GOARCH=$TARGETARCH make image-binaries VERSION="$VERSION" && \
-    go run -C tools/images . rootfs /src/bin/rootfs
+    export GOOS=$TARGETOS GOARCH=$TARGETARCH CGO_ENABLED=0 && \
+    make build OUT=/ko-app/ VERSION="$VERSION" && \
+    go build -trimpath -ldflags '-s -w' -o /ko-app/v2 github.com/nats-io/nats-server/v2
 
 FROM scratch AS base
-COPY --from=build /src/bin/rootfs/ /
-ENV PATH=/usr/local/bin
+ENV PATH=/ko-app
 USER 65532:65532
 ARG VERSION=unknown
 ARG REVISION=unknown
@@ -28,29 +28,29 @@ LABEL org.opencontainers.image.version=$VERSION \
 FROM base AS worker
 LABEL org.opencontainers.image.title="profile-worker" \
       org.opencontainers.image.description="Turns accepted episodes into curves and curves into envelopes"
-COPY --from=build /src/bin/linux/profile-worker /usr/local/bin/profile-worker
-ENTRYPOINT ["/usr/local/bin/profile-worker"]
+COPY --from=build /ko-app/profile-worker /ko-app/profile-worker
+ENTRYPOINT ["/ko-app/profile-worker"]
 
 FROM base AS streamer
 LABEL org.opencontainers.image.title="profile-streamer" \
       org.opencontainers.image.description="Publishes envelopes as events"
-COPY --from=build /src/bin/linux/profile-streamer /usr/local/bin/profile-streamer
-ENTRYPOINT ["/usr/local/bin/profile-streamer"]
+COPY --from=build /ko-app/profile-streamer /ko-app/profile-streamer
+ENTRYPOINT ["/ko-app/profile-streamer"]
 
 FROM base AS dashboard
 LABEL org.opencontainers.image.title="profile-dashboard" \
-      org.opencontainers.image.description="Serves the page of all envelopes, live"
-COPY --from=build /src/bin/linux/profile-dashboard /usr/local/bin/profile-dashboard
-ENTRYPOINT ["/usr/local/bin/profile-dashboard"]
+      org.opencontainers.image.description="Serves the page of all envelopes and keeps it current"
+COPY --from=build /ko-app/profile-dashboard /ko-app/profile-dashboard
+ENTRYPOINT ["/ko-app/profile-dashboard"]
 
 FROM base AS profiles
 LABEL org.opencontainers.image.title="profiles" \
-      org.opencontainers.image.description="The operator's command: emit, fit, status, export, topology"
-COPY --from=build /src/bin/linux/profiles /usr/local/bin/profiles
-ENTRYPOINT ["/usr/local/bin/profiles"]
+      org.opencontainers.image.description="The command of operators"
+COPY --from=build /ko-app/profiles /ko-app/profiles
+ENTRYPOINT ["/ko-app/profiles"]
 
 FROM base AS nats
 LABEL org.opencontainers.image.title="profiles-nats" \
       org.opencontainers.image.description="The NATS server that the services are tested with"
-COPY --from=build /src/bin/linux/nats-server /usr/local/bin/nats-server
-ENTRYPOINT ["/usr/local/bin/nats-server"]
+COPY --from=build /ko-app/v2 /ko-app/v2
+ENTRYPOINT ["/ko-app/v2"]

@@ -4,13 +4,14 @@
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 # Programs for the build alone, each a module of its own.
-TOOLS := tools/bench tools/images tools/manifests
+TOOLS := tools/bench tools/ko tools/manifests
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # The time that images bear: the commit's, so that one commit gives the same bytes.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CREATED = $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
 LDFLAGS := -s -w -X github.com/cis490/profiles/internal/service.version=$(VERSION)
+OUT ?= bin/
 FUZZTIME ?= 10s
 # Of a system in Kubernetes.
 NAMESPACE ?= profiles
@@ -19,16 +20,15 @@ PYTHON ?= python3
 # Images are named $(IMAGE_PREFIX)/<name>:$(IMAGE_TAG).
 IMAGE_PREFIX ?= ghcr.io/cis490
 IMAGE_TAG ?= dev
-IMAGES := profile-worker:worker profile-streamer:streamer profile-dashboard:dashboard profiles:profiles profiles-nats:nats
 # The folder of Kubernetes manifests, and what a part of it may name without
 # having it: Kind/name,Kind/name.
 MANIFESTS ?= k8s
 MANIFESTS_GIVEN ?= Secret/nats-server,Secret/nats-operator,Secret/nats-worker,Secret/nats-streamer,Secret/nats-dashboard
-PACK = SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) go run -C tools/images .
-RELEASE = -bin $(CURDIR)/bin/linux -prefix $(IMAGE_PREFIX) -tag $(IMAGE_TAG) -version $(VERSION) -revision $(REVISION)
+KO = IMAGE_PREFIX='$(IMAGE_PREFIX)' IMAGE_TAG='$(IMAGE_TAG)' VERSION='$(VERSION)' REVISION='$(REVISION)' CREATED='$(CREATED)' \
+	SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' LDFLAGS='$(LDFLAGS)' tools/ko/images.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-all lint vet fmt tidy build images image-docker image-archives images-push images-test image-binaries manifests-test bench bench-once fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-brief hostile-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
+.PHONY: help up test test-all lint vet fmt tidy build images images-push images-test manifests-test bench bench-once fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-brief hostile-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,29 +60,17 @@ tidy: ## bring go.mod and go.sum up to date
 	@set -e; for dir in $(TOOLS); do go mod tidy -C $$dir; done
 
 build: ## static binaries in bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT) ./cmd/...
 
-images: ## the five container images: into Docker where it runs, else as archives
-	@if docker info >/dev/null 2>&1; then $(MAKE) image-docker; \
-	else echo "no Docker engine answers: writing archives"; $(MAKE) image-archives; fi
+images: ## the five container images: archives in bin/images, loaded into Docker where it runs
+	$(KO) archive
+	@if docker info >/dev/null 2>&1; then for archive in bin/images/*.tar; do docker load --input $$archive || exit 1; done; fi
 
-image-docker:
-	@set -e; for image in $(IMAGES); do \
-		docker build --target $${image#*:} --tag $(IMAGE_PREFIX)/$${image%:*}:$(IMAGE_TAG) \
-			--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg CREATED=$(CREATED) .; \
-	done
+images-push: ## the images, pushed to the registry of IMAGE_PREFIX
+	$(KO) push
 
-image-archives: image-binaries ## the same without Docker: bin/images/*.tar, for ctr, docker, podman, skopeo and kind
-	$(PACK) archive $(RELEASE) -out $(CURDIR)/bin/images
-
-images-push: image-binaries ## the images into the registry of IMAGE_PREFIX, without Docker
-	$(PACK) push $(RELEASE)
-
-images-test: image-archives ## what the archives hold, and that their binaries run
-	go test -C tools/images -count 1 ./...
-
-image-binaries:
-	CGO_ENABLED=0 GOOS=$${GOOS:-linux} go build -trimpath -ldflags '$(LDFLAGS)' -o bin/linux/ ./cmd/... github.com/nats-io/nats-server/v2
+images-test: images ## check the archives, run their binaries, push to a registry
+	go test -C tools/ko -count 1 ./...
 
 manifests-test: ## every kustomization of MANIFESTS, decoded strictly and held to the rules, without a cluster
 	go test -C tools/manifests -count 1 ./...
