@@ -128,64 +128,77 @@ func TestRestartOfBridge(t *testing.T) {
 	}
 }
 
-// TestAnotherLife: when the stream was lost or purged, browsers learn of another
-// life and get all events anew.
+// TestAnotherLife: when the stream was lost and made again, browsers learn of
+// another life and drop all events.
 func TestAnotherLife(t *testing.T) {
 	t.Parallel()
-	for name, lose := range map[string]func(*testing.T, *bustest.Server){
-		"made again": func(t *testing.T, srv *bustest.Server) {
-			if err := srv.JetStream().DeleteStream(bustest.Context(t), bus.DashboardStream); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"all lost": func(_ *testing.T, srv *bustest.Server) { srv.Wipe() },
-		"purged": func(t *testing.T, srv *bustest.Server) {
-			s, err := srv.JetStream().Stream(bustest.Context(t), bus.DashboardStream)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Purge(bustest.Context(t), jetstream.WithPurgeSubject("dashboard.a.y")); err != nil {
-				t.Fatal(err)
-			}
-			srv.Restart() // the bridge notices a purge when it connects again
-		},
-	} {
+	for name, lose := range map[string]func(*testing.T, *bustest.Server){"made again": deleteStream, "all lost": wipe} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := bustest.Start(t)
-			srv.Topology()
-			js := srv.JetStream()
-			for i := range 9 {
-				put(t, js, "dashboard.a."+string("xyz"[i%3]), fmt.Sprint(i))
-			}
-			b := startBridge(t, srv, dashboard.Config{CheckEvery: 50 * time.Millisecond}).ready()
-			br := b.browse("")
-			life := parseStatus(t, br.catchUp()[0]).Life
-			lose(t, srv)
-			other := life
-			for other == life {
-				other = br.untilStatus("connected").Life
-			}
-			got := br.catchUp() // all events, as for a new browser
-			want := `{"events":0}`
-			if name == "purged" {
-				want = `{"events":2}`
-			}
-			if last := got[len(got)-1]; last.data != want {
-				t.Errorf("caught up with %v", got)
-			} else if name != "purged" && last.id != "" {
-				t.Errorf("the browser would resume from %s of the old life", last.id)
+			srv, b, br, last := afterLoss(t, lose)
+			if last.data != `{"events":0}` || last.id != "" {
+				t.Errorf("caught up with %v: the browser would resume from the old life", last)
 			}
 			put(t, srv.JetStream(), "dashboard.a.x", `"new"`)
 			br.until(`"new"`)
-			if name == "purged" {
-				return
-			}
 			if m := b.browse("", "Last-Event-ID", "9").catchUp(); len(m) != 3 || m[1].data != `"new"` {
 				t.Errorf("resumed from the old life: %v", m)
 			}
 		})
 	}
+}
+
+// TestPurge: when a subject was purged, browsers learn of another life and get all
+// events anew.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	srv, _, br, last := afterLoss(t, purge)
+	if last.data != `{"events":2}` {
+		t.Errorf("caught up with %v", last)
+	}
+	put(t, srv.JetStream(), "dashboard.a.x", `"new"`)
+	br.until(`"new"`)
+}
+
+// afterLoss publishes events of three subjects, connects a browser and calls lose.
+// It returns when the browser has learned of another life and caught up, with its
+// last message.
+func afterLoss(t *testing.T, lose func(*testing.T, *bustest.Server)) (*bustest.Server, *bridge, *browser, message) {
+	t.Helper()
+	srv := bustest.Start(t)
+	srv.Topology()
+	js := srv.JetStream()
+	for i := range 9 {
+		put(t, js, "dashboard.a."+string("xyz"[i%3]), fmt.Sprint(i))
+	}
+	b := startBridge(t, srv, dashboard.Config{CheckEvery: 50 * time.Millisecond}).ready()
+	br := b.browse("")
+	life := parseStatus(t, br.catchUp()[0]).Life
+	lose(t, srv)
+	for other := life; other == life; {
+		other = br.untilStatus("connected").Life
+	}
+	got := br.catchUp()
+	return srv, b, br, got[len(got)-1]
+}
+
+func deleteStream(t *testing.T, srv *bustest.Server) {
+	if err := srv.JetStream().DeleteStream(bustest.Context(t), bus.DashboardStream); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wipe(_ *testing.T, srv *bustest.Server) { srv.Wipe() }
+
+func purge(t *testing.T, srv *bustest.Server) {
+	s, err := srv.JetStream().Stream(bustest.Context(t), bus.DashboardStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(bustest.Context(t), jetstream.WithPurgeSubject("dashboard.a.y")); err != nil {
+		t.Fatal(err)
+	}
+	srv.Restart() // the bridge notices a purge when it connects again
 }
 
 // TestTopologyExpected: while another stream is missing and the dashboard may not
@@ -263,11 +276,7 @@ func TestBadConnections(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
 	b := startBridge(t, srv, dashboard.Config{BodyTimeout: 200 * time.Millisecond}).ready()
-	for name, test := range map[string]struct {
-		send   string
-		then   func(*net.TCPConn) error
-		answer string // a part of the first line; empty: no answer
-	}{
+	for name, test := range map[string]badConnection{
 		"silent":                    {"", nil, ""},
 		"another host":              {"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", nil, "421"},
 		"another host, half a body": {"POST /publish HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100\r\n\r\n{", nil, "421"},
@@ -284,30 +293,41 @@ func TestBadConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := net.Dial("tcp", b.addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = c.Close() }()
-			_ = c.SetWriteDeadline(time.Now().Add(5 * time.Second))
-			_, _ = io.WriteString(c, test.send) // fails if the server stops reading
-			if test.then != nil {
-				if test.send[:3] == "GET" {
-					b.until("it has a feed", func() bool { return b.metric("profiles_dashboard_browsers", "") > 0 })
-				}
-				if err := test.then(c.(*net.TCPConn)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
-			line, err := bufio.NewReader(c).ReadString('\n')
-			if test.answer == "" && err == nil || !strings.Contains(line, test.answer) {
-				t.Errorf("%q %v, want %q", line, err, test.answer)
-			}
-			if e, ok := err.(net.Error); ok && e.Timeout() {
-				t.Error("the connection stays open")
-			}
+			test.check(t, b)
 		})
+	}
+}
+
+// A badConnection is what a client does, and the answer.
+type badConnection struct {
+	send   string
+	then   func(*net.TCPConn) error
+	answer string // a part of the first line; empty: no answer
+}
+
+func (bc badConnection) check(t *testing.T, b *bridge) {
+	c, err := net.Dial("tcp", b.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	_ = c.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	_, _ = io.WriteString(c, bc.send) // fails if the server stops reading
+	if bc.then != nil {
+		if bc.send[:3] == "GET" {
+			b.until("it has a feed", func() bool { return b.metric("profiles_dashboard_browsers", "") > 0 })
+		}
+		if err := bc.then(c.(*net.TCPConn)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if bc.answer == "" && err == nil || !strings.Contains(line, bc.answer) {
+		t.Errorf("%q %v, want %q", line, err, bc.answer)
+	}
+	if e, ok := err.(net.Error); ok && e.Timeout() {
+		t.Error("the connection stays open")
 	}
 }
 

@@ -276,7 +276,7 @@ func TestPythonAndCurl(t *testing.T) {
 			}
 			srv := bustest.Start(t)
 			srv.Topology()
-			b := startBridge(t, srv, dashboard.Config{}).ready()
+			b := startBridge(t, srv, dashboard.Config{MergeEvery: time.Millisecond}).ready()
 			br := b.browse("")
 			br.catchUp()
 			for subject, body := range pythonBodies() {
@@ -319,32 +319,39 @@ func FuzzPublish(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		b := *running
 		b.t = t
-		res, text := b.do(http.MethodPost, "publish", string(body))
-		switch res.StatusCode {
-		case http.StatusOK:
-			var r receipt
-			if err := json.Unmarshal([]byte(text), &r); err != nil {
-				t.Fatalf("%s: %v", text, err)
-			}
-			data, _ := last(t, js, r.Subject)
-			var event struct{ Type string }
-			if data != string(body) || json.Unmarshal(body, &event) != nil || !strings.HasPrefix(r.Subject, "dashboard.") {
-				t.Errorf("%s holds %q, posted was %q", r.Subject, data, body)
-			}
-			if token := r.Subject[strings.LastIndexByte(r.Subject, '.')+1:]; len(token) > 200 || strings.Count(r.Subject, ".") != 2 {
-				t.Errorf("subject %s", r.Subject)
-			}
-		case http.StatusConflict:
-			var r receipt
-			if err := json.Unmarshal([]byte(text), &r); err != nil || r.Stored || r.Because == "" {
-				t.Errorf("%q: %s", body, text)
-			}
-		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
-			if strings.Count(text, "\n") != 1 || len(text) > 300 {
-				t.Errorf("%q is not one short sentence", text)
-			}
-		default:
-			t.Errorf("%q: %s %s", body, res.Status, text)
-		}
+		checkAnswer(t, &b, js, body)
 	})
+}
+
+// checkAnswer posts a body. It must be stored unchanged, or refused with one short
+// sentence.
+func checkAnswer(t *testing.T, b *bridge, js jetstream.JetStream, body []byte) {
+	t.Helper()
+	res, text := b.do(http.MethodPost, "publish", string(body))
+	switch res.StatusCode {
+	case http.StatusOK:
+		var r receipt
+		if err := json.Unmarshal([]byte(text), &r); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		data, _ := last(t, js, r.Subject)
+		var event struct{ Type string }
+		if data != string(body) || json.Unmarshal(body, &event) != nil || !strings.HasPrefix(r.Subject, "dashboard.") {
+			t.Errorf("%s holds %q, posted was %q", r.Subject, data, body)
+		}
+		if token := r.Subject[strings.LastIndexByte(r.Subject, '.')+1:]; len(token) > 200 || strings.Count(r.Subject, ".") != 2 {
+			t.Errorf("subject %s", r.Subject)
+		}
+	case http.StatusConflict:
+		var r receipt
+		if err := json.Unmarshal([]byte(text), &r); err != nil || r.Stored || r.Because == "" {
+			t.Errorf("%q: %s", body, text)
+		}
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+		if strings.Count(text, "\n") != 1 || len(text) > 300 {
+			t.Errorf("%q is not one short sentence", text)
+		}
+	default:
+		t.Errorf("%q: %s %s", body, res.Status, text)
+	}
 }

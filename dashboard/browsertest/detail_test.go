@@ -39,89 +39,11 @@ func TestDetail(t *testing.T) {
 	if got := get[string](b, "document.querySelector('#detail input:checked').value"); got != "raw" {
 		t.Errorf("the scale is %q", got)
 	}
-	// The raw axis: the curve is drawn to the scale of the ticks.
-	b.waitStill()
-	ticks := get[[]float64](b, `[...document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) text')].flatMap((t, i) => [+t.textContent, +document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) line')[i].getAttribute('y1')])`)
-	if len(ticks) < 8 {
-		t.Fatalf("the ticks are %v", ticks)
-	}
-	n := len(ticks)
-	scale := (ticks[n-1] - ticks[1]) / (ticks[n-2] - ticks[0])
-	for i, p := range pathOf(b, "#detail .plot .median") {
-		if want := ticks[1] + (e.MedianRaw[i]-ticks[0])*scale; abs(p[1]-want) > 0.02 {
-			t.Errorf("point %d is drawn at %g, want %g", i+1, p[1], want)
-		}
-	}
-	if got := get[[]string](b, "[...document.querySelectorAll('#detail .plot svg > g:first-of-type text')].map((t) => t.textContent)"); !slices.Equal(got, []string{"clean", "armed", "infecting", "running", "clean"}) {
-		t.Errorf("the phases are named %v", got)
-	}
-	rows := get[[][]string](b, "[...document.querySelectorAll('.points tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))")
-	if len(rows) != 80 {
-		t.Fatalf("the table has %d rows", len(rows))
-	}
-	for i, row := range rows {
-		if row[0] != strconv.Itoa(i+1) || !near(row[5], e.MedianRaw[i]) || !near(row[6], e.P25Raw[i]) || !near(row[7], e.P75Raw[i]) || !within(row[2], e.Curve[i]) || !within(row[3], e.P25[i]) || !within(row[4], e.P75[i]) {
-			t.Errorf("row %d is %q", i+1, row)
-		}
-	}
+	checkRawAxis(b, e)
+	checkTable(b, e)
 	b.shoot("detail-raw")
-
-	// Downloads.
-	dir := t.TempDir()
-	table := save(b, dir, "CSV", "io-walk.csv")
-	records, err := csv.NewReader(strings.NewReader(table)).ReadAll()
-	if err != nil || len(records) != 81 {
-		t.Fatalf("%d records, %v", len(records), err)
-	}
-	if want := []string{"point", "phase", "median", "p25", "p75", "median_raw", "p25_raw", "p75_raw"}; !slices.Equal(records[0], want) {
-		t.Errorf("the columns are %q", records[0])
-	}
-	for i, r := range records[1:] {
-		want := []float64{float64(i + 1), e.Curve[i], e.P25[i], e.P75[i], e.MedianRaw[i], e.P25Raw[i], e.P75Raw[i]}
-		for k, text := range slices.Delete(slices.Clone(r), 1, 2) {
-			if v, err := strconv.ParseFloat(text, 64); err != nil || v != want[k] {
-				t.Errorf("record %d has %q, want %v to the last bit", i+1, r, want)
-				break
-			}
-		}
-	}
-	if records[11][1] != "armed" || records[10][1] != "clean_lead" {
-		t.Errorf("%q, %q", records[10], records[11])
-	}
-	var saved bus.AttackProfile
-	if err := json.Unmarshal([]byte(save(b, dir, "JSON", "io-walk.json")), &saved); err != nil || !reflect.DeepEqual(saved, s.envelope("io-walk")) {
-		t.Errorf("the saved event differs: %v", err)
-	}
-
-	// Compared with another profile.
-	b.do(chromedp.Focus(chromedp.CSS("#detail select")))
-	b.press("bursty")
-	b.press(kb.Enter)
-	b.until("location.hash === '#/profile/io-walk?with=bursty-c2' && document.querySelectorAll('#detail .median').length === 4")
-	if got := get[[]string](b, "[...document.querySelectorAll('#detail .legend > span')].map((n) => n.textContent)"); !slices.Equal(got, []string{"io-walk: median, p25 to p75", "bursty-c2: median, p25 to p75"}) {
-		t.Errorf("the legend is %q", got)
-	}
-	if tones := get[[]string](b, "[...document.querySelectorAll('#detail .plot .median')].map((p) => getComputedStyle(p).stroke)"); len(tones) != 2 || tones[0] == tones[1] {
-		t.Errorf("the two are drawn in %v", tones)
-	}
-	if !get[bool](b, "document.querySelector('#detail input[value=scaled]').checked && !document.querySelector('#detail input[value=raw]').disabled") {
-		t.Error("two profiles are not shown scaled at first, or raw is disabled")
-	}
-	b.run("document.querySelector('#detail .plot').focus()")
-	b.press(kb.Home)
-	for range 17 {
-		b.press(kb.ArrowRight)
-	}
-	where, got := readout(b, "#detail")
-	all := append(got, get[[]string](b, "[...document.querySelectorAll('#detail .readout tbody tr:nth-child(2) td')].map((c) => c.textContent)")...)
-	if where != "point 18 of 80, infecting" || all[0] != "io-walk" || all[4] != "bursty-c2" || !near(all[1], e.Curve[17]) || !near(all[5], other.Curve[17]) || !near(all[7], other.P75[17]) {
-		t.Errorf("the readout is at %q: %q", where, all)
-	}
-	b.run("document.querySelector('#detail input[value=raw]').click()")
-	b.until("location.hash === '#/profile/io-walk?with=bursty-c2&scale=raw'")
-	b.shoot("detail-both-raw")
-	b.run("document.querySelector('#detail input[value=scaled]').click()")
-	b.shoot("detail-read")
+	checkDownloads(b, s, e)
+	checkComparison(b, e, other)
 
 	b.do(chromedp.NavigateBack())
 	b.until(overviewShown + fmt.Sprintf(" && document.activeElement === document.querySelector(%s)", js(card("io-walk", "h3 a"))))
@@ -135,6 +57,104 @@ func TestDetail(t *testing.T) {
 	b.until("document.querySelector('#detail h2').textContent === 'nothing such' && document.querySelector('#detail .waiting').textContent === 'Waiting for the first envelope of this profile.'")
 	b.run("location.hash = '#/profile/%E0%A4%A'")
 	b.until(overviewShown)
+}
+
+// checkRawAxis: the curve is drawn to the scale of the ticks.
+func checkRawAxis(b *tab, e bus.AttackProfile) {
+	b.t.Helper()
+	b.waitStill()
+	ticks := get[[]float64](b, `[...document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) text')].flatMap((t, i) => [+t.textContent, +document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) line')[i].getAttribute('y1')])`)
+	if len(ticks) < 8 {
+		b.t.Fatalf("the ticks are %v", ticks)
+	}
+	n := len(ticks)
+	scale := (ticks[n-1] - ticks[1]) / (ticks[n-2] - ticks[0])
+	for i, p := range pathOf(b, "#detail .plot .median") {
+		if want := ticks[1] + (e.MedianRaw[i]-ticks[0])*scale; abs(p[1]-want) > 0.02 {
+			b.t.Errorf("point %d is drawn at %g, want %g", i+1, p[1], want)
+		}
+	}
+	if got := get[[]string](b, "[...document.querySelectorAll('#detail .plot svg > g:first-of-type text')].map((t) => t.textContent)"); !slices.Equal(got, []string{"clean", "armed", "infecting", "running", "clean"}) {
+		b.t.Errorf("the phases are named %v", got)
+	}
+}
+
+// checkTable compares the table of points with the event.
+func checkTable(b *tab, e bus.AttackProfile) {
+	b.t.Helper()
+	rows := get[[][]string](b, "[...document.querySelectorAll('.points tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))")
+	if len(rows) != 80 {
+		b.t.Fatalf("the table has %d rows", len(rows))
+	}
+	for i, row := range rows {
+		if row[0] != strconv.Itoa(i+1) || !near(row[5], e.MedianRaw[i]) || !near(row[6], e.P25Raw[i]) || !near(row[7], e.P75Raw[i]) || !within(row[2], e.Curve[i]) || !within(row[3], e.P25[i]) || !within(row[4], e.P75[i]) {
+			b.t.Errorf("row %d is %q", i+1, row)
+		}
+	}
+}
+
+// checkDownloads compares the CSV and the JSON file with the event.
+func checkDownloads(b *tab, s *system, e bus.AttackProfile) {
+	b.t.Helper()
+	dir := b.t.TempDir()
+	table := save(b, dir, "CSV", "io-walk.csv")
+	records, err := csv.NewReader(strings.NewReader(table)).ReadAll()
+	if err != nil || len(records) != 81 {
+		b.t.Fatalf("%d records, %v", len(records), err)
+	}
+	if want := []string{"point", "phase", "median", "p25", "p75", "median_raw", "p25_raw", "p75_raw"}; !slices.Equal(records[0], want) {
+		b.t.Errorf("the columns are %q", records[0])
+	}
+	for i, r := range records[1:] {
+		want := []float64{float64(i + 1), e.Curve[i], e.P25[i], e.P75[i], e.MedianRaw[i], e.P25Raw[i], e.P75Raw[i]}
+		for k, text := range slices.Delete(slices.Clone(r), 1, 2) {
+			if v, err := strconv.ParseFloat(text, 64); err != nil || v != want[k] {
+				b.t.Errorf("record %d has %q, want %v to the last bit", i+1, r, want)
+				break
+			}
+		}
+	}
+	if records[11][1] != "armed" || records[10][1] != "clean_lead" {
+		b.t.Errorf("%q, %q", records[10], records[11])
+	}
+	var saved bus.AttackProfile
+	if err := json.Unmarshal([]byte(save(b, dir, "JSON", "io-walk.json")), &saved); err != nil || !reflect.DeepEqual(saved, s.envelope("io-walk")) {
+		b.t.Errorf("the saved event differs: %v", err)
+	}
+
+}
+
+// checkComparison chooses bursty-c2 to compare with.
+func checkComparison(b *tab, e, other bus.AttackProfile) {
+	b.t.Helper()
+	b.do(chromedp.Focus(chromedp.CSS("#detail select")))
+	b.press("bursty")
+	b.press(kb.Enter)
+	b.until("location.hash === '#/profile/io-walk?with=bursty-c2' && document.querySelectorAll('#detail .median').length === 4")
+	if got := get[[]string](b, "[...document.querySelectorAll('#detail .legend > span')].map((n) => n.textContent)"); !slices.Equal(got, []string{"io-walk: median, p25 to p75", "bursty-c2: median, p25 to p75"}) {
+		b.t.Errorf("the legend is %q", got)
+	}
+	if tones := get[[]string](b, "[...document.querySelectorAll('#detail .plot .median')].map((p) => getComputedStyle(p).stroke)"); len(tones) != 2 || tones[0] == tones[1] {
+		b.t.Errorf("the two are drawn in %v", tones)
+	}
+	if !get[bool](b, "document.querySelector('#detail input[value=scaled]').checked && !document.querySelector('#detail input[value=raw]').disabled") {
+		b.t.Error("two profiles are not shown scaled at first, or raw is disabled")
+	}
+	b.run("document.querySelector('#detail .plot').focus()")
+	b.press(kb.Home)
+	for range 17 {
+		b.press(kb.ArrowRight)
+	}
+	where, got := readout(b, "#detail")
+	all := append(got, get[[]string](b, "[...document.querySelectorAll('#detail .readout tbody tr:nth-child(2) td')].map((c) => c.textContent)")...)
+	if where != "point 18 of 80, infecting" || all[0] != "io-walk" || all[4] != "bursty-c2" || !near(all[1], e.Curve[17]) || !near(all[5], other.Curve[17]) || !near(all[7], other.P75[17]) {
+		b.t.Errorf("the readout is at %q: %q", where, all)
+	}
+	b.run("document.querySelector('#detail input[value=raw]').click()")
+	b.until("location.hash === '#/profile/io-walk?with=bursty-c2&scale=raw'")
+	b.shoot("detail-both-raw")
+	b.run("document.querySelector('#detail input[value=scaled]').click()")
+	b.shoot("detail-read")
 }
 
 func abs(x float64) float64 { return max(x, -x) }

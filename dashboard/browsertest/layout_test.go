@@ -36,42 +36,48 @@ func TestEverySize(t *testing.T) {
 	b := open(t, s.URL())
 	b.until(isLive + " && " + allFilled + " && " + modelsShown)
 	for _, size := range [][2]int64{{320, 640}, {360, 740}, {600, 900}, {768, 1024}, {1024, 768}, {1280, 720}, {1440, 900}, {1920, 1080}, {3840, 2160}} {
-		b.size(size[0], size[1])
 		for _, hash := range []string{"#/", "#/profile/io-walk?with=bursty-c2"} {
-			b.run(fmt.Sprintf("location.hash = %s", js(hash)))
-			b.until(fmt.Sprintf("document.querySelector('#overview').hidden === %v && innerWidth === %d", hash != "#/", size[0]))
-			b.waitStill()
-			if got := get[int64](b, "document.documentElement.scrollWidth"); got > size[0] {
-				t.Errorf("%s at %d: %d px wide", hash, size[0], got)
-			}
-			// No text in a plot leaves it.
-			out := get[[]string](b, `[...document.querySelectorAll('.plot')].filter((p) => p.checkVisibility()).flatMap((p) => {
-				const box = p.getBoundingClientRect();
-				return [...p.querySelectorAll('text')].filter((t) => t.textContent).filter((t) => {
-					const r = t.getBoundingClientRect();
-					return r.left < box.left - 1 || r.right > box.right + 1 || r.top < box.top - 2 || r.bottom > box.bottom + 2;
-				}).map((t) => t.textContent);
-			})`)
-			if len(out) > 0 {
-				t.Errorf("%s at %d: %q lie outside of their plots", hash, size[0], out)
-			}
-			// All five names of phases are shown, and none covers another.
-			phases := get[[]int](b, `[...document.querySelectorAll('.plot[aria-label$="points of the curve"]')].filter((p) => p.checkVisibility()).map((p) => {
-				const boxes = [...p.querySelectorAll('svg > g:first-of-type text')].map((t) => t.getBoundingClientRect());
-				const clash = boxes.some((a, i) => boxes.some((b, k) => k > i && a.left < b.right && b.left < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom));
-				return clash ? -1 : boxes.length;
-			})`)
-			for _, n := range phases {
-				if n != 5 {
-					t.Errorf("%s at %d: names of phases: %v", hash, size[0], phases)
-					break
-				}
-			}
-			if size[0] >= 1280 {
-				if got := get[int64](b, "document.documentElement.scrollHeight"); got != size[1] {
-					t.Errorf("%s at %d by %d: %d px high", hash, size[0], size[1], got)
-				}
-			}
+			b.size(size[0], size[1])
+			checkLayout(b, hash, size[0], size[1])
+		}
+	}
+}
+
+// checkLayout checks one page at one size.
+func checkLayout(b *tab, hash string, width, height int64) {
+	b.t.Helper()
+	b.run(fmt.Sprintf("location.hash = %s", js(hash)))
+	b.until(fmt.Sprintf("document.querySelector('#overview').hidden === %v && innerWidth === %d", hash != "#/", width))
+	b.waitStill()
+	if got := get[int64](b, "document.documentElement.scrollWidth"); got > width {
+		b.t.Errorf("%s at %d: %d px wide", hash, width, got)
+	}
+	// No text in a plot leaves it.
+	out := get[[]string](b, `[...document.querySelectorAll('.plot')].filter((p) => p.checkVisibility()).flatMap((p) => {
+		const box = p.getBoundingClientRect();
+		return [...p.querySelectorAll('text')].filter((t) => t.textContent).filter((t) => {
+			const r = t.getBoundingClientRect();
+			return r.left < box.left - 1 || r.right > box.right + 1 || r.top < box.top - 2 || r.bottom > box.bottom + 2;
+		}).map((t) => t.textContent);
+	})`)
+	if len(out) > 0 {
+		b.t.Errorf("%s at %d: %q lie outside of their plots", hash, width, out)
+	}
+	// All five names of phases are shown, and none covers another.
+	phases := get[[]int](b, `[...document.querySelectorAll('.plot[aria-label$="points of the curve"]')].filter((p) => p.checkVisibility()).map((p) => {
+		const boxes = [...p.querySelectorAll('svg > g:first-of-type text')].map((t) => t.getBoundingClientRect());
+		const clash = boxes.some((a, i) => boxes.some((b, k) => k > i && a.left < b.right && b.left < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom));
+		return clash ? -1 : boxes.length;
+	})`)
+	for _, n := range phases {
+		if n != 5 {
+			b.t.Errorf("%s at %d: names of phases: %v", hash, width, phases)
+			break
+		}
+	}
+	if width >= 1280 {
+		if got := get[int64](b, "document.documentElement.scrollHeight"); got != height {
+			b.t.Errorf("%s at %d by %d: %d px high", hash, width, height, got)
 		}
 	}
 }

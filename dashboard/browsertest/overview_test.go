@@ -76,6 +76,12 @@ func shows(b *tab, want bus.AttackProfile) {
 		b.t.Errorf("%s: the phases are named %v", want.Name, names)
 	}
 	b.waitStill()
+	checkCurve(b, want)
+}
+
+// checkCurve compares the drawn line and band with the event.
+func checkCurve(b *tab, want bus.AttackProfile) {
+	b.t.Helper()
 	median := pathOf(b, card(want.Name, ".median"))
 	band := pathOf(b, card(want.Name, ".band"))
 	if len(median) != len(want.Curve) || len(band) != 2*len(want.Curve) {

@@ -26,7 +26,7 @@ export function maxLevels(signatures) {
   return all;
 }
 
-/** describeLevel describes a channel in its phase k. */
+// describeLevel describes a channel in its phase k.
 function describeLevel(channel, k) {
   const values = channel.phases[k];
   if (!values) return `${shortName(channel.name)}: no data`;
@@ -41,7 +41,7 @@ function describeLevel(channel, k) {
 export function describeSignature(signature) {
   const parts = [`Levels of ${signature.channels.length} channels${signature.used === null ? '' : `, median of ${signature.used} episodes`}.`];
   if (signature.deepest) parts.push(`The most central episode is ${signature.deepest}.`);
-  if (signature.outlierCount > 0) parts.push(`${signature.outlierCount} are outliers${signature.outliers.length ? `, the farthest is ${signature.outliers[0].episode}` : ''}.`);
+  if (signature.outlierCount > 0) parts.push(`Outliers: ${signature.outlierCount}${signature.outliers.length ? `, the farthest is ${signature.outliers[0].episode}` : ''}.`);
   if (signature.hosts.tested > 0) parts.push(signature.hosts.differ ? 'Hosts differ.' : 'Hosts do not differ.');
   return parts.join(' ');
 }
@@ -75,7 +75,7 @@ export class Levels {
     this.#signature = signature;
     this.#maxLevels = maxLevels;
     this.#colour = colour;
-    if (this.#index >= this.#cells) this.#index = null;
+    if (this.#index !== null && this.#index >= this.#cells) this.#index = null;
     set(this.#host, 'aria-valuemax', this.#cells);
     this.#draw();
     this.#announce();
