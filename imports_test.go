@@ -13,11 +13,11 @@ const module = "github.com/cis490/profiles/"
 // layers are the packages from the bottom up. A package imports only packages
 // of layers below its own; those of one layer don't know each other.
 var layers = [][]string{
-	{"episode", "fit", "internal/atomicfile", "internal/logkey", "internal/wait", "command/dataset/parquetfile"},
-	{"signature"},
-	{"model"},
-	{"align", "command/dataset", "bus/embedded", "dashboard/web"},
-	{"bus", "command/plot", "command/synth", "command/roster"},
+	{"episode", "fit", "internal/atomicfile", "internal/logkey", "internal/wait", "command/dataset/parquetfile", "bus/embedded", "dashboard/web"},
+	{"bus/client", "signature"},
+	{"bus", "model"},
+	{"bus/signatures", "align", "command/dataset"},
+	{"bus/events", "command/plot", "command/synth", "command/roster"},
 	{"command/batch", "internal/service", "store", "roles"},
 	{"worker", "streamer", "dashboard", "command/emit", "command/status", "command/credentials", "command/gc"},
 	{"command/standalone"},
@@ -72,7 +72,8 @@ func TestWhatPackagesDoNotKnow(t *testing.T) {
 		"fit":                   {"os", "time", "log/slog", "context", "sync", module + "episode"},
 		"model":                 {"os", "log/slog", "context", "math/rand", "math/rand/v2", module + "episode"},
 		"signature":             {"os", "log/slog", "context", "sync"},
-		"bus":                   {module + "episode", module + "align", module + "dataset"},
+		"bus/client":            {module + "fit", module + "bus"},
+		"bus":                   {module + "episode", module + "model", module + "signature"},
 		"command/dataset":       {module + "episode", module + "bus"},
 		"cmd/profile-worker":    {"testing", "github.com/nats-io/nats-server/v2/server"},
 		"cmd/profile-streamer":  {"testing", "github.com/nats-io/nats-server/v2/server", "github.com/minio/minio-go/v7"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -36,10 +37,10 @@ func TestCluster(t *testing.T) {
 
 	t.Run("conflict", func(t *testing.T) {
 		entry, rank := curveEntry(1, 1)
-		if err := curves.Put(ctx, "a", rank, entry, 0, time.Time{}); err != nil {
+		if err := bustest.PutEntry(ctx, curves, entryID("a", rank), entry, 0, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := curves.Put(ctx, "a", rank, entry, 0, time.Time{}); !errors.Is(err, bus.ErrConflict) {
+		if err := bustest.PutEntry(ctx, curves, entryID("a", rank), entry, 0, time.Time{}); !errors.Is(err, bustest.ErrConflict) {
 			t.Errorf("a put against an old revision: %v", err)
 		}
 		// Writers at the same moment are told with a code of their own (10164), the
@@ -59,7 +60,7 @@ func TestCluster(t *testing.T) {
 					}
 				})
 				writers.Go(func() {
-					if err := curves.Put(ctx, "b", rank, entry, 0, time.Time{}); err != nil && !errors.Is(err, bus.ErrConflict) {
+					if err := bustest.PutEntry(ctx, curves, entryID("b", rank), entry, 0, time.Time{}); err != nil && !errors.Is(err, bustest.ErrConflict) {
 						t.Errorf("one of many puts: %v", err)
 					}
 				})
@@ -94,21 +95,21 @@ func TestCluster(t *testing.T) {
 		publish(20) // waits for the election
 		// The view sees what is put after it, whoever leads its bucket now.
 		entry, rank := curveEntry(2, 2)
-		if err := curves.Put(ctx, "a", rank, entry, 0, time.Time{}); err != nil && !errors.Is(err, bus.ErrConflict) {
+		if err := bustest.PutEntry(ctx, curves, entryID("a", rank), entry, 0, time.Time{}); err != nil && !errors.Is(err, bustest.ErrConflict) {
 			t.Fatal(err)
 		}
 		var have bus.Entry
 		until(t, "the put to be read", func() (found bool) {
-			have, err = curves.Read(ctx, "a", rank)
+			have, err = curves.Read(ctx, entryID("a", rank))
 			return err == nil && have.Found
 		})
-		if err := curves.Reached(ctx, have.Rev, 15*time.Second); err != nil { // the client alone would take 20 s
+		if err := curves.Reached(ctx, have.Revision, 15*time.Second); err != nil { // the client alone would take 20 s
 			t.Error(err)
 		}
 		if err := curves.Check(ctx); err != nil {
 			t.Errorf("an election is no new life: %v", err)
 		}
-		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, bus.AsOf{Life: "x", Seq: 1}, time.Now()); err != nil || !wrote {
+		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, client.AsOf{Incarnation: "x", Seq: 1}, time.Now()); err != nil || !wrote {
 			t.Errorf("write an envelope: %t, %v", wrote, err)
 		}
 		cluster.Start(leader)

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,104 +9,116 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/signature"
 )
 
-// ErrConflict says that a compare-and-set lost: somebody else wrote since the
-// revision that was given. Read again and decide anew.
-var ErrConflict = errors.New("somebody else wrote first")
-
-// Curves is a generation's part of the curves bucket with this service's view
-// of it. It is safe for concurrent use.
+// Curves is a view of a generation's entries in bucket curves, and the way to write
+// them. It is safe for concurrent use.
 type Curves struct {
-	bus  *Bus
-	gen  fit.Generation
-	spec *fit.Spec
-	view *view[*samples]
-	from *watch[*samples]
-	memory
+	bus    *Bus
+	gen    fit.Generation
+	spec   *fit.Spec
+	view   *client.View[*curvesState]
+	losses lossDetector
 }
 
-// samples is what the view folds entries into.
-type samples struct {
-	byProfile map[fit.ProfileName]entries
-	last      Origin // latest place in the log that an entry stems from
+// curvesState is the state of the view.
+type curvesState struct {
+	byProfile map[fit.ProfileName]*profileEntries // of every profile of the spec
+	last      Origin                              // the latest in the log of all entries
 }
 
-// entries are those of one profile, with the revision of each key, also of those
-// that hold no entry. The zero entries are of a profile that the spec lacks.
-type entries struct {
-	*fit.Sample
+// profileEntries are the entries of one profile.
+type profileEntries struct {
+	sample *fit.Sample
+	// revisions has that of each key, also of keys that hold no valid entry: the next
+	// compare-and-set must name it.
 	revisions map[fit.Rank]uint64
 }
 
-// An Origin is the message of the log that an entry stems from, as the entry
-// tells it.
-type Origin struct {
-	Seq                    uint64
-	Host, Episode, Profile string
-	Retracted              bool
+// An EntryID identifies an entry of a generation.
+type EntryID struct {
+	Profile fit.ProfileName
+	Rank    fit.Rank
 }
 
-type curveID struct {
-	profile fit.ProfileName
-	rank    fit.Rank
+func (id EntryID) key(gen fit.Generation) string {
+	return string(gen) + "." + string(id.Profile) + "." + id.Rank.String()
 }
 
-// OpenCurves returns when the view's first snapshot is whole. Run must follow.
+func parseEntryID(key string) (EntryID, error) {
+	parts := strings.Split(key, ".")
+	if len(parts) != 3 {
+		return EntryID{}, fmt.Errorf("key %q is not <generation>.<profile>.<rank>", key)
+	}
+	rank, err := fit.ParseRank(parts[2])
+	return EntryID{fit.ProfileName(parts[1]), rank}, err
+}
+
+// OpenCurves returns when the view's first snapshot is complete. Run must follow.
 func (b *Bus) OpenCurves(ctx context.Context, gen fit.Generation, spec *fit.Spec) (*Curves, error) {
 	c := &Curves{bus: b, gen: gen, spec: spec}
 	var err error
-	c.view, c.from, err = newView(ctx, b, CurvesBucket, string(gen)+".>", c.fresh, c.fold)
-	if err != nil {
-		return nil, err
-	}
-	c.view.swapped = c.compare
-	return c, nil
+	c.view, err = client.OpenView(ctx, b.Client, CurvesBucket, string(gen)+".>", c.fold())
+	return c, err
+}
+
+// ReadCurves returns a generation's entries as they are now. It does not follow the
+// bucket and must not Run.
+func (b *Bus) ReadCurves(ctx context.Context, gen Generation) (*Curves, error) {
+	c := &Curves{bus: b, gen: gen.ID, spec: &gen.Spec}
+	var err error
+	c.view, err = client.ReadView(ctx, b.Client, CurvesBucket, string(gen.ID)+".>", c.fold())
+	return c, err
 }
 
 // Run keeps the view up to date until ctx ends.
-func (c *Curves) Run(ctx context.Context) error { return c.view.run(ctx, c.from) }
+func (c *Curves) Run(ctx context.Context) error { return c.view.Run(ctx) }
 
-func (c *Curves) fresh() *samples {
-	s := &samples{byProfile: map[fit.ProfileName]entries{}}
+func (c *Curves) fold() client.Fold[*curvesState] {
+	return client.Fold[*curvesState]{New: c.newState, Apply: c.apply, Replaced: c.losses.compare}
+}
+
+func (c *Curves) newState() *curvesState {
+	s := &curvesState{byProfile: map[fit.ProfileName]*profileEntries{}}
 	for _, p := range c.spec.Profiles {
-		s.byProfile[p.Name] = entries{fit.NewSample(c.spec.Target), map[fit.Rank]uint64{}}
+		s.byProfile[p.Name] = &profileEntries{fit.NewSample(c.spec.Target), map[fit.Rank]uint64{}}
 	}
 	return s
 }
 
-// fold takes one entry in. What can't be an entry of ours was written by
-// somebody else: it counts as nothing, but its revision is what the next
-// compare-and-set must beat.
-func (c *Curves) fold(s *samples, e jetstream.KeyValueEntry) {
-	id, err := parseCurveKey(e.Key())
-	of := s.byProfile[id.profile]
-	if err != nil || of.Sample == nil {
-		c.bus.log.Warn("ignore a key in bucket curves", "key", e.Key())
+// apply applies one entry of the bucket. Another program may have written anything:
+// an invalid entry counts as none, but its revision is kept.
+func (c *Curves) apply(s *curvesState, e jetstream.KeyValueEntry) {
+	id, err := parseEntryID(e.Key())
+	entries := s.byProfile[id.Profile]
+	if err != nil || entries == nil {
+		c.bus.Log().Warn("ignore a key in bucket curves", "key", e.Key())
 		return
 	}
-	of.revisions[id.rank] = e.Revision()
+	entries.revisions[id.Rank] = e.Revision()
 	if e.Operation() != jetstream.KeyValuePut {
 		return
 	}
 	entry, err := c.decode(e.Value())
 	if err != nil {
-		c.bus.log.Warn("ignore an entry in bucket curves", "key", e.Key(), "err", err)
+		c.bus.Log().Warn("ignore an entry in bucket curves", "key", e.Key(), "err", err)
 		return
 	}
-	of.Put(id.rank, entry)
+	entries.sample.Put(id.Rank, entry)
 	if entry.Seq > s.last.Seq {
-		s.last = Origin{entry.Seq, entry.Host, entry.Episode, string(id.profile), entry.State == fit.StateRetracted}
+		s.last = Origin{entry.Seq, entry.Host, entry.Episode, string(id.Profile), entry.State == fit.StateRetracted}
 	}
 }
 
-func (of entries) entry(r fit.Rank) (fit.Entry, bool) {
-	if of.Sample == nil {
+// get returns an entry; false where there is none.
+func (s *curvesState) get(id EntryID) (fit.Entry, bool) {
+	entries := s.byProfile[id.Profile]
+	if entries == nil {
 		return fit.Entry{}, false
 	}
-	return of.Get(r)
+	return entries.sample.Get(id.Rank)
 }
 
 func (c *Curves) decode(data []byte) (fit.Entry, error) {
@@ -115,181 +126,148 @@ func (c *Curves) decode(data []byte) (fit.Entry, error) {
 	if err != nil {
 		return fit.Entry{}, err
 	}
-	if err := entry.Validate(c.spec); err != nil {
-		return fit.Entry{}, err
-	}
-	return entry, nil
+	return entry, entry.Validate(c.spec)
 }
 
-func (id curveID) key(gen fit.Generation) string {
-	return string(gen) + "." + string(id.profile) + "." + id.rank.String()
+// Needed reports whether an episode of this rank may become part of the sample. Once
+// false it stays false: the threshold only falls, and a view that lags has a higher
+// one.
+func (c *Curves) Needed(id EntryID) (needed bool) {
+	c.view.Read(func(s *curvesState, _ client.AsOf) {
+		entries := s.byProfile[id.Profile]
+		needed = entries == nil || entries.sample.Needed(id.Rank)
+	})
+	return needed
 }
 
-func parseCurveKey(key string) (curveID, error) {
-	parts := strings.Split(key, ".")
-	if len(parts) != 3 {
-		return curveID{}, fmt.Errorf("key %q is not <generation>.<profile>.<rank>", key)
-	}
-	rank, err := fit.ParseRank(parts[2])
-	return curveID{fit.ProfileName(parts[1]), rank}, err
-}
-
-// Needed tells whether an episode of this rank may matter. False is for ever:
-// the threshold only falls, and a view that lags has a higher one.
-func (c *Curves) Needed(p fit.ProfileName, r fit.Rank) bool {
-	c.view.mu.RLock()
-	defer c.view.mu.RUnlock()
-	of := c.view.state.byProfile[p]
-	return of.Sample == nil || of.Needed(r)
-}
-
-// An Entry is an episode's entry with the revision to write against. Rev is 0
-// where there was never one; Found tells whether there is one now.
+// An Entry is an episode's entry as it was read.
 type Entry struct {
 	fit.Entry
-	Found bool
-	Rev   uint64
+	Found    bool   // false: there is no entry
+	Revision uint64 // of the key; 0 where nothing was ever stored
 }
 
-// Seen returns the entry as the view has it: the present or a past one. A view
-// keeps no reason's detail, which Read gives.
-func (c *Curves) Seen(p fit.ProfileName, r fit.Rank) Entry {
-	c.view.mu.RLock()
-	defer c.view.mu.RUnlock()
-	var e Entry
-	of := c.view.state.byProfile[p]
-	e.Entry, e.Found = of.entry(r)
-	e.Rev = of.revisions[r]
+// Seen returns the entry that the view has: the present one or an earlier one,
+// without the detail of a reason, which a view does not keep.
+func (c *Curves) Seen(id EntryID) (e Entry) {
+	c.view.Read(func(s *curvesState, _ client.AsOf) {
+		e.Entry, e.Found = s.get(id)
+		if entries := s.byProfile[id.Profile]; entries != nil {
+			e.Revision = entries.revisions[id.Rank]
+		}
+	})
 	return e
 }
 
-// Read asks the bucket for the entry, after a conflict.
-func (c *Curves) Read(ctx context.Context, p fit.ProfileName, r fit.Rank) (Entry, error) {
-	id := curveID{p, r}
-	v, err := c.bus.lastNow(ctx, bucketStream(CurvesBucket), keySubject(CurvesBucket, id.key(c.gen)))
+// Read asks the leader of the bucket's stream for the entry.
+func (c *Curves) Read(ctx context.Context, id EntryID) (Entry, error) {
+	v, err := c.bus.LastFromLeader(ctx, client.BucketStream(CurvesBucket), client.KeySubject(CurvesBucket, id.key(c.gen)))
 	if err != nil {
 		return Entry{}, err
 	}
-	e := Entry{Rev: v.rev}
-	if v.live {
-		if e.Entry, err = c.decode(v.data); err == nil {
-			e.Found = true
-			c.remember(id, v.rev, e.Entry)
-		}
-	}
-	return e, nil
+	return c.fromValue(id, v), nil
 }
 
-// Put writes an entry if the key's revision is still rev. acceptedAt travels
-// beside it for measuring and may be zero.
-func (c *Curves) Put(ctx context.Context, p fit.ProfileName, r fit.Rank, entry fit.Entry, rev uint64, acceptedAt time.Time) error {
-	data, err := fit.EncodeEntry(entry)
-	if err != nil {
-		return fmt.Errorf("encode entry %s/%s: %w", entry.Host, entry.Episode, err)
+// fromValue decodes what the leader has stored for an entry.
+func (c *Curves) fromValue(id EntryID, v client.Value) Entry {
+	e := Entry{Revision: v.Revision}
+	if !v.Exists {
+		return e
 	}
+	entry, err := c.decode(v.Data)
+	if err != nil {
+		return e
+	}
+	e.Entry, e.Found = entry, true
+	c.noteKnown(id, v.Revision, entry)
+	return e
+}
+
+// Update changes an entry by compare-and-set, as often as it takes until no other
+// worker writes in between. change gets the entry, first the given one, which the
+// caller knows from Seen or Read, and returns the entry to be stored, or nil to
+// leave it as it is. acceptedAt goes with the entry for measuring and may be zero.
+// The result reports whether an entry was stored.
+func (c *Curves) Update(ctx context.Context, id EntryID, have Entry, acceptedAt time.Time, change func(have Entry) (*fit.Entry, error)) (bool, error) {
 	var header nats.Header
 	if !acceptedAt.IsZero() {
 		header = nats.Header{headerAcceptedAt: {acceptedAt.UTC().Format(time.RFC3339Nano)}}
 	}
-	id := curveID{p, r}
-	seq, err := c.bus.swap(ctx, keySubject(CurvesBucket, id.key(c.gen)), data, rev, header)
-	if isConflict(err) {
-		return fmt.Errorf("put entry %s/%s: %w", entry.Host, entry.Episode, ErrConflict)
+	first := true
+	var stored *fit.Entry
+	revision, err := c.bus.UpdateFrom(ctx, client.Value{Revision: have.Revision}, client.BucketStream(CurvesBucket), client.KeySubject(CurvesBucket, id.key(c.gen)),
+		func(v client.Value) (*client.Write, error) {
+			if !first {
+				have = c.fromValue(id, v)
+			}
+			first = false
+			var err error
+			if stored, err = change(have); stored == nil || err != nil {
+				return nil, err
+			}
+			data, err := fit.EncodeEntry(*stored)
+			if err != nil {
+				return nil, fmt.Errorf("encode entry %s/%s: %w", stored.Host, stored.Episode, err)
+			}
+			return &client.Write{Data: data, Header: header}, nil
+		})
+	if revision == 0 || err != nil {
+		return false, err
 	}
-	if err != nil {
-		return fmt.Errorf("put entry %s/%s: %w", entry.Host, entry.Episode, err)
+	c.view.NoteGiven(revision)
+	c.noteKnown(id, revision, *stored)
+	return true, nil
+}
+
+// noteKnown notes an entry that the bucket has now.
+func (c *Curves) noteKnown(id EntryID, revision uint64, e fit.Entry) {
+	c.view.Read(func(s *curvesState, _ client.AsOf) { c.losses.note(s, id, revision, e) })
+}
+
+// Reached waits until the view has seen a sequence that the caller was given, for at
+// most limit. It returns client.ErrLagging then.
+func (c *Curves) Reached(ctx context.Context, seq uint64, limit time.Duration) error {
+	return c.view.Reached(ctx, seq, limit)
+}
+
+// Inspect calls inspect with the sample of a profile and the place in the stream that
+// it shows. inspect must not keep the sample. It is an error if the spec does not
+// name the profile.
+func (c *Curves) Inspect(p fit.ProfileName, inspect func(*fit.Sample, client.AsOf)) error {
+	entries := (*profileEntries)(nil)
+	c.view.Modify(func(s *curvesState, at client.AsOf) { // a sample keeps its answers, so asking it changes it
+		if entries = s.byProfile[p]; entries != nil {
+			inspect(entries.sample, at)
+		}
+	})
+	if entries == nil {
+		return fmt.Errorf("generation %s has no profile %q", c.gen, p)
 	}
-	c.view.handed(seq)
-	c.remember(id, seq, entry)
 	return nil
 }
 
-// Reached waits until the view has seen a sequence that the caller was handed,
-// for at most limit; ErrLagging then.
-func (c *Curves) Reached(ctx context.Context, seq uint64, limit time.Duration) error {
-	return c.view.reached(ctx, seq, limit)
-}
-
-// A Standing is what the view says of one profile at one moment.
-type Standing struct {
+// A Reduction is a profile's envelope, computed from the view.
+type Reduction struct {
 	Envelope fit.Envelope
-	AsOf     AsOf
-	// Short says that retractions have used up the slack: the sample below the
-	// threshold can't be full, though episodes beyond it were skipped. The
-	// envelope is not that of the whole log then; a new epoch is due.
+	AsOf     client.AsOf
+	// Short means that the sample is not full although episodes above the threshold
+	// were skipped: retractions have used up the reserve. The envelope is not that of
+	// the whole log then, and a new epoch is due.
 	Short bool
 }
 
-// Standing computes a profile's envelope from the view.
-func (c *Curves) Standing(p fit.ProfileName) (Standing, error) {
-	c.view.mu.Lock() // a sample keeps its answers, so asking writes
-	defer c.view.mu.Unlock()
-	s, err := c.sample(p)
-	if err != nil {
-		return Standing{}, err
-	}
-	return Standing{
-		Envelope: s.Envelope(c.spec.Points.Total()),
-		AsOf:     AsOf{Life: c.view.life, Seq: c.view.seq},
-		Short:    s.Short(),
-	}, nil
+// Reduce computes a profile's envelope. It is an error if the spec does not name the
+// profile.
+func (c *Curves) Reduce(p fit.ProfileName) (r Reduction, err error) {
+	err = c.Inspect(p, func(s *fit.Sample, at client.AsOf) {
+		r = Reduction{Envelope: s.Envelope(c.spec.Points.Total()), AsOf: at, Short: s.Short()}
+	})
+	return r, err
 }
 
-// sample returns what the view has of a profile. The view's mu is held.
-func (c *Curves) sample(p fit.ProfileName) (*fit.Sample, error) {
-	s := c.view.state.byProfile[p].Sample
-	if s == nil {
-		return nil, fmt.Errorf("generation %s has no profile %q", c.gen, p)
-	}
-	return s, nil
+// Last returns the latest message of the log that an entry was made from; zero where
+// there is no entry.
+func (c *Curves) Last() (last Origin) {
+	c.view.Read(func(s *curvesState, _ client.AsOf) { last = s.last })
+	return last
 }
-
-// A Sampled is what the view says of the episodes of one profile at one moment.
-type Sampled struct {
-	Members  []signature.Member // by rank; shared, never changed
-	Digest   fit.Digest
-	Accepted float64 // usable episodes accepted, as the sample estimates
-	AsOf     AsOf
-}
-
-// Sampled returns a profile's members as the view has them.
-func (c *Curves) Sampled(p fit.ProfileName) (Sampled, error) {
-	c.view.mu.Lock() // a sample keeps its answers, so asking writes
-	defer c.view.mu.Unlock()
-	s, err := c.sample(p)
-	if err != nil {
-		return Sampled{}, err
-	}
-	return Sampled{
-		Members:  signature.MembersOf(s),
-		Digest:   s.Digest(),
-		Accepted: s.Accepted(),
-		AsOf:     AsOf{Life: c.view.life, Seq: c.view.seq},
-	}, nil
-}
-
-// Digest returns the digest of a profile's sample, cheaper than Standing.
-func (c *Curves) Digest(p fit.ProfileName) fit.Digest {
-	c.view.mu.Lock() // a sample keeps its answers, so asking writes
-	defer c.view.mu.Unlock()
-	return c.view.state.byProfile[p].Digest()
-}
-
-// Last returns the latest message of the log that an entry stems from; of
-// sequence 0 where there is no entry.
-func (c *Curves) Last() Origin {
-	c.view.mu.RLock()
-	defer c.view.mu.RUnlock()
-	return c.view.state.last
-}
-
-// Sizes returns how many episodes of a profile are used, attempted and kept.
-func (c *Curves) Sizes(p fit.ProfileName) (used, attempted, kept int) {
-	c.view.mu.Lock() // a sample keeps its answers, so asking writes
-	defer c.view.mu.Unlock()
-	s := c.view.state.byProfile[p]
-	return s.Used(), s.Attempted(), s.Len()
-}
-
-// Pause waits a moment before reading again after a conflict.
-func (c *Curves) Pause(ctx context.Context) error { return pause(ctx, conflictPause) }

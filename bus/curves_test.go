@@ -12,6 +12,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -33,6 +34,17 @@ func smallSpec() *fit.Spec {
 func curveEntry(seq uint64, x byte) (fit.Entry, fit.Rank) {
 	v := float64(x)
 	return fit.Entry{Seq: seq, Host: "h", Episode: fmt.Sprint("e", x), State: fit.StateCurve, Curve: fit.Curve{v, v, v, v, v}}, rankOf(x)
+}
+
+func entryID(p fit.ProfileName, r fit.Rank) bus.EntryID { return bus.EntryID{Profile: p, Rank: r} }
+
+// kept is how many entries of a profile a view has.
+func kept(t *testing.T, c *bus.Curves, p fit.ProfileName) (n int) {
+	t.Helper()
+	if err := c.Inspect(p, func(s *fit.Sample, _ client.AsOf) { n = s.Len() }); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func rankOf(x byte) (r fit.Rank) { r[0] = x; return r }
@@ -76,36 +88,36 @@ func TestCurvesCompareAndSet(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	ctx, c := bustest.Context(t), followCurves(t, b)
 	entry, rank := curveEntry(7, 1)
-	if have := c.Seen("a", rank); have.Found || have.Rev != 0 {
+	if have := c.Seen(entryID("a", rank)); have.Found || have.Revision != 0 {
 		t.Errorf("before any put: %+v", have)
 	}
-	if err := c.Put(ctx, "a", rank, entry, 0, time.Now()); err != nil {
+	if err := bustest.PutEntry(ctx, c, entryID("a", rank), entry, 0, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	have, err := c.Read(ctx, "a", rank)
-	if err != nil || !have.Found || have.Rev != 1 || have.Seq != 7 || have.Curve[0] != 1 {
+	have, err := c.Read(ctx, entryID("a", rank))
+	if err != nil || !have.Found || have.Revision != 1 || have.Seq != 7 || have.Curve[0] != 1 {
 		t.Fatalf("read %+v, %v", have, err)
 	}
 	if err := c.Reached(ctx, 1, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if seen := c.Seen("a", rank); !seen.Found || seen.Rev != 1 || seen.Seq != 7 {
+	if seen := c.Seen(entryID("a", rank)); !seen.Found || seen.Revision != 1 || seen.Seq != 7 {
 		t.Errorf("seen %+v", seen)
 	}
 	entry.Seq = 9
 	for _, rev := range []uint64{0, 2, 99} {
-		if err := c.Put(ctx, "a", rank, entry, rev, time.Now()); !errors.Is(err, bus.ErrConflict) {
+		if err := bustest.PutEntry(ctx, c, entryID("a", rank), entry, rev, time.Now()); !errors.Is(err, bustest.ErrConflict) {
 			t.Errorf("a put against revision %d: %v", rev, err)
 		}
 	}
-	if err := c.Put(ctx, "a", rank, entry, have.Rev, time.Time{}); err != nil {
+	if err := bustest.PutEntry(ctx, c, entryID("a", rank), entry, have.Revision, time.Time{}); err != nil {
 		t.Error(err)
 	}
-	if have, err = c.Read(ctx, "a", rank); err != nil || have.Rev != 2 || have.Seq != 9 {
+	if have, err = c.Read(ctx, entryID("a", rank)); err != nil || have.Revision != 2 || have.Seq != 9 {
 		t.Errorf("read %+v, %v", have, err)
 	}
 	// A reading of what was never there.
-	if have, err = c.Read(ctx, "b", rank); err != nil || have.Found || have.Rev != 0 {
+	if have, err = c.Read(ctx, entryID("b", rank)); err != nil || have.Found || have.Revision != 0 {
 		t.Errorf("read %+v, %v", have, err)
 	}
 }
@@ -157,20 +169,20 @@ func TestCurvesOfOthers(t *testing.T) {
 	}
 
 	c := followCurves(t, b)
-	if _, _, kept := c.Sizes("a"); kept != 0 {
-		t.Errorf("%d entries were kept of garbage", kept)
+	if n := kept(t, c, "a"); n != 0 {
+		t.Errorf("%d entries were kept of garbage", n)
 	}
 	for _, rank := range []fit.Rank{rankOf(10), rankOf(11), rankOf(12), rankOf(13), rankOf(14), deleted, purged} {
-		seen := c.Seen("a", rank)
-		read, err := c.Read(ctx, "a", rank)
-		if err != nil || seen.Found || read.Found || seen.Rev == 0 || seen.Rev != read.Rev {
+		seen := c.Seen(entryID("a", rank))
+		read, err := c.Read(ctx, entryID("a", rank))
+		if err != nil || seen.Found || read.Found || seen.Revision == 0 || seen.Revision != read.Revision {
 			t.Errorf("rank %s: seen %+v, read %+v, %v", rank, seen, read, err)
 		}
-		if err := c.Put(ctx, "a", rank, entry, seen.Rev, time.Time{}); err != nil {
+		if err := bustest.PutEntry(ctx, c, entryID("a", rank), entry, seen.Revision, time.Time{}); err != nil {
 			t.Errorf("rank %s, over what somebody else wrote: %v", rank, err)
 		}
 	}
-	until(t, "seven entries", func() bool { _, _, kept := c.Sizes("a"); return kept == 7 })
+	until(t, "seven entries", func() bool { return kept(t, c, "a") == 7 })
 }
 
 // TestCurvesThreshold: with a target of 4 and a reserve of 1 the fifth lowest
@@ -182,7 +194,7 @@ func TestCurvesThreshold(t *testing.T) {
 	put := func(x byte, retracted bool) {
 		t.Helper()
 		entry, rank := curveEntry(uint64(x), x)
-		have, err := c.Read(ctx, "a", rank)
+		have, err := c.Read(ctx, entryID("a", rank))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,42 +202,42 @@ func TestCurvesThreshold(t *testing.T) {
 			entry = fit.Entry{Seq: 1000 + uint64(x), Host: "h", Episode: entry.Episode, State: fit.StateRetracted}
 		}
 		entry, _ = fit.Join(have.Entry, entry)
-		if err := c.Put(ctx, "a", rank, entry, have.Rev, time.Time{}); err != nil {
+		if err := bustest.PutEntry(ctx, c, entryID("a", rank), entry, have.Revision, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
-		if have, err = c.Read(ctx, "a", rank); err != nil {
+		if have, err = c.Read(ctx, entryID("a", rank)); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Reached(ctx, have.Rev, time.Minute); err != nil {
+		if err := c.Reached(ctx, have.Revision, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for x := byte(10); x <= 40; x += 10 {
 		put(x, false)
 	}
-	if !c.Needed("a", rankOf(255)) || !c.Needed("b", rankOf(255)) || !c.Needed("nobody", rankOf(255)) {
+	if !c.Needed(entryID("a", rankOf(255))) || !c.Needed(entryID("b", rankOf(255))) || !c.Needed(entryID("nobody", rankOf(255))) {
 		t.Error("an episode is not needed though there is no threshold")
 	}
 	put(50, false)
-	if !c.Needed("a", rankOf(50)) || c.Needed("a", rankOf(51)) || !c.Needed("b", rankOf(255)) {
+	if !c.Needed(entryID("a", rankOf(50))) || c.Needed(entryID("a", rankOf(51))) || !c.Needed(entryID("b", rankOf(255))) {
 		t.Error("the threshold is not the fifth rank")
 	}
-	st, err := c.Standing("a")
+	st, err := c.Reduce("a")
 	if err != nil || !st.Envelope.Complete || st.Envelope.Used != 4 || st.Short || st.Envelope.Median[0] != 25 {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	if c.Digest("a") != st.Envelope.Digest || st.AsOf.Seq != 5 || st.AsOf.Life == "" {
-		t.Errorf("digest %s, as of %+v", c.Digest("a"), st.AsOf)
+	if st.AsOf.Seq != 5 || st.AsOf.Incarnation == "" {
+		t.Errorf("as of %+v", st.AsOf)
 	}
 	put(10, true) // within the reserve
-	if st, _ = c.Standing("a"); st.Short || st.Envelope.Used != 4 || st.Envelope.Median[0] != 35 || c.Needed("a", rankOf(51)) {
+	if st, _ = c.Reduce("a"); st.Short || st.Envelope.Used != 4 || st.Envelope.Median[0] != 35 || c.Needed(entryID("a", rankOf(51))) {
 		t.Errorf("after one retraction: %+v", st)
 	}
 	put(20, true)
-	if st, _ = c.Standing("a"); !st.Short || st.AsOf.Seq != 7 {
+	if st, _ = c.Reduce("a"); !st.Short || st.AsOf.Seq != 7 {
 		t.Errorf("after two retractions: %+v", st)
 	}
-	if _, err := c.Standing("nobody"); err == nil {
+	if _, err := c.Reduce("nobody"); err == nil {
 		t.Error("a standing of no profile")
 	}
 }
@@ -257,7 +269,7 @@ func TestCurvesGrownUnseen(t *testing.T) {
 			t.Cleanup(func() { stop(); following.Wait() })
 			put := func(x byte, entrySeq uint64) {
 				e, rank := curveEntry(entrySeq, x)
-				if err := c.Put(ctx, "a", rank, e, 0, time.Time{}); err != nil {
+				if err := bustest.PutEntry(ctx, c, entryID("a", rank), e, 0, time.Time{}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -279,8 +291,8 @@ func TestCurvesGrownUnseen(t *testing.T) {
 				}
 			}
 			ready(t, b)
-			until(t, "the view to go on", func() bool { return c.Seen("a", rankOf(9)).Found })
-			until(t, "the loss to be found", func() bool { return errors.Is(c.Check(ctx), bus.ErrWentBack) })
+			until(t, "the view to go on", func() bool { return c.Seen(entryID("a", rankOf(9))).Found })
+			until(t, "the loss to be found", func() bool { return errors.Is(c.Check(ctx), client.ErrStreamTruncated) })
 			stop()
 			following.Wait()
 
@@ -288,8 +300,8 @@ func TestCurvesGrownUnseen(t *testing.T) {
 			if err := next.Check(ctx); err != nil {
 				t.Fatalf("a view that saw nothing: %v", err)
 			}
-			next.Recall(c)
-			if err := next.Check(ctx); !errors.Is(err, bus.ErrWentBack) {
+			next.TakeOver(c)
+			if err := next.Check(ctx); !errors.Is(err, client.ErrStreamTruncated) {
 				t.Errorf("a view that recalls what the one before it saw: %v", err)
 			}
 		})

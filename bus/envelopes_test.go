@@ -9,11 +9,12 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
 // curvesLife puts n keys into the curves bucket and returns its life.
-func curvesLife(t *testing.T, srv *bustest.Server, n int) bus.Life {
+func curvesLife(t *testing.T, srv *bustest.Server, n int) client.Incarnation {
 	t.Helper()
 	kv := bucketOf(t, srv, bus.CurvesBucket)
 	for i := range n {
@@ -24,13 +25,13 @@ func curvesLife(t *testing.T, srv *bustest.Server, n int) bus.Life {
 	return lifeOf(t, srv, "KV_"+bus.CurvesBucket)
 }
 
-func lifeOf(t *testing.T, srv *bustest.Server, stream string) bus.Life {
+func lifeOf(t *testing.T, srv *bustest.Server, stream string) client.Incarnation {
 	t.Helper()
 	s, err := srv.JetStream().Stream(t.Context(), stream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bus.Life(s.CachedInfo().Created.UTC().Format(time.RFC3339Nano))
+	return client.Incarnation(s.CachedInfo().Created.UTC().Format(time.RFC3339Nano))
 }
 
 // flat is an envelope of smallSpec that is x everywhere.
@@ -41,42 +42,42 @@ func flat(x float64) fit.Envelope {
 
 func TestWriteEnvelope(t *testing.T) {
 	t.Parallel()
-	const other = bus.Life("2001-02-03T04:05:06Z")
+	const other = client.Incarnation("2001-02-03T04:05:06Z")
 	for name, c := range map[string]struct {
-		stored any // bus.AsOf, or the bytes that somebody else wrote; nil: nothing
-		ours   bus.AsOf
+		stored any // client.AsOf, or the bytes that somebody else wrote; nil: nothing
+		ours   client.AsOf
 		wrote  bool
 		err    error
 	}{
-		"nothing there":               {nil, bus.AsOf{Seq: 5}, true, nil},
-		"nothing there, of any life":  {nil, bus.AsOf{Life: other, Seq: 5}, true, nil},
-		"earlier there":               {bus.AsOf{Seq: 5}, bus.AsOf{Seq: 6}, true, nil},
-		"the same there":              {bus.AsOf{Seq: 5}, bus.AsOf{Seq: 5}, true, nil},
-		"later there":                 {bus.AsOf{Seq: 6}, bus.AsOf{Seq: 5}, false, nil},
-		"the stream's last there":     {bus.AsOf{Seq: 10}, bus.AsOf{Seq: 5}, false, nil},
-		"beyond the stream's last":    {bus.AsOf{Seq: 11}, bus.AsOf{Seq: 5}, false, bus.ErrWentBack},
-		"another life, ours is it":    {bus.AsOf{Life: other, Seq: 99}, bus.AsOf{Seq: 5}, true, nil},
-		"another life, ours is not":   {bus.AsOf{Seq: 5}, bus.AsOf{Life: other, Seq: 99}, false, bus.ErrNewLife},
-		"two other lives":             {bus.AsOf{Life: "x", Seq: 5}, bus.AsOf{Life: other, Seq: 9}, false, bus.ErrNewLife},
-		"later there, ours is beyond": {bus.AsOf{Seq: 99}, bus.AsOf{Seq: 11}, false, bus.ErrWentBack},
-		"garbage there":               {[]byte("garbage"), bus.AsOf{Seq: 1}, true, nil},
-		"an empty object there":       {[]byte("{}"), bus.AsOf{Seq: 1}, true, nil},
-		"nothing at all there":        {[]byte{}, bus.AsOf{Seq: 1}, true, nil},
+		"nothing there":               {nil, client.AsOf{Seq: 5}, true, nil},
+		"nothing there, of any life":  {nil, client.AsOf{Incarnation: other, Seq: 5}, true, nil},
+		"earlier there":               {client.AsOf{Seq: 5}, client.AsOf{Seq: 6}, true, nil},
+		"the same there":              {client.AsOf{Seq: 5}, client.AsOf{Seq: 5}, true, nil},
+		"later there":                 {client.AsOf{Seq: 6}, client.AsOf{Seq: 5}, false, nil},
+		"the stream's last there":     {client.AsOf{Seq: 10}, client.AsOf{Seq: 5}, false, nil},
+		"beyond the stream's last":    {client.AsOf{Seq: 11}, client.AsOf{Seq: 5}, false, client.ErrStreamTruncated},
+		"another life, ours is it":    {client.AsOf{Incarnation: other, Seq: 99}, client.AsOf{Seq: 5}, true, nil},
+		"another life, ours is not":   {client.AsOf{Seq: 5}, client.AsOf{Incarnation: other, Seq: 99}, false, client.ErrStreamReplaced},
+		"two other lives":             {client.AsOf{Incarnation: "x", Seq: 5}, client.AsOf{Incarnation: other, Seq: 9}, false, client.ErrStreamReplaced},
+		"later there, ours is beyond": {client.AsOf{Seq: 99}, client.AsOf{Seq: 11}, false, client.ErrStreamTruncated},
+		"garbage there":               {[]byte("garbage"), client.AsOf{Seq: 1}, true, nil},
+		"an empty object there":       {[]byte("{}"), client.AsOf{Seq: 1}, true, nil},
+		"nothing at all there":        {[]byte{}, client.AsOf{Seq: 1}, true, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := bustest.Start(t)
 			b := srv.Topology()
 			ctx := bustest.Context(t)
 			present := curvesLife(t, srv, 10)
-			fill := func(a bus.AsOf) bus.AsOf {
-				if a.Life == "" {
-					a.Life = present
+			fill := func(a client.AsOf) client.AsOf {
+				if a.Incarnation == "" {
+					a.Incarnation = present
 				}
 				return a
 			}
 			revision := uint64(0)
 			switch stored := c.stored.(type) {
-			case bus.AsOf:
+			case client.AsOf:
 				if _, err := b.WriteEnvelope(ctx, gen, "a", flat(1), fill(stored), time.Now()); err != nil {
 					t.Fatal(err)
 				}
@@ -117,7 +118,7 @@ func TestWriteEnvelopeOverDeleted(t *testing.T) {
 	if _, ok, err := b.ReadEnvelope(ctx, gen, "a"); ok || err != nil {
 		t.Errorf("a deleted envelope: %t, %v", ok, err)
 	}
-	if wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(1), bus.AsOf{Life: life, Seq: 1}, time.Now()); !wrote || err != nil {
+	if wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(1), client.AsOf{Incarnation: life, Seq: 1}, time.Now()); !wrote || err != nil {
 		t.Errorf("wrote %t, %v", wrote, err)
 	}
 }
@@ -138,7 +139,7 @@ func TestWriteEnvelopeByMany(t *testing.T) {
 				if w%2 == 1 { // from the last to the first
 					seq = uint64(last - i*4 - w + 1)
 				}
-				if _, err := own.WriteEnvelope(ctx, gen, "a", flat(float64(seq)), bus.AsOf{Life: life, Seq: seq}, time.Now()); err != nil {
+				if _, err := own.WriteEnvelope(ctx, gen, "a", flat(float64(seq)), client.AsOf{Incarnation: life, Seq: seq}, time.Now()); err != nil {
 					t.Error(err)
 				}
 			}
@@ -174,15 +175,15 @@ func TestEnvelopesView(t *testing.T) {
 		t.Fatal(err)
 	}
 	follow(t, view.Run)
-	moved := view.Moved()
-	if _, err := b.WriteEnvelope(ctx, gen, "a", flat(3), bus.AsOf{Life: life, Seq: 3}, time.Now()); err != nil {
+	moved := view.Changed()
+	if _, err := b.WriteEnvelope(ctx, gen, "a", flat(3), client.AsOf{Incarnation: life, Seq: 3}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := wait(ctx, moved); err != nil {
 		t.Fatal(err)
 	}
 	env, ok := view.Get(gen, "a")
-	if !ok || env.Median[0] != 3 || env.Revision != 1 || env.Profile != "a" || env.Generation != gen || env.Life != lifeOf(t, srv, "KV_"+bus.EnvelopesBucket) {
+	if !ok || env.Median[0] != 3 || env.Revision != 1 || env.Profile != "a" || env.Generation != gen || env.Incarnation != lifeOf(t, srv, "KV_"+bus.EnvelopesBucket) {
 		t.Errorf("%t, %+v", ok, env)
 	}
 	kv := bucketOf(t, srv, bus.EnvelopesBucket)
@@ -194,7 +195,10 @@ func TestEnvelopesView(t *testing.T) {
 	if _, err := kv.Put(ctx, string(gen)+".a", []byte("garbage")); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "garbage to count as nothing", func() bool { return len(view.All()) == 0 })
+	until(t, "garbage to be ignored", func() bool { _, found := view.Get(gen, "a"); return !found })
+	if _, found := view.Get(gen, "b"); found {
+		t.Error("garbage is an envelope")
+	}
 	if err := view.Check(ctx); err != nil {
 		t.Error(err)
 	}

@@ -16,23 +16,37 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A handler made of two functions; a nil one does nothing.
+// A try is one run of a task.
+type try struct {
+	bus.Notice
+	bus.Attempt
+}
+
+// A handler makes tasks of two functions. A nil done always returns false.
 type handler struct {
-	glance func(bus.Notice) (bool, error)
-	handle func(context.Context, bus.Notice) error
+	done func(bus.Notice) bool
+	run  func(context.Context, try) error
 }
 
-func (h handler) Glance(n bus.Notice) (bool, error) {
-	if h.glance == nil {
-		return false, nil
+func (h handler) prepare(n bus.Notice) (bus.EpisodeTask, error) {
+	t := task{h, n}
+	if t.Done() {
+		return nil, nil
 	}
-	return h.glance(n)
+	return t, nil
 }
 
-func (h handler) Handle(ctx context.Context, n bus.Notice) error { return h.handle(ctx, n) }
+type task struct {
+	handler
+	notice bus.Notice
+}
+
+func (t task) Done() bool { return t.done != nil && t.done(t.notice) }
+
+func (t task) Run(ctx context.Context, a bus.Attempt) error { return t.run(ctx, try{t.notice, a}) }
 
 // consume runs ConsumeEpisodes; the returned function ends it and returns its error.
-func consume(t *testing.T, b *bus.Bus, ackWait time.Duration, opt bus.EpisodeOptions, h bus.EpisodeHandler) func() error {
+func consume(t *testing.T, b *bus.Bus, ackWait time.Duration, opt bus.EpisodeOptions, h handler) func() error {
 	t.Helper()
 	if opt.DrainTime == 0 {
 		opt.DrainTime = 5 * time.Second
@@ -42,7 +56,7 @@ func consume(t *testing.T, b *bus.Bus, ackWait time.Duration, opt bus.EpisodeOpt
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- b.ConsumeEpisodes(ctx, gen, opt, h) }()
+	go func() { ended <- b.ConsumeEpisodes(ctx, gen, opt, h.prepare) }()
 	stop := sync.OnceValue(func() error { cancel(); return <-ended })
 	t.Cleanup(func() { _ = stop() })
 	return stop
@@ -97,7 +111,7 @@ func TestSlowWorkIsNotRedelivered(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	publish(t, b, 20)
 	var handled, again atomic.Int32
-	consume(t, b, 300*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(_ context.Context, n bus.Notice) error {
+	consume(t, b, 300*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, handler{run: func(_ context.Context, n try) error {
 		if n.Deliveries > 1 {
 			again.Add(1)
 		}
@@ -121,7 +135,7 @@ func TestSlowWorkerLeavesTheRest(t *testing.T) {
 	hang, hangs := make(chan struct{}), make(chan struct{}, n)
 	release := sync.OnceFunc(func() { close(hang) })
 	defer release()
-	stop := consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(context.Context, bus.Notice) error {
+	stop := consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1}, handler{run: func(context.Context, try) error {
 		hangs <- struct{}{}
 		<-hang
 		return errors.New("not mine")
@@ -131,7 +145,7 @@ func TestSlowWorkerLeavesTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	var handled atomic.Int32
-	consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(context.Context, bus.Notice) error {
+	consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1}, handler{run: func(context.Context, try) error {
 		handled.Add(1)
 		return nil
 	}})
@@ -150,11 +164,11 @@ func TestGlanceSettles(t *testing.T) {
 	release := make(chan struct{})
 	var glanced atomic.Int32
 	stop := consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 1}, handler{
-		glance: func(n bus.Notice) (bool, error) {
+		done: func(n bus.Notice) bool {
 			glanced.Add(1)
-			return n.Seq%100 != 1, nil
+			return n.Seq%100 != 1
 		},
-		handle: func(ctx context.Context, _ bus.Notice) error { return wait(ctx, release) },
+		run: func(ctx context.Context, _ try) error { return wait(ctx, release) },
 	})
 	until(t, "297 acknowledged while 3 are in hand", func() bool {
 		align, _, err := b.Lags(bustest.Context(t), gen)
@@ -173,7 +187,7 @@ func TestOutcomes(t *testing.T) {
 	publish(t, b, 5)
 	var mu sync.Mutex
 	tries := map[string]int{}
-	consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(_ context.Context, n bus.Notice) error {
+	consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 2}, handler{run: func(_ context.Context, n try) error {
 		mu.Lock()
 		tries[n.Episode]++
 		try := tries[n.Episode]
@@ -182,10 +196,10 @@ func TestOutcomes(t *testing.T) {
 		case n.Episode == "e1":
 			return &bus.Rejection{Reason: fit.ReasonCorrupt, Detail: "bad\nbytes"}
 		case n.Episode == "e2" && try < 3:
-			if (n.Again == nil) != (try == 1) {
-				t.Errorf("try %d comes with %v", try, n.Again)
+			if (n.Last == nil) != (try == 1) {
+				t.Errorf("try %d comes with %v", try, n.Last)
 			}
-			return &bus.Later{After: 10 * time.Millisecond, Err: errors.New("not yet"), Count: try}
+			return &bus.Retry{After: 10 * time.Millisecond, Err: errors.New("not yet"), Count: try}
 		case n.Episode == "e3" && try == 1:
 			panic("out of luck")
 		case n.Episode == "e4" && try == 1:
@@ -202,7 +216,7 @@ func TestOutcomes(t *testing.T) {
 		}
 	}
 	var filed []bus.Rejected
-	if err := b.Rejected(bustest.Context(t), func(r bus.Rejected) error { filed = append(filed, r); return nil }); err != nil {
+	if err := b.ReadRejected(bustest.Context(t), func(r bus.Rejected) error { filed = append(filed, r); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if len(filed) != 1 || filed[0].Episode != "e1" || filed[0].Reason != fit.ReasonCorrupt || filed[0].Detail != "bad bytes" || filed[0].Seq != 2 {
@@ -219,7 +233,7 @@ func TestDrainHandsBack(t *testing.T) {
 	publish(t, b, 30)
 	started, release := make(chan struct{}, 30), make(chan struct{})
 	var finished atomic.Int32
-	first := consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(ctx context.Context, _ bus.Notice) error {
+	first := consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 2}, handler{run: func(ctx context.Context, _ try) error {
 		started <- struct{}{}
 		if err := wait(ctx, release); err != nil {
 			return err
@@ -233,9 +247,9 @@ func TestDrainHandsBack(t *testing.T) {
 	go func() { ended <- first() }()
 	var others, again, counted atomic.Int32
 	opt := bus.EpisodeOptions{Concurrency: 2, Redelivered: func() { counted.Add(1) }}
-	consume(t, srv.Connect(), time.Minute, opt, handler{handle: func(_ context.Context, n bus.Notice) error {
-		if n.Tries != 0 {
-			t.Errorf("a message that was handed back comes with %d marks", n.Tries)
+	consume(t, srv.Connect(), time.Minute, opt, handler{run: func(_ context.Context, n try) error {
+		if n.Died != 0 {
+			t.Errorf("a message that was handed back comes with %d marks", n.Died)
 		}
 		if n.Deliveries > 1 {
 			again.Add(1)
@@ -265,7 +279,7 @@ func TestDrainEnds(t *testing.T) {
 	publish(t, b, 1)
 	started := make(chan struct{})
 	stop := consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1, DrainTime: 50 * time.Millisecond}, handler{
-		handle: func(ctx context.Context, _ bus.Notice) error {
+		run: func(ctx context.Context, _ try) error {
 			close(started)
 			<-ctx.Done()
 			return ctx.Err()
@@ -276,7 +290,7 @@ func TestDrainEnds(t *testing.T) {
 		t.Error(err)
 	}
 	again := make(chan struct{})
-	consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(context.Context, bus.Notice) error {
+	consume(t, b, time.Minute, bus.EpisodeOptions{Concurrency: 1}, handler{run: func(context.Context, try) error {
 		close(again)
 		return nil
 	}})
@@ -318,7 +332,7 @@ func TestConsumerDeleted(t *testing.T) {
 	started := make(chan struct{})
 	go func() {
 		ended <- b.ConsumeEpisodes(t.Context(), gen, bus.EpisodeOptions{Concurrency: 1, DrainTime: time.Second},
-			handler{handle: func(context.Context, bus.Notice) error { close(started); return nil }})
+			handler{run: func(context.Context, try) error { close(started); return nil }}.prepare)
 	}()
 	publish(t, b, 1)
 	<-started

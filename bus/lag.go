@@ -2,77 +2,66 @@ package bus
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
 // A Lag is how far a consumer is behind its stream.
 type Lag struct {
 	Pending     uint64 `json:"pending"`     // not yet delivered
-	Unacked     int    `json:"unacked"`     // delivered and in somebody's hands
-	Redelivered int    `json:"redelivered"` // of the unacked, those delivered before
-	// Deliveries counts every message as often as it was handed out, since the
-	// consumer was made.
+	Unacked     int    `json:"unacked"`     // delivered and not acknowledged
+	Redelivered int    `json:"redelivered"` // part of Unacked: delivered more than once
+	// Deliveries counts every delivery since the consumer was created.
 	Deliveries uint64 `json:"deliveries"`
 
 	delivered uint64 // stream sequence of the last message that was delivered
 }
 
-// None tells whether there is nothing left to do.
+// None reports whether nothing is left to do.
 func (l Lag) None() bool { return l.Pending == 0 && l.Unacked == 0 }
 
-// Lags asks for a generation's align and reduce lag, in this order: when the
-// first was nothing, every put that the second counts had been made.
+// Lags asks for a generation's align lag and then for its reduce lag. If the first
+// is None, every put that follows from the log is part of the second.
 //
-// The server counts a message as pending a moment after it has acknowledged its
-// storing, so what was just published may be missing from a consumer's own
-// count. The stream's last sequence, asked for first, tells for the log, which
-// nothing is ever deleted from; that of a bucket says nothing of one filter.
+// The server counts a message as pending a moment after it has acknowledged the
+// message, so a consumer's own count may lack the newest ones. Nothing is ever
+// deleted from the log, so the log's last sequence, asked for first, corrects that.
+// The last sequence of a bucket can't: it is not that of one generation.
 func (b *Bus) Lags(ctx context.Context, gen fit.Generation) (align, reduce Lag, err error) {
-	_, last, err := b.life(ctx, EpisodesStream)
+	log, err := b.End(ctx, EpisodesStream)
 	if err != nil {
 		return
 	}
 	if align, err = b.lag(ctx, EpisodesStream, AlignConsumer(gen)); err != nil {
 		return
 	}
-	if last > align.delivered {
-		align.Pending = max(align.Pending, last-align.delivered)
+	if log.Seq > align.delivered {
+		align.Pending = max(align.Pending, log.Seq-align.delivered)
 	}
-	reduce, err = b.lag(ctx, bucketStream(CurvesBucket), ReduceConsumer(gen))
+	reduce, err = b.lag(ctx, client.BucketStream(CurvesBucket), ReduceConsumer(gen))
 	return
 }
 
 func (b *Bus) lag(ctx context.Context, stream, consumer string) (Lag, error) {
-	info, err := b.consumerInfo(ctx, stream, consumer)
+	info, err := b.ConsumerInfo(ctx, stream, consumer)
 	if err != nil {
 		return Lag{}, err
 	}
 	return lagOf(info), nil
 }
 
-func (b *Bus) consumerInfo(ctx context.Context, stream, consumer string) (*jetstream.ConsumerInfo, error) {
-	ctx, done := b.heed(ctx, apiSubject("CONSUMER.INFO."+stream+"."+consumer))
-	defer done()
-	c, err := b.js.Consumer(ctx, stream, consumer)
-	if err != nil {
-		return nil, fmt.Errorf("look at consumer %s: %w", consumer, toldBy(ctx, err))
-	}
-	return c.CachedInfo(), nil
-}
-
 func lagOf(i *jetstream.ConsumerInfo) Lag {
 	return Lag{Pending: i.NumPending, Unacked: i.NumAckPending, Redelivered: i.NumRedelivered, Deliveries: i.Delivered.Consumer, delivered: i.Delivered.Stream}
 }
 
-// CaughtUp tells whether a generation's consumers have nothing pending and
-// nothing unacknowledged. One without consumers has not.
+// CaughtUp reports whether a generation's consumers have nothing pending and
+// nothing unacknowledged. It is false for a generation without consumers.
 func (b *Bus) CaughtUp(ctx context.Context, gen fit.Generation) (bool, error) {
 	align, reduce, err := b.Lags(ctx, gen)
-	if absent(err) {
+	if client.IsAbsent(err) {
 		return false, nil
 	}
 	return err == nil && align.None() && reduce.None(), err

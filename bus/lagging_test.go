@@ -12,6 +12,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -67,7 +68,7 @@ func TestServerBehind(t *testing.T) {
 			}
 		}
 		read := 0
-		last, err := b.Log(ctx, func(bus.Notice) error { read++; return nil })
+		last, err := b.ReadLog(ctx, func(bus.Notice) error { read++; return nil })
 		if err != nil || last != 5 || read != 5 {
 			t.Errorf("read %d up to %d: %v, %v", read, last, err, context.Cause(ctx))
 		}
@@ -76,7 +77,7 @@ func TestServerBehind(t *testing.T) {
 		key := string(gen) + ".a"
 		srv, ctx := startBehind(t, "KV_"+bus.EnvelopesBucket+".$KV."+bus.EnvelopesBucket+"."+key)
 		b := srv.Topology()
-		text, err := json.Marshal(bus.Envelope{AsOf: bus.AsOf{Life: "x", Seq: 1}})
+		text, err := json.Marshal(bus.Envelope{AsOf: client.AsOf{Incarnation: "x", Seq: 1}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +85,7 @@ func TestServerBehind(t *testing.T) {
 		if _, err := kv.Put(ctx, key, text); err != nil {
 			t.Fatal(err)
 		}
-		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, bus.AsOf{Life: "x", Seq: 2}, time.Now()); !wrote || err != nil {
+		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, client.AsOf{Incarnation: "x", Seq: 2}, time.Now()); !wrote || err != nil {
 			t.Errorf("wrote: %t, %v, %v", wrote, err, context.Cause(ctx))
 		}
 	})

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 )
 
 // TestNoLeader: a server of a stream that has no leader says how its own copy
@@ -28,14 +28,14 @@ func TestNoLeader(t *testing.T) {
 	ctx := bustest.Context(t)
 	for answered := false; !answered; {
 		try, end := context.WithTimeout(ctx, 2*time.Second)
-		_, _, err := b.Lives(try)
+		_, _, err := b.Incarnations(try)
 		end()
 		switch {
 		case ctx.Err() != nil:
 			t.Fatalf("the last server never said that there is no leader: %v", err)
-		case err != nil && !bus.IsUnanswered(err):
+		case err != nil && !client.IsUnanswered(err):
 			t.Fatalf("without a leader: %v", err)
 		}
-		answered = errors.Is(err, bus.ErrNoLeader)
+		answered = errors.Is(err, client.ErrNoLeader)
 	}
 }

@@ -13,7 +13,7 @@ import (
 func readLog(t *testing.T, b *bus.Bus) []bus.Notice {
 	t.Helper()
 	var log []bus.Notice
-	if _, err := b.Log(bustest.Context(t), func(n bus.Notice) error { log = append(log, n); return nil }); err != nil {
+	if _, err := b.ReadLog(bustest.Context(t), func(n bus.Notice) error { log = append(log, n); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return log

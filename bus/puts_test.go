@@ -13,6 +13,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 )
 
 // consumePuts runs ConsumePuts; the returned function ends it and returns its error.
@@ -32,14 +33,14 @@ func consumePuts(t *testing.T, b *bus.Bus, drain time.Duration, reduce func(cont
 // putCurves puts the entries of ranks from to to-1 of profile a.
 func putCurves(t *testing.T, b *bus.Bus, from, to int) {
 	t.Helper()
-	c, err := b.CurvesNow(bustest.Context(t), generation(gen, gen, 0, 1))
+	c, err := b.ReadCurves(bustest.Context(t), generation(gen, gen, 0, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := from; i < to; i++ {
 		entry, rank := curveEntry(uint64(i), 1)
 		rank[1], rank[2] = byte(i>>8), byte(i)
-		if err := c.Put(bustest.Context(t), "a", rank, entry, 0, time.Unix(int64(i), 0)); err != nil {
+		if err := bustest.PutEntry(bustest.Context(t), c, entryID("a", rank), entry, 0, time.Unix(int64(i), 0)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -295,7 +296,7 @@ func TestConsumerLostUnseen(t *testing.T) {
 	}()
 	go func() {
 		ended <- b.ConsumeEpisodes(t.Context(), gen, bus.EpisodeOptions{Concurrency: 1, DrainTime: time.Second},
-			handler{handle: func(context.Context, bus.Notice) error { return nil }})
+			handler{run: func(context.Context, try) error { return nil }}.prepare)
 	}()
 	js := srv.JetStream()
 	for stream, consumer := range map[string]string{bus.EpisodesStream: bus.AlignConsumer(gen), "KV_" + bus.CurvesBucket: bus.ReduceConsumer(gen)} {
@@ -309,7 +310,7 @@ func TestConsumerLostUnseen(t *testing.T) {
 	for range 2 {
 		select {
 		case err := <-ended:
-			if !bus.IsAbsent(err) {
+			if !client.IsAbsent(err) {
 				t.Errorf("it ended with %v", err)
 			}
 		case <-bustest.Context(t).Done():

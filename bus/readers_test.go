@@ -25,8 +25,8 @@ func TestReadersThatDie(t *testing.T) {
 		tries := make(chan int, 1)
 		dead := make(chan struct{})
 		stop := consume(t, mortal, 200*time.Millisecond, bus.EpisodeOptions{Concurrency: 1, DrainTime: time.Millisecond}, handler{
-			handle: func(_ context.Context, n bus.Notice) error {
-				tries <- n.Tries
+			run: func(_ context.Context, n try) error {
+				tries <- n.Died
 				<-dead
 				return nil
 			},
@@ -41,8 +41,8 @@ func TestReadersThatDie(t *testing.T) {
 	}
 	tries := make(chan int, 1)
 	b := srv.Connect()
-	consume(t, b, 200*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(_ context.Context, n bus.Notice) error {
-		tries <- n.Tries
+	consume(t, b, 200*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, handler{run: func(_ context.Context, n try) error {
+		tries <- n.Died
 		return nil
 	}})
 	if got := <-tries; got != 5 {
@@ -71,15 +71,15 @@ func TestNeighbourOfPoison(t *testing.T) {
 	for range bus.FatalTries + 1 { // the first reader leaves no mark
 		mortal := srv.Connect()
 		begun, beside, dead := make(chan struct{}), make(chan struct{}, 9), make(chan struct{})
-		var glances atomic.Int32
+		var calls atomic.Int32
 		stop := consume(t, mortal, ackWait, opt, handler{
-			glance: func(n bus.Notice) (bool, error) {
-				if n.Episode != poison && glances.Add(1) == 2 { // before Handle
+			done: func(n bus.Notice) bool {
+				if n.Episode != poison && calls.Add(1) == 2 { // the call before Run
 					<-begun
 				}
-				return false, nil
+				return false
 			},
-			handle: func(_ context.Context, n bus.Notice) error {
+			run: func(_ context.Context, n try) error {
 				if n.Episode == poison {
 					close(begun)
 					select {
@@ -98,15 +98,15 @@ func TestNeighbourOfPoison(t *testing.T) {
 		_ = stop()
 	}
 	b := srv.Connect()
-	told := make(chan bus.Notice, 9)
-	consume(t, b, ackWait, bus.EpisodeOptions{Concurrency: 2}, handler{handle: func(_ context.Context, n bus.Notice) error {
+	told := make(chan try, 9)
+	consume(t, b, ackWait, bus.EpisodeOptions{Concurrency: 2}, handler{run: func(_ context.Context, n try) error {
 		told <- n
 		return nil
 	}})
 	until(t, "acknowledged", caughtUp(t, b))
 	for range 2 {
-		if n := <-told; (n.Tries >= bus.FatalTries) != (n.Episode == poison) {
-			t.Errorf("%s has killed %d readers, says its mark", n.Episode, n.Tries)
+		if n := <-told; (n.Died >= bus.FatalTries) != (n.Episode == poison) {
+			t.Errorf("%s has killed %d readers, says its mark", n.Episode, n.Died)
 		}
 	}
 }
@@ -118,9 +118,9 @@ func TestReadersThatPanic(t *testing.T) {
 	b := bustest.Start(t).Topology()
 	publish(t, b, 1)
 	var tries []int // by the only handler
-	stop := consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 1}, handler{handle: func(_ context.Context, n bus.Notice) error {
-		tries = append(tries, n.Tries)
-		if n.Tries >= bus.FatalTries {
+	stop := consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 1}, handler{run: func(_ context.Context, n try) error {
+		tries = append(tries, n.Died)
+		if n.Died >= bus.FatalTries {
 			return nil
 		}
 		panic("out of luck")
@@ -144,7 +144,7 @@ func TestDeliveredAgainInHand(t *testing.T) {
 	started, release := make(chan struct{}, 100), make(chan struct{})
 	var again atomic.Int32
 	opt := bus.EpisodeOptions{Concurrency: 4, Redelivered: func() { again.Add(1) }}
-	consume(t, b, time.Minute, opt, handler{handle: func(ctx context.Context, n bus.Notice) error {
+	consume(t, b, time.Minute, opt, handler{run: func(ctx context.Context, n try) error {
 		started <- struct{}{}
 		return wait(ctx, release)
 	}})
@@ -168,10 +168,10 @@ func TestReadersThatAreSlow(t *testing.T) {
 	started, release := make(chan struct{}, 100), make(chan struct{})
 	var done atomic.Bool
 	slow := handler{
-		glance: func(bus.Notice) (bool, error) { return done.Load(), nil },
-		handle: func(ctx context.Context, n bus.Notice) error {
-			if n.Tries >= bus.FatalTries {
-				t.Errorf("%d readers have died", n.Tries)
+		done: func(bus.Notice) bool { return done.Load() },
+		run: func(ctx context.Context, n try) error {
+			if n.Died >= bus.FatalTries {
+				t.Errorf("%d readers have died", n.Died)
 			}
 			started <- struct{}{}
 			err := wait(ctx, release)

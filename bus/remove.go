@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,33 +10,34 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
-// A Use is what the bus can tell of who works on a generation.
-type Use struct {
-	Consumers int // of its two, those that are there
-	Waiting   int // requests for messages that wait at them. A worker between two requests has none
-	Unacked   int // messages that were handed out; those of a worker that was killed stay
-	// Idle is how long ago the last of these was, by the server's clock: it was
-	// registered, a consumer was made, a message was handed out or acknowledged.
+// A Usage is what NATS knows of the workers of a generation.
+type Usage struct {
+	Consumers int // how many of its two consumers exist
+	Waiting   int // open requests for messages. A worker between two requests has none
+	Unacked   int // messages delivered and not acknowledged; those of a killed worker stay
+	// Idle is the time, by the server's clock, since the last of these: the generation
+	// was registered, a consumer was created, a message was delivered or acknowledged.
 	Idle time.Duration
 }
 
-// Use asks for the use of a generation. It may be one that is not registered.
-func (b *Bus) Use(ctx context.Context, gen Generation) (Use, error) {
-	s, err := b.look(ctx, bucketStream(SpecsBucket))
+// Usage asks for the usage of a generation, which need not be registered.
+func (b *Bus) Usage(ctx context.Context, gen Generation) (Usage, error) {
+	s, err := b.OpenStream(ctx, client.BucketStream(SpecsBucket))
 	if err != nil {
-		return Use{}, err
+		return Usage{}, err
 	}
-	u := Use{Idle: s.CachedInfo().TimeStamp.Sub(gen.RegisteredAt)}
+	u := Usage{Idle: s.CachedInfo().TimeStamp.Sub(gen.RegisteredAt)}
 	for stream, name := range consumersOf(gen.ID) {
-		info, err := b.consumerInfo(ctx, stream, name)
-		if absent(err) {
+		info, err := b.ConsumerInfo(ctx, stream, name)
+		if client.IsAbsent(err) {
 			continue
 		}
 		if err != nil {
-			return Use{}, err
+			return Usage{}, err
 		}
 		last := info.Created
 		for _, at := range []*time.Time{info.Delivered.Last, info.AckFloor.Last} {
@@ -55,16 +55,16 @@ func (b *Bus) Use(ctx context.Context, gen Generation) (Use, error) {
 
 // consumersOf names a generation's two consumers by their streams.
 func consumersOf(gen fit.Generation) map[string]string {
-	return map[string]string{EpisodesStream: AlignConsumer(gen), bucketStream(CurvesBucket): ReduceConsumer(gen)}
+	return map[string]string{EpisodesStream: AlignConsumer(gen), client.BucketStream(CurvesBucket): ReduceConsumer(gen)}
 }
 
-// Consumed returns the generations that have a consumer, registered or not, in
-// order of their ids.
-func (b *Bus) Consumed(ctx context.Context) ([]fit.Generation, error) {
+// GenerationsWithConsumers returns the generations that have a consumer, registered
+// or not, in order of their ids.
+func (b *Bus) GenerationsWithConsumers(ctx context.Context) ([]fit.Generation, error) {
 	var ids []fit.Generation
 	for stream, prefix := range consumersOf("") {
-		names, err := b.consumerNames(ctx, stream)
-		if absent(err) {
+		names, err := b.ConsumerNames(ctx, stream)
+		if client.IsAbsent(err) {
 			continue
 		}
 		if err != nil {
@@ -82,127 +82,75 @@ func (b *Bus) Consumed(ctx context.Context) ([]fit.Generation, error) {
 	return slices.Compact(ids), nil
 }
 
-func (b *Bus) consumerNames(ctx context.Context, stream string) ([]string, error) {
-	s, err := b.look(ctx, stream)
-	if err != nil {
-		return nil, err
-	}
-	ctx, done := b.heed(ctx, apiSubject("CONSUMER.NAMES."+stream))
-	defer done()
-	var names []string
-	lister := s.ConsumerNames(ctx)
-	for name := range lister.Name() {
-		names = append(names, name)
-	}
-	if err := lister.Err(); err != nil {
-		return nil, fmt.Errorf("list the consumers of %s: %w", stream, toldBy(ctx, err))
-	}
-	return names, nil
-}
-
-// Shown returns the profiles that the last events on the dashboard show, by the
-// generation that they show them of.
-func (b *Bus) Shown(ctx context.Context) (map[fit.Generation][]string, error) {
-	shown := map[fit.Generation][]string{}
-	_, err := b.readAll(ctx, DashboardStream, subjectDashboard+TypeAttackProfile+".>", func(msg *jetstream.RawStreamMsg) error {
-		var event AttackProfile
-		if json.Unmarshal(msg.Data, &event) == nil && event.Generation != "" {
-			shown[event.Generation] = append(shown[event.Generation], event.Name)
-		}
-		return nil
-	})
-	return shown, err
-}
-
-// A Holding is what a generation has in the buckets.
-type Holding struct {
+// Stored is how much a generation has in the buckets.
+type Stored struct {
 	Entries    int   `json:"entries"`    // in curves
 	Envelopes  int   `json:"envelopes"`  // with their history
 	Signatures int   `json:"signatures"` // parts of them
 	Bytes      int64 `json:"bytes"`      // of all these values
 }
 
-// Holding counts what a generation has in the buckets; marks of attempts, which go
-// after a day, are not counted.
-func (b *Bus) Holding(ctx context.Context, gen fit.Generation) (Holding, error) {
-	var h Holding
-	for bucket, count := range map[string]*int{CurvesBucket: &h.Entries, EnvelopesBucket: &h.Envelopes, SignaturesBucket: &h.Signatures} {
-		_, err := b.readAll(ctx, bucketStream(bucket), keysOf(bucket, gen), func(msg *jetstream.RawStreamMsg) error {
+// Stored counts the values of a generation in the buckets. It leaves out the marks in
+// bucket attempts, which are deleted after a day.
+func (b *Bus) Stored(ctx context.Context, gen fit.Generation) (Stored, error) {
+	var s Stored
+	for bucket, count := range map[string]*int{CurvesBucket: &s.Entries, EnvelopesBucket: &s.Envelopes, SignaturesBucket: &s.Signatures} {
+		_, err := b.ReadAll(ctx, client.BucketStream(bucket), keysOf(bucket, gen), func(msg *jetstream.RawStreamMsg) error {
 			*count++
-			h.Bytes += int64(len(msg.Data))
+			s.Bytes += int64(len(msg.Data))
 			return nil
 		})
-		if err != nil && !absent(err) {
-			return Holding{}, err
+		if err != nil && !client.IsAbsent(err) {
+			return Stored{}, err
 		}
 	}
-	return h, nil
+	return s, nil
 }
 
 // keysOf matches a generation's keys in a bucket.
-func keysOf(bucket string, gen fit.Generation) string { return keySubject(bucket, string(gen)+".>") }
+func keysOf(bucket string, gen fit.Generation) string {
+	return client.KeySubject(bucket, string(gen)+".>")
+}
 
-// removedPrefix and an id make the key of a mark in specs: the generation was
-// removed.
+// removedPrefix and an id are the key in bucket specs that says that the generation
+// was removed.
 const removedPrefix = "removed-"
 
-// Remove removes a generation's consumers, then its keys from curves, envelopes,
-// signatures and attempts. Its entry in specs stays; see Unregister. It may be called again,
-// and by several at once.
+// Remove deletes a generation's consumers, then its keys in curves, envelopes,
+// signatures and attempts. Its entry in specs stays; see Unregister. Remove may be
+// called again, and by several programs at the same time.
 //
-// First of all comes a mark that stays for good. Who works on the generation, or
-// is about to, sees it and begins the spec's next epoch. So nobody acknowledges
-// episodes by entries that are being purged, and a worker that was cut off for
-// long and comes back finds its consumers gone, not new ones of the same name.
+// First it puts a key in specs that stays for good: a worker that works on the
+// generation, or is about to, sees it and begins the spec's next epoch. So no worker
+// acknowledges episodes because of entries that are being purged, and a worker that
+// was cut off for long finds its consumers gone, not new ones of the same name.
 func (b *Bus) Remove(ctx context.Context, gen fit.Generation) error {
-	mark := nats.NewMsg(keySubject(SpecsBucket, removedPrefix+string(gen)))
-	if _, err := b.publish(ctx, mark); err != nil {
+	mark := nats.NewMsg(client.KeySubject(SpecsBucket, removedPrefix+string(gen)))
+	if _, err := b.PublishMsg(ctx, mark); err != nil {
 		return fmt.Errorf("mark generation %s as removed: %w", gen, err)
 	}
 	for stream, name := range consumersOf(gen) {
-		if err := b.deleteConsumer(ctx, stream, name); err != nil && !absent(err) {
+		if err := b.DeleteConsumer(ctx, stream, name); err != nil && !client.IsAbsent(err) {
 			return err
 		}
 	}
-	// Purging what a consumer has pending can move it past the rest: so only now.
+	// Purge only now: purging a message that a consumer has pending can move it past others.
 	for _, bucket := range []string{CurvesBucket, EnvelopesBucket, SignaturesBucket, AttemptsBucket} {
-		if err := b.purge(ctx, bucketStream(bucket), keysOf(bucket, gen)); err != nil && !absent(err) {
+		if err := b.PurgeSubjects(ctx, client.BucketStream(bucket), keysOf(bucket, gen)); err != nil && !client.IsAbsent(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *Bus) deleteConsumer(ctx context.Context, stream, name string) error {
-	ctx, done := b.heed(ctx, apiSubject("CONSUMER.DELETE."+stream+"."+name))
-	defer done()
-	if err := b.js.DeleteConsumer(ctx, stream, name); err != nil {
-		return fmt.Errorf("delete consumer %s: %w", name, toldBy(ctx, err))
-	}
-	return nil
-}
-
-func (b *Bus) purge(ctx context.Context, stream, filter string) error {
-	s, err := b.look(ctx, stream)
-	if err != nil {
-		return err
-	}
-	ctx, done := b.heed(ctx, apiSubject("STREAM.PURGE."+stream))
-	defer done()
-	if err := s.Purge(ctx, jetstream.WithPurgeSubject(filter)); err != nil {
-		return fmt.Errorf("purge %s: %w", filter, toldBy(ctx, err))
-	}
-	return nil
-}
-
-// Unregister removes a generation from specs and reports whether it did: not
-// where somebody has registered it since.
+// Unregister removes a generation from bucket specs and reports whether it did. It
+// does not where the generation was registered again meanwhile.
 //
-// Of several of one spec the one that was registered last must go first: the
-// spec's turn is where its first one stands, and must not rise by this.
+// Of several generations of one spec remove the one that was registered last first:
+// the place of the first decides which of two specs is wanted (Generation.Turn).
 func (b *Bus) Unregister(ctx context.Context, gen Generation) (bool, error) {
-	_, err := b.swap(ctx, keySubject(SpecsBucket, string(gen.ID)), nil, gen.Registered, nats.Header{operation: {"DEL"}})
-	if isConflict(err) {
+	_, err := b.CompareAndSet(ctx, client.KeySubject(SpecsBucket, string(gen.ID)), client.Delete(), gen.Registered)
+	if client.IsConflict(err) {
 		return false, nil
 	}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -40,13 +41,13 @@ func TestRemove(t *testing.T) {
 	b := srv.Topology()
 	fill(t, srv, b, gen, 5)
 	fill(t, srv, b, otherGen, 3)
-	expect := func(id fit.Generation, consumers int, want bus.Holding, removed bool) {
+	expect := func(id fit.Generation, consumers int, want bus.Stored, removed bool) {
 		t.Helper()
-		use, err := b.Use(ctx, bus.Generation{ID: id})
+		use, err := b.Usage(ctx, bus.Generation{ID: id})
 		if err != nil || use.Consumers != consumers {
 			t.Errorf("%s has %d consumers, want %d, %v", id, use.Consumers, consumers, err)
 		}
-		if h, err := b.Holding(ctx, id); err != nil || h != want {
+		if h, err := b.Stored(ctx, id); err != nil || h != want {
 			t.Errorf("%s has %+v, want %+v, %v", id, h, want, err)
 		}
 		marks, err := bucketOf(t, srv, bus.AttemptsBucket).ListKeysFiltered(ctx, string(id)+".>")
@@ -63,18 +64,18 @@ func TestRemove(t *testing.T) {
 		if got := specsNow(t, b).Removed(id); got != removed {
 			t.Errorf("%s is removed: %t", id, got)
 		}
-		if all, err := b.Consumed(ctx); err != nil || slices.Contains(all, id) != (consumers > 0) {
+		if all, err := b.GenerationsWithConsumers(ctx); err != nil || slices.Contains(all, id) != (consumers > 0) {
 			t.Errorf("%v have consumers, %v", all, err)
 		}
 	}
-	expect(gen, 2, bus.Holding{Entries: 5, Envelopes: 5, Bytes: 100}, false)
+	expect(gen, 2, bus.Stored{Entries: 5, Envelopes: 5, Bytes: 100}, false)
 	for range 2 {
 		if err := b.Remove(ctx, gen); err != nil {
 			t.Fatal(err)
 		}
-		expect(gen, 0, bus.Holding{}, true)
+		expect(gen, 0, bus.Stored{}, true)
 	}
-	expect(otherGen, 2, bus.Holding{Entries: 3, Envelopes: 3, Bytes: 60}, false)
+	expect(otherGen, 2, bus.Stored{Entries: 3, Envelopes: 3, Bytes: 60}, false)
 
 	// The puts of others are still to be delivered, every one.
 	cons, err := srv.JetStream().Consumer(ctx, "KV_"+bus.CurvesBucket, bus.ReduceConsumer(otherGen))
@@ -154,25 +155,25 @@ func TestPresentAfterRemoval(t *testing.T) {
 func TestShown(t *testing.T) {
 	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
-	if shown, err := b.Shown(ctx); err != nil || len(shown) != 0 {
+	if shown, err := events.ShownProfiles(ctx, b); err != nil || len(shown) != 0 {
 		t.Errorf("%v, %v", shown, err)
 	}
-	d := b.Dashboard()
+	d := events.NewPublisher(b)
 	for name, event := range map[string]any{
-		"a":      bus.AttackProfile{Name: "a", Generation: gen},
-		"b":      bus.AttackProfile{Name: "b", Generation: otherGen},
-		"c":      bus.AttackProfile{Name: "c"}, // of the Python program
+		"a":      events.AttackProfile{Name: "a", Generation: gen},
+		"b":      events.AttackProfile{Name: "b", Generation: otherGen},
+		"c":      events.AttackProfile{Name: "c"}, // of the Python program
 		"broken": "no event",
 	} {
-		if _, err := d.Show(ctx, bus.EventSubject(bus.TypeAttackProfile, name), event, 0); err != nil {
+		if _, err := d.Publish(ctx, events.Subject(events.TypeAttackProfile, name), event, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.Show(ctx, bus.EventSubject(bus.TypeModelMetric, "m"), bus.AttackProfile{Name: "m", Generation: gen}, 0); err != nil {
+	if _, err := d.Publish(ctx, events.Subject(events.TypeModelMetric, "m"), events.AttackProfile{Name: "m", Generation: gen}, 0); err != nil {
 		t.Fatal(err)
 	}
 	want := map[fit.Generation][]string{gen: {"a"}, otherGen: {"b"}}
-	if shown, err := b.Shown(ctx); err != nil || !reflect.DeepEqual(shown, want) {
+	if shown, err := events.ShownProfiles(ctx, b); err != nil || !reflect.DeepEqual(shown, want) {
 		t.Errorf("%v, %v", shown, err)
 	}
 }
@@ -181,9 +182,9 @@ func TestUse(t *testing.T) {
 	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
 	b := srv.Topology()
-	use := func(g bus.Generation) bus.Use {
+	use := func(g bus.Generation) bus.Usage {
 		t.Helper()
-		u, err := b.Use(ctx, g)
+		u, err := b.Usage(ctx, g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +195,7 @@ func TestUse(t *testing.T) {
 	}
 	register(t, b, generation(gen, gen, 0, 1))
 	g, _ := specsNow(t, b).Get(gen)
-	if u := use(g); u != (bus.Use{Idle: u.Idle}) || u.Idle > time.Minute {
+	if u := use(g); u != (bus.Usage{Idle: u.Idle}) || u.Idle > time.Minute {
 		t.Errorf("registered: %+v", u)
 	}
 	g.RegisteredAt = time.Time{} // long ago

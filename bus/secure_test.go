@@ -16,6 +16,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/embedded"
 	"github.com/cis490/profiles/command/credentials"
 )
@@ -44,19 +45,19 @@ func TestWhoIsNotLetIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		change func(*bus.Config)
+		change func(*client.Config)
 		says   []string
 	}{
-		"wrong CA":          {func(c *bus.Config) { c.CA = filepath.Join(other, credentials.CACert) }, []string{"signed by unknown authority", "is NATS_CA the file"}},
-		"no CA":             {func(c *bus.Config) { c.CA = "" }, []string{"unknown authority", "NATS_CA is not set"}},
-		"expired":           {func(c *bus.Config) { *c = late.Config("worker") }, []string{"expired", "credentials --renew"}},
-		"server without":    {func(c *bus.Config) { c.URL, c.NKey = open.URL(), "" }, []string{"secure connection not available", "the server offers no TLS"}},
-		"key not known":     {func(c *bus.Config) { c.NKey = filepath.Join(other, "worker.nk") }, []string{"Authorization Violation", "does not know this key"}},
-		"no key":            {func(c *bus.Config) { c.NKey = "" }, []string{"Authorization Violation", "NATS_NKEY names the file"}},
-		"server of another": {func(c *bus.Config) { c.URL, c.CA = open.URL(), "" }, []string{"nkeys not supported", "is NATS_URL right"}},
-		"no seed file":      {func(c *bus.Config) { c.NKey = "nowhere.nk" }, []string{"NATS_NKEY nowhere.nk"}},
-		"damaged seed file": {func(c *bus.Config) { c.NKey = text }, []string{"NATS_NKEY " + text}},
-		"damaged CA":        {func(c *bus.Config) { c.CA = text }, []string{text}},
+		"wrong CA":          {func(c *client.Config) { c.CA = filepath.Join(other, credentials.CACert) }, []string{"signed by unknown authority", "is NATS_CA the file"}},
+		"no CA":             {func(c *client.Config) { c.CA = "" }, []string{"unknown authority", "NATS_CA is not set"}},
+		"expired":           {func(c *client.Config) { *c = late.Config("worker") }, []string{"expired", "credentials --renew"}},
+		"server without":    {func(c *client.Config) { c.URL, c.NKey = open.URL(), "" }, []string{"secure connection not available", "the server offers no TLS"}},
+		"key not known":     {func(c *client.Config) { c.NKey = filepath.Join(other, "worker.nk") }, []string{"Authorization Violation", "does not know this key"}},
+		"no key":            {func(c *client.Config) { c.NKey = "" }, []string{"Authorization Violation", "NATS_NKEY names the file"}},
+		"server of another": {func(c *client.Config) { c.URL, c.CA = open.URL(), "" }, []string{"nkeys not supported", "is NATS_URL right"}},
+		"no seed file":      {func(c *client.Config) { c.NKey = "nowhere.nk" }, []string{"NATS_NKEY nowhere.nk"}},
+		"damaged seed file": {func(c *client.Config) { c.NKey = text }, []string{"NATS_NKEY " + text}},
+		"damaged CA":        {func(c *client.Config) { c.CA = text }, []string{text}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := secure.Config("worker")
@@ -196,8 +197,8 @@ func TestDenied(t *testing.T) {
 	t.Parallel()
 	srv := bustest.StartSecure(t)
 	cfg := srv.Config("operator")
-	cfg.Topology = bus.TopologyCreate
-	connect := func(cfg bus.Config) *bus.Bus {
+	cfg.Topology = client.TopologyCreate
+	connect := func(cfg client.Config) *bus.Bus {
 		b, err := bus.Connect(cfg, bustest.Log(t))
 		if err != nil {
 			t.Fatal(err)
@@ -232,9 +233,9 @@ func TestDenied(t *testing.T) {
 		"a consumer": {func(ctx context.Context) error {
 			return as("dashboard").EnsureConsumers(ctx, gen, time.Second, time.Second)
 		}, "may not publish to $JS.API.CONSUMER.INFO."},
-		"account": {func(ctx context.Context) error { return as("receiver").Answers(ctx) }, "may not publish to $JS.API.INFO"},
+		"account": {func(ctx context.Context) error { return as("receiver").CheckJetStream(ctx) }, "may not publish to $JS.API.INFO"},
 		"log": {func(ctx context.Context) error {
-			_, err := as("dashboard").Log(ctx, func(bus.Notice) error { return nil })
+			_, err := as("dashboard").ReadLog(ctx, func(bus.Notice) error { return nil })
 			return err
 		}, "may not publish to $JS.API.STREAM.MSG.GET.EPISODES"},
 		"view": {func(ctx context.Context) error {
@@ -249,12 +250,12 @@ func TestDenied(t *testing.T) {
 			_, _, err := as("dashboard").Lags(ctx, gen.ID)
 			return err
 		}, "may not publish to $JS.API.CONSUMER.INFO.EPISODES."},
-		"another's inbox": {func(ctx context.Context) error { return connect(foreign).Answers(ctx) }, "may not subscribe to _INBOX."},
+		"another's inbox": {func(ctx context.Context) error { return connect(foreign).CheckJetStream(ctx) }, "may not subscribe to _INBOX."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			err := c.try(bustest.Context(t))
-			if !errors.Is(err, bus.ErrDenied) || !strings.Contains(err.Error(), c.says) {
+			if !errors.Is(err, client.ErrDenied) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v", err)
 			}
 			if took := time.Since(began); took > 4*time.Second { // a request alone waits 5 s

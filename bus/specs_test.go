@@ -9,6 +9,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -38,7 +39,7 @@ func register(t *testing.T, b *bus.Bus, generations ...bus.Generation) {
 
 func specsNow(t *testing.T, b *bus.Bus) *bus.Specs {
 	t.Helper()
-	s, err := b.SpecsNow(bustest.Context(t))
+	s, err := b.ReadSpecs(bustest.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func TestMessageBytes(t *testing.T) {
 		}
 	}
 	band := fit.Envelope{Median: median, P25: p25, P75: p75, Min: slices.Min(median), Max: slices.Max(median)}
-	event, err := bus.NewAttackProfile(g, bus.Envelope{Envelope: band, Profile: g.Spec.Profiles[0].Name})
+	event, err := events.NewAttackProfile(g, bus.Envelope{Envelope: band, Profile: g.Spec.Profiles[0].Name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +214,7 @@ func TestSpecsMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	follow(t, s.Run)
-	moved := s.Moved()
+	moved := s.Changed()
 	register(t, b, generation(gen, gen, 0, 1))
 	if err := wait(bustest.Context(t), moved); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 )
 
 func TestStreams(t *testing.T) {
@@ -17,11 +18,11 @@ func TestStreams(t *testing.T) {
 	if sizes, err := b.Streams(ctx); err != nil || len(sizes) > 0 {
 		t.Errorf("before there is a topology: %v, %v", sizes, err)
 	}
-	_, err := b.SpecsNow(ctx)
-	if !bus.IsAbsent(err) {
+	_, err := b.ReadSpecs(ctx)
+	if !client.IsAbsent(err) {
 		t.Errorf("not told to be absent: %v", err)
 	}
-	if bus.IsAbsent(nil) || bus.IsAbsent(errors.New("other")) {
+	if client.IsAbsent(nil) || client.IsAbsent(errors.New("other")) {
 		t.Error("absent for no reason")
 	}
 	b = server.Topology()
@@ -32,10 +33,10 @@ func TestStreams(t *testing.T) {
 	if err != nil || len(sizes) != 9 {
 		t.Fatalf("%v, %v", sizes, err)
 	}
-	if s := sizes[0]; s.Name != bus.EpisodesStream || s.Messages != 1 || s.LastSeq != 1 || s.Bytes == 0 || s.Life == "" {
+	if s := sizes[0]; s.Name != bus.EpisodesStream || s.Messages != 1 || s.LastSeq != 1 || s.Bytes == 0 || s.Incarnation == "" {
 		t.Errorf("%+v", s)
 	}
-	if err := b.Answers(ctx); err != nil {
+	if err := b.CheckJetStream(ctx); err != nil {
 		t.Error(err)
 	}
 }

@@ -12,17 +12,17 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A Suspect is an accepted episode that the models of the sample put firmly in
-// another profile: a mislabelled run, or one that failed.
+// A Suspect is an accepted episode that every model of the samples puts in another
+// profile: it may be mislabelled, or its run failed.
 type Suspect struct {
 	Host    string          `json:"host_id"`
 	Episode string          `json:"episode_id"`
-	Profile fit.ProfileName `json:"profile"`    // that it was accepted for
-	Said    fit.ProfileName `json:"looks_like"` // what the models say
+	Profile fit.ProfileName `json:"profile"`    // accepted for this one
+	Said    fit.ProfileName `json:"looks_like"` // the models' answer
 }
 
-// PublishSuspect files an episode under SUSPECTS, at least once: the same of one
-// generation within two minutes is stored once.
+// PublishSuspect stores an episode in SUSPECTS. Within two minutes the same episode
+// of one generation is stored once.
 func (b *Bus) PublishSuspect(ctx context.Context, gen fit.Generation, s Suspect, now time.Time) error {
 	data, err := json.Marshal(struct {
 		Suspect
@@ -35,7 +35,7 @@ func (b *Bus) PublishSuspect(ctx context.Context, gen fit.Generation, s Suspect,
 	msg := nats.NewMsg(subjectSuspect + string(s.Profile))
 	msg.Data = data
 	msg.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/%s/%s/%s", gen, s.Profile, s.Host, s.Episode))
-	if _, err := b.publish(ctx, msg); err != nil {
+	if _, err := b.PublishMsg(ctx, msg); err != nil {
 		return fmt.Errorf("publish suspect %s/%s: %w", s.Host, s.Episode, err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -96,7 +97,7 @@ func TestTopologyUpdatesOnlyWhatDiffers(t *testing.T) {
 func TestTopologyExpected(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
-	b, err := bus.Connect(bus.Config{URL: srv.URL(), Topology: bus.TopologyExpect}, bustest.Log(t))
+	b, err := bus.Connect(client.Config{URL: srv.URL(), Topology: client.TopologyExpect}, bustest.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func TestPublishWaitsForTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	if _, err := b.Log(bustest.Context(t), func(bus.Notice) error { n++; return nil }); err != nil || n != 1 {
+	if _, err := b.ReadLog(bustest.Context(t), func(bus.Notice) error { n++; return nil }); err != nil || n != 1 {
 		t.Errorf("%d messages, want 1: %v", n, err)
 	}
 }
@@ -167,18 +168,18 @@ func TestPublishWaitsForTheServer(t *testing.T) {
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		cfg  bus.Config
+		cfg  client.Config
 		want string
 	}{
-		{bus.Config{Replicas: 9}, "NATS_REPLICAS is 9"},
-		{bus.Config{Topology: "maybe"}, `TOPOLOGY is "maybe"`},
-		{bus.Config{Cert: "c.pem"}, "NATS_CERT and NATS_KEY"},
+		{client.Config{Replicas: 9}, "NATS_REPLICAS is 9"},
+		{client.Config{Topology: "maybe"}, `TOPOLOGY is "maybe"`},
+		{client.Config{Cert: "c.pem"}, "NATS_CERT and NATS_KEY"},
 	} {
 		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %q", c.cfg, err, c.want)
 		}
 	}
-	var zero bus.Config
+	var zero client.Config
 	if err := zero.Validate(); err != nil || zero.URL == "" || zero.Replicas != 1 {
 		t.Errorf("the zero config: %v, %+v", err, zero)
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 )
 
 // These tests show, against a real server, what the rest of the package relies
@@ -123,6 +125,9 @@ func TestHeaderKeysAreCaseSensitive(t *testing.T) {
 		t.Errorf("%v, %v", kept.Header, err)
 	}
 }
+
+// profileA is the subject of the events of profile a.
+const profileA = "dashboard.attack_profile.a"
 
 // TestConflictCode: what a conflict looks like with one replica.
 func TestConflictCode(t *testing.T) {
@@ -241,10 +246,10 @@ func TestHandlesOutliveStreams(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
-	d := b.Dashboard()
+	d := events.NewPublisher(b)
 	show := func(n int) {
 		t.Helper()
-		if ok, err := d.Show(ctx, profileA, map[string]int{"n": n}, 0); err != nil || !ok {
+		if ok, err := d.Publish(ctx, profileA, map[string]int{"n": n}, 0); err != nil || !ok {
 			t.Fatalf("%t, %v", ok, err)
 		}
 		if data, ok, err := d.Last(ctx, profileA); err != nil || !ok || string(data) != fmt.Sprintf(`{"n":%d}`, n) {
@@ -318,7 +323,7 @@ func TestCaughtUp(t *testing.T) {
 		}
 	}
 	expect("without consumers", false)
-	if _, _, err := b.Lags(ctx, gen); !bus.IsAbsent(err) {
+	if _, _, err := b.Lags(ctx, gen); !client.IsAbsent(err) {
 		t.Errorf("lags without consumers: %v", err)
 	}
 	cons := alignConsumer(t, srv, b, time.Minute)

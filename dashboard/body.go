@@ -9,7 +9,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 )
 
 // Limits of a posted event.
@@ -55,8 +55,8 @@ func subjectOf(body []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	subject := bus.EventSubject(kind, name)
-	if n := len(subject) - len(bus.EventSubject(kind, "")) + 1; n > maxToken {
+	subject := events.Subject(kind, name)
+	if n := len(subject) - len(events.Subject(kind, "")) + 1; n > maxToken {
 		return "", fmt.Errorf("the percent-encoded name has %d bytes, more than %d", n, maxToken)
 	}
 	return subject, nil

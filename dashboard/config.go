@@ -7,14 +7,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/internal/service"
 )
 
 // Config of a dashboard, filled from the environment by envconfig. A field's
 // zero value means its default.
 type Config struct {
-	Bus bus.Config `ignored:"true"` // filled by itself
+	Bus client.Config `ignored:"true"` // filled by itself
 
 	// Listen is the address of everything HTTP.
 	Listen string `envconfig:"LISTEN" default:"127.0.0.1:8447" desc:"address of the page, /publish, /healthz, /readyz and /metrics"`

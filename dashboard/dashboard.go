@@ -14,11 +14,13 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/dashboard/web"
 	"github.com/cis490/profiles/internal/service"
 	"github.com/cis490/profiles/internal/wait"
@@ -42,7 +44,7 @@ type Dashboard struct {
 	cfg      Config
 	deps     Deps
 	shared   *sharedState
-	events   *bus.Dashboard
+	events   *events.Publisher
 	metrics  *metrics
 	sessions service.Sessions
 	browsers chan struct{} // holds a value for each browser that has a feed
@@ -71,7 +73,7 @@ func New(cfg Config, deps Deps) (*Dashboard, error) {
 	}
 	d := &Dashboard{
 		cfg: cfg, deps: deps, page: page,
-		shared: newSharedState(service.Version()), events: deps.Bus.Dashboard(),
+		shared: newSharedState(service.Version()), events: events.NewPublisher(deps.Bus),
 		browsers: make(chan struct{}, cfg.MaxBrowsers), locks: newSubjectLocks(),
 		ended:        make(chan struct{}),
 		warnUnstored: rate.Sometimes{Interval: warnEvery}, warnFull: rate.Sometimes{Interval: warnEvery},
@@ -147,10 +149,10 @@ const (
 
 // openFeed opens a feed. If the stream ends before what browsers have, it tries
 // again for leaderTimeout, since otherwise all browsers would begin anew.
-func (d *Dashboard) openFeed(ctx context.Context) (*bus.Feed, error) {
+func (d *Dashboard) openFeed(ctx context.Context) (*events.Feed, error) {
 	for end := time.Now().Add(leaderTimeout); ; {
-		feed, err := d.deps.Bus.OpenFeed(ctx)
-		if err != nil || !d.shared.isAhead(feed.Life(), feed.Last()) || time.Now().After(end) {
+		feed, err := events.OpenFeed(ctx, d.deps.Bus)
+		if err != nil || !d.shared.isAhead(feed.Incarnation(), feed.Last()) || time.Now().After(end) {
 			return feed, err
 		}
 		if err := wait.For(ctx, leaderPause); err != nil {
@@ -160,7 +162,7 @@ func (d *Dashboard) openFeed(ctx context.Context) (*bus.Feed, error) {
 }
 
 // watchConnection returns an error when the connection is lost or made again.
-func (d *Dashboard) watchConnection(ctx context.Context, changes <-chan bus.ConnStatus) error {
+func (d *Dashboard) watchConnection(ctx context.Context, changes <-chan nats.Status) error {
 	tick := time.NewTicker(time.Second) // in case a change is missed
 	defer tick.Stop()
 	for {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 )
 
 // An event is the last event of one subject. It is immutable: all browsers
@@ -43,7 +43,7 @@ const (
 
 // newEvent converts a message of the stream. If it can't be shown, the event is
 // nil and the string is the reason.
-func newEvent(p bus.Posted) (*event, string) {
+func newEvent(p events.Stored) (*event, string) {
 	parts := strings.SplitN(p.Subject, ".", 3)
 	if len(parts) != 3 || !isType(parts[1]) || reserved[parts[1]] {
 		return nil, omitSubject

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/dashboard"
 )
 
@@ -208,7 +209,7 @@ func TestTopologyExpected(t *testing.T) {
 	srv.Topology()
 	js, ctx := srv.JetStream(), bustest.Context(t)
 	put(t, js, "dashboard.a.x", `1`)
-	b := startBridgeWith(t, bus.Config{URL: srv.URL(), Topology: bus.TopologyExpect}, "127.0.0.1:0", dashboard.Config{CheckEvery: 10 * time.Millisecond}).ready()
+	b := startBridgeWith(t, client.Config{URL: srv.URL(), Topology: client.TopologyExpect}, "127.0.0.1:0", dashboard.Config{CheckEvery: 10 * time.Millisecond}).ready()
 	srv.LoseStream(bus.SuspectsStream)
 	s, err := js.Stream(ctx, bus.DashboardStream)
 	if err != nil {

@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/internal/logkey"
 )
 
@@ -13,18 +14,18 @@ import (
 // browsers do not see a part of the stream.
 type follower struct {
 	dashboard *Dashboard
-	feed      *bus.Feed
+	feed      *events.Feed
 	state     *state // the shared state's once complete is true
 	seq       uint64 // of the last event taken
 	complete  bool
 }
 
 // follow runs until ctx ends or the feed fails.
-func (d *Dashboard) follow(ctx context.Context, feed *bus.Feed) error {
+func (d *Dashboard) follow(ctx context.Context, feed *events.Feed) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	f := &follower{dashboard: d, feed: feed, state: newState(d.cfg.MaxSubjects, d.cfg.MaxStateBytes)}
-	return feed.Run(ctx, func(p bus.Posted) {
+	return feed.Run(ctx, func(p events.Stored) {
 		if err := f.take(ctx, p); err != nil {
 			end(err)
 		}
@@ -32,7 +33,7 @@ func (d *Dashboard) follow(ctx context.Context, feed *bus.Feed) error {
 }
 
 // take stores one event. Its error ends the session.
-func (f *follower) take(ctx context.Context, p bus.Posted) error {
+func (f *follower) take(ctx context.Context, p events.Stored) error {
 	d := f.dashboard
 	d.metrics.in.Inc()
 	if p.Seq <= f.seq {
@@ -47,7 +48,7 @@ func (f *follower) take(ctx context.Context, p bus.Posted) error {
 	// When the stream is restored from a backup, the client goes on by itself, perhaps
 	// before the session sees that the connection was lost.
 	case d.shared.isOlder(e):
-		return fmt.Errorf("event %d of %s is older than the one before: %w", e.seq, e.subject, bus.ErrNewLife)
+		return fmt.Errorf("event %d of %s is older than the one before: %w", e.seq, e.subject, client.ErrStreamReplaced)
 	case ctx.Err() == nil:
 		d.countDropped(d.shared.put(e))
 	}
@@ -56,9 +57,9 @@ func (f *follower) take(ctx context.Context, p bus.Posted) error {
 
 // event returns the shared state's event where that has it already, so that the
 // memory is shared. It returns nil if the event can't be shown.
-func (f *follower) event(p bus.Posted) *event {
+func (f *follower) event(p events.Stored) *event {
 	d := f.dashboard
-	if e := d.shared.find(f.feed.Life(), p.Subject, p.Seq); e != nil {
+	if e := d.shared.find(f.feed.Incarnation(), p.Subject, p.Seq); e != nil {
 		return e
 	}
 	e, reason := newEvent(p)
@@ -77,7 +78,7 @@ func (f *follower) finish() {
 	d := f.dashboard
 	subjects, seq := len(f.state.last), f.state.seq
 	f.complete = true
-	d.shared.replace(f.feed.Life(), f.state)
+	d.shared.replace(f.feed.Incarnation(), f.state)
 	d.sessions.SetReady()
 	d.deps.Log.Info("read the last events", logkey.Subjects, subjects, logkey.Seq, seq)
 }

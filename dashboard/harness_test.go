@@ -20,6 +20,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/dashboard"
 )
 
@@ -44,11 +45,11 @@ func startBridge(t testing.TB, srv *bustest.Server, cfg dashboard.Config) *bridg
 // startBridgeAt is startBridge with the URL of NATS and the address to listen at.
 func startBridgeAt(t testing.TB, nats, listen string, cfg dashboard.Config) *bridge {
 	t.Helper()
-	return startBridgeWith(t, bus.Config{URL: nats, Name: t.Name()}, listen, cfg)
+	return startBridgeWith(t, client.Config{URL: nats, Name: t.Name()}, listen, cfg)
 }
 
 // startBridgeWith is startBridgeAt with all settings of the connection.
-func startBridgeWith(t testing.TB, nats bus.Config, listen string, cfg dashboard.Config) *bridge {
+func startBridgeWith(t testing.TB, nats client.Config, listen string, cfg dashboard.Config) *bridge {
 	t.Helper()
 	log := bustest.Log(t)
 	if _, ok := t.(*testing.T); !ok {

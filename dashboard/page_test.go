@@ -11,8 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/dashboard"
 )
 
@@ -166,7 +166,7 @@ func TestConfig(t *testing.T) {
 		"MAX_STATE_BYTES": {MaxStateBytes: 5},
 		"MERGE_EVERY":     {MergeEvery: -1},
 		"HEARTBEAT":       {Heartbeat: 1},
-		"TOPOLOGY":        {Bus: bus.Config{Topology: "x"}},
+		"TOPOLOGY":        {Bus: client.Config{Topology: "x"}},
 	} {
 		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", cfg, err)

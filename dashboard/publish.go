@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/internal/logkey"
 )
 
@@ -98,7 +99,11 @@ func (d *Dashboard) publish(w http.ResponseWriter, r *http.Request) (receipt, *r
 	if !d.deps.Bus.Connected() {
 		return receipt{}, &refusal{http.StatusServiceUnavailable, publishUnreachable, "NATS is not reachable: post the event again"}
 	}
-	seq, because, err := d.store(r.Context(), subject, body)
+	seq, err := d.store(r.Context(), subject, body)
+	var conflict *events.Conflict
+	if errors.As(err, &conflict) {
+		return receipt{Subject: subject, Because: conflict.Reason}, nil
+	}
 	if err != nil {
 		d.warnUnstored.Do(func() {
 			d.deps.Log.Warn("publish a posted event", logkey.Subject, subject, logkey.Err, err)
@@ -106,7 +111,7 @@ func (d *Dashboard) publish(w http.ResponseWriter, r *http.Request) (receipt, *r
 		return receipt{}, &refusal{http.StatusServiceUnavailable, publishUnreachable,
 			"NATS did not acknowledge the event in time, and may or may not have stored it: post the event again"}
 	}
-	return receipt{Stored: because == "", Subject: subject, Seq: seq, Because: because}, nil
+	return receipt{Stored: true, Subject: subject, Seq: seq}, nil
 }
 
 // readBody reads at most maxBody bytes.
@@ -125,16 +130,16 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 }
 
 // store publishes an event within PUBLISH_TIMEOUT. If the stream keeps its last
-// event, because is the reason.
-func (d *Dashboard) store(ctx context.Context, subject string, body []byte) (seq uint64, because string, err error) {
+// event, the error is an *events.Conflict.
+func (d *Dashboard) store(ctx context.Context, subject string, body []byte) (seq uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.PublishTimeout)
 	defer cancel()
 	unlock, err := d.locks.lock(ctx, subject)
 	if err != nil {
-		return 0, "", err
+		return 0, err
 	}
 	defer unlock()
-	return d.events.ShowRaw(ctx, subject, body)
+	return d.events.PublishRaw(ctx, subject, body)
 }
 
 // subjectLocks serialize the posts of one subject, whose compare-and-sets would

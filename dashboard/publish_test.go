@@ -16,6 +16,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/dashboard"
 )
 
@@ -141,7 +142,7 @@ func TestBadBodies(t *testing.T) {
 // a lower order.
 func TestOrder(t *testing.T) {
 	srv := bustest.Start(t)
-	now, err := srv.Topology().EventLife(t.Context())
+	now, err := events.Incarnation(t.Context(), srv.Topology())
 	if err != nil {
 		t.Fatal(err)
 	}

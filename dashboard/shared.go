@@ -8,7 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 )
 
 // A sharedState is the state that all browsers read, and the bridge's status.
@@ -16,7 +17,7 @@ import (
 type sharedState struct {
 	mu    sync.RWMutex
 	state *state
-	life  bus.Life // of the stream that state was read from
+	life  client.Incarnation // of the stream that state was read from
 	// id is raised when a new state does not continue the old one: what browsers
 	// have is then void. 0 means that no state has been read yet.
 	id       uint64
@@ -73,7 +74,7 @@ func (s *sharedState) setLost() {
 // replace takes a complete state, which it owns from then on, and notes that it
 // is up to date. If next does not continue the present state, browsers begin
 // anew.
-func (s *sharedState) replace(life bus.Life, next *state) {
+func (s *sharedState) replace(life client.Incarnation, next *state) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -93,7 +94,7 @@ func (s *sharedState) replace(life bus.Life, next *state) {
 }
 
 // hash returns a short name for a life.
-func hash(life bus.Life) string {
+func hash(life client.Incarnation) string {
 	sum := sha256.Sum256([]byte(life))
 	return hex.EncodeToString(sum[:6])
 }
@@ -113,18 +114,18 @@ func (s *sharedState) put(e *event) (dropped int) {
 // the last event of its subject.
 func (s *sharedState) isOlder(e *event) bool {
 	last := s.lastOf(e.subject)
-	return last != nil && bus.Behind(e.data, last.data)
+	return last != nil && events.IsBefore(e.data, last.data)
 }
 
 // isAhead reports whether the state has events of that life after seq.
-func (s *sharedState) isAhead(life bus.Life, seq uint64) bool {
+func (s *sharedState) isAhead(life client.Incarnation, seq uint64) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.id > 0 && life == s.life && s.state.seq > seq
 }
 
 // find returns the event with that sequence if the state has it, or nil.
-func (s *sharedState) find(life bus.Life, subject string, seq uint64) *event {
+func (s *sharedState) find(life client.Incarnation, subject string, seq uint64) *event {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if e := s.state.last[subject]; e != nil && life == s.life && e.seq == seq {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 )
 
 // A state is the last event of each subject of one stream, in order of
@@ -93,7 +93,7 @@ func (s *state) continues(old *state) bool {
 		switch {
 		case now == nil && !s.full,
 			now != nil && now.seq < before.seq,
-			now != nil && now.seq > before.seq && bus.Behind(now.data, before.data):
+			now != nil && now.seq > before.seq && events.IsBefore(now.data, before.data):
 			return false
 		}
 	}

@@ -10,11 +10,11 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 )
 
 func makeEvent(t testing.TB, subject string, seq uint64, size int) *event {
-	e, reason := newEvent(bus.Posted{Subject: subject, Seq: seq, Data: fmt.Appendf(nil, "%q", strings.Repeat("x", size))})
+	e, reason := newEvent(events.Stored{Subject: subject, Seq: seq, Data: fmt.Appendf(nil, "%q", strings.Repeat("x", size))})
 	if e == nil {
 		t.Fatal(reason)
 	}
@@ -79,7 +79,7 @@ func TestRestoredStream(t *testing.T) {
 	stateOf := func(l last) *state {
 		s := newState(100, 1<<20)
 		for _, subject := range slices.SortedFunc(maps.Keys(l), func(a, b string) int { return cmp.Compare(l[a][0], l[b][0]) }) {
-			e, reason := newEvent(bus.Posted{Subject: subject, Seq: l[subject][0],
+			e, reason := newEvent(events.Stored{Subject: subject, Seq: l[subject][0],
 				Data: fmt.Appendf(nil, `{"type":"attack_profile","life":"l","revision":[1,%d]}`, l[subject][1])})
 			if e == nil {
 				t.Fatal(reason)

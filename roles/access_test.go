@@ -17,6 +17,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/command/credentials"
 	"github.com/cis490/profiles/roles"
 )
@@ -292,7 +293,7 @@ func TestGrantedCallsAreAnswered(t *testing.T) {
 func makeTopology(t *testing.T, srv *bustest.Secure) {
 	t.Helper()
 	cfg := srv.Config("operator")
-	cfg.Topology = bus.TopologyCreate
+	cfg.Topology = client.TopologyCreate
 	b, err := bus.Connect(cfg, bustest.Log(t))
 	if err != nil {
 		t.Fatal(err)

@@ -8,12 +8,13 @@ import (
 	"regexp"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/episode"
 )
 
 // A NATS store is a bucket of JetStream's object store; an archive is the object
 // <host>/<episode>.tar.zst. It implements Uploader.
-type NATS struct{ objects *bus.Objects }
+type NATS struct{ objects *client.Objects }
 
 var natsBucket = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
@@ -55,9 +56,9 @@ func (a natsArchive) Read(p []byte) (int, error) {
 // judged adds to an error of the bus what it means for an archive.
 func judged(err error) error {
 	switch {
-	case errors.Is(err, bus.ErrNoObject):
+	case errors.Is(err, client.ErrNoObject):
 		return fmt.Errorf("%w: %w", episode.ErrNotFound, err)
-	case errors.Is(err, bus.ErrObjectDamaged):
+	case errors.Is(err, client.ErrObjectDamaged):
 		return fmt.Errorf("%w: %w", episode.ErrCorrupt, err)
 	}
 	return err

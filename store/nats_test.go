@@ -13,6 +13,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/store"
 )
@@ -116,7 +117,7 @@ func TestNATSWithoutItsBucket(t *testing.T) {
 func TestNATSExpectsItsBucket(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
-	nc, err := bus.Connect(bus.Config{URL: srv.URL(), Topology: bus.TopologyExpect}, bustest.Log(t))
+	nc, err := bus.Connect(client.Config{URL: srv.URL(), Topology: client.TopologyExpect}, bustest.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}

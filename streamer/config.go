@@ -6,14 +6,15 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/internal/service"
 )
 
 // Config of a streamer, filled from the environment by envconfig. A field's
 // zero value means its default.
 type Config struct {
-	Bus bus.Config `ignored:"true"` // filled by itself
+	Bus client.Config `ignored:"true"` // filled by itself
 
 	// CyclePause is how old the last event of a subject must be to be sent again.
 	CyclePause time.Duration `envconfig:"CYCLE_PAUSE" default:"20s" desc:"how old an event must be to be sent again"`
@@ -86,14 +87,14 @@ func (m *Models) Validate() error {
 
 // Events are what rides on each cycle, by subject.
 func (m Models) Events() map[string]any {
-	events := map[string]any{}
+	all := map[string]any{}
 	if m.Metric != nil {
-		events[bus.EventSubject(bus.TypeModelMetric, m.Name)] = bus.ModelMetric{Type: bus.TypeModelMetric, Model: m.Name, Metric: *m.Metric}
+		all[events.Subject(events.TypeModelMetric, m.Name)] = events.ModelMetric{Type: events.TypeModelMetric, Model: m.Name, Metric: *m.Metric}
 	}
 	if m.LatencyUS != nil {
-		events[bus.EventSubject(bus.TypeModelPerf, m.Name)] = bus.ModelPerf{
-			Type: bus.TypeModelPerf, Model: m.Name, Latency: *m.LatencyUS, Accuracy: *m.Metric,
+		all[events.Subject(events.TypeModelPerf, m.Name)] = events.ModelPerf{
+			Type: events.TypeModelPerf, Model: m.Name, Latency: *m.LatencyUS, Accuracy: *m.Metric,
 		}
 	}
-	return events
+	return all
 }

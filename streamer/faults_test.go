@@ -8,6 +8,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/streamer"
 )
@@ -173,7 +174,7 @@ func TestPoisonedEnvelope(t *testing.T) {
 func TestPythonEvent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	subject := bus.EventSubject(bus.TypeAttackProfile, "a")
+	subject := events.Subject(events.TypeAttackProfile, "a")
 	if _, err := s.srv.JetStream().Publish(t.Context(), subject, []byte(`{"type": "attack_profile", "name": "a", "curve": [1]}`)); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"maps"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
 )
@@ -29,7 +31,7 @@ func (s *session) publishModels(ctx context.Context, wanted bus.Generation, agai
 	}
 	if of.mark.Digest != "" && s.scored.events == nil {
 		reading, end := context.WithTimeout(ctx, readWithin)
-		scores, ok, err := s.deps.Bus.ReadScores(reading, wanted.ID)
+		scores, ok, err := signatures.ReadScores(reading, s.deps.Bus, wanted.ID)
 		end()
 		if err != nil {
 			s.deps.Log.Warn("read the models' scores", logkey.Generation, wanted.ID, logkey.Err, err)
@@ -60,16 +62,16 @@ const suspectsShown = 50
 // measured are the events of a generation's scores, by subject: two for each
 // model, and one for each profile, which has its suspects or says that there are
 // none.
-func measured(gen bus.Generation, scores bus.Scores) map[string]any {
-	events := map[string]any{}
+func measured(gen bus.Generation, scores signatures.Scores) map[string]any {
+	all := map[string]any{}
 	for _, m := range scores.Models {
-		events[bus.EventSubject(bus.TypeModelMetric, m.Method)] = bus.ModelMetric{
-			Type: bus.TypeModelMetric, Model: m.Method, Metric: m.Accuracy,
-			Measured: &bus.Measured{Episodes: m.Episodes, Low: m.Low, High: m.High, Baseline: m.Baseline},
+		all[events.Subject(events.TypeModelMetric, m.Method)] = events.ModelMetric{
+			Type: events.TypeModelMetric, Model: m.Method, Metric: m.Accuracy,
+			Measured: &events.Measured{Episodes: m.Episodes, Low: m.Low, High: m.High, Baseline: m.Baseline},
 		}
 		if m.Latency.P50 > 0 {
-			events[bus.EventSubject(bus.TypeModelPerf, m.Method)] = bus.ModelPerf{
-				Type: bus.TypeModelPerf, Model: m.Method, Latency: m.Latency.P50, Accuracy: m.Accuracy,
+			all[events.Subject(events.TypeModelPerf, m.Method)] = events.ModelPerf{
+				Type: events.TypeModelPerf, Model: m.Method, Latency: m.Latency.P50, Accuracy: m.Accuracy,
 			}
 		}
 	}
@@ -79,9 +81,9 @@ func measured(gen bus.Generation, scores bus.Scores) map[string]any {
 	}
 	for _, p := range gen.Spec.Profiles {
 		list := append([]bus.Suspect{}, of[p.Name]...)
-		events[bus.EventSubject(bus.TypeSuspects, string(p.Name))] = bus.SuspectList{
-			Type: bus.TypeSuspects, Name: string(p.Name), Episodes: list[:min(len(list), suspectsShown)], All: len(list),
+		all[events.Subject(events.TypeSuspects, string(p.Name))] = events.SuspectList{
+			Type: events.TypeSuspects, Name: string(p.Name), Episodes: list[:min(len(list), suspectsShown)], All: len(list),
 		}
 	}
-	return events
+	return all
 }

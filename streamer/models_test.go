@@ -10,6 +10,9 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/model"
 	"github.com/cis490/profiles/streamer"
@@ -34,9 +37,9 @@ func TestMeasuredModels(t *testing.T) {
 		score := func(method string) model.Score {
 			return model.Score{Method: method, Episodes: 42, Accuracy: accuracy, Low: 0.5, High: 1, Baseline: 0.25, Latency: model.Latency{N: 42, P50: 30}}
 		}
-		wrote, err := s.bus.WriteScores(ctx, gen, bus.Scores{
+		wrote, err := signatures.WriteScores(ctx, s.bus, gen, signatures.Scores{
 			Models: []model.Score{score(model.NameNearestEnvelope), score(model.NameKNN)}, Suspects: suspects,
-			Digest: fit.Digest(fmt.Sprint(accuracy)), AsOf: bus.AsOf{Life: s.life("KV_" + bus.CurvesBucket), Seq: ack.Sequence},
+			Stamp: signatures.Stamp{Digest: fit.Digest(fmt.Sprint(accuracy)), AsOf: client.AsOf{Incarnation: s.life("KV_" + bus.CurvesBucket), Seq: ack.Sequence}},
 		})
 		if err != nil || !wrote {
 			t.Fatalf("write scores: %t, %v", wrote, err)
@@ -51,7 +54,7 @@ func TestMeasuredModels(t *testing.T) {
 		defer stop()
 		var last atomic.Value
 		go func() {
-			_ = s.bus.Events(following, bus.EventSubject(kind, name), true, func(_ string, data []byte, _ uint64) {
+			_ = events.Follow(following, s.bus, events.Subject(kind, name), true, func(_ string, data []byte, _ uint64) {
 				if last.Store(string(data)); string(data) == want {
 					once.Do(func() { close(seen) })
 				}
@@ -64,13 +67,13 @@ func TestMeasuredModels(t *testing.T) {
 		}
 	}
 	write(0.9, bus.Suspect{Host: "h", Episode: "e", Profile: "a", Said: "b"})
-	shows(bus.TypeModelMetric, "nearest-envelope", `{"type":"model_metric","model":"nearest-envelope","metric":0.9,"episodes":42,"low":0.5,"high":1,"baseline":0.25}`)
-	shows(bus.TypeModelPerf, "nearest-envelope", `{"type":"model_perf","model":"nearest-envelope","latency_us":30,"accuracy":0.9}`)
-	shows(bus.TypeModelMetric, "knn", `{"type":"model_metric","model":"knn","metric":0.5}`)
-	shows(bus.TypeModelPerf, "knn", `{"type":"model_perf","model":"knn","latency_us":30,"accuracy":0.9}`)
-	shows(bus.TypeSuspects, "a", `{"type":"suspects","name":"a","episodes":[{"host_id":"h","episode_id":"e","profile":"a","looks_like":"b"}],"n":1}`)
-	shows(bus.TypeSuspects, "b", `{"type":"suspects","name":"b","episodes":[],"n":0}`)
+	shows(events.TypeModelMetric, "nearest-envelope", `{"type":"model_metric","model":"nearest-envelope","metric":0.9,"episodes":42,"low":0.5,"high":1,"baseline":0.25}`)
+	shows(events.TypeModelPerf, "nearest-envelope", `{"type":"model_perf","model":"nearest-envelope","latency_us":30,"accuracy":0.9}`)
+	shows(events.TypeModelMetric, "knn", `{"type":"model_metric","model":"knn","metric":0.5}`)
+	shows(events.TypeModelPerf, "knn", `{"type":"model_perf","model":"knn","latency_us":30,"accuracy":0.9}`)
+	shows(events.TypeSuspects, "a", `{"type":"suspects","name":"a","episodes":[{"host_id":"h","episode_id":"e","profile":"a","looks_like":"b"}],"n":1}`)
+	shows(events.TypeSuspects, "b", `{"type":"suspects","name":"b","episodes":[],"n":0}`)
 	write(0.95)
-	shows(bus.TypeModelMetric, "nearest-envelope", `{"type":"model_metric","model":"nearest-envelope","metric":0.95,"episodes":42,"low":0.5,"high":1,"baseline":0.25}`)
-	shows(bus.TypeSuspects, "a", `{"type":"suspects","name":"a","episodes":[],"n":0}`)
+	shows(events.TypeModelMetric, "nearest-envelope", `{"type":"model_metric","model":"nearest-envelope","metric":0.95,"episodes":42,"low":0.5,"high":1,"baseline":0.25}`)
+	shows(events.TypeSuspects, "a", `{"type":"suspects","name":"a","episodes":[],"n":0}`)
 }

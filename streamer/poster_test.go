@@ -17,8 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
 
-	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/streamer"
 )
 
@@ -325,7 +325,7 @@ func TestConfig(t *testing.T) {
 		"CYCLE_PAUSE is -1s": {CyclePause: -time.Second},
 		"CHECK_EVERY is -1s": {CheckEvery: -time.Second},
 		"PUBLISH_URL is":     {PublishURL: "ftp://x"},
-		"NATS_REPLICAS":      {Bus: bus.Config{Replicas: 7}},
+		"NATS_REPLICAS":      {Bus: client.Config{Replicas: 7}},
 	} {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", want, err)

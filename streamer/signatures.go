@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
 )
@@ -15,10 +18,10 @@ type source struct {
 	generation fit.Generation
 	revision   int64
 	turn       uint64
-	mark       bus.Mark
+	mark       signatures.Version
 }
 
-func sourceOf(gen bus.Generation, mark bus.Mark) source {
+func sourceOf(gen bus.Generation, mark signatures.Version) source {
 	return source{gen.ID, gen.Spec.Revision, gen.Turn, mark}
 }
 
@@ -40,18 +43,18 @@ func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fi
 		return nil
 	}
 	if changed || !have.whole {
-		have = s.readSignature(ctx, gen, p, of, env.Life)
+		have = s.readSignature(ctx, gen, p, of, env.Incarnation)
 		s.signed[p] = have
 	}
 	if have.event == nil {
 		return nil
 	}
-	published, err := s.dashboard.Show(ctx, bus.EventSubject(bus.TypeAttackSignature, string(p)), have.event, s.cfg.CyclePause)
+	published, err := s.dashboard.Publish(ctx, events.Subject(events.TypeAttackSignature, string(p)), have.event, s.cfg.CyclePause)
 	if err != nil {
 		return err
 	}
 	if published {
-		s.published.WithLabelValues(bus.TypeAttackSignature).Inc()
+		s.published.WithLabelValues(events.TypeAttackSignature).Inc()
 	}
 	return nil
 }
@@ -61,17 +64,17 @@ const readWithin = time.Second
 
 // readSignature makes the event of what the bucket holds. Where that can't be read
 // the next cycle tries again.
-func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, of source, envelopes bus.Life) signed {
+func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, of source, envelopes client.Incarnation) signed {
 	ctx, end := context.WithTimeout(ctx, readWithin)
 	defer end()
-	stored, whole, err := s.deps.Bus.ReadSignature(ctx, gen.ID, p)
+	stored, whole, err := signatures.Read(ctx, s.deps.Bus, gen.ID, p)
 	if err != nil {
 		s.deps.Log.Warn("read a signature", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
 	}
 	if err != nil || !whole || stored.Digest != of.mark.Digest {
 		return signed{of: of}
 	}
-	event, err := bus.NewAttackSignature(gen, stored, envelopes)
+	event, err := events.NewAttackSignature(gen, stored, envelopes)
 	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
 		s.deps.Log.Warn("ignore a signature", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
 		return signed{of: of, whole: true}

@@ -7,6 +7,9 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/signature"
 	"github.com/cis490/profiles/streamer"
@@ -23,9 +26,9 @@ func TestSignatureIsShown(t *testing.T) {
 	s.shows("a", gen, 3)
 
 	ctx := bustest.Context(t)
-	last := func() (event bus.AttackSignature, ok bool) {
+	last := func() (event events.AttackSignature, ok bool) {
 		t.Helper()
-		data, ok, err := s.bus.Dashboard().Last(ctx, bus.EventSubject(bus.TypeAttackSignature, "a"))
+		data, ok, err := events.NewPublisher(s.bus).Last(ctx, events.Subject(events.TypeAttackSignature, "a"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,8 +48,8 @@ func TestSignatureIsShown(t *testing.T) {
 	}
 	write := func(digest fit.Digest, seq uint64) {
 		t.Helper()
-		from := bus.Sampled{Digest: digest, Accepted: 1, AsOf: bus.AsOf{Life: s.life("KV_" + bus.CurvesBucket), Seq: seq}}
-		if _, err := s.bus.WriteSignature(ctx, gen, "a", signature.Of(&g.Spec, []signature.Member{member}), from, time.Now()); err != nil {
+		stamp := signatures.Stamp{Digest: digest, AsOf: client.AsOf{Incarnation: s.life("KV_" + bus.CurvesBucket), Seq: seq}, UpdatedAt: time.Now().UTC()}
+		if _, err := signatures.Write(ctx, s.bus, gen, "a", signature.Of(&g.Spec, []signature.Member{member}), 1, stamp); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +70,7 @@ func TestSignatureIsShown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		msg, err := stream.GetLastMsgForSubject(ctx, bus.EventSubject(bus.TypeAttackSignature, "a"))
+		msg, err := stream.GetLastMsgForSubject(ctx, events.Subject(events.TypeAttackSignature, "a"))
 		if err != nil {
 			t.Fatal(err)
 		}

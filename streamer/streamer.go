@@ -15,6 +15,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/internal/service"
@@ -50,7 +53,7 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 		age: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_envelope_to_event_seconds", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
 			Help: "Time from an envelope's updated_at to its event, of those that came while the streamer watched; by two machines' clocks."}),
 	}
-	for _, t := range []string{bus.TypeAttackProfile, bus.TypeAttackSignature, bus.TypeModelMetric, bus.TypeModelPerf} {
+	for _, t := range []string{events.TypeAttackProfile, events.TypeAttackSignature, events.TypeModelMetric, events.TypeModelPerf} {
 		s.published.WithLabelValues(t) // a counter that begins with its first event has not risen by it
 	}
 	if cfg.PublishURL != "" {
@@ -86,8 +89,8 @@ type session struct {
 	*Streamer
 	specs      *bus.Specs
 	envelopes  *bus.Envelopes
-	signatures *bus.Signatures
-	dashboard  *bus.Dashboard
+	signatures *signatures.Versions
+	dashboard  *events.Publisher
 	shown      map[fit.ProfileName]shown
 	asked      map[fit.ProfileName]fit.Generation // the wanted generation when the last event was asked for
 	signed     map[fit.ProfileName]signed
@@ -129,7 +132,7 @@ func (s *Streamer) session(ctx context.Context) error {
 		return err
 	}
 	following.Go(func() error { return envelopes.Run(views) })
-	signatures, err := s.deps.Bus.OpenSignatures(ctx)
+	signatures, err := signatures.OpenVersions(ctx, s.deps.Bus)
 	if err != nil {
 		return err
 	}
@@ -138,7 +141,7 @@ func (s *Streamer) session(ctx context.Context) error {
 
 	run := &session{
 		Streamer: s, specs: specs, envelopes: envelopes, signatures: signatures,
-		dashboard: s.deps.Bus.Dashboard(), seen: envelopes.Seen(),
+		dashboard: events.NewPublisher(s.deps.Bus), seen: envelopes.Seen(),
 		shown: map[fit.ProfileName]shown{}, asked: map[fit.ProfileName]fit.Generation{}, signed: map[fit.ProfileName]signed{},
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -163,7 +166,7 @@ func (s *session) loop(ctx context.Context) error {
 	defer look.Stop()
 	again := true
 	for {
-		specs, envelopes, signatures := s.specs.Moved(), s.envelopes.Moved(), s.signatures.Moved()
+		specs, envelopes, signatures := s.specs.Changed(), s.envelopes.Changed(), s.signatures.Changed()
 		if err := s.publish(ctx, again); err != nil {
 			return err
 		}
@@ -262,12 +265,12 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 	if !ok || !changed && !again {
 		return nil
 	}
-	event, err := bus.NewAttackProfile(gen, env)
+	event, err := events.NewAttackProfile(gen, env)
 	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
 		s.deps.Log.Warn("ignore an envelope", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
 		return nil
 	}
-	subject := bus.EventSubject(bus.TypeAttackProfile, string(p))
+	subject := events.Subject(events.TypeAttackProfile, string(p))
 	published, err := s.send(ctx, subject, event)
 	if err != nil {
 		return err
@@ -341,7 +344,7 @@ func (s *session) hasCaughtUp(ctx context.Context, gen bus.Generation) (bool, er
 		last = max(last, env.Revision)
 	}
 	err := s.envelopes.Reached(ctx, last, lagLimit)
-	if errors.Is(err, bus.ErrLagging) {
+	if errors.Is(err, client.ErrLagging) {
 		return false, nil
 	}
 	return err == nil, err
@@ -349,11 +352,11 @@ func (s *session) hasCaughtUp(ctx context.Context, gen bus.Generation) (bool, er
 
 // send publishes an event, posts it where it was published, and reports that.
 func (s *session) send(ctx context.Context, subject string, event any) (bool, error) {
-	published, err := s.dashboard.Show(ctx, subject, event, s.cfg.CyclePause)
+	published, err := s.dashboard.Publish(ctx, subject, event, s.cfg.CyclePause)
 	if err != nil || !published {
 		return false, err
 	}
-	s.published.WithLabelValues(bus.EventType(subject)).Inc()
+	s.published.WithLabelValues(events.TypeOf(subject)).Inc()
 	s.deps.Log.Debug("published", logkey.Subject, subject)
 	if s.poster != nil {
 		s.poster.Post(subject, event)

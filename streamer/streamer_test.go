@@ -14,6 +14,8 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/streamer"
 )
@@ -64,19 +66,19 @@ func (s *stage) envelope(g fit.Generation, p fit.ProfileName, x float64, used in
 	v := []float64{0, 0, 0, x / 3, x}
 	env := fit.Envelope{Median: v, P25: v, P75: v, Max: x, Used: used, Attempted: used + 1, Target: 4, Complete: used == 4,
 		Digest: fit.Digest(fmt.Sprintf("%016x", uint64(x*1000)+uint64(used)))}
-	asOf := bus.AsOf{Life: s.life("KV_" + bus.CurvesBucket), Seq: ack.Sequence}
+	asOf := client.AsOf{Incarnation: s.life("KV_" + bus.CurvesBucket), Seq: ack.Sequence}
 	if wrote, err := s.bus.WriteEnvelope(ctx, g, p, env, asOf, time.Now()); err != nil || !wrote {
 		s.Fatalf("write an envelope: %t, %v", wrote, err)
 	}
 }
 
-func (s *stage) life(stream string) bus.Life {
+func (s *stage) life(stream string) client.Incarnation {
 	s.Helper()
 	info, err := s.srv.JetStream().Stream(bustest.Context(s.T), stream)
 	if err != nil {
 		s.Fatal(err)
 	}
-	return bus.Life(info.CachedInfo().Created.UTC().Format(time.RFC3339Nano))
+	return client.Incarnation(info.CachedInfo().Created.UTC().Format(time.RFC3339Nano))
 }
 
 // A running streamer.
@@ -119,16 +121,16 @@ func (s *stage) startOn(b *bus.Bus, cfg streamer.Config) *running {
 }
 
 // last is the last event of a profile.
-func (s *stage) last(p fit.ProfileName) bus.AttackProfile {
+func (s *stage) last(p fit.ProfileName) events.AttackProfile {
 	s.Helper()
-	e, _ := s.bus.Dashboard().LastAttackProfile(bustest.Context(s.T), p) // there may be no stream at the moment
+	e, _ := events.NewPublisher(s.bus).LastAttackProfile(bustest.Context(s.T), p) // there may be no stream at the moment
 	return e
 }
 
 // shows waits until a profile's last event is of a generation and ends at x.
-func (s *stage) shows(p fit.ProfileName, g fit.Generation, x float64) bus.AttackProfile {
+func (s *stage) shows(p fit.ProfileName, g fit.Generation, x float64) events.AttackProfile {
 	s.Helper()
-	var e bus.AttackProfile
+	var e events.AttackProfile
 	s.until(fmt.Sprintf("%s of %s to be shown as %g", p, g, x), func() bool {
 		e = s.last(p)
 		return e.Generation == g && len(e.MedianRaw) == 5 && e.MedianRaw[4] == x
@@ -171,11 +173,11 @@ func (s *stage) stored() <-chan *nats.Msg {
 	return events
 }
 
-func (s *stage) next(events <-chan *nats.Msg) bus.AttackProfile {
+func (s *stage) next(published <-chan *nats.Msg) events.AttackProfile {
 	s.Helper()
 	select {
-	case msg := <-events:
-		var e bus.AttackProfile
+	case msg := <-published:
+		var e events.AttackProfile
 		if err := json.Unmarshal(msg.Data, &e); err != nil {
 			s.Fatal(err)
 		}
@@ -190,7 +192,7 @@ func (s *stage) next(events <-chan *nats.Msg) bus.AttackProfile {
 func TestEventIsTheEnvelope(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	events := s.stored()
+	published := s.stored()
 	g := generation(gen, gen, 2, 7)
 	s.register(g)
 	r := s.start(streamer.Config{CyclePause: time.Hour, CheckEvery: time.Hour})
@@ -198,7 +200,7 @@ func TestEventIsTheEnvelope(t *testing.T) {
 	for i, x := range []float64{3, 5} {
 		began := time.Now()
 		s.envelope(gen, "b", x, 1)
-		e := s.next(events)
+		e := s.next(published)
 		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("the event took %s", took)
 		}
@@ -206,13 +208,13 @@ func TestEventIsTheEnvelope(t *testing.T) {
 		if err != nil || !ok {
 			t.Fatal(err)
 		}
-		env.Life = s.life("KV_" + bus.EnvelopesBucket)
-		specs, err := s.bus.SpecsNow(bustest.Context(t))
+		env.Incarnation = s.life("KV_" + bus.EnvelopesBucket)
+		specs, err := s.bus.ReadSpecs(bustest.Context(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		placed, _ := specs.Get(gen)
-		want, err := bus.NewAttackProfile(placed, env)
+		want, err := events.NewAttackProfile(placed, env)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +229,7 @@ func TestEventIsTheEnvelope(t *testing.T) {
 	// The same sample written again is no change.
 	s.envelope(gen, "b", 5, 1)
 	s.envelope(gen, "a", 1, 1)
-	if e := s.next(events); e.Name != "a" {
+	if e := s.next(published); e.Name != "a" {
 		t.Errorf("a change of nothing was published: %+v", e)
 	}
 }

@@ -10,202 +10,217 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
-// aligner is the handler of the align loop.
-type aligner struct{ *session }
+// alignLoop turns the messages of the log into entries of bucket curves.
+func (s *session) alignLoop(ctx context.Context) error {
+	opt := bus.EpisodeOptions{
+		Concurrency: s.cfg.Concurrency, DrainTime: s.cfg.DrainTime,
+		Rejected:    func(r fit.Reason) { s.metrics.rejected.WithLabelValues(string(r)).Inc() },
+		Redelivered: s.metrics.redeliveries.Inc,
+	}
+	return s.bus.ConsumeEpisodes(ctx, s.gen.ID, opt, s.prepare)
+}
 
-// A candidate is a message that names a profile of the spec.
+// A candidate is a message of the log that is about a profile of the spec. It is
+// parsed and ranked once. It implements bus.EpisodeTask.
 type candidate struct {
-	profile fit.ProfileName
-	rank    fit.Rank
+	session *session
+	notice  bus.Notice
+	id      bus.EntryID
 	ref     episode.Ref
 }
 
-// errOtherProfile is a message for a profile that the spec does not name.
+// prepare makes the task of a message; nil where the message needs neither the store
+// nor a write.
+func (s *session) prepare(n bus.Notice) (bus.EpisodeTask, error) {
+	s.log.noteSeen(n.Seq)
+	id, ref, err := s.parse(n)
+	if errors.Is(err, errOtherProfile) {
+		s.metrics.count(outcomeOtherProfile)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &candidate{s, n, id, ref}
+	if c.Done() {
+		return nil, nil
+	}
+	return c, nil
+}
+
+// errOtherProfile means that the spec does not name the profile of a message.
 var errOtherProfile = errors.New("the spec does not name the profile")
 
-func (w *Worker) candidate(n bus.Notice) (candidate, error) {
+// parse validates the names in a message. The error is a *bus.Rejection or
+// errOtherProfile.
+func (s *session) parse(n bus.Notice) (bus.EntryID, episode.Ref, error) {
 	ref, err := episode.ParseRef(n.Host, n.Episode)
 	if err != nil {
-		return candidate{}, &bus.Rejection{Reason: fit.ReasonMalformed, Detail: err.Error()}
+		return bus.EntryID{}, ref, &bus.Rejection{Reason: fit.ReasonMalformed, Detail: err.Error()}
 	}
 	profile, err := fit.ParseProfileName(n.Profile)
 	if err != nil {
-		return candidate{}, &bus.Rejection{Reason: fit.ReasonMalformed, Detail: err.Error()}
+		return bus.EntryID{}, ref, &bus.Rejection{Reason: fit.ReasonMalformed, Detail: err.Error()}
 	}
-	if _, ok := w.channels[profile]; !ok {
-		return candidate{}, errOtherProfile
+	if _, ok := s.channels[profile]; !ok {
+		return bus.EntryID{}, ref, errOtherProfile
 	}
-	return candidate{profile, w.deps.Spec.Rank(n.Host, n.Episode), ref}, nil
+	return bus.EntryID{Profile: profile, Rank: s.spec.Rank(n.Host, n.Episode)}, ref, nil
 }
 
-// Glance settles what needs neither the store nor a write: look before you leap.
-func (a *aligner) Glance(n bus.Notice) (done bool, err error) {
-	a.hear(n.Seq)
-	c, err := a.candidate(n)
+// Done implements bus.EpisodeTask: the episode cannot be in the sample, or the log
+// retracts it later, or its entry already has what the message says.
+func (c *candidate) Done() bool {
+	s := c.session
 	switch {
-	case errors.Is(err, errOtherProfile):
-		a.count(outcomeOtherProfile)
-		return true, nil
-	case err != nil:
-		return true, err
-	case !a.curves.Needed(c.profile, c.rank):
-		a.count(outcomeSkipped)
-		return true, nil
-	case n.Seq < a.retractedAt[c.profile][c.rank]:
-		a.count(outcomeTakenBack)
-		return true, nil
+	case !s.curves.Needed(c.id):
+		s.metrics.count(outcomeSkipped)
+		return true
+	case c.notice.Seq < s.log.retractedAt[c.id]:
+		s.metrics.count(outcomeTakenBack)
+		return true
 	}
-	if done, err = a.settled(n, a.curves.Seen(c.profile, c.rank)); err != nil {
-		return false, nil // Handle rejects: it can ask for the detail
-	}
-	return done, nil
+	recorded, err := c.recorded(s.curves.Seen(c.id))
+	return recorded && err == nil // Run rejects, because it can ask for the detail
 }
 
-// hear notes that the log has got as far as seq.
-func (a *aligner) hear(seq uint64) {
-	for known := a.logRead.Load(); known < seq && !a.logRead.CompareAndSwap(known, seq); known = a.logRead.Load() {
-	}
-}
-
-func (a *aligner) count(outcome string) { a.metrics.episodes.WithLabelValues(outcome).Inc() }
-
-// settled tells whether an entry already holds what the message says, or more.
-// A reader may have died between the entry and the copy under REJECTED, so the
-// message of an entry with a reason is rejected again.
-func (a *aligner) settled(n bus.Notice, have bus.Entry) (bool, error) {
-	if !have.Found || have.Seq < n.Seq {
+// recorded reports whether an entry already has what the message says, or something
+// later. The error is a *bus.Rejection where the message must be rejected again: a
+// worker may have died between the entry and the copy under REJECTED.
+func (c *candidate) recorded(have bus.Entry) (bool, error) {
+	if !have.Found || have.Seq < c.notice.Seq {
 		return false, nil
 	}
-	if have.Seq == n.Seq && have.State == fit.StateReason {
-		return true, rejection(have.Reason, have.Detail)
+	if have.Seq == c.notice.Seq && have.State == fit.StateReason {
+		return true, rejection(have.Entry)
 	}
-	a.count(outcomeSeen)
+	c.session.metrics.count(outcomeSeen)
 	return true, nil
 }
 
-// rejection is what follows from a reason: only an archive that could not be
-// read is a rejection. One that was read but gives no curve has its entry.
-func rejection(r fit.Reason, detail string) error {
-	if r.Rejected() {
-		return &bus.Rejection{Reason: r, Detail: detail}
+// rejection returns a *bus.Rejection for an entry whose archive could not be read. An
+// archive that was read but gives no curve has an entry only.
+func rejection(e fit.Entry) error {
+	if e.Reason.Rejected() {
+		return &bus.Rejection{Reason: e.Reason, Detail: e.Detail}
 	}
 	return nil
 }
 
-// Handle writes what the message says into the episode's entry, by
-// compare-and-set, never over a later one. The entry comes first, then what
-// ends the message.
-func (a *aligner) Handle(ctx context.Context, n bus.Notice) error {
-	c, err := a.candidate(n)
-	if err != nil {
+// Run implements bus.EpisodeTask: it writes what the message says into the episode's
+// entry, unless a later entry is there. The message ends after that.
+func (c *candidate) Run(ctx context.Context, attempt bus.Attempt) error {
+	s := c.session
+	have := s.curves.Seen(c.id)
+	if have.Found && have.Seq == c.notice.Seq && have.Reason.Rejected() { // a view does not keep the detail
+		var err error
+		if have, err = s.curves.Read(ctx, c.id); err != nil {
+			return err
+		}
+	}
+	var entry *fit.Entry // the archive is read once, however often the write is tried
+	stored, err := s.curves.Update(ctx, c.id, have, c.notice.At, func(have bus.Entry) (*fit.Entry, error) {
+		if !s.curves.Needed(c.id) { // not any more
+			s.metrics.count(outcomeSkipped)
+			return nil, nil
+		}
+		// Another worker may not have found an archive that this one has read.
+		better := entry != nil && entry.State == fit.StateCurve && have.State == fit.StateReason && have.Seq == c.notice.Seq
+		if recorded, err := c.recorded(have); recorded && !better {
+			return nil, err
+		}
+		if entry == nil {
+			e, err := c.entry(ctx, attempt)
+			if err != nil {
+				return nil, err
+			}
+			entry = &e
+		}
+		joined, changed := fit.Join(have.Entry, *entry)
+		if !changed {
+			s.metrics.count(outcomeSeen)
+			return nil, nil
+		}
+		return &joined, nil
+	})
+	if !stored || err != nil {
 		return err
 	}
-	var read *fit.Entry // the archive is read once, however often the write is tried
-	have := a.curves.Seen(c.profile, c.rank)
-	if have.Found && have.Seq == n.Seq && rejection(have.Reason, "") != nil { // of which a view lacks the detail
-		if have, err = a.curves.Read(ctx, c.profile, c.rank); err != nil {
-			return err
-		}
-	}
-	for {
-		if !a.curves.Needed(c.profile, c.rank) { // any more
-			a.count(outcomeSkipped)
-			return nil
-		}
-		// A reader may have found the archive where another had not.
-		better := read != nil && read.State == fit.StateCurve && have.State == fit.StateReason && have.Seq == n.Seq
-		if done, err := a.settled(n, have); done && !better {
-			return err
-		}
-		// An entry's curve does not serve a later accept: the archive may have been
-		// replaced, by a retraction between them that comes later.
-		if read == nil && !n.Retracted {
-			e, err := a.read(ctx, n, c)
-			if err != nil {
-				return err
-			}
-			read = &e
-		}
-		entry, outcome := fit.Entry{Host: n.Host, Episode: n.Episode, State: fit.StateRetracted}, outcomeRetracted
-		if read != nil {
-			entry, outcome = *read, outcomeCurve
-		}
-		entry.Seq = n.Seq
-		joined, changed := fit.Join(have.Entry, entry)
-		if !changed {
-			a.count(outcomeSeen)
-			return nil
-		}
-		err := a.curves.Put(ctx, c.profile, c.rank, joined, have.Rev, n.At)
-		if err == nil {
-			if read != nil && entry.State == fit.StateCurve {
-				a.suspect(ctx, c, entry)
-			}
-			return a.ended(entry, outcome)
-		}
-		if !errors.Is(err, bus.ErrConflict) {
-			return err
-		}
-		if err := a.curves.Pause(ctx); err != nil {
-			return err
-		}
-		if have, err = a.curves.Read(ctx, c.profile, c.rank); err != nil {
-			return err
-		}
-	}
+	return c.finish(ctx, *entry)
 }
 
-// ended counts an entry that was written and says what becomes of its message.
-func (a *aligner) ended(entry fit.Entry, outcome string) error {
-	if entry.State != fit.StateReason {
-		a.count(outcome)
-		return nil
-	}
-	err := rejection(entry.Reason, entry.Detail)
-	if err != nil {
-		a.count(outcomeRejected)
-	} else {
-		a.count(outcomeUnusable)
+// finish counts an entry that was stored. Its error is what ends the message.
+func (c *candidate) finish(ctx context.Context, e fit.Entry) error {
+	s := c.session
+	err := rejection(e)
+	switch {
+	case e.State == fit.StateRetracted:
+		s.metrics.count(outcomeRetracted)
+	case e.State == fit.StateCurve:
+		s.checkSuspect(ctx, c.id.Profile, e)
+		s.metrics.count(outcomeCurve)
+	case err != nil:
+		s.metrics.count(outcomeRejected)
+	default:
+		s.metrics.count(outcomeUnusable)
 	}
 	return err
 }
 
-// read gets the entry from the archive, or asks for another try.
-func (a *aligner) read(ctx context.Context, n bus.Notice, c candidate) (fit.Entry, error) {
-	if n.Tries >= bus.FatalTries {
-		return align.Without(c.ref, fit.ReasonFatal, fmt.Sprintf("%d readers died of the archive", n.Tries)), nil
+// entry makes the entry of a message. For an accept it always reads the archive: a
+// curve that is there already may be of an archive that was replaced, with a
+// retraction in between that is delivered later.
+func (c *candidate) entry(ctx context.Context, attempt bus.Attempt) (fit.Entry, error) {
+	e := fit.Entry{Host: c.notice.Host, Episode: c.notice.Episode, State: fit.StateRetracted}
+	if !c.notice.Retracted {
+		var err error
+		if e, err = c.readArchive(ctx, attempt); err != nil {
+			return e, err
+		}
+	}
+	e.Seq = c.notice.Seq
+	return e, nil
+}
+
+// readArchive makes an entry of the archive. The error is a *bus.Retry where the
+// archive is to be read again later.
+func (c *candidate) readArchive(ctx context.Context, attempt bus.Attempt) (fit.Entry, error) {
+	s := c.session
+	if attempt.Died >= bus.FatalTries {
+		return align.Without(c.ref, fit.ReasonFatal, fmt.Sprintf("%d readers died of the archive", attempt.Died)), nil
 	}
 	began := time.Now()
-	a.metrics.opened.Inc()
-	entry, err := a.fitter.Entry(ctx, a.deps.Store, c.ref, a.channels[c.profile])
+	s.metrics.opened.Inc()
+	entry, err := s.fitter.Entry(ctx, s.store, c.ref, s.channels[c.id.Profile])
 	if err == nil {
-		a.metrics.align.Observe(time.Since(began).Seconds())
+		s.metrics.align.Observe(time.Since(began).Seconds())
 		return entry, nil
 	}
 	if ctx.Err() != nil {
 		return fit.Entry{}, err
 	}
 	if !errors.Is(err, episode.ErrNotFound) {
-		a.metrics.unanswered.Inc()
-		a.deps.Log.Warn("the store does not answer, keep trying", "episode", c.ref, "err", err)
-		return fit.Entry{}, patience(n.Again, err, time.Second, time.Minute)
+		s.metrics.unanswered.Inc()
+		s.logger.Warn("the store does not answer, keep trying", logkey.Episode, c.ref, logkey.Err, err)
+		return fit.Entry{}, nextTry(attempt.Last, err, time.Second, time.Minute)
 	}
-	// Four more tries, the last of them after 15/20 of the patience; none where
-	// the waiting of many would keep all others out.
-	if later := patience(n.Again, err, a.cfg.Patience/20, a.cfg.Patience/20*8); later.Count <= 4 && !n.Crowded {
-		return fit.Entry{}, later
+	// A missing archive is read five times: after 1, 3, 7 and 15 twentieths of the
+	// patience. It is read once where waiting episodes keep new ones out.
+	if retry := nextTry(attempt.Last, err, s.cfg.Patience/20, s.cfg.Patience/20*8); retry.Count <= 4 && !attempt.Crowded {
+		return fit.Entry{}, retry
 	}
 	return align.Without(c.ref, fit.ReasonMissing, "the store has no archive of "+c.ref.String()), nil
 }
 
-// patience asks for another try after a time that doubles from first to most
-// while tries end for the same kind of reason.
-func patience(last *bus.Later, err error, first, most time.Duration) *bus.Later {
-	l := &bus.Later{After: first, Count: 1, Err: err}
+// nextTry asks for another try. The wait doubles from first to limit while the tries
+// end for the same kind of reason.
+func nextTry(last *bus.Retry, err error, first, limit time.Duration) *bus.Retry {
+	r := &bus.Retry{After: first, Count: 1, Err: err}
 	if last != nil && errors.Is(last.Err, episode.ErrNotFound) == errors.Is(err, episode.ErrNotFound) {
-		l.After, l.Count = min(2*last.After, most), last.Count+1
+		r.After, r.Count = min(2*last.After, limit), last.Count+1
 	}
-	return l
+	return r
 }

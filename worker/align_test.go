@@ -20,18 +20,30 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-func newAligner(t *testing.T, nc *bus.Bus, store episode.Store, spec *fit.Spec, gen bus.Generation, curves *bus.Curves) *aligner {
+func newSession(t *testing.T, nc *bus.Bus, store episode.Store, spec *fit.Spec, gen bus.Generation, curves *bus.Curves) *session {
 	t.Helper()
 	w, err := New(Config{}, Deps{Bus: nc, Store: store, Spec: spec, Log: bustest.Log(t), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &aligner{&session{Worker: w, gen: gen, curves: curves, judge: newJudge(spec)}}
+	return &session{
+		bus: nc, store: store, spec: spec, cfg: &w.cfg, logger: w.deps.Log, metrics: w.metrics, fitter: w.fitter, channels: w.channels,
+		gen: gen, curves: curves, log: &logView{}, models: newSampleModel(spec),
+	}
 }
 
-// TestNoMoreNeeded: the threshold falls below an episode between the glance at
-// its message and the handling. Its archive need not be read any more.
-func TestNoMoreNeeded(t *testing.T) {
+// handle runs the task of a message, whether Done or not.
+func handle(ctx context.Context, s *session, n bus.Notice) error {
+	id, ref, err := s.parse(n)
+	if err != nil {
+		return err
+	}
+	return (&candidate{s, n, id, ref}).Run(ctx, bus.Attempt{})
+}
+
+// TestNeededNoMore: the threshold falls below an episode after its message was
+// delivered. Its archive need not be read any more.
+func TestNeededNoMore(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
 	spec.Target = 1 // and one in reserve
@@ -39,38 +51,39 @@ func TestNoMoreNeeded(t *testing.T) {
 	ctx := bustest.Context(t)
 	gen, curves, end := bustest.Curves(t, nc, spec)
 	defer end()
-	a := newAligner(t, nc, nil, spec, gen, curves)
+	a := newSession(t, nc, nil, spec, gen, curves)
 	profile := spec.Profiles[0].Name
 	put := func(rank fit.Rank, e fit.Entry) uint64 {
 		t.Helper()
-		if err := curves.Put(ctx, profile, rank, e, 0, time.Time{}); err != nil {
+		if err := bustest.PutEntry(ctx, curves, bus.EntryID{Profile: profile, Rank: rank}, e, 0, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
-		have, err := curves.Read(ctx, profile, rank)
+		have, err := curves.Read(ctx, bus.EntryID{Profile: profile, Rank: rank})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := curves.Reached(ctx, have.Rev, time.Minute); err != nil {
+		if err := curves.Reached(ctx, have.Revision, time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		return have.Rev
+		return have.Revision
 	}
 	entry := fit.Entry{Seq: 1, Host: "lab-01", Episode: "ep-1", State: fit.StateCurve, Curve: make(fit.Curve, spec.Points.Total())}
 	rank := spec.Rank(entry.Host, entry.Episode)
 	before := put(rank, entry)
 	again := bus.Notice{Host: entry.Host, Episode: entry.Episode, Profile: string(profile), Seq: 9, At: time.Now()}
-	if done, err := a.Glance(again); done || err != nil {
-		t.Fatalf("at the glance it was not needed: %v", err)
+	task, err := a.prepare(again)
+	if task == nil || err != nil {
+		t.Fatalf("not needed at first: %v", err)
 	}
 	for _, lower := range []fit.Rank{{0}, {0, 1}} {
 		e := entry
 		e.Episode = "ep-" + lower.String()
 		put(lower, e)
 	}
-	if err := a.Handle(ctx, again); err != nil {
+	if err := task.Run(ctx, bus.Attempt{}); err != nil {
 		t.Fatal(err)
 	}
-	if have, err := curves.Read(ctx, profile, rank); err != nil || have.Rev != before || have.Seq != 1 {
+	if have, err := curves.Read(ctx, bus.EntryID{Profile: profile, Rank: rank}); err != nil || have.Revision != before || have.Seq != 1 {
 		t.Errorf("the entry is now %+v, %v", have, err)
 	}
 }
@@ -97,9 +110,9 @@ func TestReplacedArchive(t *testing.T) {
 	retract, again := accept, accept
 	retract.Retracted, retract.Seq, again.Seq = true, 10, 15
 
-	old, fresh := newAligner(t, nc, older, spec, gen, curves), newAligner(t, nc, newer, spec, gen, curves)
+	old, fresh := newSession(t, nc, older, spec, gen, curves), newSession(t, nc, newer, spec, gen, curves)
 	type delivery struct {
-		to *aligner
+		to *session
 		bus.Notice
 	}
 	var want fit.Entry
@@ -114,11 +127,11 @@ func TestReplacedArchive(t *testing.T) {
 		id := fmt.Sprint("ep-", i)
 		for _, d := range order {
 			d.Episode = id
-			if err := d.to.Handle(ctx, d.Notice); err != nil {
+			if err := handle(ctx, d.to, d.Notice); err != nil {
 				t.Fatal(err)
 			}
 		}
-		have, err := curves.Read(ctx, profile, spec.Rank(accept.Host, id))
+		have, err := curves.Read(ctx, bus.EntryID{Profile: profile, Rank: spec.Rank(accept.Host, id)})
 		if err != nil || have.State != fit.StateCurve || have.Seq != again.Seq {
 			t.Fatalf("order %d: %v, %v at %d", i, err, have.State, have.Seq)
 		}
@@ -140,20 +153,20 @@ func TestRejectedAgain(t *testing.T) {
 	ctx := bustest.Context(t)
 	gen, curves, end := bustest.Curves(t, nc, spec)
 	defer end()
-	a := newAligner(t, nc, &replaceable{[]byte("no archive")}, spec, gen, curves)
+	a := newSession(t, nc, &replaceable{[]byte("no archive")}, spec, gen, curves)
 	accept := bus.Notice{Host: "lab-01", Episode: "ep-1", Profile: string(spec.Profiles[0].Name), Seq: 5, At: time.Now()}
 	var first, again *bus.Rejection
-	if err := a.Handle(ctx, accept); !errors.As(err, &first) || first.Detail == "" {
+	if err := handle(ctx, a, accept); !errors.As(err, &first) || first.Detail == "" {
 		t.Fatalf("%+v, %v", first, err)
 	}
 	if err := curves.Reached(ctx, 1, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	a.deps.Store = nil // it is not read again
-	if done, err := a.Glance(accept); done {
-		t.Fatalf("a glance has not the detail: %v", err)
+	a.store = nil // the archive is not read again
+	if task, err := a.prepare(accept); task == nil || err != nil {
+		t.Fatalf("the message is done although the view has no detail: %v", err)
 	}
-	if err := a.Handle(ctx, accept); !errors.As(err, &again) || *again != *first {
+	if err := handle(ctx, a, accept); !errors.As(err, &again) || *again != *first {
 		t.Errorf("%v at first, %v again", first, err)
 	}
 }

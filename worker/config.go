@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/internal/service"
 )
@@ -13,7 +14,7 @@ import (
 // Config of a worker, filled from the environment by envconfig. A field's zero
 // value means its default.
 type Config struct {
-	Bus    bus.Config     `ignored:"true"` // filled by itself
+	Bus    client.Config  `ignored:"true"` // filled by itself
 	Limits episode.Limits `ignored:"true"` // filled by itself, prefix EPISODE_MAX
 
 	// Store is where archives come from.

@@ -19,6 +19,8 @@ import (
 	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
@@ -34,8 +36,8 @@ const recorded = "../examples/recorded"
 // A fleet is a server, a store and workers on them.
 type fleet struct {
 	t        *testing.T
-	mode     bus.TopologyMode // of the workers
-	patience time.Duration    // of the workers; 0: 200 ms
+	mode     client.TopologyMode // of the workers
+	patience time.Duration       // of the workers; 0: 200 ms
 	srv      *bustest.Server
 	bus      *bus.Bus
 	store    episode.Store
@@ -101,7 +103,7 @@ func (f *fleet) start() *running {
 		Patience: cmp.Or(f.patience, 200*time.Millisecond), CheckEvery: time.Second, DrainTime: 5 * time.Second,
 	}
 	r := &running{registry: prometheus.NewRegistry()}
-	nc, err := bus.Connect(bus.Config{URL: f.srv.URL(), Topology: f.mode}, bustest.Log(f.t))
+	nc, err := bus.Connect(client.Config{URL: f.srv.URL(), Topology: f.mode}, bustest.Log(f.t))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -251,7 +253,7 @@ func (f *fleet) equal(accepted []bus.Notice) {
 	for p, sample := range f.samples(accepted) {
 		want := f.text(signature.Of(f.spec, signature.MembersOf(sample)))
 		until(f.t, func() bool {
-			have, whole, err := f.bus.ReadSignature(bustest.Context(f.t), gen.ID, p)
+			have, whole, err := signatures.Read(bustest.Context(f.t), f.bus, gen.ID, p)
 			if err != nil {
 				f.t.Fatal(err)
 			}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -15,41 +17,51 @@ const (
 	consumerReduce = "reduce"
 )
 
-// show says which generation the session is at, and forgets what was said of
-// the one before.
-func (s *session) show() {
+// showGeneration shows the session's generation and removes the values of the one
+// before.
+func (s *session) showGeneration() {
 	s.metrics.pending.Reset()
 	s.metrics.unacked.Reset()
 	s.metrics.generation.Reset()
 	s.metrics.signatureLag.Reset()
 	s.metrics.suspected.Reset()
 	s.metrics.measured.Set(0)
-	s.metrics.judged.Set(0)
+	s.metrics.modelsChecked.Set(0)
 	epoch, revision := strconv.FormatUint(s.gen.Epoch, 10), strconv.FormatInt(s.gen.Spec.Revision, 10)
 	s.metrics.generation.WithLabelValues(string(s.gen.ID), epoch, revision).Set(1)
 }
 
-// showScores says what the models say of the samples.
-func (s *session) showScores(scores bus.Scores) {
+// showSample shows the size of a profile's sample.
+func (s *session) showSample(p fit.ProfileName) {
+	_ = s.curves.Inspect(p, func(sample *fit.Sample, _ client.AsOf) {
+		s.metrics.used.WithLabelValues(string(p)).Set(float64(sample.Used()))
+		s.metrics.attempted.WithLabelValues(string(p)).Set(float64(sample.Attempted()))
+		s.metrics.kept.WithLabelValues(string(p)).Set(float64(sample.Len()))
+	})
+}
+
+// showScores shows the scores of the models.
+func (s *session) showScores(scores signatures.Scores) {
 	s.metrics.measured.Set(unixSeconds(scores.UpdatedAt))
 	found := map[fit.ProfileName]int{}
 	for _, suspect := range scores.Suspects {
 		found[suspect.Profile]++
 	}
-	for _, p := range s.deps.Spec.Profiles {
+	for _, p := range s.spec.Profiles {
 		s.metrics.suspected.WithLabelValues(string(p.Name)).Set(float64(found[p.Name]))
 	}
 }
 
-// unixSeconds is how Prometheus has a time.
+// unixSeconds is a time as Prometheus has it.
 func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
-// gauge asks how far the consumers are and how much the streams hold.
-func (s *session) gauge(ctx context.Context) error {
-	for _, p := range s.deps.Spec.Profiles {
-		s.metrics.signatureLag.WithLabelValues(string(p.Name)).Set(s.unsigned.lag(p.Name).Seconds())
+// showLag asks for the lag of the consumers and the sizes of the streams, and shows
+// them.
+func (s *session) showLag(ctx context.Context) error {
+	for _, p := range s.spec.Profiles {
+		s.metrics.signatureLag.WithLabelValues(string(p.Name)).Set(s.stale.lag(p.Name).Seconds())
 	}
-	align, reduce, err := s.deps.Bus.Lags(ctx, s.gen.ID)
+	align, reduce, err := s.bus.Lags(ctx, s.gen.ID)
 	if err != nil {
 		return err
 	}
@@ -57,7 +69,7 @@ func (s *session) gauge(ctx context.Context) error {
 		s.metrics.pending.WithLabelValues(name).Set(float64(lag.Pending))
 		s.metrics.unacked.WithLabelValues(name).Set(float64(lag.Unacked))
 	}
-	sizes, err := s.deps.Bus.Streams(ctx)
+	sizes, err := s.bus.Streams(ctx)
 	for _, x := range sizes {
 		s.metrics.streamBytes.WithLabelValues(x.Name).Set(float64(x.Bytes))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -109,9 +110,9 @@ func TestRaisedFromLostStreams(t *testing.T) {
 	}
 	f.equal(accepted)
 	here := f.settled()
-	for _, life := range []bus.Life{"one", "another"} { // whose ids are before and after, as it happens
+	for _, life := range []client.Incarnation{"one", "another"} { // whose ids are before and after, as it happens
 		lost := here
-		lost.Lives.Log = life
+		lost.Streams.Log = life
 		lost.Epoch--
 		lost = lost.Next()
 		if err := f.bus.Register(bustest.Context(t), lost); err != nil {
@@ -119,7 +120,7 @@ func TestRaisedFromLostStreams(t *testing.T) {
 		}
 		until(t, func() bool {
 			gen, ok := f.wanted(bustest.Context(t))
-			return ok && gen.Lives == here.Lives && gen.Epoch == here.Epoch+1
+			return ok && gen.Streams == here.Streams && gen.Epoch == here.Epoch+1
 		})
 		f.equal(accepted)
 		if gen := f.settled(); gen.Epoch != here.Epoch+1 {

@@ -29,30 +29,30 @@ const (
 )
 
 type metrics struct {
-	episodes     *prometheus.CounterVec
-	opened       prometheus.Counter
-	redeliveries prometheus.Counter
-	align        prometheus.Histogram
-	reduce       prometheus.Histogram
-	latency      prometheus.Histogram
-	used         *prometheus.GaugeVec
-	attempted    *prometheus.GaugeVec
-	kept         *prometheus.GaugeVec
-	mended       prometheus.Counter
-	sessions     prometheus.Counter
-	rejected     *prometheus.CounterVec
-	unanswered   prometheus.Counter
-	pending      *prometheus.GaugeVec
-	unacked      *prometheus.GaugeVec
-	streamBytes  *prometheus.GaugeVec
-	generation   *prometheus.GaugeVec
-	signatures   *prometheus.CounterVec
-	sign         prometheus.Histogram
-	signatureLag *prometheus.GaugeVec
-	suspects     *prometheus.CounterVec
-	suspected    *prometheus.GaugeVec
-	measured     prometheus.Gauge
-	judged       prometheus.Gauge
+	episodes      *prometheus.CounterVec
+	opened        prometheus.Counter
+	redeliveries  prometheus.Counter
+	align         prometheus.Histogram
+	reduce        prometheus.Histogram
+	latency       prometheus.Histogram
+	used          *prometheus.GaugeVec
+	attempted     *prometheus.GaugeVec
+	kept          *prometheus.GaugeVec
+	mended        prometheus.Counter
+	sessions      prometheus.Counter
+	rejected      *prometheus.CounterVec
+	unanswered    prometheus.Counter
+	pending       *prometheus.GaugeVec
+	unacked       *prometheus.GaugeVec
+	streamBytes   *prometheus.GaugeVec
+	generation    *prometheus.GaugeVec
+	signatures    *prometheus.CounterVec
+	sign          prometheus.Histogram
+	signatureLag  *prometheus.GaugeVec
+	suspects      *prometheus.CounterVec
+	suspected     *prometheus.GaugeVec
+	measured      prometheus.Gauge
+	modelsChecked prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
@@ -105,9 +105,10 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 			Help: "Suspects among the members of a profile's sample that the models are of."}, []string{"profile"}),
 		measured: f.NewGauge(prometheus.GaugeOpts{Name: "profiles_models_measured_timestamp_seconds",
 			Help: "When the models' present scores were measured; 0 where there are none."}),
-		judged: f.NewGauge(prometheus.GaugeOpts{Name: "profiles_models_current_timestamp_seconds",
+		modelsChecked: f.NewGauge(prometheus.GaugeOpts{Name: "profiles_models_current_timestamp_seconds",
 			Help: "When the worker last made sure that the models' scores are those of its samples; 0 where the spec has no signature."}),
-	} // A counter that begins with its first event has not risen by it.
+	}
+	// Create the labels at the start: rate() misses the first increment of a counter.
 	for _, outcome := range outcomes {
 		m.episodes.WithLabelValues(outcome)
 	}
@@ -124,3 +125,6 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 	}
 	return m
 }
+
+// count counts the outcome of an episode's message.
+func (m *metrics) count(outcome string) { m.episodes.WithLabelValues(outcome).Inc() }

@@ -128,7 +128,7 @@ func TestLateArchive(t *testing.T) {
 	_ = curves.Run(following)
 	profile, rank := fit.ProfileName(n.Profile), f.spec.Rank(n.Host, n.Episode)
 	missing := fit.Entry{Seq: 1, Host: n.Host, Episode: n.Episode, State: fit.StateReason, Reason: fit.ReasonMissing}
-	if err := curves.Put(ctx, profile, rank, missing, 0, time.Time{}); err != nil {
+	if err := bustest.PutEntry(ctx, curves, bus.EntryID{Profile: profile, Rank: rank}, missing, 0, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	close(store.gate)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/episode"
@@ -107,7 +108,7 @@ func TestRemoteStores(t *testing.T) {
 			f.equal(accepted)
 
 			missing := 0
-			err = f.bus.Rejected(ctx, func(r bus.Rejected) error {
+			err = f.bus.ReadRejected(ctx, func(r bus.Rejected) error {
 				missing++
 				ref, err := episode.ParseRef(r.Notice.Host, r.Notice.Episode)
 				if err != nil {
@@ -149,7 +150,7 @@ func archives(t *testing.T, spec *fit.Spec) (stored, missing int) {
 }
 
 // stream runs a streamer and returns what tells the last event of a profile.
-func (f *fleet) stream() func(fit.ProfileName) bus.AttackProfile {
+func (f *fleet) stream() func(fit.ProfileName) events.AttackProfile {
 	f.t.Helper()
 	nc := f.srv.Connect()
 	s, err := streamer.New(streamer.Config{}, streamer.Deps{Bus: nc, Log: bustest.Log(f.t), Registry: prometheus.NewRegistry()})
@@ -163,8 +164,8 @@ func (f *fleet) stream() func(fit.ProfileName) bus.AttackProfile {
 		_ = s.Run(ctx)
 	}()
 	f.t.Cleanup(func() { cancel(); <-ended })
-	return func(p fit.ProfileName) (e bus.AttackProfile) {
-		data, ok, err := nc.Dashboard().Last(bustest.Context(f.t), bus.EventSubject(bus.TypeAttackProfile, string(p)))
+	return func(p fit.ProfileName) (e events.AttackProfile) {
+		data, ok, err := events.NewPublisher(nc).Last(bustest.Context(f.t), events.Subject(events.TypeAttackProfile, string(p)))
 		if err != nil {
 			f.t.Fatal(err)
 		}

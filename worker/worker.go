@@ -38,7 +38,7 @@ type Worker struct {
 	channels map[fit.ProfileName]episode.ChannelName
 	metrics  *metrics
 	sessions service.Sessions
-	last     *session // the last one that got to work, perhaps the present
+	last     *session // the one that began last
 }
 
 // New makes a worker and starts nothing.
@@ -73,12 +73,6 @@ func (w *Worker) Ready() error {
 	}
 	return nil
 }
-
-// These end a session though nothing failed.
-var (
-	errNewEpoch = fmt.Errorf("the sample got a new epoch: %w", service.ErrRenew)
-	errRemoved  = fmt.Errorf("the generation was removed: %w", service.ErrRenew)
-)
 
 // Run works until ctx ends. What is in hand then is finished or handed back
 // within DrainTime. It never gives up: whatever goes wrong with the bus ends a

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
@@ -137,7 +138,7 @@ func TestShortAndEmpty(t *testing.T) {
 		n.Retracted = true
 		f.send(n)
 		entry := fit.Entry{Seq: uint64(len(all) + i + 1), Host: n.Host, Episode: n.Episode, State: fit.StateRetracted, HadCurve: true}
-		if err := curves.Put(ctx, profile, rank(n), entry, 0, time.Time{}); err != nil {
+		if err := bustest.PutEntry(ctx, curves, bus.EntryID{Profile: profile, Rank: rank(n)}, entry, 0, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -172,11 +173,11 @@ func TestTopologyExpected(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
 	spec.Target = 3
-	f := &fleet{t: t, srv: bustest.Start(t), mode: bus.TopologyExpect, store: recordedStore(t), spec: spec}
+	f := &fleet{t: t, srv: bustest.Start(t), mode: client.TopologyExpect, store: recordedStore(t), spec: spec}
 	f.start()
 	ctx := bustest.Context(t)
 	f.bus = f.srv.Topology()
-	specs, err := f.bus.SpecsNow(ctx)
+	specs, err := f.bus.ReadSpecs(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +367,7 @@ func TestRejected(t *testing.T) {
 	}
 	f.settled()
 	got := map[fit.Reason]int{}
-	err = f.bus.Rejected(bustest.Context(t), func(r bus.Rejected) error {
+	err = f.bus.ReadRejected(bustest.Context(t), func(r bus.Rejected) error {
 		got[r.Reason]++
 		if r.Detail == "" {
 			t.Errorf("%s without a detail", r.Reason)

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/embedded"
 )
 
@@ -23,7 +24,7 @@ type Cluster struct {
 	configs []embedded.Config
 	servers map[string]*embedded.Server // those that run, by name
 	client  []nats.Option               // of plain clients
-	config  bus.Config                  // of Topology
+	config  client.Config               // of Topology
 }
 
 // StartCluster starts three servers that end with the test, and returns when
@@ -38,7 +39,7 @@ func StartCluster(t testing.TB) *Cluster {
 func StartSecureCluster(t testing.TB, credentials string) *Cluster {
 	t.Helper()
 	cfg := roleConfig(t, credentials, "operator")
-	cfg.Topology = bus.TopologyCreate
+	cfg.Topology = client.TopologyCreate
 	seed, err := nats.NkeyOptionFromSeed(cfg.NKey)
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/command/credentials"
 	"github.com/cis490/profiles/roles"
 )
@@ -70,21 +71,21 @@ func StartSecureWith(t testing.TB, dir string) *Secure {
 }
 
 // Config is how a role reaches the server. It makes no streams.
-func (s *Secure) Config(role string) bus.Config {
+func (s *Secure) Config(role string) client.Config {
 	s.t.Helper()
 	cfg := roleConfig(s.t, s.Credentials, role)
 	cfg.URL = s.URL()
 	return cfg
 }
 
-func roleConfig(t testing.TB, dir, role string) bus.Config {
+func roleConfig(t testing.TB, dir, role string) client.Config {
 	t.Helper()
 	r, ok := roles.Named(role)
 	if !ok {
 		t.Fatalf("there is no role %q", role)
 	}
-	return bus.Config{
-		Name: role, InboxPrefix: r.Inbox(), Topology: bus.TopologyExpect,
+	return client.Config{
+		Name: role, InboxPrefix: r.Inbox(), Topology: client.TopologyExpect,
 		NKey: filepath.Join(dir, credentials.SeedFile(role)), CA: filepath.Join(dir, credentials.CACert),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/embedded"
 )
 
@@ -84,14 +85,14 @@ func (s *Server) Wipe() {
 func (s *Server) URL() string { return s.srv.URL() }
 
 // Connect makes a Bus of its own connection, which ends with the test.
-func (s *Server) Connect() *bus.Bus { s.t.Helper(); return s.connect(bus.TopologyCreate) }
+func (s *Server) Connect() *bus.Bus { s.t.Helper(); return s.connect(client.TopologyCreate) }
 
 // Expect is Connect of a service that has the topology made by somebody else.
-func (s *Server) Expect() *bus.Bus { s.t.Helper(); return s.connect(bus.TopologyExpect) }
+func (s *Server) Expect() *bus.Bus { s.t.Helper(); return s.connect(client.TopologyExpect) }
 
-func (s *Server) connect(mode bus.TopologyMode) *bus.Bus {
+func (s *Server) connect(mode client.TopologyMode) *bus.Bus {
 	s.t.Helper()
-	b, err := bus.Connect(bus.Config{URL: s.URL(), Name: s.t.Name(), Topology: mode}, Log(s.t))
+	b, err := bus.Connect(client.Config{URL: s.URL(), Name: s.t.Name(), Topology: mode}, Log(s.t))
 	if err != nil {
 		s.t.Fatalf("connect: %v", err)
 	}

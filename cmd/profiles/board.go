@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -28,7 +28,7 @@ type board struct {
 	unit  map[fit.ProfileName]string
 
 	mu     sync.Mutex
-	last   map[fit.ProfileName]bus.AttackProfile
+	last   map[fit.ProfileName]events.AttackProfile
 	seen   map[fit.ProfileName]time.Time // when the last event came, by our clock
 	events int
 	curve  int           // characters of a curve
@@ -40,7 +40,7 @@ type board struct {
 func newBoard(out io.Writer, profiles []fit.Profile) *board {
 	b := &board{
 		out: out, table: isTerminal(out), curve: mostCurve, moved: make(chan struct{}),
-		unit: map[fit.ProfileName]string{}, last: map[fit.ProfileName]bus.AttackProfile{}, seen: map[fit.ProfileName]time.Time{},
+		unit: map[fit.ProfileName]string{}, last: map[fit.ProfileName]events.AttackProfile{}, seen: map[fit.ProfileName]time.Time{},
 	}
 	for _, p := range profiles {
 		b.order = append(b.order, p.Name)
@@ -57,10 +57,10 @@ func (b *board) take(subject string, data []byte, _ uint64) {
 	b.stale = true
 	close(b.moved)
 	b.moved = make(chan struct{})
-	if bus.EventType(subject) != bus.TypeAttackProfile {
+	if events.TypeOf(subject) != events.TypeAttackProfile {
 		return
 	}
-	var event bus.AttackProfile
+	var event events.AttackProfile
 	if json.Unmarshal(data, &event) != nil {
 		return
 	}

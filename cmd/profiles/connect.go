@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/internal/service"
 )
 
@@ -23,8 +24,8 @@ func (f *busFlags) add(flags *pflag.FlagSet) {
 }
 
 // config is the connection's settings.
-func (f *busFlags) config() (bus.Config, error) {
-	var cfg bus.Config
+func (f *busFlags) config() (client.Config, error) {
+	var cfg client.Config
 	if err := (service.Settings{Into: &cfg}).FromEnvironment(); err != nil {
 		return cfg, usage(err)
 	}
@@ -45,7 +46,7 @@ const (
 )
 
 // connect returns a connection that stands, or an error within seconds.
-func (f *busFlags) connect(ctx context.Context, t *terminal, change ...func(*bus.Config)) (*bus.Bus, error) {
+func (f *busFlags) connect(ctx context.Context, t *terminal, change ...func(*client.Config)) (*bus.Bus, error) {
 	cfg, err := f.config()
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func (f *busFlags) connect(ctx context.Context, t *terminal, change ...func(*bus
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Answers(ctx); err != nil {
+	if err := b.CheckJetStream(ctx); err != nil {
 		b.Close()
 		return nil, err
 	}

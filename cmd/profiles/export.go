@@ -9,6 +9,7 @@ import (
 
 	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/command/batch"
 )
 
@@ -54,8 +55,8 @@ func runExport(ctx context.Context, t *terminal, o exportOptions) error {
 		return err
 	}
 	defer b.Close()
-	specs, err := b.SpecsNow(ctx)
-	if bus.IsAbsent(err) {
+	specs, err := b.ReadSpecs(ctx)
+	if client.IsAbsent(err) {
 		return errNoGeneration
 	}
 	if err != nil {
@@ -74,7 +75,7 @@ func runExport(ctx context.Context, t *terminal, o exportOptions) error {
 		results = append(results, result{profile: p, envelope: envelope.Envelope})
 	}
 	if o.signatures != "" {
-		all := signatures{Generation: generation.Base, Points: generation.Spec.Points}
+		all := signatureFile{Generation: generation.Base, Points: generation.Spec.Points}
 		for i, p := range generation.Spec.Profiles {
 			summary, err := signatureOf(ctx, b, generation.ID, p.Name, results[i].envelope)
 			if err != nil {

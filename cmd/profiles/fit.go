@@ -156,7 +156,7 @@ func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
 		}
 	}
 	if o.signatures != "" {
-		all := signatures{Generation: generation, Points: spec.Points}
+		all := signatureFile{Generation: generation, Points: spec.Points}
 		for _, f := range fitted {
 			all.add(f.Profile, f.Signature)
 		}

@@ -11,14 +11,15 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/atomicfile"
 	"github.com/cis490/profiles/signature"
 )
 
-// signatures are what fit and export write, and plot reads: everything that is
+// signatureFile are what fit and export write, and plot reads: everything that is
 // said of the samples beside their envelopes, but for the drift.
-type signatures struct {
+type signatureFile struct {
 	Generation fit.Generation     `json:"generation"`
 	Points     fit.Points         `json:"points"`
 	Profiles   []profileSignature `json:"profiles"`
@@ -34,23 +35,23 @@ func addSignaturesFlag(f *pflag.FlagSet, to *string) {
 }
 
 // add takes a profile that has a used episode.
-func (s *signatures) add(p fit.Profile, summary signature.Summary) {
+func (s *signatureFile) add(p fit.Profile, summary signature.Summary) {
 	if summary.Used > 0 {
 		s.Profiles = append(s.Profiles, profileSignature{p.Name, summary})
 	}
 }
 
 // save writes the file, whole or not at all.
-func (s *signatures) save(path string) error {
+func (s *signatureFile) save(path string) error {
 	return atomicfile.Write(path, 0o644, func(w io.Writer) error { return json.NewEncoder(w).Encode(s) })
 }
 
-func loadSignatures(path string) (*signatures, error) {
+func loadSignatures(path string) (*signatureFile, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var s signatures
+	var s signatureFile
 	if err := json.Unmarshal(text, &s); err != nil {
 		return nil, fmt.Errorf("%s is no file of signatures as fit and export write them: %w", path, err)
 	}
@@ -70,7 +71,7 @@ func signatureOf(ctx context.Context, b *bus.Bus, gen fit.Generation, p fit.Prof
 	late := time.NewTimer(signatureWait)
 	defer late.Stop()
 	for {
-		s, whole, err := b.ReadSignature(ctx, gen, p)
+		s, whole, err := signatures.Read(ctx, b, gen, p)
 		if err != nil || whole && s.Digest == e.Digest {
 			return s.Summary, err
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/wait"
@@ -88,11 +88,11 @@ func runStream(ctx context.Context, t *terminal, o streamOptions) error {
 	if err != nil {
 		return err
 	}
-	events := savedEvents(rows, spec)
+	saved := savedEvents(rows, spec)
 	for subject, event := range o.models.Events() {
-		events = append(events, savedEvent{subject, event})
+		saved = append(saved, savedEvent{subject, event})
 	}
-	slices.SortStableFunc(events[len(rows):], func(a, b savedEvent) int { return strings.Compare(a.subject, b.subject) })
+	slices.SortStableFunc(saved[len(rows):], func(a, b savedEvent) int { return strings.Compare(a.subject, b.subject) })
 	sink, end, err := o.sink(ctx, t)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func runStream(ctx context.Context, t *terminal, o streamOptions) error {
 	defer end()
 	for {
 		shown := 0
-		for _, e := range events {
+		for _, e := range saved {
 			ok, err := sink(ctx, e)
 			if err != nil {
 				return ended(ctx, o.loop, err)
@@ -110,7 +110,7 @@ func runStream(ctx context.Context, t *terminal, o streamOptions) error {
 			}
 		}
 		if !o.dryRun {
-			fmt.Fprintf(t.err, "published %d of %d events%s\n", shown, len(events), heldBack(len(events)-shown))
+			fmt.Fprintf(t.err, "published %d of %d events%s\n", shown, len(saved), heldBack(len(saved)-shown))
 		}
 		if !o.loop {
 			return nil
@@ -145,15 +145,15 @@ type savedEvent struct {
 // savedEvents makes the events of a table's rows. They have no order, so on the
 // bus anything live goes over them.
 func savedEvents(rows []dataset.AttackProfile, spec *fit.Spec) []savedEvent {
-	var events []savedEvent
+	var saved []savedEvent
 	for _, row := range rows {
 		p, _ := spec.Profile(fit.ProfileName(row.Profile))
 		points := spec.Points
 		if points.Total() != len(row.Median) {
 			points, _ = fit.ScalePoints(len(row.Median)) // too few for five phases: none are named
 		}
-		event := bus.AttackProfile{
-			Type: bus.TypeAttackProfile, Name: row.Profile, Shape: p.Shape,
+		event := events.AttackProfile{
+			Type: events.TypeAttackProfile, Name: row.Profile, Shape: p.Shape,
 			Curve: doubles(row.Median), P25: scaled(row, row.P25Raw), P75: scaled(row, row.P75Raw),
 			MedianRaw: doubles(row.MedianRaw), P25Raw: doubles(row.P25Raw), P75Raw: doubles(row.P75Raw),
 			Used: int(row.Used), Attempted: int(row.Attempted),
@@ -163,9 +163,9 @@ func savedEvents(rows []dataset.AttackProfile, spec *fit.Spec) []savedEvent {
 			spans := points.Spans()
 			event.Phases = spans[:]
 		}
-		events = append(events, savedEvent{bus.EventSubject(bus.TypeAttackProfile, row.Profile), event})
+		saved = append(saved, savedEvent{events.Subject(events.TypeAttackProfile, row.Profile), event})
 	}
-	return events
+	return saved
 }
 
 func doubles(values []float32) []float64 {
@@ -208,9 +208,9 @@ func (o *streamOptions) sink(ctx context.Context, t *terminal) (sink, func(), er
 		b.Close()
 		return nil, nothing, err
 	}
-	dashboard := b.Dashboard()
+	dashboard := events.NewPublisher(b)
 	return func(ctx context.Context, e savedEvent) (bool, error) {
-		return dashboard.Show(ctx, e.subject, e.event, 0)
+		return dashboard.Publish(ctx, e.subject, e.event, 0)
 	}, b.Close, nil
 }
 

@@ -15,8 +15,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/command/status"
@@ -348,7 +348,7 @@ func TestStream(t *testing.T) {
 				t.Fatalf("%d events of %d rows", len(lines), len(rows))
 			}
 			for i, row := range rows {
-				e := decode[bus.AttackProfile](t, lines[i])
+				e := decode[events.AttackProfile](t, lines[i])
 				if e.Type != "attack_profile" || e.Name != row.Profile || e.Used != int(row.Used) || !slices.Equal(e.Curve, doubles(row.Median)) {
 					t.Errorf("%+v", e)
 				}
@@ -356,8 +356,8 @@ func TestStream(t *testing.T) {
 					t.Errorf("the bands of %s have another length", row.Profile)
 				}
 			}
-			metric := decode[bus.ModelMetric](t, lines[len(rows)])
-			perf := decode[bus.ModelPerf](t, lines[len(rows)+1])
+			metric := decode[events.ModelMetric](t, lines[len(rows)])
+			perf := decode[events.ModelPerf](t, lines[len(rows)+1])
 			if metric.Metric != 0.762 || perf.Accuracy != 0.762 || perf.Latency != 3410 || perf.Model != "knn" {
 				t.Errorf("%+v, %+v", metric, perf)
 			}
@@ -377,7 +377,7 @@ func TestStreamToNATS(t *testing.T) {
 	}
 	b := server.Connect()
 	for _, row := range rows {
-		last, ok, err := b.Dashboard().Last(bustest.Context(t), bus.EventSubject(bus.TypeAttackProfile, row.Profile))
+		last, ok, err := events.NewPublisher(b).Last(bustest.Context(t), events.Subject(events.TypeAttackProfile, row.Profile))
 		if err != nil || !ok || !bytes.Contains(last, []byte(`"type":"attack_profile"`)) {
 			t.Errorf("%s: %s, %t, %v", row.Profile, last, ok, err)
 		}
@@ -407,7 +407,7 @@ func TestStreamToURL(t *testing.T) {
 		t.Fatalf("%d posts of %d rows", len(bodies), len(rows))
 	}
 	for i, row := range rows {
-		if e := decode[bus.AttackProfile](t, bodies[i]); e.Name != row.Profile {
+		if e := decode[events.AttackProfile](t, bodies[i]); e.Name != row.Profile {
 			t.Errorf("%s, want %s", e.Name, row.Profile)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/wait"
@@ -91,7 +92,7 @@ func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
 		shut()
 	}
 	if spec != nil {
-		specs, err := b.SpecsNow(ctx)
+		specs, err := b.ReadSpecs(ctx)
 		if err != nil {
 			return err
 		}
@@ -146,7 +147,7 @@ func (o *topologyOptions) connect(ctx context.Context, t *terminal) (*bus.Bus, e
 	began := time.Now()
 	for {
 		// Whatever the environment tells the services: this is who makes it.
-		b, err := o.bus.connect(ctx, t, func(cfg *bus.Config) { cfg.Topology = bus.TopologyCreate })
+		b, err := o.bus.connect(ctx, t, func(cfg *client.Config) { cfg.Topology = client.TopologyCreate })
 		var mistake *usageError
 		if err == nil || errors.As(err, &mistake) || time.Since(began) > o.patience {
 			return b, err

@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/command/roster"
@@ -127,7 +129,7 @@ func (o *upOptions) settings(cfg *standalone.Config) error {
 	}
 	cfg.Streamer.Models = o.models
 	for _, s := range slices.Concat(cfg.Worker.Settings(), cfg.Streamer.Settings(), cfg.Dashboard.Settings()) {
-		if _, ok := s.Into.(*bus.Config); ok {
+		if _, ok := s.Into.(*client.Config); ok {
 			continue // of another server
 		}
 		if err := s.FromEnvironment(); err != nil {
@@ -212,7 +214,7 @@ func (u *up) work(ctx context.Context, s *standalone.System) error {
 	}()
 	followed := make(chan error, 1)
 	followers.Go(func() error {
-		err := s.Bus.Events(ctx, "dashboard.>", true, u.board.take)
+		err := events.Follow(ctx, s.Bus, "dashboard.>", true, u.board.take)
 		if err != nil {
 			followed <- err
 		}

@@ -44,7 +44,7 @@ func (s *sheet) add(host, id, profile, status string) {
 func log(t *testing.T, ctx context.Context, b *bus.Bus) []string {
 	t.Helper()
 	var lines []string
-	_, err := b.Log(ctx, func(n bus.Notice) error {
+	_, err := b.ReadLog(ctx, func(n bus.Notice) error {
 		letter := "+"
 		if n.Retracted {
 			letter = "-"
@@ -310,13 +310,13 @@ func TestRepublish(t *testing.T) {
 	if err := b.Register(ctx, bus.Generation{Spec: *spec, Limits: []byte("{}"), Base: gen, ID: gen}); err != nil {
 		t.Fatal(err)
 	}
-	curves, err := b.CurvesNow(ctx, bus.Generation{Spec: *spec, ID: gen})
+	curves, err := b.ReadCurves(ctx, bus.Generation{Spec: *spec, ID: gen})
 	if err != nil {
 		t.Fatal(err)
 	}
 	put := func(entry fit.Entry) {
 		t.Helper()
-		if err := curves.Put(ctx, "a", spec.Rank(entry.Host, entry.Episode), entry, 0, time.Time{}); err != nil {
+		if err := bustest.PutEntry(ctx, curves, bus.EntryID{Profile: "a", Rank: spec.Rank(entry.Host, entry.Episode)}, entry, 0, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}

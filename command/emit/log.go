@@ -49,7 +49,7 @@ func readLog(ctx context.Context, b *bus.Bus) (assignments, error) {
 		}
 		return known
 	}
-	_, err := b.Log(ctx, func(n bus.Notice) error {
+	_, err := b.ReadLog(ctx, func(n bus.Notice) error {
 		a := assignment{shared(n.Host), n.Episode, shared(n.Profile)}
 		if n.Retracted {
 			delete(accepted, a)

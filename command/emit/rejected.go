@@ -32,7 +32,7 @@ func (e *Emitter) Republish(ctx context.Context) (RepublishSummary, error) {
 	}
 	seen := assignments{}
 	var publish []assignment
-	err = e.Bus.Rejected(ctx, func(r bus.Rejected) error {
+	err = e.Bus.ReadRejected(ctx, func(r bus.Rejected) error {
 		s.Rejected++
 		a := assignmentOf(r.Notice)
 		if !a.wellFormed() {
@@ -72,7 +72,7 @@ func (e *Emitter) Republish(ctx context.Context) (RepublishSummary, error) {
 // curves returns a function that reports whether an assignment has a curve in the
 // wanted generation. While no generation is registered nothing has one.
 func (e *Emitter) curves(ctx context.Context) (func(assignment) bool, error) {
-	specs, err := e.Bus.SpecsNow(ctx)
+	specs, err := e.Bus.ReadSpecs(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +80,12 @@ func (e *Emitter) curves(ctx context.Context) (func(assignment) bool, error) {
 	if !ok {
 		return func(assignment) bool { return false }, nil
 	}
-	curves, err := e.Bus.CurvesNow(ctx, wanted)
+	curves, err := e.Bus.ReadCurves(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
 	return func(a assignment) bool {
-		seen := curves.Seen(fit.ProfileName(a.profile), wanted.Spec.Rank(a.host, a.episode))
+		seen := curves.Seen(bus.EntryID{Profile: fit.ProfileName(a.profile), Rank: wanted.Spec.Rank(a.host, a.episode)})
 		return seen.Found && seen.State == fit.StateCurve
 	}, nil
 }

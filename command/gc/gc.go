@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/wait"
 )
@@ -56,8 +58,8 @@ type Generation struct {
 	Why        Reason         `json:"why,omitempty"`    // only if it is kept
 	Detail     string         `json:"detail,omitempty"` // Why as a sentence
 	// Consumers and Holding are what was removed, or would be in a dry run.
-	Consumers int         `json:"consumers"`
-	Holding   bus.Holding `json:"holding"`
+	Consumers int        `json:"consumers"`
+	Holding   bus.Stored `json:"holding"`
 	// SpecKept is true if its record in bucket specs stays because other generations
 	// of its spec stay. The record of a spec's first generation holds the spec's turn.
 	SpecKept bool `json:"spec_kept"`
@@ -96,8 +98,8 @@ type candidate struct {
 // repeated.
 func (c *Collector) Run(ctx context.Context) (*Report, error) {
 	r := &Report{DryRun: c.DryRun, Generations: []Generation{}}
-	specs, err := c.Bus.SpecsNow(ctx)
-	if bus.IsAbsent(err) {
+	specs, err := c.Bus.ReadSpecs(ctx)
+	if client.IsAbsent(err) {
 		return r, nil
 	}
 	if err != nil {
@@ -117,7 +119,7 @@ func (c *Collector) Run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	// The wanted and the shown generations may have changed during the checks.
-	if specs, err = c.Bus.SpecsNow(ctx); err != nil {
+	if specs, err = c.Bus.ReadSpecs(ctx); err != nil {
 		return nil, err
 	}
 	if left, err = c.keepShown(ctx, specs, r, left); err != nil {
@@ -133,7 +135,7 @@ func (c *Collector) Run(ctx context.Context) (*Report, error) {
 
 // list adds every generation to the report and returns all of them as candidates.
 func (c *Collector) list(ctx context.Context, specs *bus.Specs, r *Report) ([]candidate, error) {
-	consumed, err := c.Bus.Consumed(ctx)
+	consumed, err := c.Bus.GenerationsWithConsumers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -164,8 +166,8 @@ func (r *Report) keep(x candidate, why Reason, detail string) {
 // keepShown keeps the wanted generation and those that the dashboard shows, and
 // returns the other candidates.
 func (c *Collector) keepShown(ctx context.Context, specs *bus.Specs, r *Report, from []candidate) ([]candidate, error) {
-	shown, err := c.Bus.Shown(ctx)
-	if err != nil && !bus.IsAbsent(err) {
+	shown, err := events.ShownProfiles(ctx, c.Bus)
+	if err != nil && !client.IsAbsent(err) {
 		return nil, err
 	}
 	wanted, ok := specs.Wanted()
@@ -190,15 +192,15 @@ func (c *Collector) skipRemoved(ctx context.Context, specs *bus.Specs, r *Report
 	var left []candidate
 	for _, x := range from {
 		if specs.Removed(x.generation.ID) {
-			use, err := c.Bus.Use(ctx, x.generation)
+			use, err := c.Bus.Usage(ctx, x.generation)
 			if err != nil {
 				return nil, err
 			}
-			holding, err := c.Bus.Holding(ctx, x.generation.ID)
+			holding, err := c.Bus.Stored(ctx, x.generation.ID)
 			if err != nil {
 				return nil, err
 			}
-			if use.Consumers == 0 && holding == (bus.Holding{}) {
+			if use.Consumers == 0 && holding == (bus.Stored{}) {
 				r.Generations[x.index].Fate = RemovedBefore
 				continue
 			}
@@ -238,7 +240,7 @@ func (c *Collector) pause(ctx context.Context) error {
 func (c *Collector) checkUse(ctx context.Context, r *Report, from []candidate) ([]candidate, error) {
 	var left []candidate
 	for _, x := range from {
-		use, err := c.Bus.Use(ctx, x.generation)
+		use, err := c.Bus.Usage(ctx, x.generation)
 		if err != nil {
 			return nil, err
 		}
@@ -259,7 +261,7 @@ const abandonedAfter = 24 * time.Hour
 
 // reasonToKeep returns why a generation with this use is kept, or "" if it may be
 // removed.
-func reasonToKeep(u bus.Use, idle time.Duration) (Reason, string) {
+func reasonToKeep(u bus.Usage, idle time.Duration) (Reason, string) {
 	switch {
 	case u.Waiting > 0:
 		return AtWork, "a worker asks for messages"
@@ -274,7 +276,7 @@ func reasonToKeep(u bus.Use, idle time.Duration) (Reason, string) {
 // remove counts the values of a generation and removes everything but its record
 // in specs.
 func (c *Collector) remove(ctx context.Context, g *Generation) (err error) {
-	if g.Holding, err = c.Bus.Holding(ctx, g.ID); err != nil || c.DryRun {
+	if g.Holding, err = c.Bus.Stored(ctx, g.ID); err != nil || c.DryRun {
 		return err
 	}
 	return c.Bus.Remove(ctx, g.ID)

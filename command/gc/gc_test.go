@@ -14,6 +14,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -53,13 +54,13 @@ func (s *system) make(g bus.Generation) {
 	s.t.Helper()
 	s.must(s.bus.Register(s.ctx, g))
 	s.must(s.bus.EnsureConsumers(s.ctx, g, time.Minute, time.Minute))
-	curves, err := s.bus.CurvesNow(s.ctx, g)
+	curves, err := s.bus.ReadCurves(s.ctx, g)
 	s.must(err)
 	entry := fit.Entry{Seq: 1, Host: "h", Episode: "1", State: fit.StateCurve, Curve: make(fit.Curve, g.Spec.Points.Total())}
-	s.must(curves.Put(s.ctx, profile, g.Spec.Rank("h", "1"), entry, 0, time.Time{}))
-	curves, err = s.bus.CurvesNow(s.ctx, g)
+	s.must(bustest.PutEntry(s.ctx, curves, bus.EntryID{Profile: profile, Rank: g.Spec.Rank("h", "1")}, entry, 0, time.Time{}))
+	curves, err = s.bus.ReadCurves(s.ctx, g)
 	s.must(err)
-	standing, err := curves.Standing(profile)
+	standing, err := curves.Reduce(profile)
 	s.must(err)
 	_, err = s.bus.WriteEnvelope(s.ctx, g.ID, profile, standing.Envelope, standing.AsOf, time.Now())
 	s.must(err)
@@ -82,13 +83,13 @@ func (s *system) collect(c Collector) map[fit.Generation]Generation {
 }
 
 // has returns what is left of a generation.
-func (s *system) has(g bus.Generation) (consumers int, h bus.Holding, registered bool) {
+func (s *system) has(g bus.Generation) (consumers int, h bus.Stored, registered bool) {
 	s.t.Helper()
-	use, err := s.bus.Use(s.ctx, g)
+	use, err := s.bus.Usage(s.ctx, g)
 	s.must(err)
-	h, err = s.bus.Holding(s.ctx, g.ID)
+	h, err = s.bus.Stored(s.ctx, g.ID)
 	s.must(err)
-	specs, err := s.bus.SpecsNow(s.ctx)
+	specs, err := s.bus.ReadSpecs(s.ctx)
 	s.must(err)
 	_, registered = specs.Get(g.ID)
 	return use.Consumers, h, registered
@@ -103,7 +104,7 @@ func (s *system) isWhole(g bus.Generation) {
 
 func (s *system) isGone(g bus.Generation, registered bool) {
 	s.t.Helper()
-	if n, h, ok := s.has(g); n != 0 || h != (bus.Holding{}) || ok != registered {
+	if n, h, ok := s.has(g); n != 0 || h != (bus.Stored{}) || ok != registered {
 		s.t.Errorf("%s was not removed: %d consumers, %+v, registered %t", g.ID, n, h, ok)
 	}
 }
@@ -116,7 +117,7 @@ func (s *system) pull(g bus.Generation) (stop func()) {
 	cc, err := cons.Consume(func(msg jetstream.Msg) { _ = msg.Ack() })
 	s.must(err)
 	for {
-		use, err := s.bus.Use(s.ctx, g)
+		use, err := s.bus.Usage(s.ctx, g)
 		s.must(err)
 		if use.Waiting > 0 && use.Unacked == 0 {
 			return func() { cc.Stop(); <-cc.Closed() }
@@ -184,15 +185,15 @@ func TestWhatIsKept(t *testing.T) {
 
 	env, _, err := s.bus.ReadEnvelope(s.ctx, old.ID, profile)
 	s.must(err)
-	event, err := bus.NewAttackProfile(old, env)
+	event, err := events.NewAttackProfile(old, env)
 	s.must(err)
 	show := func(gen fit.Generation, turn uint64) {
 		t.Helper()
 		event.Generation, event.Turn = gen, turn
-		if event.Life, err = s.bus.EventLife(s.ctx); err != nil {
+		if event.Incarnation, err = events.Incarnation(s.ctx, s.bus); err != nil {
 			t.Fatal(err)
 		}
-		if ok, err := s.bus.Dashboard().Show(s.ctx, bus.EventSubject(bus.TypeAttackProfile, string(profile)), event, 0); err != nil || !ok {
+		if ok, err := events.NewPublisher(s.bus).Publish(s.ctx, events.Subject(events.TypeAttackProfile, string(profile)), event, 0); err != nil || !ok {
 			t.Fatal(ok, err)
 		}
 	}
@@ -222,18 +223,18 @@ func TestWhatIsKept(t *testing.T) {
 func TestReasonToKeep(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		use  bus.Use
+		use  bus.Usage
 		idle time.Duration
 		want Reason
 	}{
-		{bus.Use{}, 0, ""},
-		{bus.Use{Consumers: 2, Idle: time.Hour}, time.Hour, ""},
-		{bus.Use{Consumers: 2, Idle: time.Hour - 1}, time.Hour, Recent},
-		{bus.Use{Idle: -time.Second}, time.Second, Recent}, // the clocks of two servers differ
-		{bus.Use{Waiting: 1, Idle: 1000 * time.Hour}, time.Hour, AtWork},
-		{bus.Use{Unacked: 1, Idle: 23 * time.Hour}, time.Hour, AtWork},
-		{bus.Use{Unacked: 1, Idle: 25 * time.Hour}, time.Hour, ""}, // its worker was killed
-		{bus.Use{Unacked: 1, Idle: 25 * time.Hour}, 48 * time.Hour, Recent},
+		{bus.Usage{}, 0, ""},
+		{bus.Usage{Consumers: 2, Idle: time.Hour}, time.Hour, ""},
+		{bus.Usage{Consumers: 2, Idle: time.Hour - 1}, time.Hour, Recent},
+		{bus.Usage{Idle: -time.Second}, time.Second, Recent}, // the clocks of two servers differ
+		{bus.Usage{Waiting: 1, Idle: 1000 * time.Hour}, time.Hour, AtWork},
+		{bus.Usage{Unacked: 1, Idle: 23 * time.Hour}, time.Hour, AtWork},
+		{bus.Usage{Unacked: 1, Idle: 25 * time.Hour}, time.Hour, ""}, // its worker was killed
+		{bus.Usage{Unacked: 1, Idle: 25 * time.Hour}, 48 * time.Hour, Recent},
 	} {
 		if got, _ := reasonToKeep(c.use, c.idle); got != c.want {
 			t.Errorf("%+v, idle %s: %q, want %q", c.use, c.idle, got, c.want)
@@ -279,7 +280,7 @@ func TestTurnStays(t *testing.T) {
 	g.Go(func() error {
 		defer close(watched)
 		for {
-			moved := specs.Moved()
+			moved := specs.Changed()
 			if w, _ := specs.Wanted(); w.ID != other.ID {
 				unwanted <- w.ID
 			}

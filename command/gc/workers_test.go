@@ -64,7 +64,7 @@ func (s *system) accept(i int) {
 func (s *system) latest(spec *fit.Spec) bus.Generation {
 	s.t.Helper()
 	for {
-		specs, err := s.bus.SpecsNow(s.ctx)
+		specs, err := s.bus.ReadSpecs(s.ctx)
 		s.must(err)
 		for _, g := range specs.All() {
 			if g.Spec.Target == spec.Target {

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/standalone"
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/episode"
@@ -145,13 +146,13 @@ func acceptAll(b *testing.B, g *synth.Generator, store episode.Store, spec *fit.
 }
 
 // waitForEvent waits for the event of a profile whose envelope is of n episodes.
-func waitForEvent(ctx context.Context, events *nats.Subscription, p fit.ProfileName, n int) error {
+func waitForEvent(ctx context.Context, published *nats.Subscription, p fit.ProfileName, n int) error {
 	for {
-		msg, err := events.NextMsgWithContext(ctx)
+		msg, err := published.NextMsgWithContext(ctx)
 		if err != nil {
 			return err
 		}
-		var e bus.AttackProfile
+		var e events.AttackProfile
 		if err := json.Unmarshal(msg.Data, &e); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/embedded"
 	"github.com/cis490/profiles/dashboard"
 	"github.com/cis490/profiles/episode"
@@ -83,7 +84,7 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 	var buses [4]*bus.Bus
 	for i, name := range []string{"profiles", "profile-worker", "profile-streamer", "profile-dashboard"} {
 		// Not the settings of the environment: they are about another server.
-		if buses[i], err = bus.Connect(bus.Config{Name: name}, deps.Log, server.InProcess()); err != nil {
+		if buses[i], err = bus.Connect(client.Config{Name: name}, deps.Log, server.InProcess()); err != nil {
 			return err
 		}
 		defer buses[i].Close()
@@ -92,7 +93,7 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 		return err
 	}
 	registry := service.NewRegistry()
-	cfg.Worker.Bus, cfg.Streamer.Bus, cfg.Dashboard.Bus = bus.Config{}, bus.Config{}, bus.Config{}
+	cfg.Worker.Bus, cfg.Streamer.Bus, cfg.Dashboard.Bus = client.Config{}, client.Config{}, client.Config{}
 	s := &System{Bus: buses[0], URL: server.URL()}
 	s.worker, err = worker.New(cfg.Worker, worker.Deps{
 		Bus: buses[1], Store: deps.Store, Spec: deps.Spec, Log: deps.Log, Registry: registry,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -78,8 +79,8 @@ func Collect(ctx context.Context, b *bus.Bus) (*Report, error) {
 		return nil, err
 	}
 	r.Streams = append(r.Streams, sizes...)
-	specs, err := b.SpecsNow(ctx)
-	if bus.IsAbsent(err) {
+	specs, err := b.ReadSpecs(ctx)
+	if client.IsAbsent(err) {
 		return r, nil
 	}
 	if err != nil {
@@ -91,11 +92,11 @@ func Collect(ctx context.Context, b *bus.Bus) (*Report, error) {
 			ID: g.ID, Revision: g.Spec.Revision, Epoch: g.Epoch, Base: g.Base, Wanted: ok && g.ID == wanted.ID,
 		})
 	}
-	err = b.Rejected(ctx, func(x bus.Rejected) error {
+	err = b.ReadRejected(ctx, func(x bus.Rejected) error {
 		r.Rejected[x.Reason]++
 		return nil
 	})
-	if err != nil && !bus.IsAbsent(err) {
+	if err != nil && !client.IsAbsent(err) {
 		return nil, err
 	}
 	if !ok {
@@ -112,7 +113,7 @@ func Collect(ctx context.Context, b *bus.Bus) (*Report, error) {
 // lag returns nil if the generation has no consumers yet.
 func lag(ctx context.Context, b *bus.Bus, gen fit.Generation) (*Lag, error) {
 	align, reduce, err := b.Lags(ctx, gen)
-	if bus.IsAbsent(err) {
+	if client.IsAbsent(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -122,7 +123,7 @@ func lag(ctx context.Context, b *bus.Bus, gen fit.Generation) (*Lag, error) {
 }
 
 func profiles(ctx context.Context, b *bus.Bus, gen bus.Generation) ([]Profile, error) {
-	curves, err := b.CurvesNow(ctx, gen)
+	curves, err := b.ReadCurves(ctx, gen)
 	if err != nil {
 		return nil, err
 	}
@@ -139,11 +140,13 @@ func profiles(ctx context.Context, b *bus.Bus, gen bus.Generation) ([]Profile, e
 
 func profile(ctx context.Context, b *bus.Bus, gen bus.Generation, curves *bus.Curves, p fit.Profile) (Profile, error) {
 	x := Profile{Name: p.Name, Channel: p.Channel, Unit: fit.Unit(p.Channel), Target: gen.Spec.Target}
-	standing, err := curves.Standing(p.Name)
+	standing, err := curves.Reduce(p.Name)
 	if err != nil {
 		return x, err
 	}
-	_, _, x.Kept = curves.Sizes(p.Name)
+	if err := curves.Inspect(p.Name, func(s *fit.Sample, _ client.AsOf) { x.Kept = s.Len() }); err != nil {
+		return x, err
+	}
 	sample := standing.Envelope
 	x.Used, x.Attempted, x.Complete, x.Short, x.Digest = sample.Used, sample.Attempted, sample.Complete, standing.Short, sample.Digest
 

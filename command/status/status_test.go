@@ -146,14 +146,14 @@ func TestWaitsFor(t *testing.T) {
 	expect("episodes: 1 to deliver")
 
 	ended, cancel := context.WithCancel(ctx)
-	must(b.ConsumeEpisodes(ended, gen, bus.EpisodeOptions{Concurrency: 1}, handler{func() { cancel() }}))
+	must(b.ConsumeEpisodes(ended, gen, bus.EpisodeOptions{Concurrency: 1}, doneAt(cancel)))
 	expect("")
 
 	// A worker put a curve and ended before it wrote the envelope.
-	curves, err := b.CurvesNow(ctx, bus.Generation{Spec: *spec, ID: gen})
+	curves, err := b.ReadCurves(ctx, bus.Generation{Spec: *spec, ID: gen})
 	must(err)
 	entry := fit.Entry{Seq: 1, Host: "h", Episode: "1", State: fit.StateCurve, Curve: make(fit.Curve, spec.Points.Total())}
-	must(curves.Put(ctx, saturate, spec.Rank("h", "1"), entry, 0, time.Time{}))
+	must(bustest.PutEntry(ctx, curves, bus.EntryID{Profile: saturate, Rank: spec.Rank("h", "1")}, entry, 0, time.Time{}))
 	r := expect("puts to reduce: 1 to deliver")
 	if p := r.Profiles[0]; p.Used != 1 || p.Kept != 1 || p.Agrees || p.Envelope != nil {
 		t.Errorf("%+v", p)
@@ -165,9 +165,9 @@ func TestWaitsFor(t *testing.T) {
 	}))
 	expect("the envelope of " + saturate)
 
-	curves, err = b.CurvesNow(ctx, bus.Generation{Spec: *spec, ID: gen})
+	curves, err = b.ReadCurves(ctx, bus.Generation{Spec: *spec, ID: gen})
 	must(err)
-	standing, err := curves.Standing(saturate)
+	standing, err := curves.Reduce(saturate)
 	must(err)
 	_, err = b.WriteEnvelope(ctx, gen, saturate, standing.Envelope, standing.AsOf, time.Now())
 	must(err)
@@ -177,15 +177,13 @@ func TestWaitsFor(t *testing.T) {
 	}
 }
 
-// A handler calls done at the first message and lets it be acknowledged.
-type handler struct{ done func() }
-
-func (h handler) Glance(bus.Notice) (bool, error) {
-	h.done()
-	return true, nil
+// doneAt calls done at the first message, which then needs no work.
+func doneAt(done func()) func(bus.Notice) (bus.EpisodeTask, error) {
+	return func(bus.Notice) (bus.EpisodeTask, error) {
+		done()
+		return nil, nil
+	}
 }
-
-func (h handler) Handle(context.Context, bus.Notice) error { return nil }
 
 func TestWait(t *testing.T) {
 	t.Parallel()

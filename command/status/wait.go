@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/wait"
 )
@@ -70,7 +71,7 @@ func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, 
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case bus.IsUnanswered(err):
+		case client.IsUnanswered(err):
 			what = "an answer of NATS"
 		case err != nil:
 			return nil, err
@@ -113,8 +114,8 @@ func check(ctx context.Context, b *bus.Bus) (*Report, string, error) {
 }
 
 func wanted(ctx context.Context, b *bus.Bus) (fit.Generation, bool, error) {
-	specs, err := b.SpecsNow(ctx)
-	if bus.IsAbsent(err) {
+	specs, err := b.ReadSpecs(ctx)
+	if client.IsAbsent(err) {
 		return "", false, nil
 	}
 	if err != nil {

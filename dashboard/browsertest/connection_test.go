@@ -12,7 +12,7 @@ import (
 
 	"github.com/chromedp/cdproto/page"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/dashboard"
 	"github.com/cis490/profiles/dashboard/web"
 )
@@ -72,13 +72,13 @@ func TestRestarts(t *testing.T) {
 // TestAnotherLife: when the stream was made again, its old events are removed.
 func TestAnotherLife(t *testing.T) {
 	s := start(t, dashboard.Config{})
-	s.publish(bus.ModelMetric{Type: bus.TypeModelMetric, Model: "old", Metric: 0.5})
+	s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: "old", Metric: 0.5})
 	b := open(t, s.URL())
 	b.allowBroken()
 	b.until(isLive + " && document.querySelector('#scene8 li')?.textContent === 'old0.500'")
 	s.nats.Wipe()
 	b.until(isLive + " && !document.querySelector('#scene8 li') && !document.querySelector('#scene8 .waiting').hidden")
-	s.publish(bus.ModelMetric{Type: bus.TypeModelMetric, Model: "new", Metric: 0.25})
+	s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: "new", Metric: 0.25})
 	b.until("document.querySelector('#scene8 li')?.textContent === 'new0.250'")
 }
 

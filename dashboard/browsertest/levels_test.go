@@ -10,17 +10,17 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 )
 
 // signature waits for the event of a profile's signature that has all its episodes.
-func (s *system) signature(name string) bus.AttackSignature {
+func (s *system) signature(name string) events.AttackSignature {
 	s.t.Helper()
 	ctx := bustest.Context(s.t)
 	for {
-		var e bus.AttackSignature
-		data, ok, err := s.bus.Dashboard().Last(ctx, bus.EventSubject(bus.TypeAttackSignature, name))
+		var e events.AttackSignature
+		data, ok, err := events.NewPublisher(s.bus).Last(ctx, events.Subject(events.TypeAttackSignature, name))
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestLevels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.store(bus.TypeAttackSignature, "bursty-c2", data)
+	s.store(events.TypeAttackSignature, "bursty-c2", data)
 	b.until(fmt.Sprintf(`document.querySelector(%s).textContent.includes('777 bursts')`, js(card("bursty-c2", ".level-text"))))
 	if !get[bool](b, levelsOf("bursty-c2")) || !get[bool](b, `document.activeElement.closest('.card').dataset.profile === 'bursty-c2'`) {
 		t.Error("after a new event the levels or the focus are gone")
@@ -132,11 +132,11 @@ func TestHostileSignatures(t *testing.T) {
 		`{"type":"attack_signature","name":"io-walk","channels":[{"median":[1,"2"]}]}`,
 		`{"type":"attack_signature","channels":[{"median":[1,2]}]}`,
 	} {
-		s.store(bus.TypeAttackSignature, "bad", []byte(bad))
+		s.store(events.TypeAttackSignature, "bad", []byte(bad))
 		invalid++
 		b.until(fmt.Sprintf(`document.querySelector('#invalid').textContent.startsWith('%d invalid event')`, invalid))
 	}
-	s.store(bus.TypeAttackSignature, "io-walk", []byte(`{"type":"attack_signature","name":"io-walk","channels":[{"name":"<b>x</b>.y","median":[null,2,null]}]}`))
+	s.store(events.TypeAttackSignature, "io-walk", []byte(`{"type":"attack_signature","name":"io-walk","channels":[{"name":"<b>x</b>.y","median":[null,2,null]}]}`))
 	b.run(`document.querySelector('.card[data-profile="io-walk"] .switch').click()`)
 	b.until(`document.querySelectorAll('.card[data-profile="io-walk"] .level').length === 1`)
 	if got := b.text(card("io-walk", ".level-text")); !strings.Contains(got, "no data") {

@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/dashboard"
 )
 
@@ -59,7 +59,7 @@ func TestCardsFill(t *testing.T) {
 }
 
 // shows compares a card with its event.
-func shows(b *tab, want bus.AttackProfile) {
+func shows(b *tab, want events.AttackProfile) {
 	b.t.Helper()
 	for inside, text := range map[string]string{
 		"h3": want.Name, ".shape": want.Shape, ".channel": want.Channel + " · " + want.Unit, ".count": "7/1007 of 100 episodes",
@@ -137,7 +137,7 @@ func near(text string, want float64) bool {
 }
 
 // checkPoint compares the readout and the text for screen readers with point i.
-func checkPoint(b *tab, e bus.AttackProfile, i int, phase string) {
+func checkPoint(b *tab, e events.AttackProfile, i int, phase string) {
 	b.t.Helper()
 	where, got := readout(b, card(e.Name, ""))
 	if want := fmt.Sprintf("point %d of 80", i+1); where != want || got[0] != phase {
@@ -297,8 +297,8 @@ func TestModels(t *testing.T) {
 		{"logistic", 0.812, 1.9, 0.812}, {"naive Bayes", 0.79, 2.1, 0.811}, {"svm-rbf", 0.925, 36, 0.938}, {"mlp", 0.93, 40, 0.939},
 	}
 	for _, m := range models {
-		s.publish(bus.ModelMetric{Type: bus.TypeModelMetric, Model: m.name, Metric: m.metric})
-		s.publish(bus.ModelPerf{Type: bus.TypeModelPerf, Model: m.name, Latency: m.us, Accuracy: m.score})
+		s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: m.name, Metric: m.metric})
+		s.publish(events.ModelPerf{Type: events.TypeModelPerf, Model: m.name, Latency: m.us, Accuracy: m.score})
 	}
 	b.until(fmt.Sprintf("document.querySelectorAll('#scene8 li').length === %d && document.querySelectorAll('#scene12 circle.model').length === %[1]d", len(models)))
 	bars := get[[]string](b, "[...document.querySelectorAll('#scene8 li')].map((li) => li.querySelector('.model').textContent + ' ' + li.querySelector('.value').textContent + ' ' + li.querySelector('.bar').style.width)")
@@ -326,6 +326,6 @@ func TestModels(t *testing.T) {
 	if got := b.text("#scene12 .readout tbody"); got != "logistic1.90.812" {
 		t.Errorf("the readout of scene 12 is %q", got)
 	}
-	s.publish(bus.ModelMetric{Type: bus.TypeModelMetric, Model: "logistic", Metric: 0.99})
+	s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: "logistic", Metric: 0.99})
 	b.until("document.querySelector('#scene8 li').textContent === 'logistic0.990'")
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/signature"
 )
 
@@ -54,7 +54,7 @@ func TestDriftAndHosts(t *testing.T) {
 	e.Hosts.Tested, e.Hosts.Differ, e.Hosts.All, e.Hosts.Hosts = 35, true, 21, 30
 	for range 20 {
 		e.Hosts.Differences = append(e.Hosts.Differences, signature.Difference{Channel: "proc.minflt", Phase: "infected_running", H: 20, P: 0.0042})
-		e.Hosts.Used = append(e.Hosts.Used, bus.HostUsed{Host: strings.Repeat("long-", 25), Used: 5})
+		e.Hosts.Used = append(e.Hosts.Used, events.HostUsed{Host: strings.Repeat("long-", 25), Used: 5})
 	}
 	e.Hosts.Differences[0].P = 1e-9
 	e.Hosts.Used = e.Hosts.Used[:20]
@@ -65,7 +65,7 @@ func TestDriftAndHosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.store(bus.TypeAttackSignature, "io-walk", data)
+		s.store(events.TypeAttackSignature, "io-walk", data)
 	}
 	store()
 	b.until("document.querySelector('.sample .comparison').textContent === 'Hosts differ in 21 of 35 tests.'")
@@ -111,7 +111,7 @@ func TestDriftAndHosts(t *testing.T) {
 	for _, name := range []string{"another", "plain"} {
 		s.publish(map[string]any{"type": "attack_profile", "name": name, "curve": []int{0, 1, 0}})
 	}
-	s.store(bus.TypeAttackSignature, "another", []byte(`{"type":"attack_signature","name":"another","channels":[{"name":"a.b","median":[1,2]}],
+	s.store(events.TypeAttackSignature, "another", []byte(`{"type":"attack_signature","name":"another","channels":[{"name":"a.b","median":[1,2]}],
 		"drift":[{"at":"yesterday"},{"at":"2026-01-02T03:04:05Z","distance":-1},null,{"at":"2026-01-03T03:04:05Z","distance":null,"accepted":"x"}],"hosts":{"tested":-1,"used":[null],"differences":{}}}`))
 	b.run("location.hash = '#/profile/another'")
 	b.until("document.querySelector('#detail h2').textContent === 'another' && document.querySelector('.sample .comparison').textContent === 'Too few episodes per host to compare the hosts.'")

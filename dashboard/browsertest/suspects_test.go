@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/dashboard"
 )
 
@@ -16,11 +17,11 @@ func TestSuspects(t *testing.T) {
 	page := open(t, s.URL())
 	page.until(isLive + ` && document.querySelector('#suspects').hidden`)
 	list := func(of ...bus.Suspect) {
-		data, err := json.Marshal(bus.SuspectList{Type: bus.TypeSuspects, Name: "bursty-c2", Episodes: append([]bus.Suspect{}, of...), All: len(of)})
+		data, err := json.Marshal(events.SuspectList{Type: events.TypeSuspects, Name: "bursty-c2", Episodes: append([]bus.Suspect{}, of...), All: len(of)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.store(bus.TypeSuspects, "bursty-c2", data)
+		s.store(events.TypeSuspects, "bursty-c2", data)
 	}
 	list(bus.Suspect{Host: "lab-02", Episode: "<b>ep-1</b>", Profile: "bursty-c2", Said: "io-walk"})
 	page.until(`document.querySelector('#suspects li')?.innerText === 'lab-02/<b>ep-1</b> is accepted for bursty-c2, looks like io-walk'`)

@@ -20,6 +20,8 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/dashboard"
@@ -100,13 +102,13 @@ func (s *system) emit() {
 }
 
 // envelope waits for the event of a profile that has all its episodes.
-func (s *system) envelope(name string) bus.AttackProfile {
+func (s *system) envelope(name string) events.AttackProfile {
 	s.t.Helper()
 	ctx := bustest.Context(s.t)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		e, err := s.bus.Dashboard().LastAttackProfile(ctx, fit.ProfileName(name))
+		e, err := events.NewPublisher(s.bus).LastAttackProfile(ctx, fit.ProfileName(name))
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -124,7 +126,7 @@ func (s *system) envelope(name string) bus.AttackProfile {
 // store publishes an event to the stream, without the bridge's checks.
 func (s *system) store(kind, name string, data []byte) {
 	s.t.Helper()
-	if _, err := s.js.Publish(bustest.Context(s.t), bus.EventSubject(kind, name), data); err != nil {
+	if _, err := s.js.Publish(bustest.Context(s.t), events.Subject(kind, name), data); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -149,7 +151,7 @@ func (b *bridge) URL() string {
 
 func (b *bridge) start() {
 	b.t.Helper()
-	nc, err := bus.Connect(bus.Config{URL: b.nats, Name: "bridge"}, quiet())
+	nc, err := bus.Connect(client.Config{URL: b.nats, Name: "bridge"}, quiet())
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -22,6 +22,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/service"
@@ -140,7 +142,7 @@ func newFleet(t *testing.T) *fleet {
 
 // connect is a bus of ours.
 func (f *fleet) connect(url, name string) *bus.Bus {
-	b, err := bus.Connect(bus.Config{URL: url, Name: name, Replicas: nodes}, f.logger(name))
+	b, err := bus.Connect(client.Config{URL: url, Name: name, Replicas: nodes}, f.logger(name))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -356,8 +358,8 @@ func copyTree(from, to string) error {
 }
 
 // events asks a dashboard for the last events of profiles, by subject.
-func (d *daemon) events(ctx context.Context) (map[string]bus.AttackProfile, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/api/events?type="+bus.TypeAttackProfile, nil)
+func (d *daemon) events(ctx context.Context) (map[string]events.AttackProfile, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/api/events?type="+events.TypeAttackProfile, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -368,8 +370,8 @@ func (d *daemon) events(ctx context.Context) (map[string]bus.AttackProfile, erro
 	}
 	defer res.Body.Close()
 	var listed []struct {
-		Subject string            `json:"subject"`
-		Event   bus.AttackProfile `json:"event"`
+		Subject string               `json:"subject"`
+		Event   events.AttackProfile `json:"event"`
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s", d.name, res.Status)
@@ -377,7 +379,7 @@ func (d *daemon) events(ctx context.Context) (map[string]bus.AttackProfile, erro
 	if err := json.NewDecoder(res.Body).Decode(&listed); err != nil {
 		return nil, fmt.Errorf("events of %s: %w", d.name, err)
 	}
-	events := map[string]bus.AttackProfile{}
+	events := map[string]events.AttackProfile{}
 	for _, l := range listed {
 		events[l.Subject] = l.Event
 	}

@@ -89,7 +89,7 @@ func whole3(what string, replicas int, c *jetstream.ClusterInfo) error {
 
 // wanted is the generation of the wanted spec.
 func (f *fleet) wanted(ctx context.Context) (bus.Generation, error) {
-	specs, err := f.bus.SpecsNow(ctx)
+	specs, err := f.bus.ReadSpecs(ctx)
 	if err != nil {
 		return bus.Generation{}, err
 	}

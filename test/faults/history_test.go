@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -49,7 +50,7 @@ func (h *history) see(subject string, data []byte) {
 	defer h.mu.Unlock()
 	before, had := h.last[subject]
 	h.last[subject] = env
-	if !had || before.AsOf.Life != env.AsOf.Life {
+	if !had || before.AsOf.Incarnation != env.AsOf.Incarnation {
 		return
 	}
 	h.compared++
@@ -82,8 +83,8 @@ func (h *history) look(backs map[string]int) error {
 // back; in another life both are nothing.
 func TestHistory(t *testing.T) {
 	const a, b = "$KV.envelopes.gen.a", "$KV.envelopes.gen.b"
-	envelope := func(life bus.Life, seq uint64, used int) []byte {
-		data, err := json.Marshal(bus.Envelope{Envelope: fit.Envelope{Used: used}, AsOf: bus.AsOf{Life: life, Seq: seq}})
+	envelope := func(life client.Incarnation, seq uint64, used int) []byte {
+		data, err := json.Marshal(bus.Envelope{Envelope: fit.Envelope{Used: used}, AsOf: client.AsOf{Incarnation: life, Seq: seq}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -327,18 +327,18 @@ func (h *hostileRun) checkEntries() {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patient(time.Minute))
 	defer cancel()
-	specs, err := h.bus.SpecsNow(ctx)
+	specs, err := h.bus.ReadSpecs(ctx)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	gen, _ := specs.Wanted()
-	curves, err := h.bus.CurvesNow(ctx, gen)
+	curves, err := h.bus.ReadCurves(ctx, gen)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	used, said := 0, map[string]int{}
 	for _, r := range h.rows {
-		e := curves.Seen(hostileProfile, gen.Spec.Rank(r.Host, r.Episode))
+		e := curves.Seen(bus.EntryID{Profile: hostileProfile, Rank: gen.Spec.Rank(r.Host, r.Episode)})
 		if h.whole[r.Episode] {
 			if e.State == fit.StateCurve {
 				used++

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/status"
 	"github.com/cis490/profiles/fit"
 )
@@ -194,7 +195,7 @@ func (r *round) checkLog(ctx context.Context) {
 	err := ask(ctx, func(ctx context.Context) error {
 		clear(have)
 		clear(accepted)
-		_, err := r.bus.Log(ctx, func(n bus.Notice) error {
+		_, err := r.bus.ReadLog(ctx, func(n bus.Notice) error {
 			have[key(n)] = true
 			accepted[claimOf(n)] = !n.Retracted
 			return nil
@@ -258,7 +259,7 @@ func (r *round) filings(ctx context.Context) (map[filing]bool, error) {
 		return nil, err
 	}
 	all := map[filing]bool{}
-	err = r.bus.Rejected(ctx, func(x bus.Rejected) error {
+	err = r.bus.ReadRejected(ctx, func(x bus.Rejected) error {
 		if x.FiledAt.After(log.CachedInfo().Created) {
 			all[filing{claimOf(x.Notice), x.Seq, x.Reason}] = true
 		}
@@ -277,7 +278,7 @@ func (r *round) accounted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	curves, err := r.bus.CurvesNow(ctx, gen)
+	curves, err := r.bus.ReadCurves(ctx, gen)
 	if err != nil {
 		return err
 	}
@@ -286,27 +287,27 @@ func (r *round) accounted(ctx context.Context) error {
 		return err
 	}
 	for _, p := range gen.Spec.Profiles {
-		if standing, err := curves.Standing(p.Name); err != nil || standing.Short {
+		if standing, err := curves.Reduce(p.Name); err != nil || standing.Short {
 			return fmt.Errorf("the sample of %s is short, and no epoch was raised (%v)", p.Name, err)
 		}
 	}
 	counts := map[string]int{}
 	for _, c := range r.receiver.standing() {
 		profile, rank := fit.ProfileName(c.profile), gen.Spec.Rank(c.host, c.episode)
-		entry := curves.Seen(profile, rank)
+		entry := curves.Seen(bus.EntryID{Profile: profile, Rank: rank})
 		switch {
 		case entry.Found && entry.State == fit.StateCurve:
 			counts["curve"]++
 		case entry.Found && entry.State == fit.StateReason:
 			counts[string(entry.Reason)]++
 			copied := filed[filing{c, entry.Seq, entry.Reason}]
-			if entry.Reason.Rejected() && !copied && entry.Seq > r.uncopied && curves.Needed(profile, rank) {
+			if entry.Reason.Rejected() && !copied && entry.Seq > r.uncopied && curves.Needed(bus.EntryID{Profile: profile, Rank: rank}) {
 				return fmt.Errorf("%v is %s by message %d, which is not in REJECTED with that reason", c, entry.Reason, entry.Seq)
 			}
 			if entry.Reason == fit.ReasonFatal && !r.poisoned[c] {
 				return fmt.Errorf("%v was rejected as fatal, but is harmless", c)
 			}
-		case !curves.Needed(profile, rank):
+		case !curves.Needed(bus.EntryID{Profile: profile, Rank: rank}):
 			counts["beyond the sample"]++
 		default:
 			return fmt.Errorf("nothing is known of %v", c)
@@ -357,7 +358,7 @@ func (r *round) shows(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		at := map[string]map[string]bus.AttackProfile{}
+		at := map[string]map[string]events.AttackProfile{}
 		for _, d := range r.dashboards {
 			if at[d.name], err = d.events(ctx); err != nil {
 				return err
@@ -368,15 +369,15 @@ func (r *round) shows(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			event, err := r.bus.Dashboard().LastAttackProfile(ctx, p.Name)
+			event, err := events.NewPublisher(r.bus).LastAttackProfile(ctx, p.Name)
 			if err != nil {
 				return err
 			}
 			if ok && (event.Generation != gen.ID || event.Digest != env.Digest) {
 				return fmt.Errorf("the event of %s shows %s/%s, the envelope is %s/%s", p.Name, event.Generation, event.Digest, gen.ID, env.Digest)
 			}
-			for name, events := range at {
-				shown := events[bus.EventSubject(bus.TypeAttackProfile, string(p.Name))]
+			for name, last := range at {
+				shown := last[events.Subject(events.TypeAttackProfile, string(p.Name))]
 				if shown.Digest != event.Digest || shown.Generation != event.Generation {
 					return fmt.Errorf("%s shows %s/%s of %s, the event is %s/%s", name, shown.Generation, shown.Digest, p.Name, event.Generation, event.Digest)
 				}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 )
 
 // filler is the file that fills a disk.
@@ -109,7 +110,7 @@ func (f *fleet) deleteStreams() {
 		f.must("the end of "+stream, time.Minute, func(ctx context.Context) error {
 			return ask(ctx, func(ctx context.Context) error {
 				err := f.js.DeleteStream(ctx, stream)
-				if bus.IsAbsent(err) {
+				if client.IsAbsent(err) {
 					return nil
 				}
 				return err
@@ -131,7 +132,7 @@ func (f *fleet) logEnd() (last uint64) {
 	f.must("the end of the log", time.Minute, func(ctx context.Context) error {
 		return ask(ctx, func(ctx context.Context) error {
 			s, err := leads(ctx, f.js, bus.EpisodesStream)
-			if bus.IsAbsent(err) {
+			if client.IsAbsent(err) {
 				return nil
 			}
 			if err == nil {

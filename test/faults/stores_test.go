@@ -176,7 +176,7 @@ func (f *fleet) poison() {
 		f.must("the poison in REJECTED", 90*time.Second, func(ctx context.Context) error {
 			return ask(ctx, func(ctx context.Context) error {
 				found := false
-				err := f.bus.Rejected(ctx, func(r bus.Rejected) error {
+				err := f.bus.ReadRejected(ctx, func(r bus.Rejected) error {
 					found = found || claimOf(r.Notice) == victim && r.Reason == fit.ReasonFatal
 					return nil
 				})

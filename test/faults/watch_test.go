@@ -18,6 +18,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 )
 
 // Watchers see what is shown: a browser at each dashboard, one that reads all that
@@ -42,9 +43,9 @@ type watchers struct {
 type eyewitness struct {
 	*watchers
 	name      string
-	invariant string                       // that it holds; empty: none
-	last      map[string]bus.AttackProfile // by subject
-	told      int                          // losses of which it was told
+	invariant string                          // that it holds; empty: none
+	last      map[string]events.AttackProfile // by subject
+	told      int                             // losses of which it was told
 }
 
 func watch(t *testing.T, nc *nats.Conn, js jetstream.JetStream, dashboards []*daemon) *watchers {
@@ -75,19 +76,19 @@ func (w *watchers) store(t *testing.T, js jetstream.JetStream) {
 }
 
 func (w *watchers) eyewitness(name, invariant string) *eyewitness {
-	return &eyewitness{watchers: w, name: name, invariant: invariant, last: map[string]bus.AttackProfile{}}
+	return &eyewitness{watchers: w, name: name, invariant: invariant, last: map[string]events.AttackProfile{}}
 }
 
 // see compares an event with the one before.
 func (e *eyewitness) see(subject string, data []byte) {
-	var event bus.AttackProfile
-	if json.Unmarshal(data, &event) != nil || event.Type != bus.TypeAttackProfile {
+	var event events.AttackProfile
+	if json.Unmarshal(data, &event) != nil || event.Type != events.TypeAttackProfile {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	before, had := e.last[subject]
-	comparable := had && before.Life == event.Life
+	comparable := had && before.Incarnation == event.Incarnation
 	if comparable && e.invariant == holdsStored {
 		e.compared++
 	}
@@ -205,12 +206,12 @@ func (e *eyewitness) take(kind, data string, life *string) {
 			e.forget()
 			*life = status.Life
 		}
-	case bus.TypeAttackProfile:
+	case events.TypeAttackProfile:
 		var named struct {
 			Name string `json:"name"`
 		}
 		if json.Unmarshal([]byte(data), &named) == nil {
-			e.see(bus.EventSubject(kind, named.Name), []byte(data))
+			e.see(events.Subject(kind, named.Name), []byte(data))
 		}
 	}
 }
@@ -225,12 +226,12 @@ func TestWatchStored(t *testing.T) {
 	ctx := bustest.Context(t)
 	store := func(revision uint64) {
 		t.Helper()
-		data, err := json.Marshal(bus.AttackProfile{Type: bus.TypeAttackProfile, Name: "a", Order: bus.Order{Revision: [2]uint64{1, revision}, Life: "life"}})
+		data, err := json.Marshal(events.AttackProfile{Type: events.TypeAttackProfile, Name: "a", Order: events.Order{Revision: [2]uint64{1, revision}, Incarnation: "life"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := ask(ctx, func(ctx context.Context) error {
-			_, err := srv.JetStream().Publish(ctx, bus.EventSubject(bus.TypeAttackProfile, "a"), data)
+			_, err := srv.JetStream().Publish(ctx, events.Subject(events.TypeAttackProfile, "a"), data)
 			return err
 		}); err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
@@ -77,7 +78,7 @@ func readLog(b *testing.B, n int) {
 	var url string
 	server := start(b, "server", &url, directoryVariable+"="+b.TempDir())
 	var err error
-	if r.bus, err = bus.Connect(bus.Config{URL: url}, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))); err != nil {
+	if r.bus, err = bus.Connect(client.Config{URL: url}, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))); err != nil {
 		b.Fatal(err)
 	}
 	if err := r.bus.EnsureTopology(b.Context()); err != nil {
@@ -132,7 +133,7 @@ func (r *run) caughtUp() fit.Generation {
 	for {
 		<-tick.C
 		ctx, end := context.WithTimeout(r.b.Context(), time.Minute)
-		specs, err := r.bus.SpecsNow(ctx)
+		specs, err := r.bus.ReadSpecs(ctx)
 		if err != nil {
 			r.b.Fatal(err)
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/embedded"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/worker"
@@ -184,7 +185,7 @@ func work() error {
 	}
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	nc, err := bus.Connect(bus.Config{URL: os.Getenv(urlVariable)}, log)
+	nc, err := bus.Connect(client.Config{URL: os.Getenv(urlVariable)}, log)
 	if err != nil {
 		return err
 	}

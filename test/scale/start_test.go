@@ -69,7 +69,7 @@ func fill(b *testing.B, nc *bus.Bus, spec *fit.Spec, each int) {
 		entry := fit.Entry{Seq: place, Host: n.Host, Episode: n.Episode, State: fit.StateCurve}
 		entry.Curve, entry.Signature = randomCurve(spec, place), randomSignature(spec, place)
 		puts.Go(func() error {
-			return curves.Put(ctx, fit.ProfileName(n.Profile), spec.Rank(n.Host, n.Episode), entry, 0, time.Time{})
+			return bustest.PutEntry(ctx, curves, bus.EntryID{Profile: fit.ProfileName(n.Profile), Rank: spec.Rank(n.Host, n.Episode)}, entry, 0, time.Time{})
 		})
 	}
 	if err := puts.Wait(); err != nil {

@@ -1,0 +1,190 @@
+// Package client is the project's connection to NATS. It does to any stream,
+// bucket or consumer what the project needs done, and deals with what JetStream
+// does that its users would not expect; docs/ARCHITECTURE.md lists that. It does
+// not know which streams, buckets and messages the project has: package bus does.
+package client
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A Client is one connection to NATS. It is safe for concurrent use. Close ends it.
+type Client struct {
+	cfg Config
+	nc  *nats.Conn
+	js  jetstream.JetStream
+	log *slog.Logger
+
+	denials      denials
+	connectError changes // the last error of connecting
+
+	mu      sync.Mutex
+	streams map[string]jetstream.Stream // by name; see Stream
+}
+
+// Connect opens the connection that cfg describes. Further options go over those
+// of cfg: nats.InProcessServer for an embedded server, or
+// nats.RetryOnFailedConnect(false) for a command that fails instead of waiting.
+//
+// By default Connect returns at once, also where no server answers, and goes on
+// trying for ever: the service is alive, but not ready. Ready waits for the
+// connection.
+func Connect(cfg Config, log *slog.Logger, more ...nats.Option) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, log: log, streams: map[string]jetstream.Stream{}}
+	opts, err := cfg.options()
+	if err != nil {
+		return nil, err
+	}
+	c.nc, err = nats.Connect(cfg.URL, slices.Concat(opts, c.handlers(), more)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", cfg.redactedURL(), cfg.explain(err))
+	}
+	// Without a time-out a request that its stream's leader lost would wait for ever.
+	c.js, err = jetstream.New(c.nc, jetstream.WithDefaultTimeout(RequestTimeout), jetstream.WithPublishAsyncTimeout(RequestTimeout))
+	if err != nil {
+		c.nc.Close()
+		return nil, fmt.Errorf("open JetStream: %w", err)
+	}
+	return c, nil
+}
+
+// handlers are called by the NATS library with what happens to the connection.
+func (c *Client) handlers() []nats.Option {
+	return []nats.Option{
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err = c.cfg.explain(err); err != nil && c.connectError.set(err.Error()) {
+				c.log.Warn("no connection to NATS, keep trying", "url", c.cfg.redactedURL(), "err", err)
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			c.connectError.set("")
+			c.log.Info("reached NATS again", "server", nc.ConnectedServerName())
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if !c.denials.report(err, c.cfg.InboxPrefix) {
+				c.log.Warn("NATS reports", "err", err)
+			}
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			c.denials.reset()
+			if err != nil {
+				c.log.Warn("lost NATS", "err", err)
+			}
+		}),
+	}
+}
+
+// RequestTimeout bounds one request to the JetStream API that has no deadline of
+// its own.
+const RequestTimeout = 5 * time.Second
+
+// Close sends what is buffered and ends the connection.
+func (c *Client) Close() { c.nc.Close() }
+
+// Log is the logger that Connect was given.
+func (c *Client) Log() *slog.Logger { return c.log }
+
+// JetStream is the NATS library's own interface over the same connection.
+func (c *Client) JetStream() jetstream.JetStream { return c.js }
+
+// MaxPayload is the largest message that the connected server takes, in bytes.
+func (c *Client) MaxPayload() int64 { return c.nc.MaxPayload() }
+
+// Connected reports whether the connection is up at this moment.
+func (c *Client) Connected() bool { return c.nc.IsConnected() }
+
+// Ready waits until the connection is up and returns an error where the server is
+// older than the project needs.
+func (c *Client) Ready(ctx context.Context) error {
+	up := c.nc.StatusChanged(nats.CONNECTED)
+	defer c.nc.RemoveStatusListener(up)
+	for !c.nc.IsConnected() {
+		select {
+		case <-up:
+		case <-time.After(time.Second): // the change may have come just before StatusChanged
+		case <-ctx.Done():
+			if err := c.nc.LastError(); err != nil {
+				return fmt.Errorf("connect to NATS at %s: %w (%w)", c.cfg.redactedURL(), c.cfg.explain(err), ctx.Err())
+			}
+			return fmt.Errorf("connect to NATS at %s: %w", c.cfg.redactedURL(), ctx.Err())
+		}
+		if c.nc.IsClosed() {
+			return fmt.Errorf("connect to NATS at %s: %w", c.cfg.redactedURL(), nats.ErrConnectionClosed)
+		}
+	}
+	return checkVersion(c.nc.ConnectedServerVersion())
+}
+
+// CheckJetStream returns an error where the server is too old, has no JetStream,
+// or does not let this account use it. It waits for at most RequestTimeout.
+func (c *Client) CheckJetStream(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
+	defer cancel()
+	if err := c.Ready(ctx); err != nil {
+		return err
+	}
+	ctx, done := c.WatchDenials(ctx, APISubject("INFO"))
+	defer done()
+	if _, err := c.js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("ask NATS at %s for JetStream: %w", c.cfg.redactedURL(), OrDenied(ctx, err))
+	}
+	return nil
+}
+
+// minMajor and minMinor are the oldest server that has TTLs of single messages.
+const minMajor, minMinor = 2, 11
+
+func checkVersion(v string) error {
+	parts := strings.SplitN(strings.TrimPrefix(v, "v"), ".", 3)
+	if len(parts) >= 2 {
+		major, err1 := strconv.Atoi(parts[0])
+		minor, err2 := strconv.Atoi(parts[1])
+		if err1 == nil && err2 == nil {
+			if major > minMajor || major == minMajor && minor >= minMinor {
+				return nil
+			}
+			return fmt.Errorf("NATS server %s is too old: this needs %d.%d or newer", v, minMajor, minMinor)
+		}
+	}
+	return fmt.Errorf("NATS server version %q can't be read: this needs %d.%d or newer", v, minMajor, minMinor)
+}
+
+// Reconnects returns a channel that gets a value each time the connection comes
+// back, and a function that ends this.
+func (c *Client) Reconnects() (<-chan nats.Status, func()) {
+	ch := c.nc.StatusChanged(nats.CONNECTED)
+	return ch, func() { c.nc.RemoveStatusListener(ch) }
+}
+
+// StatusChanges returns a channel that gets a value when the connection is lost
+// and when it comes back, and a function that ends this. A value is dropped while
+// nobody receives: ask Connected, too.
+func (c *Client) StatusChanges() (<-chan nats.Status, func()) {
+	ch := c.nc.StatusChanged(nats.CONNECTED, nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
+	return ch, func() { c.nc.RemoveStatusListener(ch) }
+}
+
+// Pause waits for d or until ctx ends; it returns the cause then.
+func Pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

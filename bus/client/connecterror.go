@@ -1,0 +1,76 @@
+package client
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// explain adds to an error of connecting the likely cause and the setting to look
+// at. An error that it does not know stays as it is.
+func (c *Config) explain(err error) error {
+	var (
+		unknown x509.UnknownAuthorityError
+		invalid x509.CertificateInvalidError
+		name    x509.HostnameError
+		plain   tls.RecordHeaderError
+	)
+	var hint string
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		hint = "the server's certificate has expired, or a clock is wrong: `profiles credentials --renew` makes another"
+	case errors.As(err, &unknown) && c.CA == "":
+		hint = "NATS_CA is not set: it names the file with the authority of the server's certificate"
+	case errors.As(err, &unknown):
+		hint = "is NATS_CA the file with the authority of the server's certificate?"
+	case errors.As(err, &name):
+		hint = "the server's certificate is for other names: `profiles credentials --host NAME --renew` adds one"
+	case errors.Is(err, nats.ErrSecureConnWanted):
+		hint = "the server offers no TLS, but NATS_CA, NATS_CERT or tls:// asks for it"
+	case errors.As(err, &plain):
+		hint = "the server speaks no TLS there: is it the port for clients?"
+	case strings.Contains(err.Error(), "tls: certificate required"), strings.Contains(err.Error(), "tls: bad certificate"):
+		hint = "the server asks for this client's certificate: NATS_CERT and NATS_KEY"
+	case errors.Is(err, nats.ErrNkeysNotSupported):
+		hint = "the server asks nobody who they are, so it is not the one that NATS_NKEY is for: is NATS_URL right, does it include accounts.conf?"
+	case !unauthorized(err):
+		return err
+	case c.NKey == "" && c.Creds == "":
+		hint = "the server lets nobody in without a key: NATS_NKEY names the file with this service's seed"
+	case c.NKey != "":
+		hint = "the server does not know this key: is NATS_NKEY of the same `profiles credentials` as the server's accounts.conf?"
+	default:
+		hint = "is NATS_CREDS that of this server?"
+	}
+	return fmt.Errorf("%w: %s", err, hint)
+}
+
+// unauthorized reports whether the server rejected this user. Some of the server's
+// answers reach us as errors of text only.
+func unauthorized(err error) bool {
+	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) ||
+		strings.Contains(strings.ToLower(err.Error()), "authorization violation")
+}
+
+// changes filters a text that repeats: what fails the same way again and again is
+// logged once. It is safe for concurrent use.
+type changes struct {
+	mu   sync.Mutex
+	text string
+}
+
+// set reports whether text differs from the one before.
+func (c *changes) set(text string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	differs := c.text != text
+	c.text = text
+	return differs
+}

@@ -1,0 +1,40 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// publishTime is how long PublishMsg tries. An election takes 4 to 9 s, and the
+// NATS library's own retries end after half a second.
+const publishTime = 20 * time.Second
+
+// PublishMsg stores one message and returns its stream sequence. While nobody
+// answers, it tries again for up to 20 s; a refusal (IsRefused) is returned at
+// once. After any other error the message may be stored or not.
+func (c *Client) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.PublishOpt) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	ctx, done := c.WatchDenials(ctx, msg.Subject)
+	defer done()
+	wait := 50 * time.Millisecond
+	for {
+		try, end := context.WithTimeout(ctx, RequestTimeout)
+		ack, err := c.js.PublishMsg(try, msg, opts...)
+		end()
+		if err == nil {
+			return ack.Sequence, nil
+		}
+		if err = OrDenied(ctx, err); IsRefused(err) || ctx.Err() != nil {
+			return 0, err
+		}
+		if Pause(ctx, wait) != nil {
+			return 0, fmt.Errorf("publish %s: no acknowledgement within %s: %w", msg.Subject, publishTime, err)
+		}
+		wait = min(2*wait, time.Second)
+	}
+}

@@ -1,0 +1,44 @@
+package bus
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/cis490/profiles/bus/client"
+)
+
+// crowding watches whether episodes that wait for another try, such as those whose
+// archive is missing, take too many of the places that all workers share
+// (MaxAckPending of the align consumer): new episodes would not be delivered then.
+type crowding struct {
+	inbox   *client.Inbox[*episode]
+	crowded atomic.Bool
+}
+
+// now reports the state as of the last check. Without waiting episodes here it is
+// false.
+func (c *crowding) now() bool {
+	_, kept := c.inbox.InHand()
+	return kept > 0 && c.crowded.Load()
+}
+
+func (c *crowding) check(ctx context.Context) { c.crowded.Store(c.ask(ctx)) }
+
+// ask reports whether half of the places are taken, and a quarter by episodes that
+// wait for another try. Of other workers a worker knows only how many have a fetch
+// open, and takes it that as many episodes wait in each as here.
+//
+// Episodes that wait must be at least half of what is held here, or this worker is
+// only busy.
+func (c *crowding) ask(ctx context.Context) bool {
+	held, kept := c.inbox.InHand()
+	if kept == 0 || 2*kept < held {
+		return false
+	}
+	info, err := c.inbox.ConsumerInfo(ctx)
+	if err != nil {
+		return false
+	}
+	places := info.Config.MaxAckPending
+	return places > 0 && info.NumAckPending >= places/2 && kept*max(1, info.NumWaiting) >= places/4
+}

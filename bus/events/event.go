@@ -1,0 +1,118 @@
+package events
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/fit"
+)
+
+// An AttackProfile is the event that shows a profile's envelope. Curve is what
+// the Python program sent; the rest stands beside it. Every number of a curve
+// or band is the double value of a float32. docs/MESSAGES.md is its contract.
+type AttackProfile struct {
+	Type  string    `json:"type"`
+	Name  string    `json:"name"`
+	Shape string    `json:"shape"`
+	Curve []float64 `json:"curve"` // median, scaled to 0..1
+
+	P25       []float64 `json:"p25,omitempty"` // in the scale of Curve
+	P75       []float64 `json:"p75,omitempty"`
+	MedianRaw []float64 `json:"median_raw,omitempty"` // in Unit
+	P25Raw    []float64 `json:"p25_raw,omitempty"`
+	P75Raw    []float64 `json:"p75_raw,omitempty"`
+
+	Used      int  `json:"n_used"`
+	Attempted int  `json:"n_attempted"`
+	Target    int  `json:"target,omitempty"`
+	Complete  bool `json:"complete"`
+
+	Phases  []fit.Span `json:"phases,omitempty"`
+	Channel string     `json:"channel,omitempty"`
+	Unit    string     `json:"unit,omitempty"`
+
+	Generation fit.Generation `json:"generation,omitempty"`
+	Digest     fit.Digest     `json:"digest,omitempty"` // of the sample; two events of one digest show the same
+	Order
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+// NewAttackProfile makes the event of a stored envelope. It is an error where
+// that is not one of the generation: a profile that its spec does not name, or
+// another number of points.
+func NewAttackProfile(gen bus.Generation, env bus.Envelope) (AttackProfile, error) {
+	p, ok := gen.Spec.Profile(env.Profile)
+	if !ok {
+		return AttackProfile{}, fmt.Errorf("generation %s has no profile %q", gen.ID, env.Profile)
+	}
+	points := gen.Spec.Points.Total()
+	if len(env.Median) != points || len(env.P25) != points || len(env.P75) != points {
+		return AttackProfile{}, fmt.Errorf("the envelope of %s has %d/%d/%d points, generation %s has %d",
+			env.Profile, len(env.Median), len(env.P25), len(env.P75), gen.ID, points)
+	}
+	n, spans := env.Normalised(), gen.Spec.Points.Spans()
+	return AttackProfile{
+		Type: TypeAttackProfile, Name: string(p.Name), Shape: p.Shape,
+		Curve: widen(n.Median), P25: widen(n.P25), P75: widen(n.P75),
+		MedianRaw: narrow(env.Median), P25Raw: narrow(env.P25), P75Raw: narrow(env.P75),
+		Used: env.Used, Attempted: env.Attempted, Target: env.Target, Complete: env.Complete,
+		Phases: spans[:], Channel: p.Channel, Unit: fit.Unit(p.Channel),
+		Generation: gen.ID, Digest: env.Digest,
+		Order: Order{
+			Revision: [2]uint64{uint64(gen.Spec.Revision), env.Revision},
+			Turn:     gen.Turn, Epoch: gen.Epoch, Incarnation: JoinIncarnations(env.Incarnation, gen.Incarnation),
+		},
+		UpdatedAt: env.UpdatedAt,
+	}, nil
+}
+
+// widen returns the double values of float32s.
+func widen(in []float32) []float64 {
+	out := make([]float64, len(in))
+	for i, x := range in {
+		out[i] = float64(x)
+	}
+	return out
+}
+
+// narrow rounds to float32 and returns the double values of that.
+func narrow(in []float64) []float64 {
+	out := make([]float64, len(in))
+	for i, x := range in {
+		out[i] = float64(fit.Float32(x)) // JSON has no infinity
+	}
+	return out
+}
+
+// A ModelMetric is the event of one model's quality.
+type ModelMetric struct {
+	Type   string  `json:"type"`
+	Model  string  `json:"model"`
+	Metric float64 `json:"metric"` // accuracy
+	*Measured
+}
+
+// Measured says what an accuracy that was measured here rests on.
+type Measured struct {
+	Episodes int     `json:"episodes"` // each classified by the model of all others
+	Low      float64 `json:"low"`      // Wilson's 95% interval
+	High     float64 `json:"high"`
+	Baseline float64 `json:"baseline"` // of naming the most frequent profile always
+}
+
+// A SuspectList is the event of a profile's suspects.
+type SuspectList struct {
+	Type     string        `json:"type"`
+	Name     string        `json:"name"` // the profile that they were accepted for
+	Episodes []bus.Suspect `json:"episodes"`
+	All      int           `json:"n"` // Episodes are the first of so many
+}
+
+// A ModelPerf is the event of what one model's inference costs.
+type ModelPerf struct {
+	Type     string  `json:"type"`
+	Model    string  `json:"model"`
+	Latency  float64 `json:"latency_us"`
+	Accuracy float64 `json:"accuracy"`
+}

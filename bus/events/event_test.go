@@ -1,0 +1,85 @@
+package events_test
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/fit"
+)
+
+// stored is an envelope of profile a as the bucket would give it.
+func stored(median, p25, p75 []float64) bus.Envelope {
+	return bus.Envelope{
+		Envelope: fit.Envelope{Median: median, P25: p25, P75: p75, Min: slices.Min(median), Max: slices.Max(median),
+			Used: 3, Attempted: 5, Target: 4, Digest: "0123456789abcdef"},
+		Profile: "a", Generation: gen, Revision: 42, Incarnation: "2026-01-02T03:04:05Z", UpdatedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+	}
+}
+
+// TestNewAttackProfile: every field, by the names of the wire.
+func TestNewAttackProfile(t *testing.T) {
+	t.Parallel()
+	g := generation(gen, gen, 3, 7)
+	g.Turn, g.Incarnation = 5, "2026-01-01T00:00:00Z"
+	event, err := events.NewAttackProfile(g, stored([]float64{0, 0.1, 0.2, 0.3, 1}, []float64{-1, 0, 0, 0, 0}, []float64{1, 1, 1, 1, 3}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"type":"attack_profile","name":"a","shape":"shape of a",` +
+		`"curve":[0,0.10000000149011612,0.20000000298023224,0.30000001192092896,1],` +
+		`"p25":[-1,0,0,0,0],"p75":[1,1,1,1,3],` +
+		`"median_raw":[0,0.10000000149011612,0.20000000298023224,0.30000001192092896,1],"p25_raw":[-1,0,0,0,0],"p75_raw":[1,1,1,1,3],` +
+		`"n_used":3,"n_attempted":5,"target":4,"complete":false,` +
+		`"phases":[{"name":"clean_lead","start":0,"points":1},{"name":"armed","start":1,"points":1},{"name":"infecting","start":2,"points":1},` +
+		`{"name":"infected_running","start":3,"points":1},{"name":"clean_tail","start":4,"points":1}],` +
+		`"channel":"proc.cpu_user_jiffies","unit":"jiffies/s","generation":"abcdefghij","digest":"0123456789abcdef",` +
+		`"revision":[7,42],"turn":5,"epoch":3,"life":"2026-01-02T03:04:05Z/2026-01-01T00:00:00Z","updated_at":"2026-01-02T03:04:05.000000006Z"}`
+	if string(text) != want {
+		t.Errorf("the event is\n%s\nwant\n%s", text, want)
+	}
+}
+
+// TestNewAttackProfileOfGiants: what no float32 holds still makes an event, as
+// JSON has no infinity.
+func TestNewAttackProfileOfGiants(t *testing.T) {
+	t.Parallel()
+	giant := []float64{0, 1e39, 1e60, 1e60, 1e60}
+	event, err := events.NewAttackProfile(generation(gen, gen, 0, 1), stored(giant, []float64{-1e60, 0, 0, 0, 0}, giant))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := json.Marshal(event); err != nil {
+		t.Error(err)
+	}
+	if event.MedianRaw[4] != math.MaxFloat32 || event.P25Raw[0] != -math.MaxFloat32 {
+		t.Errorf("raw values %v, %v", event.MedianRaw, event.P25Raw)
+	}
+}
+
+func TestNewAttackProfileOfAnother(t *testing.T) {
+	t.Parallel()
+	g := generation(gen, gen, 0, 1)
+	five := []float64{1, 2, 3, 4, 5}
+	nobody := stored(five, five, five)
+	nobody.Profile = "nobody"
+	for want, env := range map[string]bus.Envelope{
+		`no profile "nobody"`: nobody,
+		"4/5/5 points":        stored(five[:4], five, five),
+		"5/0/5 points":        stored(five, nil, five),
+		"5/5/1 points":        stored(five, five, five[:1]),
+	} {
+		if _, err := events.NewAttackProfile(g, env); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+}

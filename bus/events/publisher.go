@@ -1,0 +1,200 @@
+package events
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/fit"
+)
+
+// A Publisher publishes events so that any number of publishers agree on the last
+// event of each subject. It is safe for concurrent use.
+type Publisher struct {
+	bus  *bus.Bus
+	mu   sync.Mutex
+	seen map[string]firstSeen // by subject
+}
+
+// firstSeen is when this process first saw the event of a revision, by its own clock.
+// The age of an event must not depend on the clocks of other machines.
+type firstSeen struct {
+	revision uint64
+	at       time.Time
+}
+
+// NewPublisher returns a publisher and starts nothing.
+func NewPublisher(b *bus.Bus) *Publisher { return &Publisher{bus: b, seen: map[string]firstSeen{}} }
+
+// Publish publishes an event, unless a later one is there, and reports whether it did.
+// An event that shows the same as the last one is published only if the last one is
+// at least repeat old.
+//
+// An event of another incarnation, or of none, is replaced only by an event of the
+// present incarnation (see Incarnation). If event is not of the present one, the
+// result is client.ErrStreamReplaced. Plain subscribers of the subject also get the
+// events that the stream refuses to store.
+func (p *Publisher) Publish(ctx context.Context, subject string, event any, repeat time.Duration) (bool, error) {
+	data, err := json.Marshal(event)
+	if err != nil {
+		return false, fmt.Errorf("encode event for %s: %w", subject, err)
+	}
+	revision, err := p.bus.Update(ctx, bus.DashboardStream, subject, func(last client.Value) (*client.Write, error) {
+		stays, err := p.stays(ctx, subject, last, data, repeat)
+		if stays || err != nil {
+			return nil, err
+		}
+		return &client.Write{Data: data}, nil
+	})
+	if revision == 0 || err != nil {
+		return false, err
+	}
+	p.firstSeen(subject, revision)
+	return true, nil
+}
+
+// stays reports whether the last event of a subject must stay.
+func (p *Publisher) stays(ctx context.Context, subject string, last client.Value, event []byte, repeat time.Duration) (bool, error) {
+	if !last.Exists {
+		return false, nil
+	}
+	have, mine := parseHeader(last.Data), parseHeader(event)
+	switch {
+	case mine.Incarnation == "" && have.Incarnation != "":
+		return true, nil // an event without an order is before one with an order
+	case mine.Incarnation != have.Incarnation: // numbers without an incarnation are no order
+		now, err := Incarnation(ctx, p.bus)
+		if err == nil && now != mine.Incarnation {
+			err = fmt.Errorf("publish %s: %w", subject, client.ErrStreamReplaced)
+		}
+		return false, err
+	case mine.Incarnation != "" && mine.Compare(have.Order) < 0:
+		return true, nil
+	}
+	same := bytes.Equal(event, last.Data) || mine.Digest != "" && mine.Digest == have.Digest && mine.Generation == have.Generation
+	return same && time.Since(p.firstSeen(subject, last.Revision)) < repeat, nil
+}
+
+// firstSeen returns when this process first saw a revision of a subject.
+func (p *Publisher) firstSeen(subject string, revision uint64) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s, ok := p.seen[subject]
+	if !ok || s.revision != revision {
+		s = firstSeen{revision, time.Now()}
+		p.seen[subject] = s
+	}
+	return s.at
+}
+
+// A Conflict says why an event was not stored.
+type Conflict struct{ Reason string }
+
+func (c *Conflict) Error() string { return c.Reason }
+
+// PublishRaw publishes an event as its producer encoded it, by the rule of Publish,
+// and returns its stream sequence. The same event again is stored again, because a
+// producer may repeat itself. While nobody answers it tries until ctx ends.
+//
+// The error is a *Conflict where the last event of the subject stays. After any other
+// error the event may be stored or not.
+func (p *Publisher) PublishRaw(ctx context.Context, subject string, data []byte) (seq uint64, err error) {
+	last, err := p.readPatiently(ctx, subject)
+	if err != nil {
+		return 0, err
+	}
+	return p.bus.UpdateFrom(ctx, last, bus.DashboardStream, subject, func(last client.Value) (*client.Write, error) {
+		stays, err := p.stays(ctx, subject, last, data, 0)
+		switch {
+		case errors.Is(err, client.ErrStreamReplaced):
+			return nil, &Conflict{"it is of another incarnation of the envelopes than the present one"}
+		case err != nil:
+			return nil, err
+		case stays && parseHeader(data).Incarnation == "":
+			return nil, &Conflict{"the last event of " + subject + " has an order, this one has none"}
+		case stays:
+			return nil, &Conflict{"the last event of " + subject + " is of a later revision"}
+		}
+		return &client.Write{Data: data}, nil
+	})
+}
+
+// readPause is the time between two tries to read while nobody answers.
+const readPause = 50 * time.Millisecond
+
+// readPatiently reads the last event of a subject. While a leader is elected nobody
+// answers; it tries until ctx ends.
+func (p *Publisher) readPatiently(ctx context.Context, subject string) (client.Value, error) {
+	for {
+		last, err := p.bus.Last(ctx, bus.DashboardStream, subject)
+		if err == nil || client.IsRefused(err) || client.Pause(ctx, readPause) != nil {
+			return last, err
+		}
+	}
+}
+
+// Last returns the last event of a subject; false where there is none.
+func (p *Publisher) Last(ctx context.Context, subject string) ([]byte, bool, error) {
+	v, err := p.bus.Last(ctx, bus.DashboardStream, subject)
+	return v.Data, v.Exists, err
+}
+
+// LastAttackProfile returns the last event of a profile; a zero event where there is
+// none, or another program stored something else.
+func (p *Publisher) LastAttackProfile(ctx context.Context, profile fit.ProfileName) (AttackProfile, error) {
+	data, ok, err := p.Last(ctx, Subject(TypeAttackProfile, string(profile)))
+	if err != nil || !ok {
+		return AttackProfile{}, err
+	}
+	var event AttackProfile
+	if json.Unmarshal(data, &event) != nil {
+		return AttackProfile{}, nil
+	}
+	return event, nil
+}
+
+// ShownProfiles returns the profiles of the last attack_profile events, by the
+// generation that they show.
+func ShownProfiles(ctx context.Context, b *bus.Bus) (map[fit.Generation][]string, error) {
+	shown := map[fit.Generation][]string{}
+	_, err := b.ReadAll(ctx, bus.DashboardStream, bus.SubjectDashboard+TypeAttackProfile+".>", func(msg *jetstream.RawStreamMsg) error {
+		var event AttackProfile
+		if json.Unmarshal(msg.Data, &event) == nil && event.Generation != "" {
+			shown[event.Generation] = append(shown[event.Generation], event.Name)
+		}
+		return nil
+	})
+	return shown, err
+}
+
+// Follow calls each with every event whose subject matches a filter, from now on,
+// until ctx ends. With last it begins with the last event of each subject.
+func Follow(ctx context.Context, b *bus.Bus, filter string, last bool, each func(subject string, data []byte, seq uint64)) error {
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverNewPolicy}
+	if last {
+		cfg.DeliverPolicy = jetstream.DeliverLastPerSubjectPolicy
+	}
+	cons, err := b.JetStream().OrderedConsumer(ctx, bus.DashboardStream, cfg)
+	if err != nil {
+		return fmt.Errorf("follow events: %w", err)
+	}
+	cc, err := cons.Consume(func(msg jetstream.Msg) {
+		if meta, err := msg.Metadata(); err == nil {
+			each(msg.Subject(), msg.Data(), meta.Sequence.Stream)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("follow events: %w", err)
+	}
+	<-ctx.Done()
+	cc.Stop()
+	return nil
+}

@@ -1,0 +1,131 @@
+package events
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/signatures"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/signature"
+)
+
+// An AttackSignature is the event that shows what a profile does beside its
+// envelope. docs/MESSAGES.md is its contract, docs/SIGNATURES.md says what the
+// figures mean.
+type AttackSignature struct {
+	Type   string     `json:"type"`
+	Name   string     `json:"name"`
+	Used   int        `json:"n_used"`
+	Phases []fit.Span `json:"phases"`
+
+	Channels []SignatureChannel `json:"channels"`
+
+	Low      signature.Row       `json:"low"` // bounds of the curve's median, in its unit; null where there is none
+	High     signature.Row       `json:"high"`
+	N        []int               `json:"n"` // episodes that have a value at each point of the curve
+	Deepest  *signature.Episode  `json:"deepest"`
+	Outliers []signature.Outlier `json:"outliers"` // of the curve, the first 20
+	Outside  int                 `json:"n_outliers"`
+
+	Hosts HostsShown        `json:"hosts"`
+	Drift []signature.Drift `json:"drift"`
+
+	Generation fit.Generation `json:"generation"`
+	Digest     fit.Digest     `json:"digest"` // of the sample, as the envelope's
+	Order
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// A SignatureChannel is one channel of an AttackSignature: its level curves, and
+// what it does in each phase.
+type SignatureChannel struct {
+	Name   string             `json:"name"`
+	Unit   string             `json:"unit"`
+	Median signature.Row      `json:"median"`
+	P25    signature.Row      `json:"p25"`
+	P75    signature.Row      `json:"p75"`
+	Phases [5]signature.Phase `json:"phases"`
+}
+
+// HostsShown is whether hosts differ, without their envelopes.
+type HostsShown struct {
+	Tested      int                    `json:"tested"`
+	Compared    []string               `json:"compared"`
+	Differ      bool                   `json:"differ"`
+	Differences []signature.Difference `json:"differences"` // the first 20
+	All         int                    `json:"n_differences"`
+	Used        []HostUsed             `json:"used"` // the 20 hosts of most episodes
+	Hosts       int                    `json:"n_hosts"`
+}
+
+// HostUsed is how many of a host's episodes are in the sample.
+type HostUsed struct {
+	Host string `json:"host"`
+	Used int    `json:"n"`
+}
+
+func showHosts(h signature.Hosts) HostsShown {
+	used := make([]HostUsed, len(h.Envelopes))
+	for i, e := range h.Envelopes {
+		used[i] = HostUsed{e.Host, e.Used}
+	}
+	slices.SortStableFunc(used, func(a, b HostUsed) int { return cmp.Compare(b.Used, a.Used) })
+	return HostsShown{
+		Tested: h.Tested, Compared: first(h.Compared), Differ: h.Differ, Differences: first(h.Differences), All: len(h.Differences),
+		Used: first(used), Hosts: len(h.Envelopes) + h.LeftOut,
+	}
+}
+
+const (
+	mostListed = 20 // of outliers, hosts and differences in an event
+	// mostShown bounds the numbers of an event, which must fit a message.
+	mostShown = 60_000
+)
+
+// NewAttackSignature makes the event of a stored signature. It is an error where
+// that is not one of the generation, or has more numbers than a message can hold.
+//
+// Its order is that of the sequences of the curves bucket that the signature is
+// of: a generation belongs to one life of that. envelopes is the life of that
+// bucket, which the envelope's event has, too.
+func NewAttackSignature(gen bus.Generation, s signatures.Signature, envelopes client.Incarnation) (AttackSignature, error) {
+	points := gen.Spec.Points.Total()
+	switch {
+	case !isOf(s, &gen.Spec):
+		return AttackSignature{}, fmt.Errorf("the signature of %s is not of the channels and points of generation %s", s.Profile, gen.ID)
+	case 3*points*(len(s.Channels)+1) > mostShown:
+		return AttackSignature{}, fmt.Errorf("the signature of %s has %d channels of %d points, which are too many for an event", s.Profile, len(s.Channels), points)
+	}
+	spans := gen.Spec.Points.Spans()
+	event := AttackSignature{
+		Type: TypeAttackSignature, Name: string(s.Profile), Used: s.Used, Phases: spans[:],
+		Channels: make([]SignatureChannel, len(s.Channels)),
+		Low:      s.Curve.Low, High: s.Curve.High, N: s.Curve.N,
+		Deepest: s.Trust.Deepest, Outliers: first(s.Trust.Outliers), Outside: len(s.Trust.Outliers) + s.Trust.LeftOut,
+		Hosts: showHosts(s.Hosts),
+		Drift: s.Drift(), Generation: gen.ID, Digest: s.Digest,
+		Order:     Order{Revision: [2]uint64{uint64(gen.Spec.Revision), s.AsOf.Seq}, Turn: gen.Turn, Epoch: gen.Epoch, Incarnation: JoinIncarnations(envelopes, gen.Incarnation)},
+		UpdatedAt: s.UpdatedAt,
+	}
+	for i, c := range s.Channels {
+		event.Channels[i] = SignatureChannel{Name: c.Name, Unit: c.Unit, Median: c.Levels.Median, P25: c.Levels.P25, P75: c.Levels.P75, Phases: c.Phases}
+	}
+	return event, nil
+}
+
+// isOf tells whether what is shown of a signature has a spec's channels, and a number
+// for each of its points.
+func isOf(s signatures.Signature, spec *fit.Spec) bool {
+	points := spec.Points.Total()
+	whole := len(s.Channels) == len(spec.Signature.Channels) && len(s.Curve.N) == points && len(s.Curve.Low) == points && len(s.Curve.High) == points
+	for i, c := range s.Channels {
+		whole = whole && c.Name == spec.Signature.Channels[i] && len(c.Levels.Median) == points && len(c.Levels.P25) == points && len(c.Levels.P75) == points
+	}
+	return whole
+}
+
+func first[T any](all []T) []T { return all[:min(len(all), mostListed)] }

@@ -1,0 +1,73 @@
+package signatures
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/model"
+)
+
+// Scores are how well the models of a generation's samples tell its profiles apart,
+// as a worker measured it.
+type Scores struct {
+	Models   []model.Score `json:"models"`
+	Suspects []bus.Suspect `json:"suspects"` // members of the samples, by host and episode
+	Stamp                  // its digest is that of all samples together
+}
+
+const partScores = "scores"
+
+// scoresKey cannot be the key of a signature: no profile's name begins with "_".
+func scoresKey(gen fit.Generation) string { return string(gen) + "._models." + partScores }
+
+// WriteScores stores a generation's scores and reports whether it did: false where
+// later ones are there.
+func WriteScores(ctx context.Context, b *bus.Bus, gen fit.Generation, s Scores) (bool, error) {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return false, fmt.Errorf("encode the scores: %w", err)
+	}
+	return b.PutAsOf(ctx, bus.SignaturesBucket, scoresKey(gen), data, s.AsOf)
+}
+
+// ReadScores returns the stored scores as the stream's leader has them, so they are
+// never older than a version seen before; false where there are none.
+func ReadScores(ctx context.Context, b *bus.Bus, gen fit.Generation) (Scores, bool, error) {
+	v, err := b.LastFromLeader(ctx, client.BucketStream(bus.SignaturesBucket), client.KeySubject(bus.SignaturesBucket, scoresKey(gen)))
+	if err != nil || !v.Exists {
+		return Scores{}, false, err
+	}
+	s, ok := parseScores(v.Data)
+	return s, ok, nil
+}
+
+// maxID is the length of the longest id of a host or an episode (package episode
+// checks them), in bytes.
+const maxID = 128
+
+// parseScores returns false where another program wrote the value. A name of any
+// length would become a subject for which the server ends the connection, or an event
+// that is too large for a message.
+func parseScores(data []byte) (Scores, bool) {
+	var s Scores
+	if json.Unmarshal(data, &s) != nil {
+		return Scores{}, false
+	}
+	for _, m := range s.Models {
+		if _, err := fit.ParseProfileName(m.Method); err != nil { // methods have the same grammar
+			return Scores{}, false
+		}
+	}
+	for _, x := range s.Suspects {
+		_, accepted := fit.ParseProfileName(string(x.Profile))
+		_, said := fit.ParseProfileName(string(x.Said))
+		if accepted != nil || said != nil || len(x.Host) > maxID || len(x.Episode) > maxID {
+			return Scores{}, false
+		}
+	}
+	return s, true
+}
