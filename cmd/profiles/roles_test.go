@@ -18,6 +18,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/gc"
 	"github.com/cis490/profiles/command/roster"
@@ -137,7 +138,7 @@ func TestRolesSuffice(t *testing.T) {
 
 	ready, page := g.services()
 	waitUntil(t, "all services", ready)
-	events, err := g.srv.Dial("viewer", func(err error) { t.Error(err) }).SubscribeSync("dashboard.attack_profile.*")
+	published, err := g.srv.Dial("viewer", func(err error) { t.Error(err) }).SubscribeSync("dashboard.attack_profile.*")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestRolesSuffice(t *testing.T) {
 	g.as("emitter", "emit", "--store", recordedStore, "--upload", "nats://episodes")
 	g.settled("viewer", 0)
 	for shown := map[string]bool{}; len(shown) < len(six); {
-		msg, err := events.NextMsgWithContext(bustest.Context(t))
+		msg, err := published.NextMsgWithContext(bustest.Context(t))
 		if err != nil {
 			t.Fatalf("events came of %v: %v", shown, err)
 		}
