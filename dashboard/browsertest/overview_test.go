@@ -80,7 +80,7 @@ func shows(b *tab, want events.AttackProfile) {
 }
 
 // checkCurve compares the drawn line and band with the event.
-func checkCurve(b *tab, want bus.AttackProfile) {
+func checkCurve(b *tab, want events.AttackProfile) {
 	b.t.Helper()
 	median := pathOf(b, card(want.Name, ".median"))
 	band := pathOf(b, card(want.Name, ".band"))
