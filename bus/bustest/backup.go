@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 )
 
-// Backup ends the server, copies the files of one stream, consumers included,
-// and starts it again. What it returns brings the stream back to that, likewise
-// with a restart; a bucket's stream is KV_<bucket>.
+// Backup stops the server, copies the files of one stream with its consumers, and
+// starts it again. The returned function restores the stream, also with a restart. The
+// stream of a bucket is KV_<bucket>.
 func (s *Server) Backup(stream string) (restore func()) {
 	s.t.Helper()
 	saved := filepath.Join(s.t.TempDir(), stream)
@@ -18,12 +18,12 @@ func (s *Server) Backup(stream string) (restore func()) {
 	}
 }
 
-// files is where the server keeps a stream.
+// files is the folder of a stream.
 func (s *Server) files(stream string) string {
 	return filepath.Join(s.dir, "jetstream", "$G", "streams", stream)
 }
 
-// replace makes a folder a copy of another while the server is down.
+// replace makes a folder a copy of another while the server is stopped.
 func (s *Server) replace(to, from string) {
 	s.t.Helper()
 	s.Stop()
@@ -36,7 +36,7 @@ func (s *Server) replace(to, from string) {
 	s.start()
 }
 
-// BackupAll is Backup of everything that the server keeps.
+// BackupAll is Backup of everything that the server stores.
 func (s *Server) BackupAll() (restore func()) {
 	s.t.Helper()
 	saved := filepath.Join(s.t.TempDir(), "all")

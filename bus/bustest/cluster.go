@@ -22,20 +22,20 @@ import (
 type Cluster struct {
 	t       testing.TB
 	configs []embedded.Config
-	servers map[string]*embedded.Server // those that run, by name
-	client  []nats.Option               // of plain clients
-	config  client.Config               // of Topology
+	servers map[string]*embedded.Server // the running ones, by name
+	client  []nats.Option               // for JetStream
+	config  client.Config               // for Topology
 }
 
-// StartCluster starts three servers that end with the test, and returns when
+// StartCluster starts three servers, which stop when the test ends, and returns when
 // they have a leader.
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
 	return startCluster(t, &Cluster{t: t, servers: map[string]*embedded.Server{}}, "")
 }
 
-// StartSecureCluster starts three servers that ask clients for TLS and a key, and
-// each other for a certificate. Its clients are the operator's.
+// StartSecureCluster starts three servers that require TLS and a key of clients, and a
+// certificate of each other. Its clients have the role operator.
 func StartSecureCluster(t testing.TB, credentials string) *Cluster {
 	t.Helper()
 	cfg := roleConfig(t, credentials, "operator")
@@ -62,7 +62,7 @@ func startCluster(t testing.TB, c *Cluster, file string) *Cluster {
 			c.Stop(cfg.Cluster.Server)
 		}
 	})
-	var starting sync.WaitGroup // side by side, or the first waits long to look for the others again
+	var starting sync.WaitGroup // all at once, because a server waits long before it looks for the others again
 	started := make([]*embedded.Server, nodes)
 	for i, cfg := range c.configs {
 		starting.Go(func() { started[i] = c.start(cfg) })
@@ -82,7 +82,7 @@ func startCluster(t testing.TB, c *Cluster, file string) *Cluster {
 	return c
 }
 
-// ask asks until there is an answer. Without a leader nobody answers.
+// ask repeats a request until it succeeds. Without a leader there is no answer.
 func (c *Cluster) ask(what string, question func(context.Context) error) {
 	c.t.Helper()
 	for ctx := Context(c.t); ; {
@@ -106,7 +106,7 @@ func (c *Cluster) start(cfg embedded.Config) *embedded.Server {
 	return srv
 }
 
-// freePorts finds addresses that nobody listens at.
+// freePorts finds addresses that are not in use.
 func freePorts(t testing.TB, n int) []string {
 	t.Helper()
 	var ports []string
@@ -121,7 +121,7 @@ func freePorts(t testing.TB, n int) []string {
 	return ports
 }
 
-// Start starts one server, again on its files and addresses.
+// Start starts one server again, with its files and addresses.
 func (c *Cluster) Start(name string) {
 	c.t.Helper()
 	for _, cfg := range c.configs {
@@ -133,7 +133,7 @@ func (c *Cluster) Start(name string) {
 	}
 }
 
-// Stop ends one server.
+// Stop stops one server.
 func (c *Cluster) Stop(name string) {
 	if srv := c.servers[name]; srv != nil {
 		srv.Shutdown()
@@ -141,7 +141,7 @@ func (c *Cluster) Stop(name string) {
 	}
 }
 
-// URL is where clients reach all of them.
+// URL has the addresses of all servers.
 func (c *Cluster) URL() string {
 	var urls []string
 	for _, cfg := range c.configs {
@@ -150,7 +150,7 @@ func (c *Cluster) URL() string {
 	return strings.Join(urls, ",")
 }
 
-// Topology makes a Bus of its own connection and the topology with three replicas.
+// Topology connects a Bus and creates the topology with three replicas.
 func (c *Cluster) Topology() *bus.Bus {
 	c.t.Helper()
 	cfg := c.config
@@ -166,13 +166,13 @@ func (c *Cluster) Topology() *bus.Bus {
 	return b
 }
 
-// JetStream is a plain client beside the project's own.
+// JetStream connects a client of the NATS library.
 func (c *Cluster) JetStream() jetstream.JetStream {
 	c.t.Helper()
 	return plainClient(c.t, c.URL(), c.client...)
 }
 
-// Leader names the server that leads a stream, waiting for an election.
+// Leader returns the name of the server that leads a stream. It waits for an election.
 func (c *Cluster) Leader(stream string) (name string) {
 	c.t.Helper()
 	js := c.JetStream()

@@ -12,7 +12,8 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// Curves registers a spec's generation and follows its curves until end is called.
+// Curves registers a spec's generation and opens a view of its curves, which runs until
+// end is called.
 func Curves(t testing.TB, b *bus.Bus, spec *fit.Spec) (gen bus.Generation, curves *bus.Curves, end func()) {
 	t.Helper()
 	ctx := Context(t)

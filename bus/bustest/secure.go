@@ -20,7 +20,7 @@ import (
 	"github.com/cis490/profiles/roles"
 )
 
-// Credentials makes a folder of credentials for one test.
+// Credentials creates a folder of credentials for one test.
 func Credentials(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,13 +30,13 @@ func Credentials(t testing.TB) string {
 	return dir
 }
 
-// ServerConf writes a server's configuration that takes its certificate and
-// accounts.conf from a folder of credentials, and returns its path.
+// ServerConf writes a server configuration that uses the certificate and accounts.conf
+// of a folder of credentials, and returns its path.
 func ServerConf(t testing.TB, dir string) string {
 	t.Helper()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	tls := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", at(credentials.ServerCert), at(credentials.ServerKey), at(credentials.CACert))
-	// A busy machine may take longer than the server is used to wait.
+	// A busy machine may need more time than the server's default time-outs.
 	tls += ", timeout: 20"
 	conf := fmt.Sprintf("include %q\nauthorization { timeout: 30 }\ntls { %s }\ncluster { tls { %s, verify: true } }\n", "accounts.conf", tls, tls)
 	path := at("nats.conf")
@@ -46,15 +46,15 @@ func ServerConf(t testing.TB, dir string) string {
 	return path
 }
 
-// A Secure server asks for TLS and a key, and lets each role do what package
-// roles says.
+// A Secure server requires TLS and a key, and gives each role the rights of package
+// roles.
 type Secure struct {
 	*Server
 	Credentials string  // the folder
-	Said        *Record // what the server said
+	Said        *Record // the server's log
 }
 
-// StartSecure starts a server that ends with the test.
+// StartSecure starts a server, which stops when the test ends.
 func StartSecure(t testing.TB) *Secure {
 	t.Helper()
 	return StartSecureWith(t, Credentials(t))
@@ -70,7 +70,7 @@ func StartSecureWith(t testing.TB, dir string) *Secure {
 	return s
 }
 
-// Config is how a role reaches the server. It makes no streams.
+// Config is the configuration of a role's client. It creates no streams.
 func (s *Secure) Config(role string) client.Config {
 	s.t.Helper()
 	cfg := roleConfig(s.t, s.Credentials, role)
@@ -90,7 +90,7 @@ func roleConfig(t testing.TB, dir, role string) client.Config {
 	}
 }
 
-// Environment is the same as variables.
+// Environment is Config as environment variables.
 func (s *Secure) Environment(role string) map[string]string {
 	cfg := s.Config(role)
 	return map[string]string{
@@ -98,7 +98,7 @@ func (s *Secure) Environment(role string) map[string]string {
 	}
 }
 
-// ConnectAs makes a Bus of a role, which ends with the test.
+// ConnectAs connects a Bus as a role. It is closed when the test ends.
 func (s *Secure) ConnectAs(role string, log *slog.Logger) *bus.Bus {
 	s.t.Helper()
 	b, err := bus.Connect(s.Config(role), log)
@@ -112,9 +112,9 @@ func (s *Secure) ConnectAs(role string, log *slog.Logger) *bus.Bus {
 	return b
 }
 
-// Dial is a plain client of a role. What the server says beside its answers goes
-// to hear.
-func (s *Secure) Dial(role string, hear func(error)) *nats.Conn {
+// Dial connects a client of the NATS library as a role. Errors that the server reports
+// to the connection go to report.
+func (s *Secure) Dial(role string, report func(error)) *nats.Conn {
 	s.t.Helper()
 	cfg := s.Config(role)
 	seed, err := nats.NkeyOptionFromSeed(cfg.NKey)
@@ -122,7 +122,7 @@ func (s *Secure) Dial(role string, hear func(error)) *nats.Conn {
 		s.t.Fatal(err)
 	}
 	nc, err := nats.Connect(cfg.URL, seed, nats.RootCAs(cfg.CA), nats.CustomInboxPrefix(cfg.InboxPrefix), nats.Timeout(10*time.Second),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { hear(err) }))
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { report(err) }))
 	if err != nil {
 		s.t.Fatalf("connect as %s: %v", role, err)
 	}
@@ -130,7 +130,7 @@ func (s *Secure) Dial(role string, hear func(error)) *nats.Conn {
 	return nc
 }
 
-// A Record keeps what was logged.
+// A Record keeps a log.
 type Record struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -143,12 +143,12 @@ func (r *Record) Write(text []byte) (int, error) {
 	return r.text.Write(text)
 }
 
-// Log writes to the record and to the test's log.
+// Log returns a logger that writes to the record and to the test's log.
 func (r *Record) Log(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(io.MultiWriter(r, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// Lines are those that hold one of the texts, in any case.
+// Lines returns the lines that contain one of the texts, in upper or lower case.
 func (r *Record) Lines(texts ...string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -164,5 +164,5 @@ func (r *Record) Lines(texts ...string) []string {
 	return found
 }
 
-// Violations are the lines about what was not permitted.
+// Violations returns the lines about permission violations.
 func (r *Record) Violations() []string { return r.Lines("violation", "not permitted") }

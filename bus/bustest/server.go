@@ -22,12 +22,12 @@ type Server struct {
 	t    testing.TB
 	dir  string
 	addr string
-	file string       // a configuration; empty: none
+	file string       // a configuration file; empty: none
 	log  *slog.Logger // nil: none
 	srv  *embedded.Server
 }
 
-// Start starts a server that ends with the test.
+// Start starts a server, which stops when the test ends.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{t: t, dir: t.TempDir(), addr: "127.0.0.1:0"}
@@ -36,7 +36,7 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// StartWith is Start with a configuration of the server's beside what is needed.
+// StartWith is Start with additional server configuration.
 func StartWith(t testing.TB, conf string) *Server {
 	t.Helper()
 	s := &Server{t: t, dir: t.TempDir(), addr: "127.0.0.1:0", file: filepath.Join(t.TempDir(), "nats.conf")}
@@ -58,7 +58,7 @@ func (s *Server) start() {
 	s.addr = srv.Addr()
 }
 
-// Stop ends the server; Restart brings it back at its address.
+// Stop stops the server. Restart starts it again at the same address.
 func (s *Server) Stop() {
 	if s.srv != nil {
 		s.srv.Shutdown()
@@ -66,14 +66,14 @@ func (s *Server) Stop() {
 	}
 }
 
-// Restart ends the server and starts it again on the same files and address.
+// Restart stops the server and starts it again with the same files and address.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Stop()
 	s.start()
 }
 
-// Wipe is Restart with all that was stored lost.
+// Wipe is Restart with new, empty files.
 func (s *Server) Wipe() {
 	s.t.Helper()
 	s.Stop()
@@ -81,13 +81,13 @@ func (s *Server) Wipe() {
 	s.start()
 }
 
-// URL is where clients reach the server.
+// URL is the URL for clients.
 func (s *Server) URL() string { return s.srv.URL() }
 
-// Connect makes a Bus of its own connection, which ends with the test.
+// Connect connects a Bus. It is closed when the test ends.
 func (s *Server) Connect() *bus.Bus { s.t.Helper(); return s.connect(client.TopologyCreate) }
 
-// Expect is Connect of a service that has the topology made by somebody else.
+// Expect is Connect with TOPOLOGY=expect.
 func (s *Server) Expect() *bus.Bus { s.t.Helper(); return s.connect(client.TopologyExpect) }
 
 func (s *Server) connect(mode client.TopologyMode) *bus.Bus {
@@ -103,7 +103,7 @@ func (s *Server) connect(mode client.TopologyMode) *bus.Bus {
 	return b
 }
 
-// Topology is Connect with the topology made.
+// Topology is Connect, and creates the topology.
 func (s *Server) Topology() *bus.Bus {
 	s.t.Helper()
 	b := s.Connect()
@@ -113,7 +113,8 @@ func (s *Server) Topology() *bus.Bus {
 	return b
 }
 
-// LoseStream deletes a stream and returns when somebody has asked for it in vain.
+// LoseStream deletes a stream and returns when a client has asked for it and was told
+// that it does not exist.
 func (s *Server) LoseStream(name string) {
 	s.t.Helper()
 	ctx, js := Context(s.t), s.JetStream()
@@ -124,14 +125,14 @@ func (s *Server) LoseStream(name string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for range 2 { // whoever asks again has had his answer
+	for range 2 { // after the second request the first was answered
 		if _, err := asked.NextMsgWithContext(ctx); err != nil {
-			s.t.Fatalf("wait until somebody asks for stream %s: %v", name, err)
+			s.t.Fatalf("wait until a client asks for stream %s: %v", name, err)
 		}
 	}
 }
 
-// JetStream is a plain client beside the project's own.
+// JetStream connects a client of the NATS library.
 func (s *Server) JetStream() jetstream.JetStream {
 	s.t.Helper()
 	return plainClient(s.t, s.URL())
@@ -151,8 +152,8 @@ func plainClient(t testing.TB, url string, more ...nats.Option) jetstream.JetStr
 	return js
 }
 
-// Context ends a little before the test's deadline, so that a test that waits
-// for what never comes says where.
+// Context ends a little before the test's deadline, so that a test that waits in vain
+// can report what it waits for.
 func Context(t testing.TB) context.Context {
 	t.Helper()
 	limit := 2 * time.Minute
@@ -166,7 +167,7 @@ func Context(t testing.TB) context.Context {
 	return ctx
 }
 
-// Log writes to the test's log.
+// Log returns a logger that writes to the test's log.
 func Log(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 )
 
-// A logger hands what the server says to slog.
+// A logger writes the log of the server to slog.
 type logger struct{ log *slog.Logger }
 
 func (l logger) Noticef(format string, v ...any) { l.log.Info(fmt.Sprintf(format, v...)) }

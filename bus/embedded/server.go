@@ -20,25 +20,25 @@ import (
 
 // Config of an embedded server.
 type Config struct {
-	// Addr is the host:port that clients reach it at. Port 0 takes a free one.
-	// Empty: in-process connections only.
+	// Addr is the host:port that the server listens at. Port 0 takes a free port.
+	// Empty: only connections within this process.
 	Addr string
 	// Dir holds JetStream's files; it must not be shared with another server.
 	Dir string
-	// File is a NATS configuration that holds beside what stands here: accounts,
-	// TLS, limits. Empty: none, and everybody may do everything.
+	// File is a NATS configuration file for everything else: accounts, TLS, limits.
+	// Empty: none, so that every client may do everything.
 	File string
-	// Log takes what the server says. Nil: nothing.
+	// Log gets the server's log. Nil: the server logs nothing.
 	Log *slog.Logger
-	// Cluster makes the server one of several. Nil: it is alone.
+	// Cluster makes the server one of a cluster. Nil: a single server.
 	Cluster *Cluster
 }
 
 // Cluster is one server's place in a cluster.
 type Cluster struct {
-	Server string   // its name, unlike those of the others
-	Addr   string   // host:port that the others reach it at
-	Routes []string // addresses of all, its own may be among them
+	Server string   // its name, different from those of the others
+	Addr   string   // host:port that it listens at for the others
+	Routes []string // such addresses of all servers; its own may be among them
 }
 
 // A Server is a running server. Shutdown ends it.
@@ -47,11 +47,11 @@ type Server struct {
 	lock *flock.Flock
 }
 
-// startTimeout bounds the wait for the server to take connections; recovering
-// a large store takes its time.
+// startTimeout is how long Start waits until the server accepts connections.
+// Recovering a large store takes a while.
 const startTimeout = time.Minute
 
-// Start starts a server and returns when it takes connections.
+// Start starts a server and returns when it accepts connections.
 func Start(cfg Config) (_ *Server, err error) {
 	lock, err := lockDir(cfg.Dir)
 	if err != nil {
@@ -62,41 +62,13 @@ func Start(cfg Config) (_ *Server, err error) {
 			_ = lock.Unlock()
 		}
 	}()
-	opts := &server.Options{}
-	if cfg.File != "" {
-		if opts, err = server.ProcessConfigFile(cfg.File); err != nil {
-			return nil, fmt.Errorf("read the configuration of the embedded NATS server: %w", err)
-		}
-	}
-	opts.ServerName, opts.JetStream, opts.StoreDir = "profiles", true, cfg.Dir
-	opts.DontListen, opts.NoSigs, opts.NoLog = cfg.Addr == "", true, cfg.Log == nil
-	if cfg.Addr != "" {
-		host, port, err := net.SplitHostPort(cfg.Addr)
-		if err != nil {
-			return nil, fmt.Errorf("listen for NATS at %q: %w", cfg.Addr, err)
-		}
-		opts.Host = host
-		if opts.Port, err = strconv.Atoi(port); err != nil {
-			return nil, fmt.Errorf("listen for NATS at %q: the port is no number", cfg.Addr)
-		}
-		if opts.Port == 0 {
-			opts.Port = server.RANDOM_PORT
-		}
-		// The server ends the whole process where its port is taken.
-		probe, err := net.Listen("tcp", cfg.Addr)
-		if err != nil {
-			return nil, fmt.Errorf("listen for NATS: %w", err)
-		}
-		_ = probe.Close()
-	}
-	if cfg.Cluster != nil {
-		if err := cfg.Cluster.apply(opts); err != nil {
-			return nil, err
-		}
+	opts, err := cfg.options()
+	if err != nil {
+		return nil, err
 	}
 	srv, err := server.NewServer(opts)
 	if err != nil {
-		return nil, fmt.Errorf("make the embedded NATS server: %w", err)
+		return nil, fmt.Errorf("create the embedded NATS server: %w", err)
 	}
 	if cfg.Log != nil {
 		srv.SetLoggerV2(logger{cfg.Log}, false, false, false)
@@ -113,11 +85,52 @@ func Start(cfg Config) (_ *Server, err error) {
 	return &Server{srv: srv, lock: lock}, nil
 }
 
-// lockDir makes sure that no other server of ours works on the same files, which
-// the server itself does not look at.
+func (cfg Config) options() (opts *server.Options, err error) {
+	opts = &server.Options{}
+	if cfg.File != "" {
+		if opts, err = server.ProcessConfigFile(cfg.File); err != nil {
+			return nil, fmt.Errorf("read the configuration of the embedded NATS server: %w", err)
+		}
+	}
+	opts.ServerName, opts.JetStream, opts.StoreDir = "profiles", true, cfg.Dir
+	opts.DontListen, opts.NoSigs, opts.NoLog = cfg.Addr == "", true, cfg.Log == nil
+	if cfg.Addr != "" {
+		if opts.Host, opts.Port, err = splitAddr("NATS", cfg.Addr); err != nil {
+			return nil, err
+		}
+		if opts.Port == 0 {
+			opts.Port = server.RANDOM_PORT
+		}
+		// The server would end the whole process if its port is in use.
+		probe, err := net.Listen("tcp", cfg.Addr)
+		if err != nil {
+			return nil, fmt.Errorf("listen for NATS: %w", err)
+		}
+		_ = probe.Close()
+	}
+	if cfg.Cluster != nil {
+		return opts, cfg.Cluster.apply(opts)
+	}
+	return opts, nil
+}
+
+// splitAddr splits host:port. what names the listener in errors.
+func splitAddr(what, addr string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("listen for %s at %q: %w", what, addr, err)
+	}
+	if port, err = strconv.Atoi(text); err != nil {
+		return "", 0, fmt.Errorf("listen for %s at %q: the port is not a number", what, addr)
+	}
+	return host, port, nil
+}
+
+// lockDir makes sure that no other embedded server uses the same files. nats-server
+// itself does not check that.
 func lockDir(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder of the embedded NATS server: %w", err)
+		return nil, fmt.Errorf("create the folder of the embedded NATS server: %w", err)
 	}
 	lock := flock.New(filepath.Join(dir, "profiles.lock"))
 	switch held, err := lock.TryLock(); {
@@ -129,16 +142,12 @@ func lockDir(dir string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// apply adds the routes to the server's options. A server of a cluster has its
-// JetStream ready once it found enough of the others.
-func (c *Cluster) apply(opts *server.Options) error {
-	host, port, err := net.SplitHostPort(c.Addr)
-	if err != nil {
-		return fmt.Errorf("listen for routes at %q: %w", c.Addr, err)
-	}
-	opts.ServerName, opts.Cluster.Name, opts.Cluster.Host = c.Server, "profiles", host
-	if opts.Cluster.Port, err = strconv.Atoi(port); err != nil {
-		return fmt.Errorf("listen for routes at %q: the port is no number", c.Addr)
+// apply adds the cluster to the server's options. JetStream of such a server is ready
+// when it has found enough of the others.
+func (c *Cluster) apply(opts *server.Options) (err error) {
+	opts.ServerName, opts.Cluster.Name = c.Server, "profiles"
+	if opts.Cluster.Host, opts.Cluster.Port, err = splitAddr("routes", c.Addr); err != nil {
+		return err
 	}
 	for _, addr := range c.Routes {
 		opts.Routes = append(opts.Routes, &url.URL{Scheme: "nats-route", Host: addr})
@@ -146,10 +155,10 @@ func (c *Cluster) apply(opts *server.Options) error {
 	return nil
 }
 
-// InProcess is the client option that connects without a socket.
+// InProcess is the option of a client that connects without a socket.
 func (s *Server) InProcess() nats.Option { return nats.InProcessServer(s.srv) }
 
-// URL is where clients reach the server; empty where it does not listen.
+// URL is the URL for clients; empty where the server does not listen.
 func (s *Server) URL() string { return s.srv.ClientURL() }
 
 // Addr is the host:port that the server listens at; empty where it does not listen.
