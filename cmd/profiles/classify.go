@@ -1,126 +1,118 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/model"
 )
 
-type classifyOptions struct {
-	model string
-	k     int
-	json  bool
+type classifyAction struct {
+	file       string
+	model      string
+	neighbours int
+	json       bool
 }
 
-func classifyCommand(t *terminal) *cobra.Command {
-	var o classifyOptions
+func classifyCommand() command {
+	a := &classifyAction{}
 	cmd := &cobra.Command{
 		Use:   "classify FILE.tar.zst [--model FILE] [flags]",
-		Short: "tell which profile one episode is of, and why",
-		Long: `classify reads one archive and says which profile of a model it is likeliest
-of, by the nearest envelope and by its nearest examples: the distance, the
-runners-up, and which channels in which phases spoke for it. "None of these"
-means that it lies farther out than the profile's own episodes do. FILE "-" is
-standard input. A model is made by profiles fit --model-out.
+		Short: "find the profile of one episode, and show why",
+		Long: `classify reads one archive and finds its most likely profile in a model, by the nearest
+envelope and by the nearest examples. It shows the distances, the runners-up, and which
+channels and phases decided. "None of these" means that the episode is farther from the
+profile than the profile's own episodes are. FILE "-" is standard input. Make a model
+with profiles fit --model-out.
 
-Distances are per feature: with levels, the mean difference of log(1+rate), so
-that 0.7 is a factor of two.`,
+Distances are means over all features. With the features "levels" a distance is the mean
+difference of log(1+rate), so 0.7 is a factor of two.`,
 		Example: `  profiles fit --store examples/recorded/store --model-out model.parquet
   profiles classify episode.tar.zst --model model.parquet
   profiles classify - --json < episode.tar.zst | jq '.[0].profile'`,
-		Args: exactly("FILE.tar.zst"),
+		Args: fileArgument(&a.file, "FILE.tar.zst"),
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.model, "model", defaultModel, "model `FILE`")
-	addNeighboursFlag(f, &o.k)
-	f.BoolVar(&o.json, "json", false, "print the verdicts as JSON")
-	cmd.RunE = func(_ *cobra.Command, args []string) error { return runClassify(t, args[0], o) }
-	return cmd
+	f.StringVar(&a.model, "model", defaultModel, "model `FILE`")
+	addNeighboursFlag(f, &a.neighbours)
+	f.BoolVar(&a.json, "json", false, "print the verdicts as JSON")
+	return command{cmd, a}
 }
 
-// A methodVerdict is what one method says.
+func (a *classifyAction) validate() error { return checkNeighbours(a.neighbours) }
+
+// A methodVerdict is the verdict of one method.
 type methodVerdict struct {
 	Method string `json:"method"`
 	model.Verdict
 }
 
-func runClassify(t *terminal, path string, o classifyOptions) error {
-	if err := checkNeighbours(o.k); err != nil {
-		return err
-	}
-	limits, err := limits()
+func (a *classifyAction) run(_ context.Context, t *terminal) error {
+	m, err := dataset.ReadModelFile(a.model)
 	if err != nil {
 		return err
 	}
-	m, err := dataset.ReadModelFile(o.model)
+	vector, err := readVector(t, a.file, m.Layout())
 	if err != nil {
 		return err
-	}
-	archive, name, err := openArchive(t, path)
-	if err != nil {
-		return err
-	}
-	defer archive.Close()
-	vector, err := vectorOf(m.Layout(), limits, archive)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
 	}
 	var verdicts []methodVerdict
-	for _, method := range model.Methods(o.k) {
+	for _, method := range model.Methods(a.neighbours) {
 		v, err := method.Classify(m, vector)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", fileName(a.file), err)
 		}
 		verdicts = append(verdicts, methodVerdict{method.Name, v})
 	}
-	if o.json {
-		return json.NewEncoder(t.out).Encode(verdicts)
-	}
-	for i, v := range verdicts {
-		if i > 0 {
-			fmt.Fprintln(t.out)
+	return t.print(a.json, verdicts, func(out io.Writer) error {
+		for i, v := range verdicts {
+			if i > 0 {
+				fmt.Fprintln(out)
+			}
+			if err := v.print(out); err != nil {
+				return err
+			}
 		}
-		if err := v.print(t.out); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
-// vectorOf reads an archive for the channels of a layout. The first of them must
-// be there, as a profile's own must.
-func vectorOf(l model.Layout, limits episode.Limits, archive io.Reader) ([]float32, error) {
+// readVector reads an archive for the channels of a layout. Without the first channel
+// the archive is unusable, as one without its profile's channel is.
+func readVector(t *terminal, path string, l model.Layout) ([]float32, error) {
 	spec := fit.DefaultSpec()
-	if err := follow(spec, l); err != nil {
+	if err := setLayout(spec, l); err != nil {
 		return nil, err
 	}
 	channel, err := episode.ParseChannelName(l.Channels[0])
 	if err != nil {
 		return nil, err
 	}
-	a, err := (&align.Fitter{Spec: spec, Limits: limits}).Read(archive, channel)
+	aligned, err := readArchive(t, path, spec, channel)
 	if err != nil {
 		return nil, err
 	}
-	return l.Vector(a.Signature)
+	vector, err := l.Vector(aligned.Signature)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", fileName(path), err)
+	}
+	return vector, nil
 }
 
-// sharesShown is how many of what decided are printed.
-const sharesShown = 6
+// maxShares is how many of the shares of a decision are printed.
+const maxShares = 6
 
 func (v methodVerdict) print(out io.Writer) error {
 	answer := string(v.Profile)
 	if v.NoneOfThese {
-		answer = "none of these; nearest is " + answer
+		answer = "none of these; the nearest is " + answer
 	}
 	fmt.Fprintf(out, "%s: %s\n", v.Method, answer)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -138,7 +130,7 @@ func (v methodVerdict) print(out io.Writer) error {
 	if len(v.RunnersUp) > 0 {
 		fmt.Fprintf(w, "  DECIDED AGAINST %s\t\t\t\n", v.RunnersUp[0].Profile)
 	}
-	for _, s := range v.Decided[:min(sharesShown, len(v.Decided))] {
+	for _, s := range v.Decided[:min(maxShares, len(v.Decided))] {
 		fmt.Fprintf(w, "  %s\t%s\t%.0f%%\t\n", s.Channel, s.Phase, 100*s.Share)
 	}
 	return w.Flush()

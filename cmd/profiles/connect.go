@@ -15,16 +15,15 @@ import (
 	"github.com/cis490/profiles/internal/service"
 )
 
-// busFlags say which NATS a command talks to: the environment does, and --nats
-// goes over NATS_URL.
-type busFlags struct{ url string }
+// natsFlags say where NATS is. --nats overrides NATS_URL; all other settings come
+// from the environment.
+type natsFlags struct{ url string }
 
-func (f *busFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.url, "nats", "", "`URL` of the NATS servers, separated by commas (NATS_URL, default nats://127.0.0.1:4222)")
+func (f *natsFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.url, "nats", "", "`URL` of the NATS servers, separated by commas (NATS_URL, default "+nats.DefaultURL+")")
 }
 
-// config is the connection's settings.
-func (f *busFlags) config() (client.Config, error) {
+func (f *natsFlags) config() (client.Config, error) {
 	var cfg client.Config
 	if err := (service.Settings{Into: &cfg}).FromEnvironment(); err != nil {
 		return cfg, usage(err)
@@ -40,23 +39,24 @@ func (f *busFlags) config() (client.Config, error) {
 
 const (
 	dialTimeout = 3 * time.Second
-	// topologyTimeout bounds the making of streams: a command rather fails than
-	// waits for a cluster to get well.
+	// topologyTimeout bounds the time for making streams: a command fails instead of
+	// waiting for a cluster to recover.
 	topologyTimeout = 15 * time.Second
 )
 
-// connect returns a connection that stands, or an error within seconds.
-func (f *busFlags) connect(ctx context.Context, t *terminal, change ...func(*client.Config)) (*bus.Bus, error) {
+// connect returns an open connection, or an error within seconds.
+func (f *natsFlags) connect(ctx context.Context, t *terminal) (*bus.Bus, error) {
 	cfg, err := f.config()
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range change {
-		c(&cfg)
-	}
+	return connect(ctx, t, cfg)
+}
+
+func connect(ctx context.Context, t *terminal, cfg client.Config) (*bus.Bus, error) {
 	b, err := bus.Connect(cfg, t.log, nats.RetryOnFailedConnect(false), nats.Timeout(dialTimeout))
-	if nobodyThere(err) {
-		return nil, fmt.Errorf("%w (is it running? --nats or NATS_URL says where; `profiles up` starts one)", err)
+	if noServer(err) {
+		return nil, fmt.Errorf("%w (is a server running there? Set --nats or NATS_URL; `profiles up` starts one)", err)
 	}
 	if err != nil {
 		return nil, err
@@ -68,15 +68,28 @@ func (f *busFlags) connect(ctx context.Context, t *terminal, change ...func(*cli
 	return b, nil
 }
 
-// nobodyThere tells whether err says that no server answers there at all.
-func nobodyThere(err error) bool {
-	var dial *net.OpError
-	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.As(err, &dial) && dial.Op == "dial"
+// connectAndMakeStreams connects and makes the streams and buckets that are missing.
+func (f *natsFlags) connectAndMakeStreams(ctx context.Context, t *terminal) (*bus.Bus, error) {
+	b, err := f.connect(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := withTimeout(ctx, topologyTimeout)
+	defer cancel()
+	if err := b.EnsureTopology(ctx); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
 }
 
-// topology makes sure of streams and buckets.
-func topology(ctx context.Context, b *bus.Bus) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, topologyTimeout, fmt.Errorf("no success within %s", topologyTimeout))
-	defer cancel()
-	return b.EnsureTopology(ctx)
+// withTimeout returns a context whose cause says that the time is over.
+func withTimeout(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("no success within %s", limit))
+}
+
+// noServer reports whether err says that no server answers at the address.
+func noServer(err error) bool {
+	var dial *net.OpError
+	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.As(err, &dial) && dial.Op == "dial"
 }

@@ -1,71 +1,77 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/command/credentials"
 )
 
-func credentialsCommand(t *terminal) *cobra.Command {
-	var cfg credentials.Config
-	var asJSON bool
+type credentialsAction struct {
+	cfg  credentials.Config
+	json bool
+}
+
+func credentialsCommand() command {
+	a := &credentialsAction{}
 	cmd := &cobra.Command{
 		Use:   "credentials --out DIR [--namespace NAME] [--host NAME ...] [--renew] [flags]",
-		Short: "make keys, certificates and rights for a NATS server and its clients",
-		Long: `credentials makes all that a NATS server and the roles that talk to it need to
-know each other: an authority, the servers' certificate (for clients and for
-routes), a seed for each role, accounts.conf, which says what each role may do,
-and a kustomization that makes Kubernetes Secrets of them.
+		Short: "make keys, certificates and rights for NATS servers and their clients",
+		Long: `credentials makes the files that NATS servers and their clients need to trust each
+other: a certificate authority, the servers' certificate (for clients and for routes),
+a key for each role, accounts.conf with the rights of each role, and a kustomization
+that makes Kubernetes Secrets of them.
 
-It is safe to repeat: what is there stays. Missing roles get their keys,
-accounts.conf is made anew, and certificates that end within 30 days are, too.
-Names and addresses that the servers' certificate has stay in it.
+It may be repeated: present keys stay. It makes keys for new roles, writes
+accounts.conf anew, and replaces certificates that end within 30 days. Names and
+addresses that the servers' certificate has stay in it.
 
-ca.key signs for the servers: it belongs into no Secret and no repository. Whoever
-has the folder can do all that the roles can.`,
+ca.key signs the servers' certificate: put it into no Secret and no repository. With
+this folder one can do everything that the roles can do.`,
 		Example: `  profiles credentials --out k8s/secrets && kubectl apply -k k8s/secrets
   profiles credentials --out k8s/secrets --host nats.example.org --host 10.0.0.7
   profiles credentials --out k8s/secrets --renew`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&cfg.Dir, "out", "", "`DIR` to write into; it is made, for its owner alone")
-	f.StringVar(&cfg.Namespace, "namespace", "profiles", "Kubernetes namespace of the servers, a `NAME`")
-	f.StringSliceVar(&cfg.Hosts, "host", nil, "another `NAME` or address at which clients reach the servers; may be repeated")
-	f.DurationVar(&cfg.Valid, "valid", 365*24*time.Hour, "how long the servers' certificate is good for, a `TIME` in hours")
-	f.BoolVar(&cfg.Renew, "renew", false, "make the servers' certificate anew, though it is good")
-	f.BoolVar(&asJSON, "json", false, "print the summary as JSON")
-	cmd.RunE = func(*cobra.Command, []string) error {
-		if cfg.Dir == "" {
-			return usage(errors.New("--out DIR is missing"))
-		}
-		made, err := credentials.Make(cfg)
-		if errors.Is(err, credentials.ErrUsage) {
-			return usage(err)
-		}
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return json.NewEncoder(t.out).Encode(made)
-		}
-		return printCredentials(t, made)
-	}
-	return cmd
+	f.StringVar(&a.cfg.Dir, "out", "", "`DIR` to write into; it is made with mode 0700")
+	f.StringVar(&a.cfg.Namespace, "namespace", credentials.DefaultNamespace, "Kubernetes namespace of the servers, a `NAME`")
+	f.StringSliceVar(&a.cfg.Hosts, "host", nil, "another `NAME` or address of the servers for clients; may be repeated")
+	f.DurationVar(&a.cfg.Valid, "valid", credentials.DefaultValid, "how long the servers' certificate is valid, a `TIME` in hours")
+	f.BoolVar(&a.cfg.Renew, "renew", false, "replace the servers' certificate even if it is still good")
+	f.BoolVar(&a.json, "json", false, "print the summary as JSON")
+	return command{cmd, a}
 }
 
-func printCredentials(t *terminal, made credentials.Summary) error {
-	const day = "2006-01-02"
-	fmt.Fprintf(t.out, "%s: %d files made, %d kept\n", made.Dir, len(made.Made), len(made.Kept))
-	if len(made.Made) > 0 {
-		fmt.Fprintf(t.out, "made: %s\n", strings.Join(made.Made, " "))
+func (a *credentialsAction) validate() error {
+	if a.cfg.Dir == "" {
+		return errors.New("--out DIR is missing")
 	}
-	_, err := fmt.Fprintf(t.out, "the servers' certificate ends on %s, the authority's on %s\n", made.Ends.Format(day), made.CAEnds.Format(day))
+	return nil
+}
+
+func (a *credentialsAction) run(_ context.Context, t *terminal) error {
+	s, err := credentials.Make(a.cfg)
+	if errors.Is(err, credentials.ErrUsage) {
+		return usage(err)
+	}
+	if err != nil {
+		return err
+	}
+	return t.print(a.json, s, func(out io.Writer) error { return printCredentials(out, s) })
+}
+
+func printCredentials(out io.Writer, s credentials.Summary) error {
+	const day = "2006-01-02"
+	fmt.Fprintf(out, "%s: %d files written, %d unchanged\n", s.Dir, len(s.Made), len(s.Kept))
+	if len(s.Made) > 0 {
+		fmt.Fprintf(out, "written: %s\n", strings.Join(s.Made, " "))
+	}
+	_, err := fmt.Fprintf(out, "the servers' certificate ends on %s, the authority's on %s\n", s.Ends.Format(day), s.CAEnds.Format(day))
 	return err
 }

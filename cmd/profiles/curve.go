@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,89 +15,110 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-type curveOptions struct {
+type curveAction struct {
+	file     string
 	channel  string
 	resample string
 	points   int
 	json     bool
 }
 
-func curveCommand(t *terminal) *cobra.Command {
-	var o curveOptions
+func curveCommand() command {
+	a := &curveAction{}
+	defaults := fit.DefaultSpec()
 	cmd := &cobra.Command{
 		Use:   "curve FILE.tar.zst --channel SOURCE.FIELD [flags]",
-		Short: "show one episode's phases and the curve of one channel",
-		Long: `curve reads one archive and shows its phases, how they were cut into the five
-slices of a curve, and the curve. FILE "-" is standard input.
+		Short: "show the phases of one episode and the curve of one channel",
+		Long: `curve reads one archive. It shows the phases of the episode, the five slices of the
+curve, and the curve. FILE "-" is standard input.
 
-It fails with exit 3 where the archive is fine but gives no curve (no armed
-phase, no such channel, ...), with exit 4 where it is corrupt or too large.`,
+It fails with exit code 3 if the archive is fine but gives no curve (no armed phase, no
+such channel, ...), and with exit code 4 if the archive is corrupt or too large.`,
 		Example: `  profiles curve episode.tar.zst --channel proc.cpu_user_jiffies
   profiles curve - -c proc.rss_bytes --json < episode.tar.zst | jq .curve`,
-		Args: exactly("FILE.tar.zst"),
+		Args: fileArgument(&a.file, "FILE.tar.zst"),
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.channel, "channel", "c", "", "channel `SOURCE.FIELD`, such as proc.cpu_user_jiffies")
-	f.StringVar(&o.resample, "resample", string(fit.Linear), "resampling's `NAME`: linear or mean")
-	f.IntVar(&o.points, "n-points", 80, "`N` points make the curve")
-	f.BoolVar(&o.json, "json", false, "print everything as JSON; a gap is null")
-	cmd.RunE = func(_ *cobra.Command, args []string) error { return runCurve(t, args[0], o) }
-	return cmd
+	f.StringVarP(&a.channel, "channel", "c", "", "channel `SOURCE.FIELD`, such as proc.cpu_user_jiffies")
+	f.StringVar(&a.resample, "resample", string(defaults.Resample), "`NAME` of the resampling: linear or mean")
+	f.IntVar(&a.points, "n-points", defaults.Points.Total(), "number `N` of points of the curve")
+	f.BoolVar(&a.json, "json", false, "print everything as JSON; a gap is null")
+	return command{cmd, a}
 }
 
-func runCurve(t *terminal, path string, o curveOptions) error {
-	if o.channel == "" {
-		return usage(errors.New("--channel SOURCE.FIELD is missing"))
+func (a *curveAction) validate() error {
+	_, _, err := a.parse()
+	return err
+}
+
+// parse returns a spec for the channel alone.
+func (a *curveAction) parse() (*fit.Spec, episode.ChannelName, error) {
+	var channel episode.ChannelName
+	if a.channel == "" {
+		return nil, channel, errors.New("--channel SOURCE.FIELD is missing")
 	}
 	spec := fit.DefaultSpec()
-	spec.Profiles = []fit.Profile{{Name: "curve", Channel: o.channel}}
+	spec.Profiles = []fit.Profile{{Name: "curve", Channel: a.channel}}
 	spec.Signature.Channels = nil
 	var err error
-	if spec.Resample, err = fit.ParseResample(o.resample); err != nil {
-		return usagef("--resample: %w", err)
+	if spec.Resample, err = fit.ParseResample(a.resample); err != nil {
+		return nil, channel, fmt.Errorf("--resample: %w", err)
 	}
-	if spec.Points, err = fit.ScalePoints(o.points); err != nil {
-		return usagef("--n-points: %w", err)
+	if spec.Points, err = fit.ScalePoints(a.points); err != nil {
+		return nil, channel, fmt.Errorf("--n-points: %w", err)
 	}
 	if err := spec.Validate(); err != nil {
-		return usagef("--channel %s: it must be <source>.<field>, such as proc.cpu_user_jiffies", o.channel)
+		return nil, channel, fmt.Errorf("--channel %s: it must be <source>.<field>, such as proc.cpu_user_jiffies", a.channel)
 	}
-	channel, err := episode.ParseChannelName(o.channel)
-	if err != nil {
-		return usagef("--channel: %w", err)
+	if channel, err = episode.ParseChannelName(a.channel); err != nil {
+		return nil, channel, fmt.Errorf("--channel: %w", err)
 	}
-	limits, err := limits()
-	if err != nil {
-		return err
-	}
-	archive, name, err := openArchive(t, path)
-	if err != nil {
-		return err
-	}
-	defer archive.Close()
-	a, err := (&align.Fitter{Spec: spec, Limits: limits}).Read(archive, channel)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	r := reportCurve(o.channel, a)
-	if o.json {
-		return json.NewEncoder(t.out).Encode(r)
-	}
-	return r.print(t.out, a)
+	return spec, channel, nil
 }
 
-// curveReport is what the command prints.
+func (a *curveAction) run(_ context.Context, t *terminal) error {
+	spec, channel, err := a.parse()
+	if err != nil {
+		return err
+	}
+	aligned, err := readArchive(t, a.file, spec, channel)
+	if err != nil {
+		return err
+	}
+	r := newCurveReport(a.channel, aligned)
+	return t.print(a.json, r, r.print)
+}
+
+// readArchive reads and aligns the archive at path; "-" is standard input.
+func readArchive(t *terminal, path string, spec *fit.Spec, channel episode.ChannelName) (*align.Alignment, error) {
+	limits, err := limits()
+	if err != nil {
+		return nil, err
+	}
+	archive, err := t.open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer archive.Close()
+	aligned, err := (&align.Fitter{Spec: spec, Limits: limits}).Read(archive, channel)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", fileName(path), err)
+	}
+	return aligned, nil
+}
+
+// A curveReport is what the command prints.
 type curveReport struct {
 	Channel     string        `json:"channel"`
 	Unit        string        `json:"unit"`
-	Duration    float64       `json:"duration"` // seconds; 0 where the archive doesn't say
+	Duration    float64       `json:"duration"` // seconds; 0 if the archive does not say it
 	Curve       fit.Curve     `json:"curve"`
 	Phases      []phaseReport `json:"phases"`
 	Slices      []sliceReport `json:"slices"`
 	Rows        int           `json:"rows"`
 	RowsDropped int           `json:"rows_dropped"`
 	Points      int           `json:"points"` // of the channel
-	Gaps        int           `json:"gaps"`   // of these
+	Gaps        int           `json:"gaps"`   // of these points
 	Resets      int           `json:"resets"`
 }
 
@@ -115,7 +136,7 @@ type sliceReport struct {
 	Gaps   int     `json:"gaps"`
 }
 
-func reportCurve(channel string, a *align.Alignment) curveReport {
+func newCurveReport(channel string, a *align.Alignment) curveReport {
 	c := a.Episode.Channels[0]
 	r := curveReport{
 		Channel: channel, Unit: fit.Unit(channel), Duration: a.Episode.Duration, Curve: a.Curve,
@@ -127,65 +148,45 @@ func reportCurve(channel string, a *align.Alignment) curveReport {
 	}
 	rest := a.Curve
 	for _, s := range a.Slices {
-		gaps := 0
-		for _, v := range rest[:s.Points] {
-			if math.IsNaN(v) {
-				gaps++
-			}
-		}
+		_, n := mean(rest[:s.Points])
 		rest = rest[s.Points:]
-		r.Slices = append(r.Slices, sliceReport{s.Name, s.Start, s.End, s.Points, gaps})
+		r.Slices = append(r.Slices, sliceReport{s.Name, s.Start, s.End, s.Points, s.Points - n})
 	}
 	return r
 }
 
-// sparkWidth is how wide a single curve is drawn.
-const sparkWidth = 80
+// curveWidth is the width of the curve in characters.
+const curveWidth = 80
 
-func (r curveReport) print(out io.Writer, a *align.Alignment) error {
+func (r curveReport) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PHASE\tFROM\tTO")
 	for _, p := range r.Phases {
 		fmt.Fprintf(w, "%q\t%.2f s\t%.2f s\n", p.Phase, p.Start, p.End)
 	}
 	fmt.Fprintln(w, "\nSLICE\tFROM\tTO\tPOINTS\tGAPS\tMEAN")
-	rest := a.Curve
+	rest := r.Curve
 	for _, s := range r.Slices {
-		fmt.Fprintf(w, "%s\t%.2f s\t%.2f s\t%d\t%d\t%s\n", s.Name, s.Start, s.End, s.Points, s.Gaps, mean(rest[:s.Points]))
+		text := "-"
+		if m, n := mean(rest[:s.Points]); n > 0 {
+			text = short(m)
+		}
 		rest = rest[s.Points:]
+		fmt.Fprintf(w, "%s\t%.2f s\t%.2f s\t%d\t%d\t%s\n", s.Name, s.Start, s.End, s.Points, s.Gaps, text)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	low, high := math.Inf(1), math.Inf(-1)
-	for _, v := range r.Curve {
-		if !math.IsNaN(v) {
-			low, high = min(low, v), max(high, v)
-		}
-	}
-	if low > high {
-		fmt.Fprintf(out, "\n%s: nothing but gaps\n", r.Channel)
+	if low, high := extremes(r.Curve); math.IsNaN(low) {
+		fmt.Fprintf(out, "\n%s: only gaps\n", r.Channel)
 	} else {
-		fmt.Fprintf(out, "\n%s, %s\n%s\n", r.Channel, span(low, high, r.Unit), sparkline(r.Curve, sparkWidth))
+		fmt.Fprintf(out, "\n%s, %s\n%s\n", r.Channel, span(low, high, r.Unit), sparkline(r.Curve, curveWidth))
 	}
-	duration := "of unknown duration"
+	duration := "unknown duration"
 	if r.Duration > 0 {
 		duration = fmt.Sprintf("%.2f s", r.Duration)
 	}
 	_, err := fmt.Fprintf(out, "\n%s, %d rows (%d dropped), %d points (%d gaps), %d counter resets\n",
 		duration, r.Rows, r.RowsDropped, r.Points, r.Gaps, r.Resets)
 	return err
-}
-
-func mean(values []float64) string {
-	sum, n := 0.0, 0
-	for _, v := range values {
-		if !math.IsNaN(v) {
-			sum, n = sum+v, n+1
-		}
-	}
-	if n == 0 {
-		return "-"
-	}
-	return short(sum / float64(n))
 }

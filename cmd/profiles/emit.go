@@ -2,20 +2,21 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/store"
 )
 
-type emitOptions struct {
+type emitAction struct {
 	source   sourceFlags
-	bus      busFlags
+	nats     natsFlags
 	upload   string
 	rejected bool
 	follow   bool
@@ -23,24 +24,24 @@ type emitOptions struct {
 	json     bool
 }
 
-func emitCommand(t *terminal) *cobra.Command {
-	var o emitOptions
+func emitCommand() command {
+	a := &emitAction{}
 	cmd := &cobra.Command{
 		Use:   "emit [--store DIR] [--validation FILE] [--rejected] [--follow] [flags]",
-		Short: "publish what a validation file accepts, take back what it doesn't",
-		Long: `emit brings the log of accepted episodes to what a validation file says. It
-reads the log, then the file, and publishes an episode.accepted for every
-episode that the file accepts and the log does not, and an episode.retracted
-for every one that the log accepts and the file does not (or accepts under
-another profile). Of several rows about one episode the last one counts.
+		Short: "publish the accepted episodes of a validation file, retract the others",
+		Long: `emit brings the log of accepted episodes in line with a validation file. It reads the
+log, then the file. It publishes an episode.accepted for each episode that the file
+accepts and the log does not, and an episode.retracted for each one that the log accepts
+and the file does not, or accepts under another profile. If several rows name the same
+episode the last one counts.
 
-It is safe to repeat: a second run finds nothing to do. --follow keeps watching
-the file. --rejected sends again what was rejected (say, because the archive came
-late), has no curve yet and is still accepted; alone, it needs no file.
+It may be repeated: a second run finds nothing to do. With --follow it watches the file.
+With --rejected it publishes again each rejected episode that is still accepted and has
+no curve yet, for example because its archive came late. Alone, --rejected needs no file.
 
---upload copies archives from --store to where the workers look: that of each
-accepted episode, before the accept is published. What is there already, the same,
-is left alone. An episode without an archive in --store is published all the same.`,
+With --upload it copies archives from --store to the store of the workers. It copies the
+archive of each accepted episode before it publishes the accept. It skips archives that
+are there with the same bytes. Episodes without an archive in --store are published, too.`,
 		Example: `  profiles emit --store examples/recorded/store --dry-run
   profiles emit --validation /data/validation.parquet --follow
   profiles emit --store examples/recorded/store --upload nats://episodes
@@ -48,133 +49,138 @@ is left alone. An episode without an archive in --store is published all the sam
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	o.source.add(f, aDirectory)
-	f.StringVar(&o.upload, "upload", "", "copy archives from --store to `ADDRESS` first: a directory, nats://bucket or s3://bucket/prefix")
-	f.BoolVar(&o.rejected, "rejected", false, "send again what REJECTED holds and has no curve yet, each once")
-	f.BoolVar(&o.follow, "follow", false, "watch the file and reconcile after each change, until interrupted")
-	f.BoolVar(&o.dryRun, "dry-run", false, "only count what would be published")
-	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
-	o.bus.add(f)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runEmit(cmd.Context(), t, o) }
-	return cmd
+	a.source.add(f, aDirectory)
+	f.StringVar(&a.upload, "upload", "", "copy archives from --store to `ADDRESS` first: a directory, nats://bucket or s3://bucket/prefix")
+	f.BoolVar(&a.rejected, "rejected", false, "publish rejected episodes that have no curve yet again, each once")
+	f.BoolVar(&a.follow, "follow", false, "watch the file and reconcile after each change, until interrupted")
+	f.BoolVar(&a.dryRun, "dry-run", false, "only count what would be published")
+	f.BoolVar(&a.json, "json", false, "print the summary as JSON")
+	a.nats.add(f)
+	return command{cmd, a}
 }
 
-func runEmit(ctx context.Context, t *terminal, o emitOptions) error {
+// readsFile reports whether the command reads a validation file.
+func (a *emitAction) readsFile() bool { return !a.rejected || a.source != (sourceFlags{}) }
+
+func (a *emitAction) validate() error {
 	switch {
-	case o.rejected && o.follow:
-		return usage(errors.New("--rejected and --follow don't go together"))
-	case o.dryRun && o.follow:
-		return usage(errors.New("--dry-run and --follow don't go together"))
-	case o.upload != "" && o.source.store == "":
-		return usage(errors.New("--upload needs --store DIR, where archives are copied from"))
+	case a.rejected && a.follow:
+		return errors.New("--rejected and --follow cannot be combined")
+	case a.dryRun && a.follow:
+		return errors.New("--dry-run and --follow cannot be combined")
+	case a.upload != "" && a.source.store == "":
+		return errors.New("--upload needs --store DIR, from which archives are copied")
 	}
-	file := ""
-	if !o.rejected || o.source != (sourceFlags{}) {
-		var err error
-		if file, err = o.source.validationFile(); err != nil {
-			return usage(errors.New("one of --store DIR, --validation FILE and --rejected is missing"))
-		}
+	if _, err := a.source.validationFile(); err != nil && a.readsFile() {
+		return errors.New("one of --store DIR, --validation FILE and --rejected is missing")
 	}
-	b, err := o.bus.connect(ctx, t)
+	return nil
+}
+
+func (a *emitAction) run(ctx context.Context, t *terminal) error {
+	b, err := a.nats.connectAndMakeStreams(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	if err := topology(ctx, b); err != nil {
-		return err
-	}
-	sending := t.bar("publishing")
-	defer sending.end()
-	e := &emit.Emitter{Bus: b, DryRun: o.dryRun, Progress: sending.set}
-	if o.upload != "" && !o.dryRun {
-		from, err := store.OpenDir(o.source.store)
+	e := &emit.Emitter{Bus: b, DryRun: a.dryRun}
+	publishing := t.progress("publishing")
+	defer publishing.end()
+	if a.upload != "" && !a.dryRun {
+		closeStore, err := a.openUploads(ctx, t, b, e)
 		if err != nil {
 			return err
 		}
-		to, shut, err := uploader(ctx, t, o.upload, b)
-		if err != nil {
-			return err
-		}
-		defer shut()
-		sending.what, e.Progress = "uploading and publishing", nil
-		e.Uploads = &emit.Uploads{From: from, To: to, Progress: sending.set}
+		defer closeStore()
+		publishing.what = "uploading and publishing"
+		e.Uploads.Progress = publishing.set
+	} else {
+		e.Progress = publishing.set
 	}
-	e.Rows = dataset.OpenValidation(file)
-	if o.follow {
-		return o.keepFollowing(ctx, t, e, file, sending)
-	}
-	if file != "" {
-		s, err := e.Reconcile(ctx)
-		sending.end()
-		if err != nil {
-			return err
-		}
-		if err := o.print(t, s); err != nil {
+	if a.readsFile() {
+		if err := a.reconcile(ctx, t, e, publishing); err != nil || a.follow {
 			return err
 		}
 	}
-	if !o.rejected {
+	if !a.rejected {
 		return nil
 	}
 	s, err := e.Republish(ctx)
-	sending.end()
+	publishing.end()
 	if err != nil {
 		return err
 	}
-	return o.printAgain(t, s)
+	return t.print(a.json, s, func(out io.Writer) error { return a.printRepublished(out, s) })
 }
 
-// keepFollowing reconciles until it is interrupted. Trouble is told once,
-// however long it lasts.
-func (o *emitOptions) keepFollowing(ctx context.Context, t *terminal, e *emit.Emitter, file string, sending *bar) error {
-	trouble := ""
-	return e.Follow(ctx, file, emit.FollowPause, func(s emit.Summary, err error) error {
-		sending.end()
+// openUploads makes the emitter copy archives. The caller must call closeStore.
+func (a *emitAction) openUploads(ctx context.Context, t *terminal, b *bus.Bus, e *emit.Emitter) (closeStore func(), err error) {
+	from, err := store.OpenDir(a.source.store)
+	if err != nil {
+		return nil, err
+	}
+	to, closeStore, err := makeStore(ctx, t, a.upload, b)
+	if err != nil {
+		return nil, err
+	}
+	e.Uploads = &emit.Uploads{From: from, To: to}
+	return closeStore, nil
+}
+
+// reconcile brings the log in line with the file, once or with --follow until ctx
+// ends.
+func (a *emitAction) reconcile(ctx context.Context, t *terminal, e *emit.Emitter, publishing *progress) error {
+	file, err := a.source.validationFile()
+	if err != nil {
+		return err
+	}
+	e.Rows = dataset.OpenValidation(file)
+	if !a.follow {
+		s, err := e.Reconcile(ctx)
+		publishing.end()
 		if err != nil {
-			if text := oneLine(err); text != trouble {
-				trouble = text
+			return err
+		}
+		return a.printSummary(t, s)
+	}
+	reported := "" // the error that was printed last: one that lasts is printed once
+	return e.Follow(ctx, file, emit.FollowPause, func(s emit.Summary, err error) error {
+		publishing.end()
+		if err != nil {
+			if text := oneLine(err); text != reported {
+				reported = text
 				fmt.Fprintf(t.err, "profiles emit: %s; trying again\n", text)
 			}
 			return nil
 		}
-		trouble = ""
-		return o.print(t, s)
+		reported = ""
+		return a.printSummary(t, s)
 	})
 }
 
-func (o *emitOptions) print(t *terminal, s emit.Summary) error {
+func (a *emitAction) printSummary(t *terminal, s emit.Summary) error {
 	warnMalformed(t.err, s.FirstMalformed, s.Malformed)
-	if o.json {
-		return json.NewEncoder(t.out).Encode(s)
-	}
-	if a := s.Archives; a != nil {
-		fmt.Fprintf(t.out, "%d archives uploaded, %d were there, %d accepted episodes have none in %s\n", a.Uploaded, a.Stored, a.Without, o.source.store)
-	}
-	verb := ""
-	if o.dryRun {
-		verb = "would be "
-	}
-	_, err := fmt.Fprintf(t.out, "%d rows accept %d episodes: %s in the log already, %d %spublished, %d %sretracted\n",
-		s.Rows, s.Accepted, count(s.Already), s.Published, verb, s.Retracted, verb)
+	return t.print(a.json, s, func(out io.Writer) error {
+		if u := s.Archives; u != nil {
+			fmt.Fprintf(out, "%d archives uploaded, %d were there already, %d accepted episodes have no archive in %s\n",
+				u.Uploaded, u.Stored, u.Without, a.source.store)
+		}
+		_, err := fmt.Fprintf(out, "%d rows accept %d episodes: %d in the log already, %d %spublished, %d %sretracted\n",
+			s.Rows, s.Accepted, s.Already, s.Published, a.wouldBe(), s.Retracted, a.wouldBe())
+		return err
+	})
+}
+
+func (a *emitAction) printRepublished(out io.Writer, s emit.RepublishSummary) error {
+	_, err := fmt.Fprintf(out, "%d rejected messages name %d episodes: %d not accepted any more, %d with a curve by now, %d %spublished again; %d malformed\n",
+		s.Rejected, s.Episodes, s.Withdrawn, s.HaveCurve, s.Published, a.wouldBe(), s.Malformed)
 	return err
 }
 
-func (o *emitOptions) printAgain(t *terminal, s emit.RepublishSummary) error {
-	if o.json {
-		return json.NewEncoder(t.out).Encode(s)
+// wouldBe goes before "published".
+func (a *emitAction) wouldBe() string {
+	if a.dryRun {
+		return "would be "
 	}
-	verb := ""
-	if o.dryRun {
-		verb = "would be "
-	}
-	_, err := fmt.Fprintf(t.out, "%d rejected messages name %d episodes: %d not accepted any more, %d with a curve by now, %d %spublished again; %d malformed\n",
-		s.Rejected, s.Episodes, s.Withdrawn, s.HaveCurve, s.Published, verb, s.Malformed)
-	return err
-}
-
-func count(n int) string {
-	if n == 0 {
-		return "none"
-	}
-	return fmt.Sprint(n)
+	return ""
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -11,53 +13,69 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cis490/profiles/command/batch"
 	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/model"
 )
 
-type evaluateOptions struct {
-	source   sourceFlags
-	spec     string
-	model    string
-	features string
-	target   int
-	k        int
-	json     bool
+type evaluateAction struct {
+	source     sourceFlags
+	spec       string
+	model      string
+	features   string
+	target     int
+	neighbours int
+	json       bool
+	given      func(flag string) bool // reports whether a flag is on the command line
 }
 
-func evaluateCommand(t *terminal) *cobra.Command {
-	var o evaluateOptions
+func evaluateCommand() command {
+	a := &evaluateAction{}
 	cmd := &cobra.Command{
 		Use:   "evaluate --store DIR [--validation FILE] [--model FILE] [flags]",
 		Short: "measure how well a model tells the profiles apart",
-		Long: `evaluate classifies the accepted episodes of a store by the nearest envelope
-and by the nearest examples (knn), always by a model that was not fitted on
-them: with --model by that one, leaving out the episodes that it was fitted on;
-else once by the model of all other episodes (leave-one-episode-out) and once by
-that of all other hosts' (leave-one-host-out).
+		Long: `evaluate classifies the accepted episodes of a store by the nearest envelope and by the
+nearest examples (knn). The model is never fitted on the episode that it classifies. With
+--model it is that model, and the episodes that it was fitted on are left out. Otherwise
+each episode is classified twice: by the model of all other episodes
+(leave-one-episode-out) and by the model of all other hosts (leave-one-host-out).
 
-An answer is right where the likeliest profile is the episode's, also where it
-is "none of these". The interval is Wilson's, 95%; the baseline names the most
-frequent profile always. Latency is that of one classification, from vector to
-verdict; reading the archive is not in it.`,
+An answer is right if its most likely profile is the episode's, even if the answer is
+"none of these". The interval is Wilson's with 95%; the baseline always answers the most
+frequent profile. The latency is that of one classification, without reading the archive.`,
 		Example: `  profiles evaluate --store examples/recorded/store
   profiles evaluate --store examples/recorded/store --features reference
   profiles evaluate --model model.parquet --store other/store --json`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	o.source.add(f, anyStore)
-	f.StringVar(&o.model, "model", "", "fitted model `FILE` (default: leave out episodes and hosts in turn)")
-	addFeaturesFlag(f, &o.features)
-	f.IntVar(&o.target, "n-episodes-per-profile", 100, "`N` usable episodes of each profile; goes over the spec's target")
-	addSpecFlag(f, &o.spec)
-	addNeighboursFlag(f, &o.k)
-	f.BoolVar(&o.json, "json", false, "print everything as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runEvaluate(cmd, t, o) }
-	return cmd
+	a.given = f.Changed
+	a.source.add(f, anyStore)
+	f.StringVar(&a.model, "model", "", "fitted model `FILE` (default: leave out episodes and hosts in turn)")
+	addFeaturesFlag(f, &a.features)
+	f.IntVar(&a.target, "n-episodes-per-profile", fit.DefaultSpec().Target, "number `N` of usable episodes of each profile; overrides the spec's target")
+	addSpecFlag(f, &a.spec)
+	addNeighboursFlag(f, &a.neighbours)
+	f.BoolVar(&a.json, "json", false, "print everything as JSON")
+	return command{cmd, a}
 }
 
-// A split is a way to keep episodes from the model that is to know them.
+func (a *evaluateAction) validate() error {
+	if a.model != "" && a.given("features") {
+		return errors.New("--features: the model has its own")
+	}
+	return cmp.Or(checkNeighbours(a.neighbours), a.source.validate())
+}
+
+// An evaluation is what the command prints.
+type evaluation struct {
+	Layout model.Layout `json:"layout"`
+	K      int          `json:"k"`
+	Splits []split      `json:"splits"`
+}
+
+// A split is a way to keep the episodes to be classified out of the model.
 type split struct {
 	Name   string        `json:"split"`
 	Known  int           `json:"left_out"` // episodes that the model was fitted on
@@ -65,73 +83,79 @@ type split struct {
 	folds  iter.Seq2[model.Fold, error]
 }
 
-func runEvaluate(cmd *cobra.Command, t *terminal, o evaluateOptions) error {
-	if err := checkNeighbours(o.k); err != nil {
-		return err
-	}
-	if o.model != "" && cmd.Flags().Changed("features") {
-		return usagef("--features: the model has its own")
-	}
-	spec, err := loadSpec(o.spec)
+func (a *evaluateAction) run(ctx context.Context, t *terminal) error {
+	spec, err := loadSpec(a.spec)
 	if err != nil {
 		return err
 	}
-	if cmd.Flags().Changed("n-episodes-per-profile") {
-		spec.Target = o.target
+	if a.given("n-episodes-per-profile") {
+		spec.Target = a.target
 	}
-	var fitted *model.Model
-	var layout model.Layout
-	if o.model != "" {
-		if fitted, err = dataset.ReadModelFile(o.model); err != nil {
-			return err
-		}
-		layout = fitted.Layout()
-		err = follow(spec, layout)
-	} else {
-		layout, err = layoutOf(spec, o.features)
-	}
+	fitted, layout, err := a.loadModel(spec)
 	if err != nil {
 		return err
 	}
 	if err := spec.Validate(); err != nil {
 		return usage(err)
 	}
-	episodes, err := readExamples(cmd.Context(), t, o.source, spec, layout)
+	episodes, err := a.readExamples(ctx, t, spec, layout)
 	if err != nil {
 		return err
 	}
-	splits, err := splitsOf(fitted, layout, episodes)
+	splits, err := newSplits(fitted, layout, episodes)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
 	for i, s := range splits {
-		splits[i].Scores, err = model.Evaluate(s.folds, model.Methods(o.k), func() time.Duration { return time.Since(began) })
+		splits[i].Scores, err = model.Evaluate(s.folds, model.Methods(a.neighbours), func() time.Duration { return time.Since(began) })
 		if err != nil {
 			return err
 		}
 	}
-	if o.json {
-		return json.NewEncoder(t.out).Encode(struct {
-			Layout model.Layout `json:"layout"`
-			K      int          `json:"k"`
-			Splits []split      `json:"splits"`
-		}{layout, o.k, splits})
-	}
-	for i, s := range splits {
-		if i > 0 {
-			fmt.Fprintln(t.out)
-		}
-		if err := s.print(t.out); err != nil {
-			return err
-		}
-	}
-	return nil
+	e := evaluation{layout, a.neighbours, splits}
+	return t.print(a.json, e, e.print)
 }
 
-// splitsOf makes the splits: one of a fitted model, or the two that leave out
-// what they test.
-func splitsOf(fitted *model.Model, layout model.Layout, episodes []model.Example) ([]split, error) {
+// loadModel returns the model of --model, nil without it, and the layout of its
+// vectors. It changes the spec so that it reads what the layout needs.
+func (a *evaluateAction) loadModel(spec *fit.Spec) (*model.Model, model.Layout, error) {
+	if a.model == "" {
+		layout, err := layoutOf(spec, a.features)
+		return nil, layout, err
+	}
+	fitted, err := dataset.ReadModelFile(a.model)
+	if err != nil {
+		return nil, model.Layout{}, err
+	}
+	return fitted, fitted.Layout(), setLayout(spec, fitted.Layout())
+}
+
+// readExamples reads the samples of the source.
+func (a *evaluateAction) readExamples(ctx context.Context, t *terminal, spec *fit.Spec, layout model.Layout) ([]model.Example, error) {
+	x := examples{layout: layout}
+	fitted, err := a.source.fit(ctx, t, batch.Config{Spec: spec, Aligned: x.add})
+	if err := cmp.Or(err, x.err); err != nil {
+		return nil, err
+	}
+	without := map[fit.Reason]int{}
+	for _, f := range fitted {
+		for reason, n := range f.Without {
+			without[reason] += n
+		}
+	}
+	if len(without) > 0 {
+		fmt.Fprintf(t.err, "left out: %s\n", reasonCounts(without))
+	}
+	if len(x.all) == 0 {
+		return nil, errors.New("no profile has a usable episode")
+	}
+	return x.all, nil
+}
+
+// newSplits returns one split for a fitted model, or without one the two that leave
+// out what they classify.
+func newSplits(fitted *model.Model, layout model.Layout, episodes []model.Example) ([]split, error) {
 	if fitted == nil {
 		m, err := model.New(layout, episodes)
 		if err != nil {
@@ -144,21 +168,26 @@ func splitsOf(fitted *model.Model, layout model.Layout, episodes []model.Example
 	}
 	test := fitted.Unknown(episodes)
 	if len(test) == 0 {
-		return nil, fmt.Errorf("the model was fitted on all %d episodes: name another store, or leave out --model", len(episodes))
+		return nil, fmt.Errorf("the model was fitted on all %d episodes: use another store, or omit --model", len(episodes))
 	}
 	folds := func(yield func(model.Fold, error) bool) { yield(model.Fold{Model: fitted, Test: test}, nil) }
 	return []split{{Name: "fitted model", Known: len(episodes) - len(test), folds: folds}}, nil
 }
 
-func (s split) print(out io.Writer) error {
-	fmt.Fprintf(out, "%s", s.Name)
-	if s.Known > 0 {
-		fmt.Fprintf(out, " (%d episodes that it was fitted on are left out)", s.Known)
-	}
-	fmt.Fprintln(out)
-	for _, score := range s.Scores {
-		if err := printScore(out, score); err != nil {
-			return err
+func (e evaluation) print(out io.Writer) error {
+	for i, s := range e.Splits {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprint(out, s.Name)
+		if s.Known > 0 {
+			fmt.Fprintf(out, " (%d episodes that it was fitted on are left out)", s.Known)
+		}
+		fmt.Fprintln(out)
+		for _, score := range s.Scores {
+			if err := printScore(out, score); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -168,22 +197,9 @@ func printScore(out io.Writer, s model.Score) error {
 	fmt.Fprintf(out, "\n  %s: %d of %d right, accuracy %.3f (95%% from %.3f to %.3f, Wilson; baseline %.3f)\n",
 		s.Method, s.Right, s.Episodes, s.Accuracy, s.Low, s.High, s.Baseline)
 	if s.NoneOfThese > 0 {
-		fmt.Fprintf(out, "  %d were answered \"none of these\"; of the others %.3f are right\n", s.NoneOfThese, s.RightOfAnswered)
+		fmt.Fprintf(out, "  %d answers are \"none of these\"; %.3f of the other answers are right\n", s.NoneOfThese, s.RightOfAnswered)
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "  IS \\ SAID\t")
-	for _, p := range s.Profiles {
-		fmt.Fprintf(w, "%s\t", p)
-	}
-	fmt.Fprintln(w)
-	for i, row := range s.Confusion {
-		fmt.Fprintf(w, "  %s\t", s.Profiles[i])
-		for _, n := range row {
-			fmt.Fprintf(w, "%s\t", orDot(n))
-		}
-		fmt.Fprintln(w)
-	}
-	if err := w.Flush(); err != nil {
+	if err := printConfusion(out, s); err != nil {
 		return err
 	}
 	for _, miss := range s.Wrong {
@@ -191,7 +207,7 @@ func printScore(out io.Writer, s model.Score) error {
 		if miss.None {
 			said = "none of these, nearest " + said
 		}
-		fmt.Fprintf(out, "  wrong: %s/%s is %s, said %s\n", miss.Host, miss.Episode, miss.Profile, said)
+		fmt.Fprintf(out, "  wrong: %s/%s is %s, answer %s\n", miss.Host, miss.Episode, miss.Profile, said)
 	}
 	l := s.Latency
 	fmt.Fprintf(out, "  latency: p50 %.0f µs, p90 %.0f µs, p99 %.0f µs, max %.0f µs;", l.P50, l.P90, l.P99, l.Max)
@@ -202,9 +218,24 @@ func printScore(out io.Writer, s model.Score) error {
 	return err
 }
 
-func orDot(n int) string {
-	if n == 0 {
-		return "."
+// printConfusion prints a row for each profile and a column for each answer.
+func printConfusion(out io.Writer, s model.Score) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "  IS \\ ANSWER\t")
+	for _, p := range s.Profiles {
+		fmt.Fprintf(w, "%s\t", p)
 	}
-	return strconv.Itoa(n)
+	fmt.Fprintln(w)
+	for i, row := range s.Confusion {
+		fmt.Fprintf(w, "  %s\t", s.Profiles[i])
+		for _, n := range row {
+			cell := "."
+			if n > 0 {
+				cell = strconv.Itoa(n)
+			}
+			fmt.Fprintf(w, "%s\t", cell)
+		}
+		fmt.Fprintln(w)
+	}
+	return w.Flush()
 }

@@ -11,58 +11,53 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/command/batch"
+	"github.com/cis490/profiles/fit"
 )
 
-type exportOptions struct {
-	bus        busFlags
+type exportAction struct {
+	nats       natsFlags
 	spec       string
 	out        string
 	signatures string
 }
 
-func exportCommand(t *terminal) *cobra.Command {
-	var o exportOptions
+func exportCommand() command {
+	a := &exportAction{}
 	cmd := &cobra.Command{
 		Use:   "export [--fit-out FILE] [--spec FILE] [flags]",
-		Short: "write the live envelopes as the same parquet file that fit writes",
-		Long: `export reads the envelopes of a running system and writes them as fit does. It
-takes those of the generation that the system wants (the spec of the highest
-revision), or with --spec those of that spec.
+		Short: "write the live envelopes into the same parquet file that fit writes",
+		Long: `export reads the envelopes of a running system and writes them as fit does. It takes
+the envelopes of the wanted generation, that is the spec of the highest revision, or
+with --spec those of the given spec.
 
-After "profiles status --wait" the files equal those of "profiles fit" over the
-same episodes, in every value. Signatures are a moment behind the envelopes: it
-waits for them.`,
+After "profiles status --wait" its files equal those of "profiles fit" over the same
+episodes, in every value. A signature is stored a moment after its envelope; export
+waits for it.`,
 		Example: `  profiles export --fit-out live.parquet
   profiles status --wait && profiles export`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
-	addSignaturesFlag(f, &o.signatures)
-	f.StringVar(&o.spec, "spec", "", "take the envelopes of the spec in this `FILE` (default: of the wanted one)")
-	o.bus.add(f)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runExport(cmd.Context(), t, o) }
-	return cmd
+	f.StringVar(&a.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	addSignaturesFlag(f, &a.signatures)
+	f.StringVar(&a.spec, "spec", "", "export the envelopes of the fit spec in this `FILE` (default: the wanted one)")
+	a.nats.add(f)
+	return command{cmd, a}
 }
 
-func runExport(ctx context.Context, t *terminal, o exportOptions) error {
-	choose, err := o.chooser()
+func (a *exportAction) validate() error { return nil }
+
+func (a *exportAction) run(ctx context.Context, t *terminal) error {
+	base, err := a.base()
 	if err != nil {
 		return err
 	}
-	b, err := o.bus.connect(ctx, t)
+	b, err := a.nats.connect(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	specs, err := b.ReadSpecs(ctx)
-	if client.IsAbsent(err) {
-		return errNoGeneration
-	}
-	if err != nil {
-		return err
-	}
-	generation, err := choose(specs)
+	generation, err := a.generation(ctx, b, base)
 	if err != nil {
 		return err
 	}
@@ -74,49 +69,64 @@ func runExport(ctx context.Context, t *terminal, o exportOptions) error {
 		}
 		results = append(results, result{profile: p, envelope: envelope.Envelope})
 	}
-	if o.signatures != "" {
-		all := signatureFile{Generation: generation.Base, Points: generation.Spec.Points}
-		for i, p := range generation.Spec.Profiles {
-			summary, err := signatureOf(ctx, b, generation.ID, p.Name, results[i].envelope)
-			if err != nil {
-				return err
-			}
-			all.add(p, summary)
-		}
-		if err := all.save(o.signatures); err != nil {
+	if a.signatures != "" {
+		if err := a.exportSignatures(ctx, b, generation, results); err != nil {
 			return err
 		}
 	}
-	return save(t, o.out, results, generation.Base, batch.BottomK)
+	return save(t, a.out, results, generation.Base, batch.BottomK)
 }
 
-var errNoGeneration = errors.New("the bus knows no generation yet: no worker has run there")
-
-// chooser says which generation to export.
-func (o *exportOptions) chooser() (func(*bus.Specs) (bus.Generation, error), error) {
-	if o.spec == "" {
-		return func(specs *bus.Specs) (bus.Generation, error) {
-			g, ok := specs.Wanted()
-			if !ok {
-				return g, errNoGeneration
-			}
-			return g, nil
-		}, nil
+// base returns what the generations of --spec have in common; empty without --spec.
+func (a *exportAction) base() (fit.Generation, error) {
+	if a.spec == "" {
+		return "", nil
 	}
-	spec, err := loadSpec(o.spec)
+	spec, err := loadSpec(a.spec)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	limits, err := limits()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	base := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
-	return func(specs *bus.Specs) (bus.Generation, error) {
-		g, ok := specs.Latest(base)
+	return (&align.Fitter{Spec: spec, Limits: limits}).Generation(0), nil
+}
+
+var errNoGeneration = errors.New("no generation is registered yet: no worker has run with this NATS")
+
+// generation returns the latest generation of a base, or without one the wanted
+// generation.
+func (a *exportAction) generation(ctx context.Context, b *bus.Bus, base fit.Generation) (bus.Generation, error) {
+	specs, err := b.ReadSpecs(ctx)
+	if client.IsAbsent(err) {
+		return bus.Generation{}, errNoGeneration
+	}
+	if err != nil {
+		return bus.Generation{}, err
+	}
+	if base == "" {
+		g, ok := specs.Wanted()
 		if !ok {
-			return g, fmt.Errorf("the bus knows no generation of %s (%s): no worker has run with it", o.spec, base)
+			return g, errNoGeneration
 		}
 		return g, nil
-	}, nil
+	}
+	g, ok := specs.Latest(base)
+	if !ok {
+		return g, fmt.Errorf("no generation of %s (%s) is registered: no worker has run with it", a.spec, base)
+	}
+	return g, nil
+}
+
+func (a *exportAction) exportSignatures(ctx context.Context, b *bus.Bus, g bus.Generation, results []result) error {
+	file := signatureFile{Generation: g.Base, Points: g.Spec.Points}
+	for _, r := range results {
+		summary, err := waitForSignature(ctx, b, g.ID, r.profile.Name, r.envelope)
+		if err != nil {
+			return err
+		}
+		file.add(r.profile, summary)
+	}
+	return file.save(a.signatures)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,15 +15,14 @@ import (
 	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/command/batch"
 	"github.com/cis490/profiles/command/dataset"
-	"github.com/cis490/profiles/command/roster"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/atomicfile"
 )
 
-// defaultTable is where the Python program keeps its fit.
+// defaultTable is the parquet file that the Python program writes.
 const defaultTable = "data/processed/attack_profiles_v1.parquet"
 
-type fitOptions struct {
+type fitAction struct {
 	source      sourceFlags
 	spec        string
 	out         string
@@ -35,24 +35,26 @@ type fitOptions struct {
 	concurrency int
 	modelOut    string
 	features    string
+	given       func(flag string) bool // reports whether a flag is on the command line
 }
 
-func fitCommand(t *terminal) *cobra.Command {
-	var o fitOptions
+func fitCommand() command {
+	a := &fitAction{}
+	defaults := fit.DefaultSpec()
 	cmd := &cobra.Command{
 		Use:   "fit --store DIR [--validation FILE] [flags]",
-		Short: "fit the envelopes of a store in one go",
-		Long: `fit reads the accepted episodes of a store, aligns each phase by phase, and
-writes one envelope a profile into a parquet file. It gives what the running
-system gives after the same episodes were accepted, bit for bit.
+		Short: "compute the envelopes of a store at once",
+		Long: `fit reads the accepted episodes of a store, aligns each one phase by phase, and writes one
+envelope for each profile into a parquet file. Its envelopes equal in every bit those of a
+running system that accepted the same episodes.
 
-stdout gets one JSON object, stderr a line a profile. The file appears whole or
-not at all. It is a failure (exit 1) if no profile has a usable episode, or if
-the store doesn't answer; archives that are missing, corrupt or unusable only
-count as attempted.
+It prints one JSON object to stdout and a line for each profile to stderr. The file is
+written completely or not at all. fit fails (exit code 1) if no profile has a usable
+episode, or if the store does not answer. An archive that is missing, corrupt or unusable
+only counts as attempted.
 
-With --model-out the signatures of the same episodes become a model for profiles
-classify and profiles evaluate.`,
+With --model-out it also makes a model from the signatures of the same episodes, for
+profiles classify and profiles evaluate.`,
 		Example: `  profiles fit --store examples/recorded/store
   profiles fit --store examples/recorded/store --model-out model.parquet
   profiles fit --store store --n-episodes-per-profile 20 --sampler numpy --seed 7
@@ -61,158 +63,157 @@ classify and profiles evaluate.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	o.source.add(f, anyStore)
-	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
-	addSignaturesFlag(f, &o.signatures)
-	f.IntVar(&o.target, "n-episodes-per-profile", 100, "`N` usable episodes make a full sample; goes over the spec's target")
-	f.IntVar(&o.points, "n-points", 80, "`N` points make a curve; goes over the spec's points")
-	f.Uint64Var(&o.seed, "seed", 0, "draw with seed `N`; goes over the spec's seed (default 0)")
-	f.StringVar(&o.sampler, "sampler", string(batch.BottomK), "sampler's `NAME`: bottomk (as the running system) or numpy (as the Python program)")
-	f.StringVar(&o.resample, "resample", string(fit.Linear), "resampling's `NAME`: linear (as the Python program) or mean (keeps totals); goes over the spec's")
-	addSpecFlag(f, &o.spec)
-	f.IntVar(&o.concurrency, "concurrency", 0, "read `N` archives at once (default: the cores)")
-	f.StringVar(&o.modelOut, "model-out", "", "parquet `FILE` to write a model into, too")
-	addFeaturesFlag(f, &o.features)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runFit(cmd, t, o) }
-	return cmd
+	a.given = f.Changed
+	a.source.add(f, anyStore)
+	f.StringVar(&a.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	addSignaturesFlag(f, &a.signatures)
+	f.IntVar(&a.target, "n-episodes-per-profile", defaults.Target, "number `N` of usable episodes of a full sample; overrides the spec's target")
+	f.IntVar(&a.points, "n-points", defaults.Points.Total(), "number `N` of points of a curve; overrides the spec's points")
+	f.Uint64Var(&a.seed, "seed", defaults.Seed, "seed `N` of the sampler; overrides the spec's seed (default 0)")
+	f.StringVar(&a.sampler, "sampler", string(batch.BottomK), "`NAME` of the sampler: bottomk (as a running system) or numpy (as the Python program)")
+	f.StringVar(&a.resample, "resample", string(defaults.Resample), "`NAME` of the resampling: linear (as the Python program) or mean (keeps totals); overrides the spec's")
+	addSpecFlag(f, &a.spec)
+	f.IntVar(&a.concurrency, "concurrency", 0, "read `N` archives at once (default: the number of cores)")
+	f.StringVar(&a.modelOut, "model-out", "", "also write a model into this parquet `FILE`")
+	addFeaturesFlag(f, &a.features)
+	return command{cmd, a}
 }
 
-func runFit(cmd *cobra.Command, t *terminal, o fitOptions) error {
-	if o.source.store == "" {
-		return usage(errors.New("--store DIR is missing"))
-	}
-	spec, err := o.specification(cmd)
-	if err != nil {
+func (a *fitAction) validate() error {
+	if err := a.source.validate(); err != nil {
 		return err
 	}
-	sampler, err := batch.ParseSampler(o.sampler)
-	if err != nil {
-		return usage(err)
+	if _, err := batch.ParseSampler(a.sampler); err != nil {
+		return err
 	}
-	if o.concurrency < 0 || o.concurrency > 1024 {
-		return usagef("--concurrency is %d: it must be from 0 to 1024", o.concurrency)
+	if a.concurrency < 0 || a.concurrency > 1024 {
+		return fmt.Errorf("--concurrency is %d: it must be from 0 to 1024", a.concurrency)
+	}
+	if a.modelOut != "" && a.features == referenceFeatures && a.signatures != "" {
+		return errors.New("--signatures-out: a model of reference features needs other channels than the spec's signature; make the two files in two runs")
+	}
+	return nil
+}
+
+func (a *fitAction) run(ctx context.Context, t *terminal) error {
+	spec, err := a.loadSpec()
+	if err != nil {
+		return err
 	}
 	limits, err := limits()
 	if err != nil {
 		return err
 	}
-	if o.modelOut != "" && o.features == featuresReference && o.signatures != "" {
-		return usagef("--signatures-out: a model of reference features has other channels than the spec's signature; make the two files apart")
-	}
-	for _, out := range []string{o.out, o.modelOut, o.signatures} {
-		if out == "" {
-			continue
-		}
-		if err := atomicfile.Check(out); err != nil {
-			return err
-		}
-	}
+	// Before layoutOf, which may change the signature.
 	generation := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
-	cfg := batch.Config{Spec: spec, Limits: limits, Sampler: sampler, Concurrency: o.concurrency}
-	var sample examples
-	if o.modelOut != "" {
-		if sample.layout, err = layoutOf(spec, o.features); err != nil { // it may change the signature, but no envelope
+	cfg := batch.Config{Spec: spec, Sampler: batch.Sampler(a.sampler), Concurrency: a.concurrency}
+	var samples examples
+	if a.modelOut != "" {
+		if samples.layout, err = layoutOf(spec, a.features); err != nil {
 			return err
 		}
-		cfg.Aligned = sample.add
+		cfg.Aligned = samples.add
 	}
-	file, err := o.source.validationFile()
+	if err := a.checkFiles(); err != nil {
+		return err
+	}
+	fitted, err := a.source.fit(ctx, t, cfg)
 	if err != nil {
 		return err
 	}
-	store, shut, err := openStore(cmd.Context(), t, o.source.store, nil)
-	if err != nil {
+	if err := a.writeModel(&samples); err != nil {
 		return err
 	}
-	defer shut()
-
-	reading := t.bar("reading rows")
-	rows, err := roster.Read(counted(dataset.OpenValidation(file), reading.step), spec.Seed)
-	reading.end()
-	if err != nil {
-		return err
-	}
-	first, all := rows.Malformed()
-	warnMalformed(t.err, first, all)
-
-	fitting := t.bar("fitting")
-	cfg.Progress = func(p batch.Progress) { fitting.set(p.Read, p.Read+p.Left) }
-	fitted, err := batch.Fit(cmd.Context(), cfg, store, rows)
-	fitting.end()
-	if err != nil {
+	if err := a.writeSignatures(fitted, generation, spec.Points); err != nil {
 		return err
 	}
 	var results []result
 	for _, f := range fitted {
 		results = append(results, result{f.Profile, f.Envelope, f.Without})
 	}
-	if o.modelOut != "" {
-		m, err := sample.model()
-		if err != nil {
-			return err
-		}
-		if err := dataset.WriteModelFile(o.modelOut, m); err != nil {
-			return err
-		}
-	}
-	if o.signatures != "" {
-		all := signatureFile{Generation: generation, Points: spec.Points}
-		for _, f := range fitted {
-			all.add(f.Profile, f.Signature)
-		}
-		if err := all.save(o.signatures); err != nil {
-			return err
-		}
-	}
-	return save(t, o.out, results, generation, sampler)
+	return save(t, a.out, results, generation, batch.Sampler(a.sampler))
 }
 
-// specification is the spec file's with the flags that were given going over it.
-func (o *fitOptions) specification(cmd *cobra.Command) (*fit.Spec, error) {
-	spec, err := loadSpec(o.spec)
+// loadSpec reads the spec and overrides it by the flags that are given.
+func (a *fitAction) loadSpec() (*fit.Spec, error) {
+	spec, err := loadSpec(a.spec)
 	if err != nil {
 		return nil, err
 	}
-	given := cmd.Flags().Changed
-	if given("n-episodes-per-profile") {
-		spec.Target = o.target
+	if a.given("n-episodes-per-profile") {
+		spec.Target = a.target
 	}
-	if given("seed") {
-		spec.Seed = o.seed
+	if a.given("seed") {
+		spec.Seed = a.seed
 	}
-	if given("resample") {
-		if spec.Resample, err = fit.ParseResample(o.resample); err != nil {
-			return nil, usagef("--resample: %w", err)
+	if a.given("resample") {
+		if spec.Resample, err = fit.ParseResample(a.resample); err != nil {
+			return nil, usage(fmt.Errorf("--resample: %w", err))
 		}
 	}
-	if given("n-points") {
-		if spec.Points, err = fit.ScalePoints(o.points); err != nil {
-			return nil, usagef("--n-points: %w", err)
+	if a.given("n-points") {
+		if spec.Points, err = fit.ScalePoints(a.points); err != nil {
+			return nil, usage(fmt.Errorf("--n-points: %w", err))
 		}
 	}
-	if err := spec.Validate(); err != nil {
-		return nil, usage(err)
-	}
-	return spec, nil
+	return spec, usage(spec.Validate())
 }
 
-// A result is one profile's envelope on its way into a table.
+// checkFiles returns an error if a file that is to be written cannot be.
+func (a *fitAction) checkFiles() error {
+	for _, path := range []string{a.out, a.modelOut, a.signatures} {
+		if path == "" {
+			continue
+		}
+		if err := atomicfile.Check(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeModel writes the file of --model-out, if given.
+func (a *fitAction) writeModel(samples *examples) error {
+	if a.modelOut == "" {
+		return nil
+	}
+	m, err := samples.model()
+	if err != nil {
+		return err
+	}
+	return dataset.WriteModelFile(a.modelOut, m)
+}
+
+// writeSignatures writes the file of --signatures-out, if given.
+func (a *fitAction) writeSignatures(fitted []batch.Fitted, generation fit.Generation, points fit.Points) error {
+	if a.signatures == "" {
+		return nil
+	}
+	file := signatureFile{Generation: generation, Points: points}
+	for _, f := range fitted {
+		file.add(f.Profile, f.Signature)
+	}
+	return file.save(a.signatures)
+}
+
+// A result is the envelope of a profile, to be written into a table.
 type result struct {
 	profile  fit.Profile
 	envelope fit.Envelope
-	without  map[fit.Reason]int // why the others gave no curve; nil: not known
+	without  map[fit.Reason]int // attempted episodes without a curve; nil if not known
 }
 
-// saved is what fit and export print.
-type saved struct {
+// A savedReport is what fit and export print to stdout.
+type savedReport struct {
 	To       string   `json:"saved_to"`
 	N        int      `json:"n_profiles"`
 	Profiles []string `json:"profiles"`
 }
 
-// save writes the profiles that had a usable episode, and tells about all.
+// save writes the profiles that have a usable episode and prints a line about every
+// profile. If no profile has one it writes nothing and fails.
 func save(t *terminal, path string, results []result, generation fit.Generation, sampler batch.Sampler) error {
-	s := saved{To: path, Profiles: []string{}}
+	s := savedReport{To: path, Profiles: []string{}}
 	var rows []dataset.AttackProfile
 	for _, r := range results {
 		if r.envelope.Used > 0 {
@@ -227,7 +228,7 @@ func save(t *terminal, path string, results []result, generation fit.Generation,
 		}
 	}
 	for _, r := range results {
-		describe(t.err, r)
+		r.print(t.err)
 	}
 	if len(rows) == 0 {
 		return errors.New("no profile has a usable episode, so nothing was written")
@@ -236,11 +237,11 @@ func save(t *terminal, path string, results []result, generation fit.Generation,
 	return json.NewEncoder(t.out).Encode(s)
 }
 
-func describe(w io.Writer, r result) {
+func (r result) print(w io.Writer) {
 	e := r.envelope
 	fmt.Fprintf(w, "%-16s used %d of %d attempted", r.profile.Name, e.Used, e.Attempted)
-	if why := reasons(r.without); why != "" {
-		fmt.Fprintf(w, " (%s)", why)
+	if len(r.without) > 0 {
+		fmt.Fprintf(w, " (%s)", reasonCounts(r.without))
 	}
 	if e.Used > 0 {
 		fmt.Fprintf(w, ", %s", span(e.Min, e.Max, fit.Unit(r.profile.Channel)))
@@ -248,11 +249,11 @@ func describe(w io.Writer, r result) {
 	fmt.Fprintln(w)
 }
 
-// reasons lists why episodes gave no curve; empty where all did.
-func reasons(without map[fit.Reason]int) string {
-	var why []string
-	for _, reason := range slices.Sorted(maps.Keys(without)) {
-		why = append(why, fmt.Sprintf("%d %s", without[reason], reason))
+// reasonCounts returns text such as "2 corrupt, 1 missing".
+func reasonCounts(counts map[fit.Reason]int) string {
+	var texts []string
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		texts = append(texts, fmt.Sprintf("%d %s", counts[reason], reason))
 	}
-	return strings.Join(why, ", ")
+	return strings.Join(texts, ", ")
 }

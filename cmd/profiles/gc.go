@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -15,58 +14,57 @@ import (
 	"github.com/cis490/profiles/command/gc"
 )
 
-type gcOptions struct {
-	bus    busFlags
+type gcAction struct {
+	nats   natsFlags
 	idle   time.Duration
 	dryRun bool
 	json   bool
 }
 
-func gcCommand(t *terminal) *cobra.Command {
-	var o gcOptions
+func gcCommand() command {
+	a := &gcAction{}
 	cmd := &cobra.Command{
 		Use:   "gc [--dry-run] [--idle 1h] [--json] [flags]",
-		Short: "remove generations that no one uses",
-		Long: `gc removes the consumers, entries, envelopes and signatures of old generations,
-and says of each why it is kept or what was removed. It keeps the wanted generation, those
-that the dashboard shows, those that a worker is at, and those that were made or
-used less than --idle ago.
+		Short: "remove generations that nothing uses any more",
+		Long: `gc removes the consumers, entries, envelopes and signatures of old generations. It
+prints for each generation why it is kept or what was removed. It keeps the wanted
+generation, those that the dashboard shows, those that a worker works on, and those
+that were made or used less than --idle ago.
 
-It is safe beside everything that runs, and to repeat. A worker that comes later
-with the spec of a removed generation begins the spec's next epoch and reads the
-log from its start.`,
+It may run at any time and be repeated. If a worker starts later with the spec of a
+removed generation, it begins the spec's next epoch and reads the log from its start.`,
 		Example: `  profiles gc --dry-run
   profiles gc --idle 24h
   profiles gc --json | jq -r '.generations[] | select(.fate == "removed") | .id'`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.dryRun, "dry-run", false, "only say what would be removed")
-	f.DurationVar(&o.idle, "idle", time.Hour, "keep what was made or used less than this `TIME` ago")
-	f.BoolVar(&o.json, "json", false, "print the report as JSON")
-	o.bus.add(f)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runGC(cmd.Context(), t, o) }
-	return cmd
+	f.BoolVar(&a.dryRun, "dry-run", false, "only print what would be removed")
+	f.DurationVar(&a.idle, "idle", time.Hour, "keep generations that were made or used less than this `TIME` ago")
+	f.BoolVar(&a.json, "json", false, "print the report as JSON")
+	a.nats.add(f)
+	return command{cmd, a}
 }
 
-func runGC(ctx context.Context, t *terminal, o gcOptions) error {
-	if o.idle < 0 {
-		return usagef("--idle is %s: it must not be negative", o.idle)
+func (a *gcAction) validate() error {
+	if a.idle < 0 {
+		return fmt.Errorf("--idle is %s: it must not be negative", a.idle)
 	}
-	b, err := o.bus.connect(ctx, t)
+	return nil
+}
+
+func (a *gcAction) run(ctx context.Context, t *terminal) error {
+	b, err := a.nats.connect(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	c := &gc.Collector{Bus: b, Idle: o.idle, DryRun: o.dryRun}
+	c := &gc.Collector{Bus: b, Idle: a.idle, DryRun: a.dryRun}
 	r, err := c.Run(ctx)
 	if err != nil {
 		return err
 	}
-	if o.json {
-		return json.NewEncoder(t.out).Encode(r)
-	}
-	return printGC(t.out, r)
+	return t.print(a.json, r, func(out io.Writer) error { return printGC(out, r) })
 }
 
 func printGC(out io.Writer, r *gc.Report) error {
@@ -75,7 +73,7 @@ func printGC(out io.Writer, r *gc.Report) error {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "GENERATION\tREVISION\tEPOCH\t\tWHY, OR WHAT IT HAD")
+	fmt.Fprintln(w, "GENERATION\tREVISION\tEPOCH\t\tREASON, OR VALUES REMOVED")
 	for _, g := range slices.Backward(r.Generations) {
 		revision, epoch := fmt.Sprint(g.Revision), fmt.Sprint(g.Epoch)
 		if !g.Registered {
@@ -87,13 +85,14 @@ func printGC(out io.Writer, r *gc.Report) error {
 	return w.Flush()
 }
 
+// fateOf returns what happened to a generation, and why or what it had.
 func fateOf(g gc.Generation, dryRun bool) (fate, detail string) {
 	switch g.Fate {
 	case gc.Kept:
 		return "kept", g.Detail
 	case gc.RemovedBefore:
 		if g.SpecKept {
-			return "removed before", "its spec has others that stay"
+			return "removed before", "its record stays: other generations of its spec are kept"
 		}
 		return "removed before", ""
 	}
@@ -109,6 +108,7 @@ func fateOf(g gc.Generation, dryRun bool) (fate, detail string) {
 	return fate, strings.Join(parts, ", ")
 }
 
+// plural returns a number with a noun, such as "2 entries".
 func plural(n int, one string) string {
 	switch {
 	case n == 1:

@@ -1,5 +1,9 @@
-// Command profiles is the operator's command: it runs the whole system on one
-// machine, fits a store in one go, and looks at, feeds and reads a running one.
+// Command profiles is the operator's command. It runs the whole system on one
+// machine, fits a store at once, and publishes to, inspects and maintains a running
+// system.
+//
+// Each command has a file of its name. It holds the flags and the help text, and
+// an action: a struct of options with validate and run. Start reading in root.go.
 package main
 
 import (
@@ -11,7 +15,6 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the process the hard way.
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// What the machine is set to is no part of a test.
+	// The environment of the machine must not change a test.
 	for _, key := range []string{"NATS_URL", "NATS_CREDS", "NATS_NKEY", "NATS_CA", "NATS_CERT", "NATS_KEY", "NATS_INBOX_PREFIX", "LOG_LEVEL", "TOPOLOGY", "PUBLISH_TOKEN", "PUBLISH_URL", "LISTEN", "FIT_SPEC",
 		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_ENDPOINT"} {
 		_ = os.Unsetenv(key)
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 const recordedStore = "../../examples/recorded/store"
 
-// call runs one command line.
+// call runs one command line in this process.
 func call(t testing.TB, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
@@ -35,7 +35,7 @@ func call(t testing.TB, stdin string, args ...string) (code int, stdout, stderr 
 	return code, out.String(), err.String()
 }
 
-// must runs a command line that has to succeed, and returns its stdout.
+// must runs a command line that must succeed, and returns its stdout.
 func must(t testing.TB, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := call(t, "", args...)
@@ -54,12 +54,12 @@ func write(t testing.TB, name, text string) string {
 	return path
 }
 
-// Bad input of every kind gives its exit code and exactly one line that says
-// what is wrong, and nothing on stdout.
+// TestMistakes: every kind of wrong input has its exit code, exactly one line on
+// stderr that says what is wrong, and nothing on stdout.
 func TestMistakes(t *testing.T) {
 	whole := string(episodetest.Episode(450).Bytes())
 	unusable := string(episodetest.Episode(450).With("labels.jsonl", episodetest.Labels("clean", "infecting", "infected_running", "clean", "clean")).Bytes())
-	const nobody = "nats://127.0.0.1:1"
+	const noServer = "nats://127.0.0.1:1"
 	cases := []struct {
 		args  string
 		stdin string
@@ -101,7 +101,7 @@ func TestMistakes(t *testing.T) {
 		{"curve nowhere.tar.zst -c proc.x", "", 1, "nowhere.tar.zst"},
 		{"curve - -c proc.cpu_user_jiffies", unusable, 3, "armed"},
 		{"curve - -c proc.nothing", whole, 3, "nothing"},
-		{"curve - -c nobody.nothing", whole, 3, "nobody"},
+		{"curve - -c absent.nothing", whole, 3, "absent"},
 		{"curve - -c proc.cpu_user_jiffies", "no archive", 4, "corrupt archive"},
 		{"curve - -c proc.cpu_user_jiffies", whole[:len(whole)/2], 4, "corrupt archive"},
 		{"curve - -c proc.cpu_user_jiffies", "", 4, "corrupt archive"},
@@ -119,7 +119,7 @@ func TestMistakes(t *testing.T) {
 
 		{"synth", "", 2, "--out DIR is missing"},
 		{"synth --out OUT --episodes-per-profile 0", "", 2, "--episodes-per-profile"},
-		{"synth --out OUT --profiles nobody", "", 2, "nobody"},
+		{"synth --out OUT --profiles other", "", 2, "other"},
 		{"synth --out FILE/below", "", 1, "FILE"},
 
 		{"emit", "", 2, "--validation"},
@@ -127,25 +127,25 @@ func TestMistakes(t *testing.T) {
 		{"emit --store s3://bucket", "", 2, "--validation"},
 		{"emit --store STORE --dry-run --follow", "", 2, "--dry-run"},
 		{"emit --validation FILE --upload nats://episodes", "", 2, "--store DIR"},
-		{"emit --store STORE --nats " + nobody, "", 1, "connect to NATS"},
-		{"emit --rejected --nats " + nobody, "", 1, "connect to NATS"},
+		{"emit --store STORE --nats " + noServer, "", 1, "connect to NATS"},
+		{"emit --rejected --nats " + noServer, "", 1, "connect to NATS"},
 
 		{"status --timeout 1s", "", 2, "--wait"},
 		{"status --wait --timeout -1s", "", 2, "--timeout"},
 		{"status --wait --timeout soon", "", 2, "--timeout"},
-		{"status --nats " + nobody, "", 1, "connect to NATS"},
+		{"status --nats " + noServer, "", 1, "connect to NATS"},
 		{"status --nats http://127.0.0.1:1", "", 1, "connect to NATS"},
-		{"status --wait --nats " + nobody, "", 1, "connect to NATS"},
-		{"export --nats " + nobody, "", 1, "connect to NATS"},
+		{"status --wait --nats " + noServer, "", 1, "connect to NATS"},
+		{"export --nats " + noServer, "", 1, "connect to NATS"},
 		{"export --spec SPEC", "", 2, "line 2"},
-		{"topology --nats " + nobody, "", 1, "connect to NATS"},
+		{"topology --nats " + noServer, "", 1, "connect to NATS"},
 		{"topology --spec SPEC", "", 2, "line 2"},
 		{"topology --patience -1s", "", 2, "--patience"},
 
 		{"gc extra", "", 2, "extra"},
 		{"gc --idle -1s", "", 2, "--idle"},
 		{"gc --idle soon", "", 2, "--idle"},
-		{"gc --nats " + nobody, "", 1, "connect to NATS"},
+		{"gc --nats " + noServer, "", 1, "connect to NATS"},
 
 		{"stream --also-perf-latency-us 3", "", 2, "--also-metric"},
 		{"stream --also-metric x", "", 2, "--also-metric"},
@@ -155,7 +155,7 @@ func TestMistakes(t *testing.T) {
 		{"stream --dry-run --loop", "", 2, "--dry-run"},
 		{"stream --load-fit nowhere.parquet", "", 1, "nowhere.parquet"},
 		{"stream --load-fit FILE", "", 1, "no readable parquet file"},
-		{"stream --load-fit TABLE --nats " + nobody, "", 1, "connect to NATS"},
+		{"stream --load-fit TABLE --nats " + noServer, "", 1, "connect to NATS"},
 
 		{"credentials", "", 2, "--out DIR is missing"},
 		{"credentials --out OUT --namespace A", "", 2, "namespace"},
@@ -236,14 +236,14 @@ func TestSettingsOfTheEnvironment(t *testing.T) {
 	}
 }
 
-// Every command explains itself, with an example.
+// TestHelp: every command has a help text with an example.
 func TestHelp(t *testing.T) {
-	for _, name := range []string{"up", "fit", "stream", "curve", "emit", "status", "export", "synth", "plot", "show", "topology", "gc", "credentials", "version"} {
+	for _, name := range []string{"up", "fit", "stream", "curve", "classify", "evaluate", "emit", "status", "export", "synth", "plot", "show", "topology", "gc", "credentials", "version"} {
 		code, stdout, stderr := call(t, "", name, "--help")
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
 			t.Errorf("%s: exit %d, stderr %q\n%s", name, code, stderr, stdout)
 		}
-		if name != "version" && !strings.Contains(stdout, "Examples:") {
+		if !strings.Contains(stdout, "Examples:") {
 			t.Errorf("%s has no example", name)
 		}
 		if root := must(t); !strings.Contains(root, name) {
@@ -285,10 +285,10 @@ func TestCurve(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	// What has no data at all is shown as that.
+	// A channel without data has a curve of gaps only.
 	short := string(episodetest.Episode(450).With("telemetry-late.jsonl", `{"t_wall_ns": 1, "x": 1}`+"\n"+`{"t_wall_ns": 2000000000, "x": 1}`+"\n").Bytes())
 	code, stdout, _ = call(t, short, "curve", "-", "-c", "late.x")
-	if code != 0 || !strings.Contains(stdout, "nothing but gaps") {
+	if code != 0 || !strings.Contains(stdout, "only gaps") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
 	_, stdout, _ = call(t, short, "curve", "-", "-c", "late.x", "--json")
@@ -327,8 +327,8 @@ func TestShort(t *testing.T) {
 	}
 }
 
-// start runs a command in the background until the function that it returns is
-// called, which gives the exit code and stderr.
+// start runs a command in the background. Stop interrupts it and returns the exit
+// code and stderr.
 func start(t *testing.T, stdout io.Writer, args ...string) (stop func() (int, string)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(bustest.Context(t))
@@ -349,15 +349,15 @@ func start(t *testing.T, stdout io.Writer, args ...string) (stop func() (int, st
 	return stop
 }
 
-// A prompter hands on the lines that a command writes.
-type prompter struct {
+// A lineReader receives what a command writes, line by line.
+type lineReader struct {
 	lines chan string
 	rest  []byte
 }
 
-func newPrompter() *prompter { return &prompter{lines: make(chan string, 10_000)} }
+func newLineReader() *lineReader { return &lineReader{lines: make(chan string, 10_000)} }
 
-func (p *prompter) Write(text []byte) (int, error) {
+func (p *lineReader) Write(text []byte) (int, error) {
 	p.rest = append(p.rest, text...)
 	for {
 		line, rest, ok := bytes.Cut(p.rest, []byte("\n"))
@@ -369,8 +369,8 @@ func (p *prompter) Write(text []byte) (int, error) {
 	}
 }
 
-// until waits for a line that holds a text.
-func (p *prompter) until(t *testing.T, text string) string {
+// until waits for a line that contains text, and returns it.
+func (p *lineReader) until(t *testing.T, text string) string {
 	t.Helper()
 	for {
 		select {
@@ -379,7 +379,7 @@ func (p *prompter) until(t *testing.T, text string) string {
 				return line
 			}
 		case <-bustest.Context(t).Done():
-			t.Fatalf("no line with %q came", text)
+			t.Fatalf("no line with %q arrived", text)
 		}
 	}
 }

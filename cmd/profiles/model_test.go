@@ -8,25 +8,15 @@ import (
 	"testing"
 
 	"github.com/cis490/profiles/episode/episodetest"
-	"github.com/cis490/profiles/model"
 )
 
-// fitModel fits a model of the recorded episodes.
+// fitModel fits a model to the recorded episodes and returns its file.
 func fitModel(t *testing.T, more ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "model.parquet")
 	must(t, append([]string{"fit", "--store", recordedStore, "--fit-out", filepath.Join(dir, "fit.parquet"), "--model-out", file}, more...)...)
 	return file
-}
-
-type evaluation struct {
-	Layout model.Layout
-	Splits []struct {
-		Split   string
-		LeftOut int `json:"left_out"`
-		Scores  []model.Score
-	}
 }
 
 func evaluate(t *testing.T, args ...string) evaluation {
@@ -38,8 +28,9 @@ func evaluate(t *testing.T, args ...string) evaluation {
 	return e
 }
 
-// TestEvaluateRecorded: signatures tell the recorded profiles apart on hosts that
-// the model was not fitted on; the Python program's curves and channels don't.
+// TestEvaluateRecorded: signatures tell the recorded profiles apart, even on hosts
+// that the model was not fitted on. The curves and channels of the Python program do
+// not.
 func TestEvaluateRecorded(t *testing.T) {
 	for features, bounds := range map[string][2]float64{"levels": {0.97, 1}, "reference": {0.4, 0.8}} {
 		e := evaluate(t, "--store", recordedStore, "--features", features)
@@ -48,9 +39,9 @@ func TestEvaluateRecorded(t *testing.T) {
 		}
 		for _, split := range e.Splits {
 			for _, s := range split.Scores {
-				t.Logf("%s, %s, %s: %d of %d right, from %.3f to %.3f", features, split.Split, s.Method, s.Right, s.Episodes, s.Low, s.High)
+				t.Logf("%s, %s, %s: %d of %d right, from %.3f to %.3f", features, split.Name, s.Method, s.Right, s.Episodes, s.Low, s.High)
 				if s.Episodes != 42 || s.Accuracy < bounds[0] || s.Accuracy > bounds[1] {
-					t.Errorf("%s, %s, %s: %d of %d right: the accuracy is not from %v to %v", features, split.Split, s.Method, s.Right, s.Episodes, bounds[0], bounds[1])
+					t.Errorf("%s, %s, %s: %d of %d right: the accuracy is not from %v to %v", features, split.Name, s.Method, s.Right, s.Episodes, bounds[0], bounds[1])
 				}
 				if s.Latency.N != 42 || s.Latency.P50 <= 0 {
 					t.Errorf("latency %+v", s.Latency)
@@ -63,7 +54,7 @@ func TestEvaluateRecorded(t *testing.T) {
 func TestEvaluateFittedModel(t *testing.T) {
 	file := fitModel(t, "--n-episodes-per-profile", "4")
 	e := evaluate(t, "--model", file, "--store", recordedStore)
-	if len(e.Splits) != 1 || e.Splits[0].LeftOut != 24 || e.Splits[0].Scores[0].Episodes != 18 {
+	if len(e.Splits) != 1 || e.Splits[0].Known != 24 || e.Splits[0].Scores[0].Episodes != 18 {
 		t.Errorf("%+v", e.Splits)
 	}
 	text := must(t, "evaluate", "--model", file, "--store", recordedStore)
@@ -115,9 +106,9 @@ func TestClassify(t *testing.T) {
 		{[]string{"classify", "-", "--model", file}, "garbage", 4, "standard input"},
 		{[]string{"classify", "-", "--model", file}, string(episodetest.Episode(450).With("labels.jsonl", episodetest.Labels("clean", "infecting", "infected_running", "clean", "clean")).Bytes()), 3, "armed"},
 		{[]string{"evaluate"}, "", 2, "--store DIR is missing"},
-		{[]string{"evaluate", "--store", recordedStore, "--features", "smells"}, "", 2, `--features "smells"`},
+		{[]string{"evaluate", "--store", recordedStore, "--features", "other"}, "", 2, `--features "other"`},
 		{[]string{"evaluate", "--store", recordedStore, "--model", file, "--features", "means"}, "", 2, "the model has its own"},
-		{[]string{"fit", "--store", recordedStore, "--model-out", "x", "--features", "smells"}, "", 2, `--features "smells"`},
+		{[]string{"fit", "--store", recordedStore, "--model-out", "x", "--features", "other"}, "", 2, `--features "other"`},
 	} {
 		code, stdout, stderr := call(t, c.stdin, c.args...)
 		if code != c.code || stdout != "" || !strings.Contains(stderr, c.says) {
@@ -126,8 +117,8 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// TestFitOutputs: what can't be written is told before anything is read, and two
-// files that contradict each other are never made together.
+// TestFitOutputs: fit refuses a file that cannot be written before it reads anything,
+// and two files that contradict each other.
 func TestFitOutputs(t *testing.T) {
 	dir := t.TempDir()
 	for _, flag := range []string{"--fit-out", "--model-out", "--signatures-out"} {

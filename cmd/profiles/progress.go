@@ -6,24 +6,24 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// A bar shows how far long work has got, from the first step on; where nobody
-// watches stderr it is nothing.
-type bar struct {
+// A progress shows how much of a long work is done, as a bar on stderr. If stderr
+// is not a terminal it shows nothing. It appears with the first step.
+type progress struct {
 	t    *terminal
-	what string
+	what string // the work
 	bar  *progressbar.ProgressBar
 }
 
-func (t *terminal) bar(what string) *bar { return &bar{t: t, what: what} }
+func (t *terminal) progress(what string) *progress { return &progress{t: t, what: what} }
 
-// unknown is the total of work whose end is not known.
-const unknown = -1
+// unknownTotal is the total of work whose length is not known.
+const unknownTotal = -1
 
-func (b *bar) begin(total int) bool {
-	if b.bar == nil && isTerminal(b.t.err) {
-		b.bar = progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(b.t.err),
-			progressbar.OptionSetDescription(b.what),
+func (p *progress) show(total int) bool {
+	if p.bar == nil && isTerminal(p.t.err) {
+		p.bar = progressbar.NewOptions(total,
+			progressbar.OptionSetWriter(p.t.err),
+			progressbar.OptionSetDescription(p.what),
 			progressbar.OptionShowCount(),
 			progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionSetWidth(30),
@@ -31,29 +31,29 @@ func (b *bar) begin(total int) bool {
 			progressbar.OptionSpinnerType(14),
 		)
 	}
-	return b.bar != nil
+	return p.bar != nil
 }
 
-// set shows that so much of so much is done.
-func (b *bar) set(done, total int) {
-	if b.begin(total) {
-		b.bar.ChangeMax(total)
-		_ = b.bar.Set(done)
+// set shows that done of total steps are done.
+func (p *progress) set(done, total int) {
+	if p.show(total) {
+		p.bar.ChangeMax(total)
+		_ = p.bar.Set(done)
 	}
 }
 
-// step counts one more of work whose end is not known.
-func (b *bar) step() {
-	if b.begin(unknown) {
-		_ = b.bar.Add(1)
+// step counts one more step of work whose length is not known.
+func (p *progress) step() {
+	if p.show(unknownTotal) {
+		_ = p.bar.Add(1)
 	}
 }
 
-// end takes the bar off the screen; a next step begins another.
-func (b *bar) end() {
-	if b.bar != nil {
-		_ = b.bar.Finish()
-		_ = b.bar.Clear()
-		b.bar = nil
+// end removes the bar from the screen. A later step shows a new one.
+func (p *progress) end() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+		_ = p.bar.Clear()
+		p.bar = nil
 	}
 }

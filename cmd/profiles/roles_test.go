@@ -31,17 +31,17 @@ import (
 	"github.com/cis490/profiles/worker"
 )
 
-// A guarded system is every service in its own role, at a server that lets each
-// do nothing but its own.
+// A guarded system has each service in its own role, at a server that refuses
+// everything that the role does not grant.
 type guarded struct {
 	t    *testing.T
 	srv  *bustest.Secure
-	said *bustest.Record // by the services and the commands
+	said *bustest.Record // log of the services and the commands
 	log  *slog.Logger
-	spec string // a file
+	spec string // path
 }
 
-// as runs a command line in a role, which has to succeed.
+// as runs a command line in a role. It must succeed.
 func (g *guarded) as(role string, args ...string) string {
 	g.t.Helper()
 	for key, value := range g.srv.Environment(role) {
@@ -55,8 +55,8 @@ func (g *guarded) as(role string, args ...string) string {
 	return stdout
 }
 
-// services runs a worker, a streamer and a dashboard until the test ends, and
-// returns what tells whether all do their work, and the dashboard's address.
+// services runs a worker, a streamer and a dashboard until the test ends. It returns a
+// function that returns nil when all are ready, and the dashboard's URL.
 func (g *guarded) services() (ready func() error, page string) {
 	g.t.Helper()
 	spec, err := service.LoadSpec(g.spec)
@@ -119,8 +119,8 @@ func waitUntil(t *testing.T, what string, ask func() error) {
 	}
 }
 
-// TestRolesSuffice: with nothing but its own rights everybody does all of their
-// work, and never tries what they have no right to.
+// TestRolesSuffice: each service and command does all of its work with the rights of
+// its role, and never tries anything that these do not grant.
 func TestRolesSuffice(t *testing.T) {
 	said := &bustest.Record{}
 	g := &guarded{t: t, srv: bustest.StartSecure(t), said: said, log: said.Log(t), spec: write(t, "spec.yaml", "target: 3\n")}
@@ -134,7 +134,7 @@ func TestRolesSuffice(t *testing.T) {
 	if out := g.as("operator", "topology", "--spec", g.spec, "--archives", "nats://episodes"); !strings.Contains(out, "nats://episodes") {
 		t.Error(out)
 	}
-	g.as("operator", "topology", "--spec", g.spec, "--archives", "nats://episodes") // again: nothing is to be done
+	g.as("operator", "topology", "--spec", g.spec, "--archives", "nats://episodes") // again: there is nothing to do
 
 	ready, page := g.services()
 	waitUntil(t, "all services", ready)
@@ -148,7 +148,7 @@ func TestRolesSuffice(t *testing.T) {
 	for shown := map[string]bool{}; len(shown) < len(six); {
 		msg, err := published.NextMsgWithContext(bustest.Context(t))
 		if err != nil {
-			t.Fatalf("events came of %v: %v", shown, err)
+			t.Fatalf("events arrived for %v only: %v", shown, err)
 		}
 		shown[msg.Subject] = true
 	}
@@ -170,16 +170,16 @@ func TestRolesSuffice(t *testing.T) {
 	g.as("emitter", "emit", "--rejected")
 	g.settled("viewer", 0)
 
-	t.Log("more is taken back than the sample has in reserve")
-	g.leaveHighest("cpu-saturate", 2) // fewer than the sample wants: the epoch is shown when it has caught up
+	t.Log("retract more episodes than the sample has in reserve")
+	g.leaveHighest("cpu-saturate", 2) // fewer than the target: the new epoch is shown when it has caught up
 	g.settled("viewer", 1)
 
-	t.Log("the epoch before is removed, once nobody shows it")
+	t.Log("remove the epoch before, once it is not shown any more")
 	began := time.Now()
 	waitUntil(t, "the removal", func() error {
 		r := decode[gc.Report](t, g.as("operator", "gc", "--idle", "0s", "--json"))
-		// What a worker held as the epoch rose it handed back, and nobody takes it
-		// any more: for a day that looks like work.
+		// When the epoch rose a worker may have handed back messages of the old
+		// consumer. Nothing takes them, so for a day they count as work.
 		if len(r.Generations) == 2 && r.Generations[0].Why == gc.AtWork && time.Since(began) > 3*time.Second {
 			t.Logf("kept: %s", r.Generations[0].Detail)
 			return nil
@@ -190,7 +190,7 @@ func TestRolesSuffice(t *testing.T) {
 		return nil
 	})
 
-	t.Log("the server is started again")
+	t.Log("restart the server")
 	g.srv.Restart()
 	waitUntil(t, "all services, again", ready)
 	g.as("emitter", "emit", "--store", recordedStore, "--upload", "nats://episodes")
@@ -198,8 +198,8 @@ func TestRolesSuffice(t *testing.T) {
 	g.equalsBatch(recordedStore)
 }
 
-// TestRefusedCommands: a command without the right to its work, or that is not let
-// in, ends within seconds with one line that says why.
+// TestRefusedCommands: a command without the rights for its work, or whose connection
+// is refused, ends within seconds with one line that says why.
 func TestRefusedCommands(t *testing.T) {
 	srv := bustest.StartSecure(t)
 	for key, value := range srv.Environment("operator") {
@@ -228,7 +228,7 @@ func TestRefusedCommands(t *testing.T) {
 			}
 			began := time.Now()
 			code, stdout, stderr := call(t, "", strings.Fields(c.args)...)
-			if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "is it running") {
+			if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "is a server running") {
 				t.Errorf("exit %d: %s%s", code, stdout, stderr)
 			}
 			if took := time.Since(began); took > 12*time.Second {
@@ -238,7 +238,7 @@ func TestRefusedCommands(t *testing.T) {
 	}
 }
 
-// settled waits until all is worked off, at an epoch.
+// settled waits until the system is settled at an epoch.
 func (g *guarded) settled(role string, epoch uint64) {
 	g.t.Helper()
 	waitUntil(g.t, fmt.Sprint("epoch ", epoch), func() error {
@@ -250,7 +250,7 @@ func (g *guarded) settled(role string, epoch uint64) {
 	})
 }
 
-// equalsBatch compares the live envelopes with those of the batch fit.
+// equalsBatch compares the live envelopes and signatures with those of a batch fit.
 func (g *guarded) equalsBatch(dir string) {
 	g.t.Helper()
 	live, batch := filepath.Join(g.t.TempDir(), "live.parquet"), filepath.Join(g.t.TempDir(), "batch.parquet")
@@ -260,7 +260,7 @@ func (g *guarded) equalsBatch(dir string) {
 	sameBytes(g.t, live+".json", batch+".json")
 }
 
-// leaveHighest takes back all episodes of a profile but the n that the sample likes least.
+// leaveHighest retracts all episodes of a profile but the n of highest rank.
 func (g *guarded) leaveHighest(profile fit.ProfileName, n int) {
 	g.t.Helper()
 	spec, err := service.LoadSpec(g.spec)

@@ -10,37 +10,63 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/internal/service"
 )
 
-const about = `profiles keeps one canonical envelope for each malware profile: the pointwise
-median and quartiles over up to 100 recorded episodes, aligned phase by phase.
+const about = `profiles keeps one envelope for each malware profile: the pointwise median and
+quartiles over up to 100 recorded episodes, aligned phase by phase.
 
 Start here:
-  profiles up                        the whole system in this process, on real episodes
-  profiles fit --store DIR           the same envelopes in one go, into a parquet file
+  profiles up                        run the whole system in this process, on real episodes
+  profiles fit --store DIR           compute the same envelopes at once, into a parquet file
   profiles curve FILE.tar.zst -c proc.cpu_user_jiffies
-                                     what one episode looks like
+                                     show one episode
 
-Commands that talk to a running system find it at NATS_URL, or at --nats.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 an episode gives no curve, 4 an
+Commands for a running system connect to NATS_URL, or to --nats.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the episode gives no curve, 4 the
 archive is corrupt or too large.`
 
-// A terminal is where a command reads and writes.
-type terminal struct {
-	in       io.Reader
-	out, err io.Writer
-	level    string
-	log      *slog.Logger
+// A command is a cobra command with its action.
+type command struct {
+	cobra  *cobra.Command
+	action action
 }
+
+// An action is what a command does with its flags and arguments, which are fields
+// of the action.
+type action interface {
+	// validate finds mistakes in the flags. Its error is reported as wrong usage.
+	validate() error
+	// run does the work and prints the result.
+	run(ctx context.Context, t *terminal) error
+}
+
+// commandGroups are all commands, in the order of the help text.
+func commandGroups() []commandGroup {
+	return []commandGroup{
+		{"On one machine:", []command{
+			upCommand(), fitCommand(), curveCommand(), classifyCommand(), evaluateCommand(), plotCommand(), showCommand(), synthCommand(),
+		}},
+		{"With a running system:", []command{
+			emitCommand(), statusCommand(), exportCommand(), streamCommand(), topologyCommand(), credentialsCommand(), gcCommand(),
+		}},
+		{helpGroup, []command{versionCommand()}},
+	}
+}
+
+type commandGroup struct {
+	title    string
+	commands []command
+}
+
+const helpGroup = "Also:"
 
 // run runs one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	t := &terminal{in: stdin, out: stdout, err: stderr, log: slog.New(slog.DiscardHandler)}
-	started := false // whether a command began its work: all that fails before is usage
+	started := false // an error before an action starts is a mistake in the command line
 	root := &cobra.Command{
 		Use:           "profiles",
 		Short:         "attack profiles from recorded episodes, live and in batch",
@@ -61,33 +87,31 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&t.level, "log-level", envOr("LOG_LEVEL", "warn"), "debug, info, warn or error (LOG_LEVEL)")
-	for _, group := range []struct {
-		title    string
-		commands []*cobra.Command
-	}{
-		{"On one machine:", []*cobra.Command{upCommand(t), fitCommand(t), curveCommand(t), classifyCommand(t), evaluateCommand(t), plotCommand(t), showCommand(t), synthCommand(t)}},
-		{"With a running system:", []*cobra.Command{emitCommand(t), statusCommand(t), exportCommand(t), streamCommand(t), topologyCommand(t), credentialsCommand(t), gcCommand(t)}},
-		{"Also:", []*cobra.Command{versionCommand(t)}},
-	} {
+	for _, group := range commandGroups() {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, c := range group.commands {
-			begin := c.RunE
-			c.RunE = func(cmd *cobra.Command, args []string) error {
+			c.cobra.RunE = func(cmd *cobra.Command, _ []string) error {
+				if err := c.action.validate(); err != nil {
+					return err
+				}
 				started = true
-				return begin(cmd, args)
+				return c.action.run(cmd.Context(), t)
 			}
-			c.GroupID = group.title
-			c.Flags().SortFlags = false
-			c.DisableFlagsInUseLine = true
-			root.AddCommand(c)
+			c.cobra.GroupID = group.title
+			c.cobra.Flags().SortFlags = false
+			c.cobra.DisableFlagsInUseLine = true
+			root.AddCommand(c.cobra)
 		}
 	}
-	root.SetHelpCommandGroupID("Also:")
+	root.SetHelpCommandGroupID(helpGroup)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
-	code := exitCode(err, started)
+	code := service.ExitUsage
+	if started {
+		code = exitCode(err)
+	}
 	text := oneLine(err)
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 		text = "interrupted"
@@ -99,25 +123,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return code
 }
 
-// A usageError is a mistake in how the command was called.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
+// usage marks an error as a mistake in the command line or the environment. A nil
+// error stays nil.
 func usage(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &usageError{err}
+	return &service.UsageError{Err: err}
 }
 
-func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
-
-func exitCode(err error, started bool) int {
-	var mistake *usageError
+func exitCode(err error) int {
+	var mistake *service.UsageError
 	switch {
-	case !started || errors.As(err, &mistake):
+	case errors.As(err, &mistake):
 		return service.ExitUsage
 	case errors.Is(err, episode.ErrUnusable):
 		return service.ExitUnusable
@@ -127,11 +145,13 @@ func exitCode(err error, started bool) int {
 	return service.ExitFailure
 }
 
-// oneLine is an error as one line: what programs read from stderr must be whole.
+// oneLine returns the text of an error without line breaks, so that a script can
+// read it as one line of stderr.
 func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
+// envOr returns an environment variable, or otherwise if it is empty.
 func envOr(key, otherwise string) string {
 	if v := strings.TrimSpace(os.Getenv(key)); v != "" {
 		return v
@@ -139,8 +159,16 @@ func envOr(key, otherwise string) string {
 	return otherwise
 }
 
-// isTerminal tells whether somebody watches what is written to w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// fileArgument takes exactly one argument, whose name is what.
+func fileArgument(to *string, what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("%s is missing", what)
+		}
+		if len(args) > 1 {
+			return fmt.Errorf("one argument too many: %q", args[1])
+		}
+		*to = args[0]
+		return nil
+	}
 }

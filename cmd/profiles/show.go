@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,37 +13,45 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-func showCommand(t *terminal) *cobra.Command {
-	var asJSON bool
+type showAction struct {
+	file string
+	json bool
+}
+
+func showCommand() command {
+	a := &showAction{}
 	cmd := &cobra.Command{
 		Use:   "show FILE.parquet [--json]",
 		Short: "show the envelopes of a parquet file",
 		Long: `show prints a line for each profile of a file that fit or export wrote: its
-channel, how many episodes were used, the range of the median, and its shape.
+channel, the number of episodes used, the range of the median, and a sketch of it.
 
-With --json it prints every value of every row, each number in the shortest form
-that reads back as the same: two files hold the same where the texts are equal.`,
+With --json it prints every value of every row. Each number has the shortest form that
+reads back as the same number. So two files hold the same values if the texts are equal.`,
 		Example: `  profiles show data/processed/attack_profiles_v1.parquet
   diff <(profiles show --json live.parquet) <(profiles show --json batch.parquet)`,
-		Args: exactly("FILE.parquet"),
+		Args: fileArgument(&a.file, "FILE.parquet"),
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print every value as JSON")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		rows, meta, err := dataset.ReadAttackProfilesFile(args[0])
-		if err != nil {
-			return err
-		}
-		if !asJSON {
-			return printTable(t.out, rows, meta)
-		}
-		e := json.NewEncoder(t.out)
-		e.SetIndent("", " ")
-		return e.Encode(newTableReport(rows, meta))
-	}
-	return cmd
+	cmd.Flags().BoolVar(&a.json, "json", false, "print every value as JSON")
+	return command{cmd, a}
 }
 
-// showWidth is how wide each of several curves is drawn.
+func (a *showAction) validate() error { return nil }
+
+func (a *showAction) run(_ context.Context, t *terminal) error {
+	rows, meta, err := dataset.ReadAttackProfilesFile(a.file)
+	if err != nil {
+		return err
+	}
+	if !a.json {
+		return printTable(t.out, rows, meta)
+	}
+	e := json.NewEncoder(t.out)
+	e.SetIndent("", " ")
+	return e.Encode(newTableReport(rows, meta))
+}
+
+// showWidth is the width of a curve in the table, in characters.
 const showWidth = 40
 
 func printTable(out io.Writer, rows []dataset.AttackProfile, meta map[string]string) error {
@@ -56,20 +65,20 @@ func printTable(out io.Writer, rows []dataset.AttackProfile, meta map[string]str
 		return err
 	}
 	if meta["generation"] == "" {
-		return nil // another program wrote it
+		return nil // the file is from another program
 	}
 	_, err := fmt.Fprintf(out, "generation %s, sampler %s\n", meta["generation"], meta["sampler"])
 	return err
 }
 
-// tableReport is what the command prints as JSON. Numbers are finite in every
-// file that could be read, and the encoder writes each in its shortest form.
+// A tableReport is what the command prints as JSON. The reader refuses files with
+// numbers that are not finite, and the encoder writes each number in its shortest form.
 type tableReport struct {
 	Meta     map[string]string `json:"meta"`
 	Profiles []rowReport       `json:"profiles"`
 }
 
-// rowReport is a row under the names of the file's columns.
+// A rowReport is a row with the names of the file's columns.
 type rowReport struct {
 	Profile      string    `json:"profile"`
 	Channel      string    `json:"channel"`
@@ -87,7 +96,7 @@ func newTableReport(rows []dataset.AttackProfile, meta map[string]string) tableR
 	r := tableReport{Meta: meta, Profiles: []rowReport{}}
 	for _, p := range rows {
 		for _, list := range []*[]float32{&p.Median, &p.MedianRaw, &p.P25Raw, &p.P75Raw} {
-			*list = append([]float32{}, *list...) // none is [], not null
+			*list = append([]float32{}, *list...) // an empty list is [], not null
 		}
 		r.Profiles = append(r.Profiles, rowReport(p))
 	}

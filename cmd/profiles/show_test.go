@@ -21,12 +21,12 @@ func TestShow(t *testing.T) {
 	one := fitted()
 	text := must(t, "show", "--json", one)
 	if again := must(t, "show", "--json", fitted("--concurrency", "1")); again != text {
-		t.Error("two fits of the same show as two texts")
+		t.Error("two fits of the same episodes show different texts")
 	}
 	if other := must(t, "show", "--json", fitted("--seed", "1", "--n-episodes-per-profile", "5")); other == text {
-		t.Error("another fit shows as the same text")
+		t.Error("a different fit shows the same text")
 	}
-	// Every value is there, to the bit.
+	// Every value is in the JSON, exact in every bit.
 	rows, meta := table(t, one)
 	r := decode[tableReport](t, text)
 	if !reflect.DeepEqual(r.Meta, meta) || len(r.Profiles) != len(rows) {
@@ -47,14 +47,14 @@ func TestShow(t *testing.T) {
 			t.Errorf("%q is not in %s", want, lines[1])
 		}
 	}
-	// What another program wrote need not say of which generation it is.
+	// A file of another program has no generation.
 	var out strings.Builder
 	if err := printTable(&out, rows, map[string]string{"pandas": "{}"}); err != nil || strings.Count(out.String(), "\n") != 7 {
 		t.Errorf("%s, %v", out.String(), err)
 	}
 }
 
-// Numbers at the ends of their ranges come back as they were.
+// TestShowIsExact: numbers at the ends of their ranges read back unchanged.
 func TestShowIsExact(t *testing.T) {
 	row := dataset.AttackProfile{
 		Profile: "a", Channel: "proc.x", Used: math.MaxInt32, Attempted: math.MaxInt32,

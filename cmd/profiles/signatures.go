@@ -14,11 +14,12 @@ import (
 	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/atomicfile"
+	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/signature"
 )
 
-// signatureFile are what fit and export write, and plot reads: everything that is
-// said of the samples beside their envelopes, but for the drift.
+// A signatureFile is what fit and export write with --signatures-out, and what plot
+// reads: the signature of each sample, without the drift.
 type signatureFile struct {
 	Generation fit.Generation     `json:"generation"`
 	Points     fit.Points         `json:"points"`
@@ -31,17 +32,17 @@ type profileSignature struct {
 }
 
 func addSignaturesFlag(f *pflag.FlagSet, to *string) {
-	f.StringVar(to, "signatures-out", "", "write the signatures, too, as a JSON `FILE` (docs/SIGNATURES.md)")
+	f.StringVar(to, "signatures-out", "", "also write the signatures into this JSON `FILE` (docs/SIGNATURES.md)")
 }
 
-// add takes a profile that has a used episode.
+// add adds a profile, unless its sample is empty.
 func (s *signatureFile) add(p fit.Profile, summary signature.Summary) {
 	if summary.Used > 0 {
 		s.Profiles = append(s.Profiles, profileSignature{p.Name, summary})
 	}
 }
 
-// save writes the file, whole or not at all.
+// save writes the file completely or not at all.
 func (s *signatureFile) save(path string) error {
 	return atomicfile.Write(path, 0o644, func(w io.Writer) error { return json.NewEncoder(w).Encode(s) })
 }
@@ -53,34 +54,30 @@ func loadSignatures(path string) (*signatureFile, error) {
 	}
 	var s signatureFile
 	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("%s is no file of signatures as fit and export write them: %w", path, err)
+		return nil, fmt.Errorf("%s is not a file of signatures that fit or export wrote: %w", path, err)
 	}
 	return &s, nil
 }
 
-// signatureWait is how long export waits for a signature of the envelope's
-// sample.
-const signatureWait = time.Minute
+// signatureTimeout is how long export waits for the signature of an envelope.
+const signatureTimeout = time.Minute
 
-// signatureOf reads the signature of an envelope's sample, and waits until it is
-// there.
-func signatureOf(ctx context.Context, b *bus.Bus, gen fit.Generation, p fit.ProfileName, e fit.Envelope) (signature.Summary, error) {
+// waitForSignature waits until the signature of the envelope's sample is stored and
+// returns it.
+func waitForSignature(ctx context.Context, b *bus.Bus, gen fit.Generation, p fit.ProfileName, e fit.Envelope) (signature.Summary, error) {
 	if e.Used == 0 {
 		return signature.Summary{}, nil
 	}
-	late := time.NewTimer(signatureWait)
-	defer late.Stop()
+	waiting, cancel := context.WithTimeoutCause(ctx, signatureTimeout,
+		fmt.Errorf("%s has no signature of its present sample: run `profiles status --wait` first", p))
+	defer cancel()
 	for {
 		s, whole, err := signatures.Read(ctx, b, gen, p)
 		if err != nil || whole && s.Digest == e.Digest {
 			return s.Summary, err
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-late.C:
-			return signature.Summary{}, fmt.Errorf("%s has no signature of the sample that its envelope is of: wait until the system has settled, profiles status --wait", p)
-		case <-ctx.Done():
-			return signature.Summary{}, context.Cause(ctx)
+		if err := wait.For(waiting, 50*time.Millisecond); err != nil {
+			return signature.Summary{}, err
 		}
 	}
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,106 +13,100 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/command/status"
 )
 
-type statusOptions struct {
-	bus     busFlags
+type statusAction struct {
+	nats    natsFlags
 	wait    bool
 	timeout time.Duration
 	json    bool
 }
 
-func statusCommand(t *terminal) *cobra.Command {
-	var o statusOptions
+func statusCommand() command {
+	a := &statusAction{}
 	cmd := &cobra.Command{
 		Use:   "status [--wait [--timeout 5m]] [--json] [flags]",
-		Short: "show how far a running system is, or wait until it is settled",
-		Long: `status shows the generations, what waits to be aligned and reduced, each
-profile's sample and whether its envelope is up to date, what was rejected, and
-how much the streams hold.
+		Short: "show the state of a running system, or wait until it is settled",
+		Long: `status shows the generations, how many messages wait to be aligned and reduced,
+each profile's sample and whether its envelope is up to date, how many messages were
+rejected, and the sizes of the streams.
 
-With --wait it returns when everything that was accepted so far has arrived: no
-message is pending or in work, and every envelope says what its sample says.`,
+With --wait it returns when the system is settled: no message is pending or in work,
+and every envelope is of the present sample.`,
 		Example: `  profiles status
   profiles emit --store store && profiles status --wait --timeout 10m
   profiles status --json | jq '.profiles[] | {name, used, target}'`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.wait, "wait", false, "return when all is settled")
-	f.DurationVar(&o.timeout, "timeout", 0, "how long to wait at most, a `TIME` such as 90s (default: for ever)")
-	f.BoolVar(&o.json, "json", false, "print the report as JSON")
-	o.bus.add(f)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), t, o) }
-	return cmd
+	f.BoolVar(&a.wait, "wait", false, "wait until the system is settled")
+	f.DurationVar(&a.timeout, "timeout", 0, "fail if it is not settled after this `TIME`, such as 90s (default: wait without a limit)")
+	f.BoolVar(&a.json, "json", false, "print the report as JSON")
+	a.nats.add(f)
+	return command{cmd, a}
 }
 
-func runStatus(ctx context.Context, t *terminal, o statusOptions) error {
+func (a *statusAction) validate() error {
 	switch {
-	case o.timeout < 0:
-		return usagef("--timeout is %s: it must not be negative", o.timeout)
-	case o.timeout > 0 && !o.wait:
-		return usage(errors.New("--timeout goes with --wait"))
+	case a.timeout < 0:
+		return fmt.Errorf("--timeout is %s: it must not be negative", a.timeout)
+	case a.timeout > 0 && !a.wait:
+		return errors.New("--timeout needs --wait")
 	}
-	b, err := o.bus.connect(ctx, t)
+	return nil
+}
+
+func (a *statusAction) run(ctx context.Context, t *terminal) error {
+	b, err := a.nats.connect(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	var r *status.Report
-	if o.wait {
-		last := ""
-		if o.timeout > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, o.timeout)
-			defer cancel()
-		}
-		r, err = status.Wait(ctx, b, func(what string) {
-			last = what
-			if isTerminal(t.err) {
-				fmt.Fprintf(t.err, "\r\x1b[Kwaiting for %s", what)
-			}
-		})
-		if isTerminal(t.err) {
-			fmt.Fprint(t.err, "\r\x1b[K")
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("not settled within %s: still waiting for %s", o.timeout, cmp.Or(last, "a first answer"))
-		}
+	if a.wait {
+		r, err = a.waitUntilSettled(ctx, t, b)
 	} else {
 		r, err = status.Collect(ctx, b)
 	}
 	if err != nil {
 		return err
 	}
-	if o.json {
-		return json.NewEncoder(t.out).Encode(r)
+	return t.print(a.json, r, func(out io.Writer) error { return printStatus(out, r) })
+}
+
+// waitUntilSettled shows on a terminal what it waits for.
+func (a *statusAction) waitUntilSettled(ctx context.Context, t *terminal, b *bus.Bus) (*status.Report, error) {
+	if a.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, a.timeout)
+		defer cancel()
 	}
-	return printStatus(t.out, r)
+	const clearLine = "\r\x1b[K"
+	waitsFor := "the first answer"
+	r, err := status.Wait(ctx, b, func(what string) {
+		waitsFor = what
+		if isTerminal(t.err) {
+			fmt.Fprintf(t.err, clearLine+"waiting for %s", what)
+		}
+	})
+	if isTerminal(t.err) {
+		fmt.Fprint(t.err, clearLine)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("not settled within %s: still waiting for %s", a.timeout, waitsFor)
+	}
+	return r, err
 }
 
 func printStatus(out io.Writer, r *status.Report) error {
 	if len(r.Streams) == 0 {
-		_, err := fmt.Fprintln(out, "nothing is there yet: no service has run on this NATS (`profiles topology` makes the streams)")
+		_, err := fmt.Fprintln(out, "there are no streams yet: no service has run with this NATS (`profiles topology` makes the streams)")
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "GENERATION\tREVISION\tEPOCH\t")
-	for _, g := range slices.Backward(r.Generations) {
-		note := ""
-		if g.Wanted {
-			note = "wanted"
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\n", g.ID, g.Revision, g.Epoch, note)
-	}
-	fmt.Fprintln(w, "\nLAG\tPENDING\tIN WORK\tREDELIVERED")
-	if r.Lag == nil {
-		fmt.Fprintln(w, "no consumers yet\t\t\t")
-	} else {
-		fmt.Fprintf(w, "align\t%d\t%d\t%d\n", r.Lag.Align.Pending, r.Lag.Align.Unacked, r.Lag.Align.Redelivered)
-		fmt.Fprintf(w, "reduce\t%d\t%d\t%d\n", r.Lag.Reduce.Pending, r.Lag.Reduce.Unacked, r.Lag.Reduce.Redelivered)
-	}
+	printGenerations(w, r)
 	fmt.Fprintln(w, "\nPROFILE\tUSED\tATTEMPTED\tTARGET\tKEPT\tENVELOPE\tUPDATED")
 	for _, p := range r.Profiles {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\n", p.Name, p.Used, p.Attempted, p.Target, p.Kept, envelopeState(p), clock(p.UpdatedAt))
@@ -141,7 +133,26 @@ func printStatus(out io.Writer, r *status.Report) error {
 	return err
 }
 
-// envelopeState says in a word or two how a profile's envelope stands.
+// printGenerations prints the generations and the lag of the wanted one.
+func printGenerations(w io.Writer, r *status.Report) {
+	fmt.Fprintln(w, "GENERATION\tREVISION\tEPOCH\t")
+	for _, g := range slices.Backward(r.Generations) {
+		note := ""
+		if g.Wanted {
+			note = "wanted"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\n", g.ID, g.Revision, g.Epoch, note)
+	}
+	fmt.Fprintln(w, "\nLAG\tPENDING\tIN WORK\tREDELIVERED")
+	if r.Lag == nil {
+		fmt.Fprintln(w, "no consumers yet\t\t\t")
+		return
+	}
+	fmt.Fprintf(w, "align\t%d\t%d\t%d\n", r.Lag.Align.Pending, r.Lag.Align.Unacked, r.Lag.Align.Redelivered)
+	fmt.Fprintf(w, "reduce\t%d\t%d\t%d\n", r.Lag.Reduce.Pending, r.Lag.Reduce.Unacked, r.Lag.Reduce.Redelivered)
+}
+
+// envelopeState returns the state of a profile's envelope in a few words.
 func envelopeState(p status.Profile) string {
 	switch {
 	case p.Short:

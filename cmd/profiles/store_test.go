@@ -10,8 +10,8 @@ import (
 	"github.com/cis490/profiles/store/storetest"
 )
 
-// Archives that were uploaded give what those of the directory give, in batch
-// and live.
+// TestStores: uploaded archives give the same envelopes as those of the directory, in
+// batch and live.
 func TestStores(t *testing.T) {
 	t.Setenv("MISSING_PATIENCE", "20ms")
 	const validation = "../../examples/recorded/validation.parquet"
@@ -32,7 +32,7 @@ func TestStores(t *testing.T) {
 			if s := upload(); s.Changed() || s.Archives.Stored != 42 || s.Archives.Uploaded != 0 {
 				t.Errorf("%+v, %+v", s, s.Archives)
 			}
-			if out := must(t, "emit", "--store", recordedStore, "--upload", address); !strings.Contains(out, "0 archives uploaded, 42 were there, 6 accepted episodes have none in ") {
+			if out := must(t, "emit", "--store", recordedStore, "--upload", address); !strings.Contains(out, "0 archives uploaded, 42 were there already, 6 accepted episodes have no archive in ") {
 				t.Error(out)
 			}
 			out := filepath.Join(t.TempDir(), "fit.parquet")

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 	"github.com/cis490/profiles/command/synth"
 )
 
-type synthOptions struct {
+type synthAction struct {
 	episodes int
 	seed     uint64
 	out      string
@@ -21,52 +22,57 @@ type synthOptions struct {
 	json     bool
 }
 
-func synthCommand(t *terminal) *cobra.Command {
-	var o synthOptions
+func synthCommand() command {
+	a := &synthAction{}
 	cmd := &cobra.Command{
 		Use:   "synth --out DIR [--episodes-per-profile N] [--seed N] [flags]",
-		Short: "make a synthetic store of any size, for work at scale",
-		Long: `synth writes archives that look like recorded ones into DIR/store, and
-DIR/validation.parquet, which lists them all as accepted. The same seed gives the
-same archives. One archive has some 62 KB.`,
+		Short: "make a synthetic store of any size, for tests at scale",
+		Long: `synth writes archives that resemble recorded ones into DIR/store, and
+DIR/validation.parquet, which accepts all of them. The same seed gives the same
+archives. An archive has about 62 KB.`,
 		Example: `  profiles synth --out /tmp/synthetic --episodes-per-profile 1000
   profiles fit --store /tmp/synthetic/store`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.out, "out", "", "`DIR` to write into; it is made")
-	f.IntVar(&o.episodes, "episodes-per-profile", 100, "make `N` archives of each profile")
-	f.Uint64Var(&o.seed, "seed", 0, "draw everything with seed `N` (default 0)")
-	f.StringSliceVar(&o.profiles, "profiles", nil, "`NAMES` of the profiles to make, separated by commas (default: all six)")
-	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		switch {
-		case o.out == "":
-			return usage(errors.New("--out DIR is missing"))
-		case o.episodes < 1 || o.episodes > synth.MaxIndex+1:
-			return usagef("--episodes-per-profile is %d: it must be from 1 to %d", o.episodes, synth.MaxIndex+1)
+	f.StringVar(&a.out, "out", "", "`DIR` to write into; it is made if missing")
+	f.IntVar(&a.episodes, "episodes-per-profile", 100, "make `N` archives of each profile")
+	f.Uint64Var(&a.seed, "seed", 0, "seed `N` of all random numbers (default 0)")
+	f.StringSliceVar(&a.profiles, "profiles", nil, "`NAMES` of the profiles to make, separated by commas (default: all six)")
+	f.BoolVar(&a.json, "json", false, "print the summary as JSON")
+	return command{cmd, a}
+}
+
+func (a *synthAction) validate() error {
+	switch {
+	case a.out == "":
+		return errors.New("--out DIR is missing")
+	case a.episodes < 1 || a.episodes > synth.MaxIndex+1:
+		return fmt.Errorf("--episodes-per-profile is %d: it must be from 1 to %d", a.episodes, synth.MaxIndex+1)
+	}
+	for _, p := range a.profiles {
+		if !slices.Contains(synth.Profiles(), p) {
+			return fmt.Errorf("--profiles: unknown profile %q, it must be one of %s", p, strings.Join(synth.Profiles(), ", "))
 		}
-		for _, p := range o.profiles {
-			if !slices.Contains(synth.Profiles(), p) {
-				return usagef("--profiles: no profile %q, know %s", p, strings.Join(synth.Profiles(), ", "))
-			}
-		}
-		making := t.bar("making archives")
-		made := 0
-		err := synth.New(o.seed).Write(cmd.Context(), o.out, o.episodes, o.profiles, func(done, total int) {
-			made = done
-			making.set(done, total)
-		})
-		making.end()
-		if err != nil {
-			return err
-		}
-		store, validation := filepath.Join(o.out, "store"), filepath.Join(o.out, "validation.parquet")
-		if o.json {
-			return json.NewEncoder(t.out).Encode(map[string]any{"store": store, "validation": validation, "episodes": made})
-		}
-		_, err = fmt.Fprintf(t.out, "%d episodes in %s, listed in %s\n", made, store, validation)
+	}
+	return nil
+}
+
+func (a *synthAction) run(ctx context.Context, t *terminal) error {
+	writing := t.progress("writing archives")
+	written := 0
+	err := synth.New(a.seed).Write(ctx, a.out, a.episodes, a.profiles, func(done, total int) {
+		written = done
+		writing.set(done, total)
+	})
+	writing.end()
+	if err != nil {
 		return err
 	}
-	return cmd
+	store, validation := filepath.Join(a.out, "store"), filepath.Join(a.out, "validation.parquet")
+	summary := map[string]any{"store": store, "validation": validation, "episodes": written}
+	return t.print(a.json, summary, func(out io.Writer) error {
+		_, err := fmt.Fprintf(out, "%d episodes in %s, listed in %s\n", written, store, validation)
+		return err
+	})
 }

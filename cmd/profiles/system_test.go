@@ -48,7 +48,7 @@ func TestFit(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	if got, want := decode[saved](t, stdout), (saved{out, 6, six}); !reflect.DeepEqual(got, want) {
+	if got, want := decode[savedReport](t, stdout), (savedReport{out, 6, six}); !reflect.DeepEqual(got, want) {
 		t.Errorf("stdout says %+v, want %+v", got, want)
 	}
 	if strings.Count(stderr, "\n") != 6 || !strings.Contains(stderr, "used 7 of 8 attempted (1 missing), 0 to 100 jiffies/s") {
@@ -63,7 +63,7 @@ func TestFit(t *testing.T) {
 		t.Errorf("%v, %v", names, meta)
 	}
 
-	// Flags go over the spec, and what is not given leaves it alone.
+	// Flags override the spec; without them the spec is used as it is.
 	spec := write(t, "spec.yaml", "target: 3\nresample: mean\nseed: 9\nprofiles: [{name: io-walk, channel: proc.cpu_sys_jiffies}]\n")
 	fitWith := func(more ...string) []dataset.AttackProfile {
 		out := filepath.Join(t.TempDir(), "fit.parquet")
@@ -83,7 +83,7 @@ func TestFit(t *testing.T) {
 			t.Errorf("%v changes nothing", flags)
 		}
 	}
-	// numpy's drawing is attempted in full, whatever comes of it.
+	// The numpy sampler attempts every row that it draws.
 	for _, r := range fitWith("--sampler", "numpy") {
 		if r.Attempted != 3 {
 			t.Errorf("numpy: %+v", r)
@@ -91,7 +91,7 @@ func TestFit(t *testing.T) {
 	}
 }
 
-func TestFitOfNothingUsable(t *testing.T) {
+func TestFitWithoutUsableEpisodes(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "fit.parquet")
 	code, stdout, stderr := call(t, "", "fit", "--store", t.TempDir(), "--validation", "../../examples/recorded/validation.parquet", "--fit-out", out)
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
@@ -99,20 +99,20 @@ func TestFitOfNothingUsable(t *testing.T) {
 		t.Errorf("exit %d, %q, %s", code, stdout, stderr)
 	}
 	if _, err := os.Stat(out); !os.IsNotExist(err) {
-		t.Errorf("there is a file: %v", err)
+		t.Errorf("a file was written: %v", err)
 	}
 }
 
-// The whole system in one process, used from outside as an operator would:
-// what it exports equals what the batch fit gives, to the last bit.
+// TestUp runs the whole system in one process and uses it as an operator would. What
+// it exports equals the batch fit in every bit.
 func TestUp(t *testing.T) {
 	t.Setenv("MISSING_PATIENCE", "20ms")
-	screen := newPrompter()
+	screen := newLineReader()
 	stop := start(t, screen, "up", "--store", recordedStore, "--nats", "127.0.0.1:0", "--listen", "127.0.0.1:0")
 	line := screen.until(t, "NATS at ")
 	fields := strings.Fields(strings.ReplaceAll(line, ",", " "))
 	page, url := strings.TrimSuffix(fields[2], "/"), fields[len(fields)-1]
-	screen.until(t, "accepts 48 episodes: 48 published, 0 were known, 0 taken back; 1 of benign-idle, which the spec does not name")
+	screen.until(t, "accepts 48 episodes: 48 published, 0 were known, 0 retracted; 1 of benign-idle, a profile that the spec does not have")
 	screen.until(t, "nats -s "+url+" sub 'dashboard.>'")
 	screen.until(t, "settled: 47 episodes tried, 42 of them in the envelopes; in REJECTED: 5 missing")
 
@@ -130,8 +130,8 @@ func TestUp(t *testing.T) {
 	}
 
 	live, batch := filepath.Join(t.TempDir(), "live.parquet"), filepath.Join(t.TempDir(), "batch.parquet")
-	exported := decode[saved](t, must(t, "export", "--nats", url, "--fit-out", live, "--signatures-out", live+".json"))
-	if !reflect.DeepEqual(exported, saved{live, 6, six}) {
+	exported := decode[savedReport](t, must(t, "export", "--nats", url, "--fit-out", live, "--signatures-out", live+".json"))
+	if !reflect.DeepEqual(exported, savedReport{live, 6, six}) {
 		t.Errorf("%+v", exported)
 	}
 	must(t, "fit", "--store", recordedStore, "--fit-out", batch, "--signatures-out", batch+".json")
@@ -145,12 +145,12 @@ func TestUp(t *testing.T) {
 	if out := must(t, "emit", "--nats", url, "--rejected", "--dry-run"); !strings.Contains(out, "5 would be published again") {
 		t.Error(out)
 	}
-	// A saved table never replaces what is live.
+	// The events of a file never replace live ones.
 	code, _, stderr := call(t, "", "stream", "--nats", url, "--load-fit", batch)
-	if code != 0 || !strings.Contains(stderr, "published 0 of 6 events; 6 stay") {
+	if code != 0 || !strings.Contains(stderr, "published 0 of 6 events; 6 were not published") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	// A spec that no worker runs.
+	// No worker has run with this spec.
 	other := write(t, "spec.yaml", "target: 7\n")
 	if code, _, stderr := call(t, "", "export", "--nats", url, "--spec", other, "--fit-out", live); code != 1 || !strings.Contains(stderr, "no worker has run with it") {
 		t.Errorf("exit %d: %s", code, stderr)
@@ -202,7 +202,7 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
-// With --data what was published outlives the process.
+// TestUpExitWhenSettled: with --data the published episodes stay for the next run.
 func TestUpExitWhenSettled(t *testing.T) {
 	t.Setenv("MISSING_PATIENCE", "20ms")
 	dir := t.TempDir()
@@ -233,7 +233,7 @@ func TestEmitFollows(t *testing.T) {
 	dir := t.TempDir()
 	synth := func(n string) { must(t, "synth", "--out", dir, "--episodes-per-profile", n, "--profiles", "io-walk") }
 	synth("2")
-	screen := newPrompter()
+	screen := newLineReader()
 	stop := start(t, screen, "emit", "--validation", filepath.Join(dir, "validation.parquet"), "--follow", "--json", "--nats", server.URL())
 	next := func() emit.Summary { return decode[emit.Summary](t, screen.until(t, "{")) }
 	if s := next(); s.Published != 2 || s.Retracted != 0 {
@@ -255,7 +255,7 @@ func TestEmitOfAMissingFile(t *testing.T) {
 	}
 }
 
-// With a file --rejected comes after it.
+// TestEmitBoth: with a file, --rejected runs after the reconciliation.
 func TestEmitBoth(t *testing.T) {
 	out := must(t, "emit", "--store", recordedStore, "--rejected", "--json", "--nats", bustest.Start(t).URL())
 	lines := strings.Split(strings.TrimSpace(out), "\n")
@@ -276,18 +276,18 @@ func TestTopology(t *testing.T) {
 	if out := must(t, "status"); !strings.Contains(out, "no service has run") {
 		t.Error(out)
 	}
-	if code, _, stderr := call(t, "", "export"); code != 1 || !strings.Contains(stderr, "no generation yet") {
+	if code, _, stderr := call(t, "", "export"); code != 1 || !strings.Contains(stderr, "no generation is registered yet") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	// Whatever the services are told, this command is the one that makes it.
+	// The command makes the streams even if TOPOLOGY tells the services to wait.
 	t.Setenv("TOPOLOGY", "expect")
 	for range 2 {
-		made := decode[topologyMade](t, must(t, "topology", "--spec", "default", "--json"))
+		made := decode[topologyReport](t, must(t, "topology", "--spec", "default", "--json"))
 		if len(made.Streams) != 9 || len(made.Generation) != 10 {
 			t.Errorf("%+v", made)
 		}
 	}
-	// Nothing was accepted, so all is settled; but there is nothing to export.
+	// Nothing was accepted, so the system is settled and has nothing to export.
 	report := decode[status.Report](t, must(t, "status", "--wait", "--json"))
 	if report.Lag == nil || report.WaitsFor() != "" {
 		t.Errorf("%+v", report)
@@ -297,7 +297,7 @@ func TestTopology(t *testing.T) {
 	}
 }
 
-// TestTopologyPatience: a server that comes later is waited for.
+// TestTopologyPatience: the command waits for a server that starts later.
 func TestTopologyPatience(t *testing.T) {
 	server := bustest.Start(t)
 	url := server.URL()
@@ -316,7 +316,7 @@ func TestTopologyPatience(t *testing.T) {
 		r.code, r.stdout, r.stderr = call(t, "", "topology", "--patience", "30s", "--nats", url)
 		ended <- r
 	}()
-	conn, err := early.Accept() // it has tried once
+	conn, err := early.Accept() // the command has tried once
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +336,7 @@ func TestStatusTimesOut(t *testing.T) {
 	}
 }
 
-// Tables that other programs wrote are events like our own.
+// TestStream: files of other programs give events, too.
 func TestStream(t *testing.T) {
 	for _, name := range []string{"profiles-pyarrow", "profiles-fixed-size", "profiles-duckdb", "profiles-pandas"} {
 		t.Run(name, func(t *testing.T) {
@@ -369,9 +369,9 @@ func TestStreamToNATS(t *testing.T) {
 	server := bustest.Start(t)
 	const path = "../../command/dataset/testdata/profiles-pyarrow.parquet"
 	rows, _ := table(t, path)
-	for range 2 { // nothing live is there, so each time all go out
+	for range 2 { // there are no live events, so all are published each time
 		code, _, stderr := call(t, "", "stream", "--load-fit", path, "--nats", server.URL())
-		if code != 0 || strings.Contains(stderr, "stay as they are") {
+		if code != 0 || strings.Contains(stderr, "were not published") {
 			t.Errorf("exit %d: %s", code, stderr)
 		}
 	}
@@ -389,7 +389,7 @@ func TestStreamToURL(t *testing.T) {
 	rows, _ := table(t, path)
 	var mu sync.Mutex
 	var bodies []string
-	answer := http.StatusServiceUnavailable // first it is not ready
+	answer := http.StatusServiceUnavailable // the first answer
 	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -412,7 +412,7 @@ func TestStreamToURL(t *testing.T) {
 		}
 	}
 
-	// What the receiver refuses is not tried again.
+	// A refused event is not posted again.
 	refuses := httptest.NewServer(http.NotFoundHandler())
 	defer refuses.Close()
 	if code, _, stderr := call(t, "", "stream", "--load-fit", path, "--publish-url", refuses.URL); code != 1 || !strings.Contains(stderr, "404") {

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,69 +13,74 @@ import (
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/service"
 	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/store"
 )
 
-type topologyOptions struct {
-	bus      busFlags
+type topologyAction struct {
+	nats     natsFlags
 	spec     string
 	patience time.Duration
 	archives string
 	json     bool
 }
 
-func topologyCommand(t *terminal) *cobra.Command {
-	var o topologyOptions
+func topologyCommand() command {
+	a := &topologyAction{}
 	cmd := &cobra.Command{
 		Use:   "topology [--spec FILE] [--archives URL] [flags]",
 		Short: "make the streams and buckets that the services use",
-		Long: `topology makes every stream and bucket where absent and mends settings that
-differ. Services do that by themselves, unless TOPOLOGY=expect tells them to wait
-for it: then this command, with more rights than theirs, does it for them.
+		Long: `topology makes the streams and buckets that are missing, and corrects settings that
+differ. Services do this by themselves, unless TOPOLOGY=expect tells them to wait for
+it. Then run this command, with the rights of an operator.
 
-With --spec it also registers the spec and makes its two consumers, with --archives
-the bucket of archives. NATS_REPLICAS says how many replicas new streams get. It is
-safe to repeat. --patience is for where NATS starts at the same time: until then a
-server that can't be reached, a cluster without a leader and one with too few
-servers are waited for.`,
+With --spec it also registers a spec and makes its two consumers. With --archives it
+also makes the bucket of archives. New streams have NATS_REPLICAS replicas. It may be
+repeated.
+
+Use --patience if NATS starts at the same time. Until then the command waits for a
+server that cannot be reached, for a cluster without a leader, and for a cluster with
+too few servers.`,
 		Example: `  profiles topology
   profiles topology --spec default --archives nats://episodes --patience 5m
   NATS_REPLICAS=3 profiles topology --spec spec.yaml --nats nats://nats:4222`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.spec, "spec", "", "also register the fit spec in this `FILE` and make its consumers; \"default\" is the built-in one")
-	f.StringVar(&o.archives, "archives", "", "also make the bucket of archives at this `URL`: nats://bucket")
-	f.DurationVar(&o.patience, "patience", 0, "how long to wait for NATS, a `TIME` such as 5m (default: fail within seconds)")
-	f.BoolVar(&o.json, "json", false, "print what is there as JSON")
-	o.bus.add(f)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runTopology(cmd.Context(), t, o) }
-	return cmd
+	f.StringVar(&a.spec, "spec", "", "also register the fit spec in this `FILE` and make its consumers; \"default\" is the built-in spec")
+	f.StringVar(&a.archives, "archives", "", "also make the bucket of archives at this `URL`: nats://bucket")
+	f.DurationVar(&a.patience, "patience", 0, "how long to wait for NATS, a `TIME` such as 5m (default: fail within seconds)")
+	f.BoolVar(&a.json, "json", false, "print the streams as JSON")
+	a.nats.add(f)
+	return command{cmd, a}
 }
 
-// topologyMade is what the command prints.
-type topologyMade struct {
+func (a *topologyAction) validate() error {
+	switch {
+	case a.archives != "" && !store.NeedsBus(a.archives):
+		return fmt.Errorf("--archives is %q: it must be nats://bucket", a.archives)
+	case a.patience < 0:
+		return fmt.Errorf("--patience is %s: it must not be negative", a.patience)
+	}
+	return nil
+}
+
+// A topologyReport is what the command prints.
+type topologyReport struct {
 	Streams    []bus.StreamSize `json:"streams"`
 	Generation string           `json:"generation,omitempty"`
 	Archives   string           `json:"archives,omitempty"`
 }
 
-func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
-	if o.archives != "" && !store.NeedsBus(o.archives) {
-		return usagef("--archives is %q: it must be nats://bucket", o.archives)
-	}
-	spec, limits, err := o.wanted()
+func (a *topologyAction) run(ctx context.Context, t *terminal) error {
+	spec, limits, err := a.loadSpec()
 	if err != nil {
 		return err
 	}
-	if o.patience < 0 {
-		return usagef("--patience is %s: it must not be negative", o.patience)
-	}
-	limit := max(o.patience, topologyTimeout)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no success within %s", limit))
+	ctx, cancel := withTimeout(ctx, max(a.patience, topologyTimeout))
 	defer cancel()
-	b, err := o.connect(ctx, t)
+	b, err := a.connect(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -83,54 +88,32 @@ func runTopology(ctx context.Context, t *terminal, o topologyOptions) error {
 	if err := b.EnsureTopology(ctx); err != nil {
 		return err
 	}
-	made := topologyMade{Archives: o.archives}
-	if o.archives != "" {
-		_, shut, err := uploader(ctx, t, o.archives, b) // which makes the bucket
+	r := topologyReport{Archives: a.archives}
+	if a.archives != "" {
+		_, closeStore, err := makeStore(ctx, t, a.archives, b)
 		if err != nil {
 			return err
 		}
-		shut()
+		closeStore()
 	}
 	if spec != nil {
-		specs, err := b.ReadSpecs(ctx)
-		if err != nil {
+		if r.Generation, err = register(ctx, b, spec, limits); err != nil {
 			return err
 		}
-		generation, err := b.Present(ctx, specs, spec, limits)
-		if err != nil {
-			return err
-		}
-		if err := b.Register(ctx, generation); err != nil {
-			return err
-		}
-		if err := b.EnsureConsumers(ctx, generation, bus.AlignAckWait, bus.ReduceAckWait); err != nil {
-			return err
-		}
-		made.Generation = string(generation.ID)
 	}
-	if made.Streams, err = b.Streams(ctx); err != nil {
+	if r.Streams, err = b.Streams(ctx); err != nil {
 		return err
 	}
-	if o.json {
-		return json.NewEncoder(t.out).Encode(made)
-	}
-	fmt.Fprintf(t.out, "%d streams and buckets are there\n", len(made.Streams))
-	if o.archives != "" {
-		fmt.Fprintf(t.out, "archives have their place at %s\n", o.archives)
-	}
-	if spec != nil {
-		fmt.Fprintf(t.out, "generation %s is registered and has its consumers\n", made.Generation)
-	}
-	return nil
+	return t.print(a.json, r, r.print)
 }
 
-// wanted is the spec whose consumers are to be made, nil where none is given,
-// and the limits that are part of its generation.
-func (o *topologyOptions) wanted() (*fit.Spec, episode.Limits, error) {
-	if o.spec == "" {
+// loadSpec returns the spec to register, nil without --spec, and the limits that are
+// part of its generation.
+func (a *topologyAction) loadSpec() (*fit.Spec, episode.Limits, error) {
+	if a.spec == "" {
 		return nil, episode.Limits{}, nil
 	}
-	path := o.spec
+	path := a.spec
 	if path == "default" {
 		path = ""
 	}
@@ -142,18 +125,53 @@ func (o *topologyOptions) wanted() (*fit.Spec, episode.Limits, error) {
 	return spec, limits, err
 }
 
-// connect tries for as long as patience says.
-func (o *topologyOptions) connect(ctx context.Context, t *terminal) (*bus.Bus, error) {
+// connect tries again until the patience is over.
+func (a *topologyAction) connect(ctx context.Context, t *terminal) (*bus.Bus, error) {
+	cfg, err := a.nats.config()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Topology = client.TopologyCreate // TOPOLOGY=expect is for the services
 	began := time.Now()
 	for {
-		// Whatever the environment tells the services: this is who makes it.
-		b, err := o.bus.connect(ctx, t, func(cfg *client.Config) { cfg.Topology = client.TopologyCreate })
-		var mistake *usageError
-		if err == nil || errors.As(err, &mistake) || time.Since(began) > o.patience {
+		b, err := connect(ctx, t, cfg)
+		var mistake *service.UsageError
+		if err == nil || errors.As(err, &mistake) || time.Since(began) > a.patience {
 			return b, err
 		}
 		if wait.For(ctx, time.Second) != nil {
 			return nil, err
 		}
 	}
+}
+
+// register registers the present generation of a spec, makes its consumers, and
+// returns its id.
+func register(ctx context.Context, b *bus.Bus, spec *fit.Spec, limits episode.Limits) (string, error) {
+	specs, err := b.ReadSpecs(ctx)
+	if err != nil {
+		return "", err
+	}
+	generation, err := b.Present(ctx, specs, spec, limits)
+	if err != nil {
+		return "", err
+	}
+	if err := b.Register(ctx, generation); err != nil {
+		return "", err
+	}
+	if err := b.EnsureConsumers(ctx, generation, bus.AlignAckWait, bus.ReduceAckWait); err != nil {
+		return "", err
+	}
+	return string(generation.ID), nil
+}
+
+func (r topologyReport) print(out io.Writer) error {
+	fmt.Fprintf(out, "%d streams and buckets exist\n", len(r.Streams))
+	if r.Archives != "" {
+		fmt.Fprintf(out, "the bucket of archives exists: %s\n", r.Archives)
+	}
+	if r.Generation != "" {
+		fmt.Fprintf(out, "generation %s is registered and has its consumers\n", r.Generation)
+	}
+	return nil
 }

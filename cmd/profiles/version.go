@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -8,14 +9,20 @@ import (
 	"github.com/cis490/profiles/internal/service"
 )
 
-func versionCommand(t *terminal) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "print which build this is",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(t.out, "profiles", service.Version())
-			return err
-		},
-	}
+func versionCommand() command {
+	return command{&cobra.Command{
+		Use:     "version",
+		Short:   "print the version of this build",
+		Example: `  profiles version`,
+		Args:    cobra.NoArgs,
+	}, versionAction{}}
+}
+
+type versionAction struct{}
+
+func (versionAction) validate() error { return nil }
+
+func (versionAction) run(_ context.Context, t *terminal) error {
+	_, err := fmt.Fprintln(t.out, "profiles", service.Version())
+	return err
 }
