@@ -123,7 +123,7 @@ func TestFitOutputs(t *testing.T) {
 	dir := t.TempDir()
 	for _, flag := range []string{"--fit-out", "--model-out", "--signatures-out"} {
 		args := []string{"fit", "--store", filepath.Join(dir, "no-store"), "--fit-out", filepath.Join(dir, "fit.parquet"), flag, dir}
-		if code, _, stderr := call(t, "", args...); code != 1 || !strings.Contains(stderr, "no regular file") {
+		if code, _, stderr := call(t, "", args...); code != 1 || !strings.Contains(stderr, "not a regular file") {
 			t.Errorf("%s names a folder: exit %d: %s", flag, code, stderr)
 		}
 	}
