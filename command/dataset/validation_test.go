@@ -162,13 +162,17 @@ func TestValidationRefusesWhatIsNoParquet(t *testing.T) {
 	}
 }
 
-// TestValidationSurvivesDamage changes every byte, cuts the file at every byte, and removes the first bytes: each gives an error or
-// the right number of rows.
+// TestValidationSurvivesDamage changes every byte, cuts the file at every byte, and removes the first bytes (in short tests at every
+// seventh byte): each gives an error or the right number of rows.
 func TestValidationSurvivesDamage(t *testing.T) {
 	for _, name := range []string{"validation-duckdb", "validation-lz4", "validation-v2-plain", "validation-brotli", "validation-delta", "validation-gzip"} {
 		t.Run(name, func(t *testing.T) {
 			good := testdata(t, name+".parquet")
-			for i := range good {
+			step := 1
+			if testing.Short() {
+				step = 7
+			}
+			for i := 0; i < len(good); i += step {
 				b := bytes.Clone(good)
 				b[i] ^= []byte{0xff, 0x01, 0x80}[i%3]
 				if rows, err := readBytes(b); err == nil && len(rows) != 300 {
@@ -302,7 +306,10 @@ func writeMany(t testing.TB, path string, n int) {
 }
 
 func TestValidationStreamsAMillionRows(t *testing.T) {
-	const n = 1_000_000
+	n := 1_000_000
+	if testing.Short() {
+		n = 300_000 // still more than twice the bound of the heap
+	}
 	path := filepath.Join(t.TempDir(), "validation.parquet")
 	writeMany(t, path, n)
 	heap := func() uint64 {
