@@ -24,7 +24,7 @@ func TestLeaderChange(t *testing.T) {
 	cluster.Topology()
 	b := startBridgeAt(t, cluster.URL(), "127.0.0.1:0", dashboard.Config{}).ready()
 	br := b.browse("")
-	life := parseStatus(t, br.catchUp()[0]).Life
+	incarnation := parseStatus(t, br.catchUp()[0]).Incarnation
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for round := range 3 {
@@ -46,8 +46,8 @@ func TestLeaderChange(t *testing.T) {
 		for arrived := false; !arrived; {
 			m := br.next()
 			arrived = m.data == body
-			if m.kind == "bridge" && parseStatus(t, m).Life != life {
-				t.Errorf("another life than %s: %v", life, m)
+			if m.kind == "bridge" && parseStatus(t, m).Incarnation != incarnation {
+				t.Errorf("another incarnation than %s: %v", incarnation, m)
 			}
 		}
 		t.Logf("round %d: without %s, the event arrived %s after it was acknowledged", round, leader, time.Since(began))

@@ -28,10 +28,10 @@ func TestRestartOfNATS(t *testing.T) {
 	put(t, srv.JetStream(), "dashboard.a.x", `1`)
 	b := startBridge(t, srv, dashboard.Config{}).ready()
 	br := b.browse("")
-	life := parseStatus(t, br.catchUp()[0]).Life
+	incarnation := parseStatus(t, br.catchUp()[0]).Incarnation
 
 	srv.Stop()
-	if s := br.untilStatus("lost"); s.Life != life || s.Since.IsZero() {
+	if s := br.untilStatus("lost"); s.Incarnation != incarnation || s.Since.IsZero() {
 		t.Errorf("lost: %+v", s)
 	}
 	if b.d.Ready() == nil {
@@ -46,8 +46,8 @@ func TestRestartOfNATS(t *testing.T) {
 	srv.Restart()
 	put(t, srv.JetStream(), "dashboard.a.x", `2`)
 	for _, br := range []*browser{br, late} {
-		if s := br.untilStatus("connected"); s.Life != life {
-			t.Errorf("connected: %+v, was of life %s", s, life)
+		if s := br.untilStatus("connected"); s.Incarnation != incarnation {
+			t.Errorf("connected: %+v, was of incarnation %s", s, incarnation)
 		}
 	}
 	for _, br := range []*browser{br, late} {
@@ -61,7 +61,7 @@ func TestRestartOfNATS(t *testing.T) {
 }
 
 // TestOlderEvent: an event that is older than the last one of its subject can only
-// come from a stream that was restored. Browsers first learn of another life.
+// come from a stream that was restored. Browsers first learn of another incarnation.
 func TestOlderEvent(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
@@ -69,20 +69,20 @@ func TestOlderEvent(t *testing.T) {
 	put(t, srv.JetStream(), "dashboard.attack_profile.a", later)
 	b := startBridge(t, srv, dashboard.Config{}).ready()
 	br := b.browse("")
-	life := parseStatus(t, br.catchUp()[0]).Life
+	incarnation := parseStatus(t, br.catchUp()[0]).Incarnation
 	put(t, srv.JetStream(), "dashboard.attack_profile.a", earlier)
-	now := life
+	now := incarnation
 	for {
 		m := br.next()
 		if m.kind == "bridge" {
-			now = parseStatus(t, m).Life
+			now = parseStatus(t, m).Incarnation
 		}
 		if m.data == earlier {
 			break
 		}
 	}
-	if now == life {
-		t.Error("the browser got an older event without another life")
+	if now == incarnation {
+		t.Error("the browser got an older event without another incarnation")
 	}
 }
 
@@ -94,7 +94,7 @@ func TestStartWithoutNATS(t *testing.T) {
 	srv.Stop()
 	b := startBridgeAt(t, url, "127.0.0.1:0", dashboard.Config{})
 	br := b.browse("", "Last-Event-ID", "7")
-	if s := parseStatus(t, br.next()); s.NATS != "lost" || s.Life != "" {
+	if s := parseStatus(t, br.next()); s.NATS != "lost" || s.Incarnation != "" {
 		t.Errorf("%+v", s)
 	}
 	if res, body := b.do(http.MethodGet, "api/events", ""); res.StatusCode != http.StatusServiceUnavailable {
@@ -119,37 +119,37 @@ func TestRestartOfBridge(t *testing.T) {
 	first := startBridge(t, srv, dashboard.Config{}).ready()
 	br := first.browse("")
 	got := br.catchUp()
-	life := parseStatus(t, got[0]).Life
+	incarnation := parseStatus(t, got[0]).Incarnation
 	first.stop()
 	put(t, js, "dashboard.a.y", `2`)
 	second := startBridgeAt(t, srv.URL(), first.addr, dashboard.Config{}).ready()
 	again := second.browse("", "Last-Event-ID", got[1].id).catchUp()
-	if s := parseStatus(t, again[0]); s.Life != life || len(again) != 3 || again[1].data != "2" {
-		t.Errorf("%v, life was %s", again, life)
+	if s := parseStatus(t, again[0]); s.Incarnation != incarnation || len(again) != 3 || again[1].data != "2" {
+		t.Errorf("%v, the incarnation was %s", again, incarnation)
 	}
 }
 
-// TestAnotherLife: when the stream was lost and made again, browsers learn of
-// another life and drop all events.
-func TestAnotherLife(t *testing.T) {
+// TestAnotherIncarnation: when the stream was lost and made again, browsers learn of
+// another incarnation and drop all events.
+func TestAnotherIncarnation(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*testing.T, *bustest.Server){"made again": deleteStream, "all lost": wipe} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv, b, br, last := afterLoss(t, lose)
 			if last.data != `{"events":0}` || last.id != "" {
-				t.Errorf("caught up with %v: the browser would resume from the old life", last)
+				t.Errorf("caught up with %v: the browser would resume from the old incarnation", last)
 			}
 			put(t, srv.JetStream(), "dashboard.a.x", `"new"`)
 			br.until(`"new"`)
 			if m := b.browse("", "Last-Event-ID", "9").catchUp(); len(m) != 3 || m[1].data != `"new"` {
-				t.Errorf("resumed from the old life: %v", m)
+				t.Errorf("resumed from the old incarnation: %v", m)
 			}
 		})
 	}
 }
 
-// TestPurge: when a subject was purged, browsers learn of another life and get all
+// TestPurge: when a subject was purged, browsers learn of another incarnation and get all
 // events anew.
 func TestPurge(t *testing.T) {
 	t.Parallel()
@@ -162,7 +162,7 @@ func TestPurge(t *testing.T) {
 }
 
 // afterLoss publishes events of three subjects, connects a browser and calls lose.
-// It returns when the browser has learned of another life and caught up, with its
+// It returns when the browser has learned of another incarnation and caught up, with its
 // last message.
 func afterLoss(t *testing.T, lose func(*testing.T, *bustest.Server)) (*bustest.Server, *bridge, *browser, message) {
 	t.Helper()
@@ -174,10 +174,10 @@ func afterLoss(t *testing.T, lose func(*testing.T, *bustest.Server)) (*bustest.S
 	}
 	b := startBridge(t, srv, dashboard.Config{CheckEvery: 50 * time.Millisecond}).ready()
 	br := b.browse("")
-	life := parseStatus(t, br.catchUp()[0]).Life
+	incarnation := parseStatus(t, br.catchUp()[0]).Incarnation
 	lose(t, srv)
-	for other := life; other == life; {
-		other = br.untilStatus("connected").Life
+	for other := incarnation; other == incarnation; {
+		other = br.untilStatus("connected").Incarnation
 	}
 	got := br.catchUp()
 	return srv, b, br, got[len(got)-1]

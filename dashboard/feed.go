@@ -86,7 +86,7 @@ type feed struct {
 
 	greeted  bool
 	status   status // as last sent
-	resumes  string // the status' Life that the browser resumes from; empty if it does not say
+	resumes  string // the status' Incarnation that the browser resumes from; empty if it does not say
 	stateID  uint64 // of the shared state that the fields below refer to; 0: none yet
 	sent     uint64 // the browser has all events up to this sequence
 	caughtUp bool
@@ -133,7 +133,7 @@ func (f *feed) greet(s snapshot) error {
 	}
 	f.greeted, f.status = true, s.status
 	if s.id != f.stateID {
-		other := f.resumes != "" && f.resumes != s.status.Life
+		other := f.resumes != "" && f.resumes != s.status.Incarnation
 		if void || other || f.sent > s.seq {
 			f.sent = 0
 		}

@@ -23,7 +23,7 @@ func TestNewBrowser(t *testing.T) {
 	br := b.browse("")
 	got := br.catchUp()
 	s := parseStatus(t, got[0])
-	if s.NATS != "connected" || s.Life == "" || s.Version == "" || s.Since.IsZero() || s.Full || got[0].id != "" {
+	if s.NATS != "connected" || s.Incarnation == "" || s.Version == "" || s.Since.IsZero() || s.Full || got[0].id != "" {
 		t.Errorf("the first message is %+v", got[0])
 	}
 	want := []message{{"b", "2", `{"n":2}`}, {"a", "3", `{"n":3}`}, {"caught-up", "3", `{"events":2}`}}
@@ -110,9 +110,9 @@ func TestResume(t *testing.T) {
 			br.leave()
 		}
 	}
-	// An id of another life does not count.
-	life := parseStatus(t, b.browse("").next()).Life
-	for query, want := range map[string]int{"?life=" + life: 1, "?life=another": 3, "": 1} {
+	// An id of another incarnation does not count.
+	incarnation := parseStatus(t, b.browse("").next()).Incarnation
+	for query, want := range map[string]int{"?life=" + incarnation: 1, "?life=another": 3, "": 1} {
 		if got := b.browse(query, "Last-Event-ID", "3").catchUp(); len(got) != want+2 {
 			t.Errorf("resumed with %q: %d events, want %d", query, len(got)-2, want)
 		}

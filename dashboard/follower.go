@@ -22,18 +22,12 @@ type follower struct {
 
 // follow runs until ctx ends or the feed fails.
 func (d *Dashboard) follow(ctx context.Context, feed *events.Feed) error {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
 	f := &follower{dashboard: d, feed: feed, state: newState(d.cfg.MaxSubjects, d.cfg.MaxStateBytes)}
-	return feed.Run(ctx, func(p events.Stored) {
-		if err := f.take(ctx, p); err != nil {
-			end(err)
-		}
-	}, f.finish)
+	return feed.Run(ctx, f.take, f.finish)
 }
 
 // take stores one event. Its error ends the session.
-func (f *follower) take(ctx context.Context, p events.Stored) error {
+func (f *follower) take(p events.Stored) error {
 	d := f.dashboard
 	d.metrics.in.Inc()
 	if p.Seq <= f.seq {
@@ -49,7 +43,7 @@ func (f *follower) take(ctx context.Context, p events.Stored) error {
 	// before the session sees that the connection was lost.
 	case d.shared.isOlder(e):
 		return fmt.Errorf("event %d of %s is older than the one before: %w", e.seq, e.subject, client.ErrStreamReplaced)
-	case ctx.Err() == nil:
+	default:
 		d.countDropped(d.shared.put(e))
 	}
 	return nil

@@ -338,11 +338,11 @@ func (br *browser) untilStatus(nats string) status {
 
 // A status is the data of a bridge event.
 type status struct {
-	NATS    string
-	Since   time.Time
-	Version string
-	Life    string
-	Full    bool
+	NATS        string
+	Since       time.Time
+	Version     string
+	Incarnation string `json:"life"`
+	Full        bool
 }
 
 func parseStatus(t testing.TB, m message) (s status) {

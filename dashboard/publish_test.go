@@ -146,10 +146,10 @@ func TestOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	life := string(now)
+	incarnation := string(now)
 	b := startBridge(t, srv, dashboard.Config{}).ready()
-	event := func(life string, revision int) string {
-		return fmt.Sprintf(`{"type":"attack_profile","name":"io-walk","revision":[1,%d],"epoch":0,"life":%q}`, revision, life)
+	event := func(incarnation string, revision int) string {
+		return fmt.Sprintf(`{"type":"attack_profile","name":"io-walk","revision":[1,%d],"epoch":0,"life":%q}`, revision, incarnation)
 	}
 	const plain = `{"type": "attack_profile", "name": "io-walk", "shape": "s", "curve": [0.5]}`
 	for i, step := range []struct {
@@ -157,13 +157,13 @@ func TestOrder(t *testing.T) {
 		stored bool
 	}{
 		{plain, true}, {plain, true}, // the Python program repeats its events
-		{event("2001-01-01T00:00:00Z", 9), false}, // of another life than the envelopes of this bus
-		{event(life, 2), true},
+		{event("2001-01-01T00:00:00Z", 9), false}, // of another incarnation than the envelopes of this bus
+		{event(incarnation, 2), true},
 		{plain, false},
-		{event(life, 1), false},
+		{event(incarnation, 1), false},
 		{event("2001-01-01T00:00:00Z", 9), false},
-		{event(life, 2), true},
-		{event(life, 3), true},
+		{event(incarnation, 2), true},
+		{event(incarnation, 3), true},
 	} {
 		before, _ := "", uint64(0)
 		if i > 0 {

@@ -15,9 +15,9 @@ import (
 // A sharedState is the state that all browsers read, and the bridge's status.
 // It is safe for concurrent use.
 type sharedState struct {
-	mu    sync.RWMutex
-	state *state
-	life  client.Incarnation // of the stream that state was read from
+	mu          sync.RWMutex
+	state       *state
+	incarnation client.Incarnation // of the stream that state was read from
 	// id is raised when a new state does not continue the old one: what browsers
 	// have is then void. 0 means that no state has been read yet.
 	id       uint64
@@ -31,9 +31,9 @@ type status struct {
 	NATS    string    `json:"nats"` // natsConnected, or natsLost: the events may be outdated
 	Since   time.Time `json:"since"`
 	Version string    `json:"version"`
-	// Life changes when browsers must drop all events that they have. It is empty
+	// Incarnation changes when browsers must drop all events that they have. It is empty
 	// until the bridge has read the stream.
-	Life string `json:"life"`
+	Incarnation string `json:"life"`
 	// Full means that the stream has more subjects than the dashboard keeps.
 	Full bool `json:"full,omitempty"`
 }
@@ -74,28 +74,28 @@ func (s *sharedState) setLost() {
 // replace takes a complete state, which it owns from then on, and notes that it
 // is up to date. If next does not continue the present state, browsers begin
 // anew.
-func (s *sharedState) replace(life client.Incarnation, next *state) {
+func (s *sharedState) replace(incarnation client.Incarnation, next *state) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.id == 0 || life != s.life:
+	case s.id == 0 || incarnation != s.incarnation:
 		s.id++
-		s.status.Life = hash(life)
+		s.status.Incarnation = hash(incarnation)
 	case !next.continues(s.state):
 		s.id++
-		s.status.Life = hash(life) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+		s.status.Incarnation = hash(incarnation) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	case next.seq > s.state.seq:
 		s.received += uint64(len(next.order) - next.after(s.state.seq))
 	}
-	s.state, s.life = next, life
+	s.state, s.incarnation = next, incarnation
 	s.status.Full = next.full
 	s.setNATS(natsConnected)
 	s.notify()
 }
 
-// hash returns a short name for a life.
-func hash(life client.Incarnation) string {
-	sum := sha256.Sum256([]byte(life))
+// hash returns a short name for an incarnation.
+func hash(incarnation client.Incarnation) string {
+	sum := sha256.Sum256([]byte(incarnation))
 	return hex.EncodeToString(sum[:6])
 }
 
@@ -117,18 +117,18 @@ func (s *sharedState) isOlder(e *event) bool {
 	return last != nil && events.IsBefore(e.data, last.data)
 }
 
-// isAhead reports whether the state has events of that life after seq.
-func (s *sharedState) isAhead(life client.Incarnation, seq uint64) bool {
+// isAhead reports whether the state has events of that incarnation after seq.
+func (s *sharedState) isAhead(incarnation client.Incarnation, seq uint64) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.id > 0 && life == s.life && s.state.seq > seq
+	return s.id > 0 && incarnation == s.incarnation && s.state.seq > seq
 }
 
 // find returns the event with that sequence if the state has it, or nil.
-func (s *sharedState) find(life client.Incarnation, subject string, seq uint64) *event {
+func (s *sharedState) find(incarnation client.Incarnation, subject string, seq uint64) *event {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if e := s.state.last[subject]; e != nil && life == s.life && e.seq == seq {
+	if e := s.state.last[subject]; e != nil && incarnation == s.incarnation && e.seq == seq {
 		return e
 	}
 	return nil

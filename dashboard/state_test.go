@@ -73,7 +73,7 @@ func TestState(t *testing.T) {
 
 // TestRestoredStream: when a reconnect brings a state that does not continue the
 // old one, browsers must drop what they have, even if the stream is of the same
-// life and longer than before.
+// incarnation and longer than before.
 func TestRestoredStream(t *testing.T) {
 	type last map[string][2]uint64 // by subject: the sequence in the stream, and the envelope's revision
 	stateOf := func(l last) *state {
@@ -102,10 +102,10 @@ func TestRestoredStream(t *testing.T) {
 		"it is longer, with an older event": {last{a: {9, 2}, b: {12, 6}}, false},
 	} {
 		shared := newSharedState("")
-		shared.replace("life", stateOf(before))
-		life := shared.status.Life
-		shared.replace("life", stateOf(c.after))
-		if continues := shared.status.Life == life; continues != c.continues {
+		shared.replace("incarnation", stateOf(before))
+		incarnation := shared.status.Incarnation
+		shared.replace("incarnation", stateOf(c.after))
+		if continues := shared.status.Incarnation == incarnation; continues != c.continues {
 			t.Errorf("%s: browsers keep what they have: %t", name, continues)
 		}
 	}

@@ -62,10 +62,10 @@ const (
 
 // Run calls take with every event, and calls complete once, when the last event of
 // every subject that was in the stream has been taken. Both are called from this
-// goroutine only. Run returns when ctx ends, with client.ErrStreamReplaced where the
-// stream turns out to be another one while the first events come, and with ErrStalled
-// where the server stops sending heartbeats.
-func (f *Feed) Run(ctx context.Context, take func(Stored), complete func()) error {
+// goroutine only. Run returns when ctx ends, with the error of take, with
+// client.ErrStreamReplaced where the stream turns out to be another one while the first
+// events come, and with ErrStalled where the server stops sending heartbeats.
+func (f *Feed) Run(ctx context.Context, take func(Stored) error, complete func()) error {
 	r := &feedRun{feed: f, take: take, complete: complete, deliveries: make(chan delivery), stalled: make(chan struct{}, 1)}
 	cons, err := f.createConsumer(ctx)
 	if err != nil {
@@ -101,7 +101,7 @@ func (f *Feed) createConsumer(ctx context.Context) (jetstream.Consumer, error) {
 // feedRun is one running Feed.
 type feedRun struct {
 	feed       *Feed
-	take       func(Stored)
+	take       func(Stored) error
 	complete   func()
 	deliveries chan delivery
 	stalled    chan struct{} // gets a value when heartbeats are missing
@@ -148,7 +148,9 @@ func (r *feedRun) loop(ctx context.Context) error {
 		whole := false
 		select {
 		case d := <-r.deliveries:
-			r.take(d.Stored)
+			if err := r.take(d.Stored); err != nil {
+				return err
+			}
 			r.feed.advance(d.Seq)
 			// A pending message may be of a subject whose last event was already in the
 			// stream and has been replaced since. "Nothing is pending" is the answer of a

@@ -38,7 +38,7 @@ func run(t *testing.T, feed *events.Feed) *follower {
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		f.ended <- feed.Run(ctx, func(p events.Stored) { f.got <- p }, func() { close(f.whole) })
+		f.ended <- feed.Run(ctx, func(p events.Stored) error { f.got <- p; return nil }, func() { close(f.whole) })
 	})
 	t.Cleanup(func() { stop(); running.Wait() })
 	return f

@@ -69,8 +69,8 @@ func TestRestarts(t *testing.T) {
 	b.until(isLive + " && " + allFilled + " && " + noneStale)
 }
 
-// TestAnotherLife: when the stream was made again, its old events are removed.
-func TestAnotherLife(t *testing.T) {
+// TestAnotherIncarnation: when the stream was made again, its old events are removed.
+func TestAnotherIncarnation(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: "old", Metric: 0.5})
 	b := open(t, s.URL())

@@ -15,8 +15,8 @@ export class Feed {
   #handlers;
   #id = '';
 
-  /** The life of the stream that the last id belongs to, from the bridge event. */
-  life = '';
+  /** The stream incarnation that the last id belongs to: the field life of the bridge event. */
+  incarnation = '';
 
   #endPause = () => {};
 
@@ -84,8 +84,8 @@ export class Feed {
   }
 
   #address() {
-    if (!this.life) return this.#url;
-    return `${this.#url}${this.#url.includes('?') ? '&' : '?'}life=${encodeURIComponent(this.life)}`;
+    if (!this.incarnation) return this.#url;
+    return `${this.#url}${this.#url.includes('?') ? '&' : '?'}life=${encodeURIComponent(this.incarnation)}`;
   }
 
   #pause(ms) {

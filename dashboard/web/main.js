@@ -37,12 +37,12 @@ const feed = new Feed(withToken('events'), {
 
 function showStatus(data) {
   const status = parse(data);
-  // The bridge sends all events of another life anew.
-  if (status.life && feed.life && status.life !== feed.life) {
+  // The bridge sends all events of another stream incarnation anew.
+  if (status.life && feed.incarnation && status.life !== feed.incarnation) {
     store.clear();
     connection.restarted();
   }
-  if (status.life) feed.life = status.life;
+  if (status.life) feed.incarnation = status.life;
   const since = Date.parse(status.since);
   connection.bridge({ nats: status.nats, since: Number.isFinite(since) ? since : null });
   text(node('version'), status.version ? `bridge ${status.version}` : '');
