@@ -12,8 +12,8 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// TestUnitsAgree: fit names a rate's unit by the same counters whose rates
-// episode computes, though neither may import the other.
+// TestUnitsAgree checks that fit.Unit returns a rate for the same channels of which
+// episode computes rates. Neither package imports the other.
 func TestUnitsAgree(t *testing.T) {
 	for _, name := range []string{
 		"proc.cpu_user_jiffies", "proc.cpu_sys_jiffies", "proc.io_read_bytes", "proc.io_write_bytes", "proc.io_rchar",
@@ -30,7 +30,8 @@ func TestUnitsAgree(t *testing.T) {
 	}
 }
 
-// TestReasonsAgree: the reasons of package episode are those of fit's table that do not reject a message.
+// TestReasonsAgree: the reasons of package episode are those of fit's table that do not reject a
+// message.
 func TestReasonsAgree(t *testing.T) {
 	files, err := filepath.Glob("../episode/*.go")
 	if err != nil {

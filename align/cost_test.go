@@ -27,16 +27,16 @@ import (
 	"github.com/cis490/profiles/store"
 )
 
-// BenchmarkCost measures the CPU time of several ways through the same archives, in turn, so that a busy machine hardly changes
-// their ratios. Those named signature read the seven channels of the default signature beside the curve's. All figures are for one
-// archive:
+// BenchmarkCost measures the CPU time of several ways to read the same archives. They take turns,
+// so that other load on the machine hardly changes their ratios. The cases named signature also
+// read the seven channels of the default signature. All figures are for one archive:
 //
-//	KB           its size, unpacked
-//	decode-µs    decompresses it, with the decoder that package episode uses
-//	align-µs     reads and aligns it, as workers do; x-decode is its ratio to decode
-//	entry-µs     does so from its file in a store
-//	zstd-µs      decompresses its file with a process `zstd -dc`; x-zstd is entry's ratio to it
-//	zstd-one-µs  does so with one process for all files; x-zstd-one is entry's ratio to it
+//	KB           size of its content
+//	decode-µs    to decompress it, with the decoder of package episode
+//	align-µs     to read and align it, as workers do; x-decode is the ratio to decode-µs
+//	entry-µs     to do so from its file in a store
+//	zstd-µs      to decompress its file with a process `zstd -dc`; x-zstd is the ratio of entry-µs to it
+//	zstd-one-µs  to do so with one process for all files; x-zstd-one is the ratio of entry-µs to it
 func BenchmarkCost(b *testing.B) {
 	synthetic := b.TempDir()
 	if err := synth.New(1).Write(context.Background(), synthetic, 4, nil, nil); err != nil {
@@ -61,7 +61,7 @@ func BenchmarkCost(b *testing.B) {
 	}
 }
 
-// A cost measures the ways through the archives of a store.
+// A cost measures ways to read the archives of a store.
 type cost struct {
 	store    episode.Store // of files
 	memory   memory
@@ -70,24 +70,24 @@ type cost struct {
 	decoder  *zstd.Decoder
 	fitter   align.Fitter
 	program  string // zstd; empty where there is none
-	bytes    int64  // of all archives, unpacked
+	bytes    int64  // size of the content of all archives
 }
 
-// An archive is one episode's, in memory and on disk.
+// An archive is in memory and on disk.
 type archive struct {
 	ref  episode.Ref
 	file string
 	data []byte
 }
 
-// memory is a store of archives that are in memory.
+// A memory is a store of archives in memory.
 type memory map[episode.Ref][]byte
 
 func (m memory) Open(_ context.Context, ref episode.Ref) (io.ReadCloser, error) {
 	return io.NopCloser(stream{bytes.NewReader(m[ref])}), nil
 }
 
-// stream hides what else a *bytes.Reader can do, as a file does.
+// A stream hides the other methods of a *bytes.Reader.
 type stream struct{ io.Reader }
 
 func newCost(b *testing.B, dir, channel string, spec *fit.Spec) *cost {
@@ -131,7 +131,7 @@ func newCost(b *testing.B, dir, channel string, spec *fit.Spec) *cost {
 		c.bytes += n
 	}
 	if c.program, err = exec.LookPath("zstd"); err != nil {
-		b.Log("no program zstd is installed: what it costs is not measured")
+		b.Log("the program zstd is not installed, and not measured")
 	}
 	return c
 }
@@ -152,7 +152,7 @@ func (c *cost) run(b *testing.B) {
 	}
 	first := 0
 	for b.Loop() {
-		c.decode(b) // makes what is made once, and the caches as one's own work leaves them
+		c.decode(b) // so that the first way finds the same caches as the others
 		for i := range ways {
 			ways[(first+i)%len(ways)].measure(b)
 		}
@@ -166,7 +166,7 @@ func (c *cost) run(b *testing.B) {
 		each[w.name] = float64(w.spent.Nanoseconds()) / 1000 / float64(b.N*len(c.archives))
 		b.ReportMetric(each[w.name], w.name+"-µs")
 	}
-	b.ReportMetric(0, "ns/op") // of all ways together, in wall time
+	b.ReportMetric(0, "ns/op") // would be the wall time of all ways together
 	b.ReportMetric(float64(c.bytes)/1e3/float64(len(c.archives)), "KB")
 	b.ReportMetric(each["align"]/each["decode"], "x-decode")
 	if others != nil {
@@ -175,7 +175,7 @@ func (c *cost) run(b *testing.B) {
 	}
 }
 
-// A way goes through all archives, in this process or in others.
+// A way reads all archives, in this process or in others.
 type way struct {
 	name  string
 	who   int
@@ -189,8 +189,8 @@ func (w *way) measure(b *testing.B) {
 	w.spent += cpuTime(b, w.who) - before
 }
 
-// cpuTime is what processes have cost so far, in user and system time: this one with all its threads, or those that it has waited
-// for.
+// cpuTime returns the user and system time so far of this process, or of the processes that it has
+// waited for.
 func cpuTime(b *testing.B, who int) time.Duration {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(who, &used); err != nil {
@@ -236,26 +236,27 @@ func (c *cost) zstdOne(b *testing.B) {
 	c.decompress(b, files...)
 }
 
-// decompress runs zstd, whose output goes nowhere.
+// decompress runs zstd and drops its output.
 func (c *cost) decompress(b *testing.B, files ...string) {
-	var complaint bytes.Buffer
+	var message bytes.Buffer
 	command := exec.Command(c.program, append([]string{"-dcq"}, files...)...)
-	command.Stderr = &complaint
+	command.Stderr = &message
 	if err := command.Run(); err != nil {
-		b.Fatalf("zstd: %v: %s", err, complaint.Bytes())
+		b.Fatalf("zstd: %v: %s", err, message.Bytes())
 	}
 }
 
-// BenchmarkPython aligns the same archives with the oracle in numpy, with its own parser of JSON, with json.loads and with orjson in its
-// place, in one process and in two, and without Python in one goroutine and in two. PROFILES_PYTHON names a Python that has numpy,
-// zstandard and orjson.
+// BenchmarkPython aligns the same archives with the oracle in numpy, in one process and in two, and
+// with this package in one goroutine and in two. The oracle parses JSON with a parser of its own,
+// with json.loads or with orjson. PROFILES_PYTHON is the path of a Python with numpy, zstandard and
+// orjson.
 //
-//	episodes/s  by the clock, without the start of the interpreter
-//	cpu-µs      CPU time of one
+//	episodes/s  by wall time, without the start of the interpreter
+//	cpu-µs      CPU time for one episode
 func BenchmarkPython(b *testing.B) {
 	python := os.Getenv("PROFILES_PYTHON")
 	if python == "" {
-		b.Skip("PROFILES_PYTHON names no Python")
+		b.Skip("PROFILES_PYTHON is not set")
 	}
 	dir := b.TempDir()
 	if err := synth.New(1).Write(context.Background(), dir, 4, nil, nil); err != nil {

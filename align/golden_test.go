@@ -21,11 +21,11 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// The goldens are what an independent implementation gives; see the README
-// beside them.
+// The goldens were made by an independent implementation, the oracle: see the
+// README beside them.
 const oracle = "../fit/testdata/oracle"
 
-// A result is what reading and aligning one archive gives.
+// A result is the result of reading and aligning one archive.
 type result struct {
 	Outcome string `json:"outcome"`
 	Reason  string `json:"reason"`
@@ -56,7 +56,8 @@ func load[T any](t *testing.T, name string) goldens[T] {
 	return g
 }
 
-// curveID is the oracle's id: over the float64 values, a gap as one kind of NaN.
+// curveID computes the oracle's id of a curve: a hash of the float64 values, with
+// one NaN for all gaps.
 func curveID(c fit.Curve) string {
 	h := sha256.New()
 	for _, v := range c {
@@ -71,16 +72,16 @@ func curveID(c fit.Curve) string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-// read gives the result of an archive, as the oracle tells it.
+// read reads and aligns an archive.
 func read(t *testing.T, archive []byte, channel string, resample fit.Resample) (result, fit.Curve) {
 	t.Helper()
 	name, err := episode.ParseChannelName(channel)
-	if err != nil { // no such field can be in a spec
+	if err != nil { // no spec can have such a field
 		return result{Outcome: "unusable", Reason: "no channel"}, nil
 	}
 	spec := fit.DefaultSpec()
 	spec.Resample = resample
-	if name.Source != "proc" { // damage to what only the signature needs would count, too
+	if name.Source != "proc" { // the oracle does not read members that only the signature needs
 		spec.Signature.Channels = nil
 	}
 	f := align.Fitter{Spec: spec, Limits: episode.DefaultLimits()}
@@ -97,12 +98,12 @@ func read(t *testing.T, archive []byte, channel string, resample fit.Resample) (
 	case errors.Is(err, episode.ErrTooLarge):
 		return result{Outcome: "too_large"}, nil
 	}
-	t.Fatalf("read: an error of no kind: %v", err)
+	t.Fatalf("read: an error that matches nothing: %v", err)
 	return result{}, nil
 }
 
-// check compares a result with the golden, and on a difference names the first
-// point that differs.
+// check compares a result with the golden. If they differ, it reports the first
+// point that does.
 func check(t *testing.T, what string, have result, curve fit.Curve, want result, curves map[string][]*string) {
 	t.Helper()
 	if have == want {
@@ -124,8 +125,8 @@ func check(t *testing.T, what string, have result, curve fit.Curve, want result,
 	t.Errorf("%s: %s, the oracle has %s", what, have, want)
 }
 
-// open are cases whose outcome the format leaves open and where this reader
-// takes the other side, with the reason.
+// open are the cases that the format leaves open and that this reader decides in
+// another way than the oracle, with the reason.
 var open = map[string]string{
 	"channel-empty-part.tar.zst": "a spec refuses a channel without source or field",
 }
@@ -158,7 +159,7 @@ func TestEdgeCases(t *testing.T) {
 			}
 			have, curve := read(t, archive, c.Channel, fit.Linear)
 			check(t, "linear ("+c.Note+")", have, curve, c.Linear, g.Curves)
-			if have.Outcome == "ok" { // else the spec plays no part
+			if have.Outcome == "ok" { // otherwise the result does not depend on the spec
 				have, curve = read(t, archive, c.Channel, fit.Mean)
 			}
 			check(t, "mean ("+c.Note+")", have, curve, c.Mean, g.Curves)
@@ -186,8 +187,8 @@ func TestRecordedEpisodes(t *testing.T) {
 	}
 }
 
-// TestSignatures: the curve is the same with a signature beside it, as the other
-// tests show, and the signature is the oracle's.
+// TestSignatures checks signatures. The other tests check that the curve is the same
+// with a signature.
 func TestSignatures(t *testing.T) {
 	type signature struct {
 		File, Channel, Outcome string
@@ -209,7 +210,7 @@ func TestSignatures(t *testing.T) {
 		}
 		name, err := episode.ParseChannelName(c.Channel)
 		if err != nil {
-			continue // no such field can be in a spec
+			continue // no spec can have such a field
 		}
 		outcomes[c.Outcome]++
 		a, err := f.Read(bytes.NewReader(archive), name)
@@ -225,7 +226,7 @@ func TestSignatures(t *testing.T) {
 		}
 		for i, row := range a.Signature {
 			if rowID(row) != c.Signature[i] {
-				t.Errorf("%s %s: %v, which is not the oracle's", c.File, f.Spec.Signature.Channels[i], row)
+				t.Errorf("%s %s: %v is not the oracle's", c.File, f.Spec.Signature.Channels[i], row)
 			}
 			if !slices.ContainsFunc(row, func(v float32) bool { return v == v }) {
 				lacking++
@@ -233,11 +234,11 @@ func TestSignatures(t *testing.T) {
 		}
 	}
 	if outcomes["ok"] == 0 || outcomes["unusable"] == 0 || outcomes["corrupt"] == 0 || lacking == 0 {
-		t.Errorf("outcomes %v, %d channels that were lacking: not all is tested", outcomes, lacking)
+		t.Errorf("outcomes %v, %d missing channels: some cases were not tested", outcomes, lacking)
 	}
 }
 
-// rowID is the oracle's id of one channel of a signature.
+// rowID computes the oracle's id of one channel of a signature.
 func rowID(row []float32) string {
 	h := sha256.New()
 	for _, v := range row {
@@ -248,7 +249,8 @@ func rowID(row []float32) string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-// TestNoSignature: without channels nothing but the curve is read for.
+// TestNoSignature checks that members are read only for the curve if the spec has no
+// signature channels.
 func TestNoSignature(t *testing.T) {
 	archive, err := os.ReadFile(filepath.Join(oracle, "edge", "other-source.tar.zst"))
 	if err != nil {
@@ -267,7 +269,7 @@ func TestNoSignature(t *testing.T) {
 	}
 }
 
-// TestDamage cuts archives at every byte and flips bits.
+// TestDamage cuts archives at every byte, and flips bits.
 func TestDamage(t *testing.T) {
 	type cut struct {
 		result

@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-// TestPythonOracle makes the goldens anew with numpy and compares them with
-// those committed. It needs a Python with numpy and zstandard, which
-// PROFILES_PYTHON names; `make oracle-test` does.
+// TestPythonOracle makes the goldens again with numpy and compares them with the
+// committed ones. PROFILES_PYTHON is the path of a Python with numpy and zstandard;
+// `make oracle-test` sets it.
 func TestPythonOracle(t *testing.T) {
 	python := os.Getenv("PROFILES_PYTHON")
 	if python == "" {
-		t.Log("PROFILES_PYTHON is not set: the goldens are taken as they are")
+		t.Log("PROFILES_PYTHON is not set: the goldens are not made again")
 		return
 	}
 	for _, verb := range []string{"selftest", "check"} {

@@ -14,8 +14,8 @@ import (
 // reader hides what else a *bytes.Reader can do, as a file or a network does.
 type reader struct{ io.Reader }
 
-// BenchmarkRead reads archives and, in turn with that, only decompresses them. It reports the times' ratio, which a busy machine
-// hardly changes.
+// BenchmarkRead reads archives and, in turn with that, only decompresses them. It reports the
+// times' ratio, which a busy machine hardly changes.
 func BenchmarkRead(b *testing.B) {
 	threeSources := et.Episode(450).With("telemetry-net.jsonl", et.HostRows(450))
 	for _, archive := range []struct {

@@ -14,8 +14,8 @@ type ChannelName struct {
 	Field  string
 }
 
-// ParseChannelName parses "<source>.<field>". The source ends at the first dot. All characters must be printable, and the source must
-// not have a slash.
+// ParseChannelName parses "<source>.<field>". The source ends at the first dot. All characters must
+// be printable, and the source must not have a slash.
 func ParseChannelName(s string) (ChannelName, error) {
 	source, field, _ := strings.Cut(s, ".")
 	notPrintable := func(r rune) bool { return !unicode.IsPrint(r) }
@@ -28,7 +28,8 @@ func ParseChannelName(s string) (ChannelName, error) {
 // String returns "source.field".
 func (c ChannelName) String() string { return c.Source + "." + c.Field }
 
-// IsCounter reports whether the channel is a counter: a value that only grows while its process runs.
+// IsCounter reports whether the channel is a counter: a value that only grows while its process
+// runs.
 func (c ChannelName) IsCounter() bool {
 	if c.Source != "proc" {
 		return false
@@ -41,17 +42,19 @@ func (c ChannelName) IsCounter() bool {
 	return false
 }
 
-// A Channel is one quantity of an episode over time. Its slices must not be changed: channels of one source share their times.
+// A Channel is one quantity of an episode over time. Its slices must not be changed: channels of
+// one source share their times.
 type Channel struct {
 	Name    ChannelName
 	Counter bool // whether the quantity is a counter, or else a gauge
 
-	// Times are the points, in seconds since the first label, strictly increasing. Values are the per-second rates of a
-	// counter, or the values of a gauge, at those times; NaN is a gap. There are at least two points, or none if the archive lacks
-	// the channel.
+	// Times are the points, in seconds since the first label, strictly increasing. Values are the
+	// per-second rates of a counter, or the values of a gauge, at those times; NaN is a gap. There
+	// are at least two points, or none if the archive lacks the channel.
 	Times, Values []float64
 
-	// Counts are how much a counter has grown since its first sample, at each of its samples; the first is 0. A gauge has none.
+	// Counts are how much a counter has grown since its first sample, at each of its samples; the
+	// first is 0. A gauge has none.
 	CountTimes, Counts []float64
 
 	Resets int // how often the counter fell, and so started again at 0

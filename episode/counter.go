@@ -2,14 +2,15 @@ package episode
 
 import "math"
 
-// A counter turns the samples of a counter into rates and an unwrapped count. With samples c at times t, the rate and the unwrapped count
-// U at sample i are
+// A counter turns the samples of a counter into rates and an unwrapped count. With samples c at
+// times t, the rate and the unwrapped count U at sample i are
 //
 //	rate[i] = increase[i] / (t[i] - t[i-1])
 //	U[i]    = U[i-1] + increase[i], U[0] = 0
 //	increase[i] = c[i] - c[i-1], or c[i] if c[i] < c[i-1]: a new process counts from 0
 //
-// If all samples are integers of at most 64 bits, increases and U are exact and then rounded once to float64. If not, all is float64.
+// If all samples are integers of at most 64 bits, increases and U are exact and then rounded once
+// to float64. If not, all is float64.
 type counter struct {
 	exact  bool    // all samples are integers
 	last   number  // the sample before, or a gap

@@ -7,8 +7,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A decompressor reads the content of a zstd file. It returns io.EOF only if the whole file was read and every checksum was right,
-// and goes on returning its first error. One decompressor serves many files, one after the other.
+// A decompressor reads the content of a zstd file. It returns io.EOF only if the whole file was
+// read and every checksum was right, and goes on returning its first error. One decompressor serves
+// many files, one after the other.
 type decompressor struct {
 	src     *bufio.Reader
 	zstd    *zstd.Decoder

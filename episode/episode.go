@@ -1,11 +1,12 @@
 // Package episode reads the archives of recorded episodes.
 //
-// [Read] turns one archive, a zstd-compressed tar, into an [Episode]: its labels, and the wanted channels as rates and values over time.
-// An archive is not trusted: [Limits] bound the memory and time that it takes, every checksum is verified, and an archive that is
-// damaged or too large gives an error that matches [ErrCorrupt] or [ErrTooLarge]. A [Store] is where archives come from.
+// [Read] turns one archive, a zstd-compressed tar, into an [Episode]: its labels, and the wanted
+// channels as rates and values over time. An archive is not trusted: [Limits] bound the memory and
+// time that it takes, every checksum is verified, and an archive that is damaged or too large gives
+// an error that matches [ErrCorrupt] or [ErrTooLarge]. A [Store] is where archives come from.
 //
-// The bytes pass through one stage after the other, each in a file of its name: the decompressor, the tar reader, lines (of one member),
-// a table (of the wanted fields), channels, and counters.
+// The bytes pass through one stage after the other, each in a file of its name: the decompressor,
+// the tar reader, lines (of one member), a table (of the wanted fields), channels, and counters.
 package episode
 
 import (
@@ -18,19 +19,21 @@ import (
 type Episode struct {
 	Duration    float64   // seconds, as in meta.json; 0 if it is missing there
 	Labels      []Label   // in the order of the file; the first is at 0
-	Channels    []Channel // the wanted ones, in that order; one that the archive lacks has no points, except that the first cannot be missing
+	Channels    []Channel // the wanted ones, in that order; if the archive lacks one, it has no points
 	Rows        int       // selected rows of the first channel's source
 	RowsDropped int       // its other rows: those without a time, or with a time that is not later than that of the row before
 }
 
-// Read reads one archive to its end and returns its labels and the wanted channels. Fields of lim that are zero have their defaults. The
-// first channel must be in the archive, the others may be missing. The error matches
+// Read reads one archive to its end and returns its labels and the wanted channels. Fields of lim
+// that are zero have their defaults. The first channel must be in the archive, the others may be
+// missing. The error matches
 //   - [ErrCorrupt] if the archive is damaged, incomplete or not of the format,
 //   - [ErrTooLarge] if it exceeds one of lim,
 //   - [ErrUnusable], as an [*UnusableError], if no curve can be made of it, or if it lacks the first channel;
 //   - otherwise it is an error of r, wrapped, and reading may be tried again, or says which of lim is not valid.
 //
-// Read may be called concurrently. If the archive's zstd window is over lim.BigWindowBytes, Read waits for other such reads to end.
+// Read may be called concurrently. If the archive's zstd window is over lim.BigWindowBytes, Read
+// waits for other such reads to end.
 func Read(r io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
 	reader := readers.Get().(*Reader)
 	defer readers.Put(reader)
@@ -41,8 +44,8 @@ func Read(r io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
 
 var readers = sync.Pool{New: func() any { return new(Reader) }}
 
-// A Reader reads one episode after the other, and uses its buffers and its decoder again. The zero Reader is ready to use. It must not
-// be used concurrently.
+// A Reader reads one episode after the other, and uses its buffers and its decoder again. The zero
+// Reader is ready to use. It must not be used concurrently.
 type Reader struct {
 	content decompressor
 	lines   lines
@@ -53,7 +56,8 @@ type Reader struct {
 
 const keptTables = 4 // the most tables that are kept for the next archive
 
-// Read does what the function [Read] does. The channels of the episode are valid until the next call.
+// Read does what the function [Read] does. The channels of the episode are valid until the next
+// call.
 func (r *Reader) Read(archive io.Reader, want []ChannelName, lim Limits) (*Episode, error) {
 	if err := lim.Validate(); err != nil {
 		return nil, err
@@ -77,7 +81,8 @@ func (r *Reader) Read(archive io.Reader, want []ChannelName, lim Limits) (*Episo
 	return parts.episode(want, &r.floats)
 }
 
-// newParts returns parts with a table for each source of want. The tables, and memory of floats, are used again.
+// newParts returns parts with a table for each source of want. The tables, and memory of floats,
+// are used again.
 func (r *Reader) newParts(want []ChannelName) *parts {
 	r.floats.reset()
 	p := &parts{}

@@ -6,11 +6,12 @@ import (
 )
 
 var (
-	// ErrCorrupt matches every error about an archive that is damaged, incomplete or not of the format. Reading it again gives
-	// the same error.
+	// ErrCorrupt matches every error about an archive that is damaged, incomplete or not of the
+	// format. Reading it again gives the same error.
 	ErrCorrupt = errors.New("corrupt archive")
 
-	// ErrTooLarge matches every error about an archive that exceeds one of the [Limits]. Reading it again gives the same error.
+	// ErrTooLarge matches every error about an archive that exceeds one of the [Limits]. Reading it
+	// again gives the same error.
 	ErrTooLarge = errors.New("archive too large")
 
 	// ErrUnusable matches every [*UnusableError].
@@ -34,7 +35,8 @@ const (
 	ReasonFewPoints   Reason = "few_points"          // fewer than two points, gaps included
 )
 
-// An UnusableError says why no curve can be made of an archive that is complete and well-formed. It matches [ErrUnusable].
+// An UnusableError says why no curve can be made of an archive that is complete and well-formed. It
+// matches [ErrUnusable].
 type UnusableError struct {
 	Reason Reason
 	Detail string // one sentence with the figures

@@ -1,7 +1,8 @@
 package episode
 
-// floats is memory for the numbers of an episode's channels. Taking it anew for each episode makes reading and aligning a synthetic
-// episode with a signature take 1.1 times as long (BenchmarkCost). The zero value is ready.
+// floats is memory for the numbers of an episode's channels. Taking it anew for each episode makes
+// reading and aligning a synthetic episode with a signature take 1.1 times as long (BenchmarkCost).
+// The zero value is ready.
 type floats struct {
 	all  []float64
 	used int // at the front

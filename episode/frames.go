@@ -11,9 +11,10 @@ import (
 // bigWindowLock is held by the one archive whose zstd window may be over Limits.BigWindowBytes.
 var bigWindowLock = make(chan struct{}, 1)
 
-// frames passes a zstd file on to its decoder, unchanged, and follows its structure (RFC 8878, section 3): frames, skippable frames and
-// blocks. So the window in each frame header is checked before the decoder allocates it, and a file that ends early, or has other bytes
-// after its last frame, gives an error even if the decoder accepts it.
+// frames passes a zstd file on to its decoder, unchanged, and follows its structure (RFC 8878,
+// section 3): frames, skippable frames and blocks. So the window in each frame header is checked
+// before the decoder allocates it, and a file that ends early, or has other bytes after its last
+// frame, gives an error even if the decoder accepts it.
 type frames struct {
 	src *bufio.Reader
 	lim Limits
@@ -54,8 +55,9 @@ func (f *frames) reset(src *bufio.Reader, lim Limits) {
 	*f = frames{src: src, lim: lim, need: 4}
 }
 
-// release lets the next archive with a big window be read. The caller must have dropped the decoder. Its window is collected at once: the
-// next decoder allocates one of the same size, long before the garbage collector would run by itself.
+// release lets the next archive with a big window be read. The caller must have dropped the
+// decoder. Its window is collected at once: the next decoder allocates one of the same size, long
+// before the garbage collector would run by itself.
 func (f *frames) release() {
 	if f.bigWindow > 0 {
 		f.bigWindow = 0
@@ -220,8 +222,9 @@ func (f *frames) endHeader() error {
 	return nil
 }
 
-// growWindow allows the decoder a big window that is larger than any before it. The decoder keeps the one before until it has allocated
-// the new one. growWindow waits until no other archive has a big window.
+// growWindow allows the decoder a big window that is larger than any before it. The decoder keeps
+// the one before until it has allocated the new one. growWindow waits until no other archive has a
+// big window.
 func (f *frames) growWindow(window uint64) error {
 	if f.bigWindow == 0 {
 		bigWindowLock <- struct{}{}

@@ -12,7 +12,8 @@ import (
 // small enough that hostile input is cheap
 var fuzzLimits = Limits{WindowBytes: 1 << 20, TotalBytes: 4 << 20, MemberBytes: 1 << 20, LineBytes: 1 << 16, Rows: 1000, Members: 100, Depth: 100}
 
-// FuzzRead looks for panics, for errors of no kind, and for results that depend on how the bytes arrive.
+// FuzzRead looks for panics, for errors of no kind, and for results that depend on how the bytes
+// arrive.
 func FuzzRead(f *testing.F) {
 	content := small().Tar()
 	f.Add(small().Bytes())

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A scanner reads JSON (RFC 8259) strictly, from front to back, without building a tree and without allocating. The value of each
-// member must be read or skipped:
+// A scanner reads JSON (RFC 8259) strictly, from front to back, without building a tree and without
+// allocating. The value of each member must be read or skipped:
 //
 //	s.object()
 //	for s.next() {
@@ -45,7 +45,8 @@ func (s *scanner) reset(line []byte, depth int, more func() ([]byte, bool)) {
 	s.load(line)
 }
 
-// resetToValue makes s ready to read the value at a byte of a line that is an object. It does not check that the line is UTF-8.
+// resetToValue makes s ready to read the value at a byte of a line that is an object. It does not
+// check that the line is UTF-8.
 func (s *scanner) resetToValue(line []byte, at, depth int) {
 	s.line, s.at, s.more, s.depth, s.err = line, at, nil, depth-1, nil
 }
@@ -124,7 +125,8 @@ func (s *scanner) open(bracket byte, name string) {
 	s.first = true
 }
 
-// another goes to the next member of an object or array that ends with bracket. At its end, which it reads, it returns false.
+// another goes to the next member of an object or array that ends with bracket. At its end, which
+// it reads, it returns false.
 func (s *scanner) another(bracket byte) bool {
 	c := s.token()
 	if c == bracket {
@@ -146,7 +148,8 @@ func (s *scanner) another(bracket byte) bool {
 	return s.err == nil
 }
 
-// next goes to the value of the next member of the object, and sets key. At the end of the object, which it reads, it returns false.
+// next goes to the value of the next member of the object, and sets key. At the end of the object,
+// which it reads, it returns false.
 func (s *scanner) next() bool {
 	if !s.another('}') {
 		return false
@@ -246,8 +249,8 @@ func countDigits(text []byte) int {
 	return n
 }
 
-// fractionLen returns the length of the fraction of a number at the start of text, 0 if there is none. If digits are missing, ok is
-// false.
+// fractionLen returns the length of the fraction of a number at the start of text, 0 if there is
+// none. If digits are missing, ok is false.
 func fractionLen(text []byte) (n int, ok bool) {
 	if len(text) == 0 || text[0] != '.' {
 		return 0, true
@@ -256,8 +259,8 @@ func fractionLen(text []byte) (n int, ok bool) {
 	return 1 + digits, digits > 0
 }
 
-// exponentLen returns the length of the exponent of a number at the start of text, 0 if there is none. If digits are missing, ok is
-// false.
+// exponentLen returns the length of the exponent of a number at the start of text, 0 if there is
+// none. If digits are missing, ok is false.
 func exponentLen(text []byte) (n int, ok bool) {
 	if len(text) == 0 || text[0]|0x20 != 'e' {
 		return 0, true
@@ -312,8 +315,8 @@ func (s *scanner) text() []byte {
 	return nil
 }
 
-// unescape returns the character of the escape at the start of b, and the length of the escape, 0 if it is not valid. One half of a
-// surrogate pair is U+FFFD.
+// unescape returns the character of the escape at the start of b, and the length of the escape, 0
+// if it is not valid. One half of a surrogate pair is U+FFFD.
 func unescape(b []byte) (rune, int) {
 	if len(b) < 2 {
 		return 0, 0

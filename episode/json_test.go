@@ -86,7 +86,8 @@ func TestScannerRefuses(t *testing.T) {
 	}
 }
 
-// TestScannerBytes puts each byte in each place of a string, alone and beside what makes the line go the slow way.
+// TestScannerBytes puts each byte in each place of a string, alone and beside what makes the line
+// go the slow way.
 func TestScannerBytes(t *testing.T) {
 	for c := range 256 {
 		for at := range 17 {

@@ -2,7 +2,8 @@ package episode
 
 import "unicode/utf8"
 
-// A Phase is a labelled state of an episode. An archive may have other phases than those named here.
+// A Phase is a labelled state of an episode. An archive may have other phases than those named
+// here.
 type Phase string
 
 // The phases that have a meaning for curves.
@@ -23,7 +24,8 @@ type Label struct {
 
 const usualLabels = 8 // as many as most episodes have
 
-// readLabels reads labels.jsonl, one object a line. It also returns time zero: the time of the first label, in nanoseconds.
+// readLabels reads labels.jsonl, one object a line. It also returns time zero: the time of the
+// first label, in nanoseconds.
 func readLabels(l *lines, s *scanner) (labels []Label, zero number, err error) {
 	for line, ok := l.row(); ok; line, ok = l.row() {
 		s.reset(line, l.lim.Depth, nil)
@@ -79,7 +81,8 @@ func readPhase(s *scanner) (Phase, bool) {
 	return phaseOf(line[from:s.at]), true
 }
 
-// phaseOf returns the phase of a name. It does not keep name, and allocates only for phases that have no constant.
+// phaseOf returns the phase of a name. It does not keep name, and allocates only for phases that
+// have no constant.
 func phaseOf(name []byte) Phase {
 	for _, p := range [...]Phase{PhaseClean, PhaseArmed, PhaseInfecting, PhaseRunning, PhaseDormant} {
 		if string(name) == string(p) {

@@ -5,14 +5,16 @@ import (
 	"fmt"
 )
 
-// Limits bound what reading one archive may cost. Each is the largest value that is accepted; zero means the default.
-// Limits decide which episodes give a curve, so they are part of a generation (as JSON).
+// Limits bound what reading one archive may cost. Each is the largest value that is accepted; zero
+// means the default. Limits decide which episodes give a curve, so they are part of a generation
+// (as JSON).
 type Limits struct {
-	// WindowBytes is the largest zstd window, which the decoder keeps in memory. If a frame has a larger window than a frame
-	// before it, and both are over BigWindowBytes, it is their sum that must not be larger: the decoder has both for a moment.
+	// WindowBytes is the largest zstd window, which the decoder keeps in memory. If a frame has a
+	// larger window than a frame before it, and both are over BigWindowBytes, it is their sum that
+	// must not be larger: the decoder has both for a moment.
 	WindowBytes int64 `json:"window_bytes" envconfig:"WINDOW_BYTES" default:"134217728"`
-	// BigWindowBytes is the largest zstd window that may be open many times at once: archives with larger ones are read
-	// one at a time in the whole process.
+	// BigWindowBytes is the largest zstd window that may be open many times at once: archives with
+	// larger ones are read one at a time in the whole process.
 	BigWindowBytes int64 `json:"big_window_bytes" envconfig:"BIG_WINDOW_BYTES" default:"8388608"`
 	// TotalBytes is the largest archive, decompressed.
 	TotalBytes int64 `json:"total_bytes" envconfig:"TOTAL_BYTES" default:"1073741824"`
@@ -20,11 +22,13 @@ type Limits struct {
 	MemberBytes int64 `json:"member_bytes" envconfig:"MEMBER_BYTES" default:"268435456"`
 	// LineBytes is the longest line of a member that is needed, without its line end.
 	LineBytes int64 `json:"line_bytes" envconfig:"LINE_BYTES" default:"1048576"`
-	// Rows is the highest number of labels, and of rows of one telemetry member. Blank lines are not counted.
+	// Rows is the highest number of labels, and of rows of one telemetry member. Blank lines are
+	// not counted.
 	Rows int `json:"rows" envconfig:"ROWS" default:"1000000"`
 	// Members is the highest number of entries in the tar, including those that are not needed.
 	Members int `json:"members" envconfig:"MEMBERS" default:"100000"`
-	// Depth is the deepest nesting of JSON. An object without other objects or arrays in it has depth 1.
+	// Depth is the deepest nesting of JSON. An object without other objects or arrays in it has
+	// depth 1.
 	Depth int `json:"depth" envconfig:"DEPTH" default:"1000"`
 }
 

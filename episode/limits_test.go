@@ -213,7 +213,8 @@ func TestReadBombs(t *testing.T) {
 	}
 }
 
-// gate is a source that tells when it is read beyond its first bytes, where it may be held, and when it was read to its end.
+// gate is a source that tells when it is read beyond its first bytes, where it may be held, and
+// when it was read to its end.
 type gate struct {
 	head, tail   io.Reader
 	reached, end func()
@@ -235,7 +236,8 @@ func (g *gate) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestReadBigWindows holds that archives with big windows are read one at a time, and others are not held up.
+// TestReadBigWindows holds that archives with big windows are read one at a time, and others are
+// not held up.
 func TestReadBigWindows(t *testing.T) {
 	content := small().Tar()
 	big := et.Raw(et.Window(24), content)
@@ -307,8 +309,8 @@ func TestReadBigWindowsAgain(t *testing.T) {
 	}
 }
 
-// TestReadGrowingWindows holds that the windows of one archive's frames stay within the limit together, as far as a decoder
-// has them at once.
+// TestReadGrowingWindows holds that the windows of one archive's frames stay within the limit
+// together, as far as a decoder has them at once.
 func TestReadGrowingWindows(t *testing.T) {
 	tar := small().Tar()
 	frames := func(logs ...int) []byte {

@@ -42,8 +42,8 @@ func (l *lines) release() {
 	}
 }
 
-// row returns the next line that is not blank. It is valid until the next call. At the end, and after an error, ok is false: see
-// l.err.
+// row returns the next line that is not blank. It is valid until the next call. At the end, and
+// after an error, ok is false: see l.err.
 func (l *lines) row() (line []byte, ok bool) {
 	for {
 		line, ok := l.next()
@@ -61,8 +61,8 @@ func (l *lines) row() (line []byte, ok bool) {
 	}
 }
 
-// next returns the next line, without its line end. It is valid until the next call. At the end, and after an error, ok is false: see
-// l.err.
+// next returns the next line, without its line end. It is valid until the next call. At the end,
+// and after an error, ok is false: see l.err.
 func (l *lines) next() (line []byte, ok bool) {
 	searched := 0
 	for l.err == nil {
@@ -117,7 +117,8 @@ func (l *lines) fill() {
 	}
 }
 
-// fault returns the error of reading the member or, if there is none, err with the place of the last line.
+// fault returns the error of reading the member or, if there is none, err with the place of the
+// last line.
 func (l *lines) fault(err error) error {
 	if l.err != nil {
 		return l.err

@@ -2,8 +2,9 @@ package episode
 
 const durationField = "duration_observed_s"
 
-// readMeta reads meta.json, one object on any number of lines. It returns the episode's duration in seconds, result.duration_observed_s,
-// or 0 if it is missing or null. Of members with the same key the last counts.
+// readMeta reads meta.json, one object on any number of lines. It returns the episode's duration in
+// seconds, result.duration_observed_s, or 0 if it is missing or null. Of members with the same key
+// the last counts.
 func readMeta(l *lines, s *scanner) (float64, error) {
 	var duration number
 	problem := ""
@@ -27,7 +28,8 @@ func readMeta(l *lines, s *scanner) (float64, error) {
 	return duration.float64(), nil
 }
 
-// readResult reads the value of "result". It returns the duration, and what is wrong with the value although it is JSON.
+// readResult reads the value of "result". It returns the duration, and what is wrong with the value
+// although it is JSON.
 func readResult(s *scanner) (duration number, problem string) {
 	switch s.token() {
 	case 'n':

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// A number is a JSON number as it was written: exact if it is an integer from -2^63 to 2^64-1, else the nearest float64. The zero
-// number is a gap: a value that is missing or not a number.
+// A number is a JSON number as it was written: exact if it is an integer from -2^63 to 2^64-1, else
+// the nearest float64. The zero number is a gap: a value that is missing or not a number.
 type number struct {
 	bits uint64 // the magnitude of an integer, or the bits of a float64
 	kind kind
@@ -78,7 +78,8 @@ func (n number) wide() wide {
 	return w
 }
 
-// minus returns n-m. The difference of integers is exact and then rounded once to float64. With a gap it is NaN.
+// minus returns n-m. The difference of integers is exact and then rounded once to float64. With a
+// gap it is NaN.
 func (n number) minus(m number) float64 {
 	if n.isInteger() && m.isInteger() {
 		return n.wide().minus(m.wide()).float64()
@@ -94,7 +95,8 @@ func (n number) less(m number) bool {
 	return n.float64() < m.float64()
 }
 
-// wide is an integer of 128 bits in two's complement. It holds the sum of 2^60 differences of integer numbers.
+// wide is an integer of 128 bits in two's complement. It holds the sum of 2^60 differences of
+// integer numbers.
 type wide struct{ hi, lo uint64 }
 
 func (w wide) plus(v wide) wide {
@@ -124,7 +126,8 @@ func (w wide) round() float64 {
 	if w.isNegative() {
 		return -(wide{}.minus(w)).float64()
 	}
-	// Keep the top 64 bits, and set the last one if any bit below was set: converting to float64 then rounds correctly, once.
+	// Keep the top 64 bits, and set the last one if any bit below was set: converting to float64
+	// then rounds correctly, once.
 	n := bits.Len64(w.hi)
 	top := w.hi<<(64-n) | w.lo>>n
 	if w.lo<<(64-n) != 0 {

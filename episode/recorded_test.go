@@ -59,7 +59,8 @@ func unpack(tb testing.TB, data []byte) map[string][]byte {
 	}
 }
 
-// TestRecorded reads every channel of real recordings and compares it with the oracle's, to the bit.
+// TestRecorded reads every channel of real recordings and compares it with the oracle's, to the
+// bit.
 func TestRecorded(t *testing.T) {
 	for _, file := range recordedFiles(t) {
 		data := readFile(t, file)

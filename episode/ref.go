@@ -2,7 +2,8 @@ package episode
 
 import "fmt"
 
-// A Host is the id of a recording host: a letter or digit, then up to 127 letters, digits, dots, underscores or hyphens, all ASCII.
+// A Host is the id of a recording host: a letter or digit, then up to 127 letters, digits, dots,
+// underscores or hyphens, all ASCII.
 type Host string
 
 // An ID is the id of an episode, unique within its host. It has the grammar of [Host].
@@ -14,7 +15,8 @@ type Ref struct {
 	ID   ID
 }
 
-// ParseRef returns the reference of an episode. If a part is not well-formed, the error names the part and its value.
+// ParseRef returns the reference of an episode. If a part is not well-formed, the error names the
+// part and its value.
 func ParseRef(host, id string) (Ref, error) {
 	ref := Ref{Host(host), ID(id)}
 	if !isName(host) {

@@ -1,14 +1,16 @@
 package episode
 
-// A Segment is a stretch of an episode in one phase, in seconds since the first label. End is later than Start.
+// A Segment is a stretch of an episode in one phase, in seconds since the first label. End is later
+// than Start.
 type Segment struct {
 	Phase      Phase
 	Start, End float64
 }
 
-// Segments returns the segments between labels, in the order of the labels. A segment ends at the next label, whatever its phase. The
-// last one ends at the episode's duration or, if that is not later, after one second. A label without a phase starts no segment, nor
-// does one that is not earlier than the next.
+// Segments returns the segments between labels, in the order of the labels. A segment ends at the
+// next label, whatever its phase. The last one ends at the episode's duration or, if that is not
+// later, after one second. A label without a phase starts no segment, nor does one that is not
+// earlier than the next.
 func (e *Episode) Segments() []Segment {
 	segments := make([]Segment, 0, len(e.Labels))
 	for i, label := range e.Labels {

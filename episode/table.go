@@ -2,7 +2,8 @@ package episode
 
 import "slices"
 
-// A table holds the wanted fields of the rows of one telemetry-<source>.jsonl. One table serves many members, one after the other.
+// A table holds the wanted fields of the rows of one telemetry-<source>.jsonl. One table serves
+// many members, one after the other.
 type table struct {
 	source   string
 	columns  []column // the first is the time
@@ -104,8 +105,8 @@ func (t *table) index(key []byte) int {
 	return -1
 }
 
-// selectRows drops each row whose time is not finite, or not later than that of the row selected before it, and sets the times of the
-// others, in memory of f. zero is time zero, in nanoseconds.
+// selectRows drops each row whose time is not finite, or not later than that of the row selected
+// before it, and sets the times of the others, in memory of f. zero is time zero, in nanoseconds.
 func (t *table) selectRows(zero number, f *floats) {
 	times := f.make(len(t.columns[0].numbers))
 	for i, n := range t.columns[0].numbers {

@@ -19,14 +19,16 @@ type tarReader struct {
 	size    int64  // of the current member; what it holds may be less
 }
 
-// newTarReader reads a tar from content, whose errors must be those that [Read] returns, and must repeat.
+// newTarReader reads a tar from content, whose errors must be those that [Read] returns, and must
+// repeat.
 func newTarReader(content io.Reader, lim Limits) *tarReader {
 	t := &tarReader{blocks: tarBlocks{content: content}, limit: lim.Members}
 	t.tar = tar.NewReader(&t.blocks)
 	return t
 }
 
-// next goes to the next member. It returns io.EOF after the last one, if the content behind the tar could also be read to its end.
+// next goes to the next member. It returns io.EOF after the last one, if the content behind the tar
+// could also be read to its end.
 func (t *tarReader) next() error {
 	for {
 		header, err := t.tar.Next()
@@ -61,7 +63,8 @@ func (t *tarReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// fault returns why reading failed: the error of the content, if there is one, or else that of archive/tar.
+// fault returns why reading failed: the error of the content, if there is one, or else that of
+// archive/tar.
 func (t *tarReader) fault(where string, err error) error {
 	switch {
 	case t.blocks.err != nil:
@@ -72,8 +75,9 @@ func (t *tarReader) fault(where string, err error) error {
 	return corruptf("%s: %v", where, err)
 }
 
-// tarBlocks passes a tar on to archive/tar, up to its end: the first zero block, or part of one, where a header is due. This is where
-// the reference implementation ends a tar, while archive/tar expects two whole zero blocks.
+// tarBlocks passes a tar on to archive/tar, up to its end: the first zero block, or part of one,
+// where a header is due. This is where the reference implementation ends a tar, while archive/tar
+// expects two whole zero blocks.
 type tarBlocks struct {
 	content io.Reader
 	err     error // the first error of content, other than io.EOF
@@ -106,7 +110,8 @@ func (b *tarBlocks) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// readHeader reads the block in which the next header must be. If content ends in it, the next Read of content returns why.
+// readHeader reads the block in which the next header must be. If content ends in it, the next Read
+// of content returns why.
 func (b *tarBlocks) readHeader() {
 	b.header = -1
 	n, err := io.ReadFull(b.content, b.block[:])
@@ -114,8 +119,9 @@ func (b *tarBlocks) readHeader() {
 	b.ended = isZero(b.pending) && (err == nil || err == io.EOF || err == io.ErrUnexpectedEOF)
 }
 
-// expectHeader computes where the header after that of an entry is due. For a sparse file this is not known, since it stores less than
-// its size: archive/tar must find the end of the tar if it follows one.
+// expectHeader computes where the header after that of an entry is due. For a sparse file this is
+// not known, since it stores less than its size: archive/tar must find the end of the tar if it
+// follows one.
 func (b *tarBlocks) expectHeader(entry *tar.Header) {
 	b.header = b.offset
 	switch entry.Typeflag {

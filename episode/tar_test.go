@@ -35,7 +35,8 @@ func readTar(content []byte) ([]tarMember, error) {
 	}
 }
 
-// TestTarEnd checks where a tar ends: at the first zero block, or part of one, that is where a header is due.
+// TestTarEnd checks where a tar ends: at the first zero block, or part of one, that is where a
+// header is due.
 func TestTarEnd(t *testing.T) {
 	zeros := strings.Repeat("\x00", blockBytes)
 	entry := func(m et.Member) string {
@@ -93,7 +94,8 @@ func TestTarEndIsAHeader(t *testing.T) {
 	}
 }
 
-// TestTarAfterSparse checks the end of a tar after a sparse file, where the next header is at an unknown offset.
+// TestTarAfterSparse checks the end of a tar after a sparse file, where the next header is at an
+// unknown offset.
 func TestTarAfterSparse(t *testing.T) {
 	content := sparse("x", 10)
 	got, err := readTar(content)
@@ -107,7 +109,8 @@ func TestTarAfterSparse(t *testing.T) {
 	}
 }
 
-// FuzzTar checks that a tar that archive/tar reads without an error gives the same members here, unless a zero block ends it.
+// FuzzTar checks that a tar that archive/tar reads without an error gives the same members here,
+// unless a zero block ends it.
 func FuzzTar(f *testing.F) {
 	f.Add(small().Tar())
 	f.Add(sparse("meta.json", 1000))

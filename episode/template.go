@@ -5,9 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// A rowTemplate is the text of one row around its values. Nearly all rows of a member have the same keys in the same order, so a row is
-// first compared with the template of the row before: if the text around the values is the same, the row is JSON with the same keys,
-// and only its values are read. Without templates, reading and aligning a recorded episode takes 1.7 times as long (BenchmarkCost).
+// A rowTemplate is the text of one row around its values. Nearly all rows of a member have the same
+// keys in the same order, so a row is first compared with the template of the row before: if the
+// text around the values is the same, the row is JSON with the same keys, and only its values are
+// read. Without templates, reading and aligning a recorded episode takes 1.7 times as long
+// (BenchmarkCost).
 type rowTemplate struct {
 	row    []byte // copy of the row
 	end    int    // where the last value of the row ends
@@ -20,7 +22,8 @@ type templateField struct {
 	column int    // where the value goes, or -1 if it is not wanted
 }
 
-// mostFields is the most members of a row with a template: it bounds the memory that a template takes.
+// mostFields is the most members of a row with a template: it bounds the memory that a template
+// takes.
 const mostFields = 256
 
 // reset makes t the template of a row, to which the members must be added.
@@ -37,8 +40,8 @@ func (t *rowTemplate) add(from, to, column int) {
 	t.end = to
 }
 
-// read reads the values of a row into cells, one for each column, if the row fits the template. If not, it returns false, and what it
-// has written to cells is not to be used.
+// read reads the values of a row into cells, one for each column, if the row fits the template. If
+// not, it returns false, and what it has written to cells is not to be used.
 func (t *rowTemplate) read(row []byte, s *scanner, depth int, cells []number) bool {
 	if len(t.fields) == 0 || len(t.fields) > mostFields {
 		return false
@@ -67,8 +70,9 @@ func (t *rowTemplate) read(row []byte, s *scanner, depth int, cells []number) bo
 	return bytes.Equal(rest, t.row[t.end:])
 }
 
-// plainInteger reads an integer that is not negative, has at most 19 digits and is followed by a comma or a brace: most values are such
-// numbers. It returns the number of digits, or 0 for any other value.
+// plainInteger reads an integer that is not negative, has at most 19 digits and is followed by a
+// comma or a brace: most values are such numbers. It returns the number of digits, or 0 for any
+// other value.
 func plainInteger(text []byte) (n number, digits int) {
 	var value uint64
 	for i, c := range text {

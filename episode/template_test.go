@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// readRows reads rows with templates, or scans each of them. It returns the numbers of all rows, the index of the row that is not JSON
-// or -1, and how many rows fitted a template.
+// readRows reads rows with templates, or scans each of them. It returns the numbers of all rows,
+// the index of the row that is not JSON or -1, and how many rows fitted a template.
 func readRows(columns []string, rows [][]byte, templates bool) (cells []number, failed, fitted int) {
 	t := newTable(columns)
 	var s scanner
@@ -36,7 +36,8 @@ func newTable(columns []string) *table {
 	return t
 }
 
-// checkTemplate compares reading rows with templates to scanning each of them. It returns how many rows fitted a template.
+// checkTemplate compares reading rows with templates to scanning each of them. It returns how many
+// rows fitted a template.
 func checkTemplate(t fataler, rows [][]byte) int {
 	columns := []string{"a", "b"}
 	want, wantFailed, _ := readRows(columns, rows, false)

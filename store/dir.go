@@ -15,13 +15,14 @@ import (
 	"github.com/cis490/profiles/internal/atomicfile"
 )
 
-// A Dir is a store in a directory: an archive is the file <dir>/<host>/<episode>.tar.zst. It implements Uploader. It may be
-// used concurrently and needs no closing.
+// A Dir is a store in a directory: an archive is the file <dir>/<host>/<episode>.tar.zst. It
+// implements Uploader. It may be used concurrently and needs no closing.
 //
 // Nothing outside the directory is ever opened or written, even through symbolic links in it.
 type Dir struct{ path string }
 
-// OpenDir returns the store in a directory, given by its path or as file:///directory. The directory must exist.
+// OpenDir returns the store in a directory, given by its path or as file:///directory. The
+// directory must exist.
 func OpenDir(address string) (*Dir, error) {
 	dir, err := dirPath(address)
 	if err != nil {
@@ -56,8 +57,8 @@ func dirPath(address string) (string, error) {
 	return u.Path, nil
 }
 
-// root opens the directory. This is done for each call: if the directory is gone, that is an error rather than a store without
-// archives, and a directory that is mounted later is found.
+// root opens the directory. This is done for each call: if the directory is gone, that is an error
+// rather than a store without archives, and a directory that is mounted later is found.
 func (d *Dir) root() (*os.Root, error) {
 	root, err := os.OpenRoot(d.path)
 	if err != nil {
@@ -90,7 +91,8 @@ func (d *Dir) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) 
 	return file, nil
 }
 
-// openRegular opens a regular file. It checks the kind of file first, because opening a pipe waits for its writer.
+// openRegular opens a regular file. It checks the kind of file first, because opening a pipe waits
+// for its writer.
 func openRegular(root *os.Root, name string) (*os.File, error) {
 	info, err := root.Stat(name)
 	if err != nil {
@@ -105,8 +107,8 @@ func openRegular(root *os.Root, name string) (*os.File, error) {
 // Ensure implements Uploader. It does nothing: OpenDir has checked that the directory exists.
 func (d *Dir) Ensure(context.Context) error { return nil }
 
-// Put implements Uploader. It writes the archive to a temporary file in the same folder, syncs it and renames it, so a reader sees
-// either the old archive or the new one.
+// Put implements Uploader. It writes the archive to a temporary file in the same folder, syncs it
+// and renames it, so a reader sees either the old archive or the new one.
 func (d *Dir) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (sent bool, err error) {
 	name, err := objectName(ref)
 	if err != nil {
@@ -149,8 +151,8 @@ func put(ctx context.Context, root *os.Root, name string, r io.ReadSeeker) (sent
 	return true, nil
 }
 
-// hasContent reports whether a file exists and has exactly the bytes of r. A file that cannot be read is treated as different,
-// so that Put replaces it.
+// hasContent reports whether a file exists and has exactly the bytes of r. A file that cannot be
+// read is treated as different, so that Put replaces it.
 func hasContent(ctx context.Context, root *os.Root, name string, r io.Reader) (bool, error) {
 	file, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -176,7 +178,8 @@ func hasContent(ctx context.Context, root *os.Root, name string, r io.Reader) (b
 	return false, context.Cause(ctx)
 }
 
-// isEOF reports whether err is one of those with which io.ReadFull returns at the end of its source.
+// isEOF reports whether err is one of those with which io.ReadFull returns at the end of its
+// source.
 func isEOF(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }
 
 // A readerFunc is a function that reads as an io.Reader does.

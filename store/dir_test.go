@@ -40,7 +40,8 @@ func files(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// TestDirPut: new, the same again, other bytes of the same size, fewer, more.
+// TestDirPut puts a new archive, the same again, other bytes of the same size, fewer
+// bytes and more bytes.
 func TestDirPut(t *testing.T) {
 	t.Parallel()
 	s, dir := openDir(t)
@@ -54,19 +55,19 @@ func TestDirPut(t *testing.T) {
 		if sent := put(t, s, ref, step.data); sent != step.sent {
 			t.Errorf("step %d: sent %v", i, sent)
 		}
-		holds(t, s, ref, step.data)
+		checkStored(t, s, ref, step.data)
 	}
 	if names := files(t, dir); len(names) != 1 || names[0] != "lab-01/ep-1.tar.zst" {
 		t.Errorf("there are %q", names)
 	}
 }
 
-// TestDirPutBreaksOff: what was there stays, and nothing else is left.
-func TestDirPutBreaksOff(t *testing.T) {
+// TestDirPutFails checks that the old archive stays, and that no other file is left.
+func TestDirPutFails(t *testing.T) {
 	t.Parallel()
 	s, dir := openDir(t)
-	broken := errors.New("the source broke off")
-	half := func() io.ReadSeeker { return &breaking{bytes.NewReader(noise(200_000)), 100_000, broken} }
+	broken := errors.New("the source failed")
+	half := func() io.ReadSeeker { return &failingReader{bytes.NewReader(noise(200_000)), 100_000, broken} }
 	if sent, err := s.Put(bustest.Context(t), ref, half()); sent || !errors.Is(err, broken) {
 		t.Errorf("sent %v, %v", sent, err)
 	}
@@ -77,28 +78,28 @@ func TestDirPutBreaksOff(t *testing.T) {
 	if sent, err := s.Put(bustest.Context(t), ref, half()); sent || !errors.Is(err, broken) {
 		t.Errorf("sent %v, %v", sent, err)
 	}
-	holds(t, s, ref, []byte("first"))
+	checkStored(t, s, ref, []byte("first"))
 	if names := files(t, dir); len(names) != 1 {
 		t.Errorf("there are %q", names)
 	}
 }
 
-// A breaking reader fails after so many bytes, from wherever it was sought to.
-type breaking struct {
+// A failingReader fails when it reaches an offset.
+type failingReader struct {
 	*bytes.Reader
 	after int64
 	err   error
 }
 
-func (b *breaking) Read(p []byte) (int, error) {
-	at := b.Size() - int64(b.Len())
-	if at >= b.after {
-		return 0, b.err
+func (r *failingReader) Read(p []byte) (int, error) {
+	at := r.Size() - int64(r.Len())
+	if at >= r.after {
+		return 0, r.err
 	}
-	return b.Reader.Read(p[:min(int64(len(p)), b.after-at)])
+	return r.Reader.Read(p[:min(int64(len(p)), r.after-at)])
 }
 
-// TestDirStaysInside: no id and no link leads out of the directory.
+// TestDirStaysInside checks that Put follows no id and no link out of the directory.
 func TestDirStaysInside(t *testing.T) {
 	t.Parallel()
 	s, dir := openDir(t)
@@ -174,7 +175,7 @@ func TestDirOpen(t *testing.T) {
 			t.Errorf("cancelled: %v", err)
 		}
 	}
-	// A store that is gone does not say that it has no archives.
+	// An error about a directory that is gone is not ErrNotFound.
 	s, err := store.OpenDir(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -12,15 +12,16 @@ import (
 	"github.com/cis490/profiles/episode"
 )
 
-// A NATS store is a bucket of JetStream's object store; an archive is the object
-// <host>/<episode>.tar.zst. It implements Uploader.
+// A NATS is a store in a bucket of JetStream's object store: an archive is the
+// object <host>/<episode>.tar.zst. It implements Uploader. It may be used
+// concurrently and needs no closing; the connection stays the caller's.
 type NATS struct{ objects *client.Objects }
 
 var natsBucket = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func openNATS(bucket string, cfg Config, nc *bus.Bus) (*NATS, error) {
 	if !natsBucket.MatchString(bucket) {
-		return nil, fmt.Errorf("open store nats://%s: a bucket's name has letters, digits, _ and - only", bucket)
+		return nil, fmt.Errorf("open store nats://%s: the name of a bucket has only letters, digits, _ and -", bucket)
 	}
 	if nc == nil {
 		return nil, fmt.Errorf("open store nats://%s: there is no connection to NATS", bucket)
@@ -28,9 +29,9 @@ func openNATS(bucket string, cfg Config, nc *bus.Bus) (*NATS, error) {
 	return &NATS{nc.Objects(bucket, cfg.Timeout)}, nil
 }
 
-// Open implements episode.Store. Reading goes on as long as ctx does. The digest
-// of an object is a SHA-256 that was made by whoever stored it: an object that was
-// read whole and has another is corrupt.
+// Open implements episode.Store. ctx must not end before the archive is read. Each
+// object is stored with its SHA-256: an object that was read to its end and has
+// another one is corrupt.
 func (s *NATS) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
 	object, err := objectName(ref)
 	if err != nil {
@@ -38,23 +39,25 @@ func (s *NATS) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error)
 	}
 	r, err := s.objects.Open(ctx, object)
 	if err != nil {
-		return nil, judged(err)
+		return nil, classify(err)
 	}
 	return natsArchive{r}, nil
 }
 
+// A natsArchive classifies the errors of reading an object.
 type natsArchive struct{ io.ReadCloser }
 
 func (a natsArchive) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		err = judged(err)
+		err = classify(err)
 	}
 	return n, err
 }
 
-// judged adds to an error of the bus what it means for an archive.
-func judged(err error) error {
+// classify wraps an error of the bus so that it matches the error of package episode
+// that it means for an archive.
+func classify(err error) error {
 	switch {
 	case errors.Is(err, client.ErrNoObject):
 		return fmt.Errorf("%w: %w", episode.ErrNotFound, err)
@@ -64,7 +67,7 @@ func judged(err error) error {
 	return err
 }
 
-// Ensure implements Uploader: it makes the bucket where absent, or with
+// Ensure implements Uploader. It creates the bucket if it is missing, or with
 // TOPOLOGY=expect waits for it.
 func (s *NATS) Ensure(ctx context.Context) error { return s.objects.Ensure(ctx) }
 

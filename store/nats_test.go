@@ -31,9 +31,9 @@ func TestNATS(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	s := natsStore(t, srv.Connect(), 5*time.Second)
-	keeps(t, s)
-	// Of all that was replaced nothing is left: the description of one object
-	// without bytes.
+	checkUploader(t, s)
+	// Nothing is left of replaced objects. The last one has no bytes, only its
+	// description.
 	info, err := stream(t, srv).Info(bustest.Context(t))
 	if err != nil || info.State.Msgs != 1 {
 		t.Errorf("%+v, %v", info.State, err)
@@ -52,10 +52,11 @@ func stream(t *testing.T, srv *bustest.Server) jetstream.Stream {
 func TestNATSOnACluster(t *testing.T) {
 	t.Parallel()
 	c := bustest.StartCluster(t)
-	keeps(t, natsStore(t, c.Topology(), 5*time.Second))
+	checkUploader(t, natsStore(t, c.Topology(), 5*time.Second))
 }
 
-// Other clients read what this one writes, and the other way about.
+// TestNATSIsTheClientsOwnFormat checks that the client of NATS reads what is written
+// here, and the other way round.
 func TestNATSIsTheClientsOwnFormat(t *testing.T) {
 	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
@@ -64,7 +65,7 @@ func TestNATSIsTheClientsOwnFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Ensure(ctx); err != nil { // what is there stays
+	if err := s.Ensure(ctx); err != nil { // keeps the bucket
 		t.Fatal(err)
 	}
 	data := noise(1 << 20)
@@ -77,9 +78,9 @@ func TestNATSIsTheClientsOwnFormat(t *testing.T) {
 	if _, err := theirs.PutBytes(ctx, "lab-01/ep-2.tar.zst", data); err != nil {
 		t.Fatal(err)
 	}
-	holds(t, s, other, data)
+	checkStored(t, s, other, data)
 	if put(t, s, other, data) {
-		t.Error("what another client stored was sent again")
+		t.Error("an archive that another client had stored was sent again")
 	}
 	if err := theirs.Delete(ctx, "lab-01/ep-2.tar.zst"); err != nil {
 		t.Fatal(err)
@@ -88,9 +89,9 @@ func TestNATSIsTheClientsOwnFormat(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if !put(t, s, other, data) {
-		t.Error("what was deleted was not sent")
+		t.Error("a deleted archive was not sent again")
 	}
-	holds(t, s, other, data)
+	checkStored(t, s, other, data)
 	if _, err := theirs.AddLink(ctx, "lab-01/ep-3.tar.zst", must(theirs.GetInfo(ctx, "lab-01/ep-2.tar.zst"))); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestNATSWithoutItsBucket(t *testing.T) {
 	ctx := bustest.Context(t)
 	s := natsStore(t, bustest.Start(t).Connect(), 5*time.Second)
 	_, err := s.Open(ctx, ref)
-	trouble(t, err, "there is no object store episodes")
+	checkUnavailable(t, err, "there is no object store episodes")
 }
 
 func TestNATSExpectsItsBucket(t *testing.T) {
@@ -126,7 +127,7 @@ func TestNATSExpectsItsBucket(t *testing.T) {
 	go func() { ended <- natsStore(t, nc, time.Second).Ensure(bustest.Context(t)) }()
 	select {
 	case err := <-ended:
-		t.Errorf("it did not wait: %v", err)
+		t.Errorf("Ensure did not wait for the bucket: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	if err := natsStore(t, srv.Connect(), time.Second).Ensure(bustest.Context(t)); err != nil {
@@ -137,8 +138,8 @@ func TestNATSExpectsItsBucket(t *testing.T) {
 	}
 }
 
-// describe changes what the bucket says of an object.
-func describe(t *testing.T, srv *bustest.Server, change func(*jetstream.ObjectInfo)) {
+// changeDescription changes the description of an object.
+func changeDescription(t *testing.T, srv *bustest.Server, change func(*jetstream.ObjectInfo)) {
 	t.Helper()
 	ctx, js := bustest.Context(t), srv.JetStream()
 	objects := must(js.ObjectStore(ctx, "episodes"))
@@ -153,24 +154,26 @@ func describe(t *testing.T, srv *bustest.Server, change func(*jetstream.ObjectIn
 	}
 }
 
-// What was read whole and is not what its description says is corrupt; what is
-// not whole is trouble.
+// TestNATSDamage checks that an object is corrupt if it was read to its end and does
+// not match its description. If chunks are missing, the store is unavailable.
 func TestNATSDamage(t *testing.T) {
 	t.Parallel()
 	const size = 400 << 10 // four chunks
 	for name, c := range map[string]struct {
 		damage func(t *testing.T, srv *bustest.Server)
-		says   string // of trouble; empty: corrupt
+		says   string // part of the error; empty if the object is corrupt
 	}{
 		"digest": {damage: func(t *testing.T, srv *bustest.Server) {
-			describe(t, srv, func(i *jetstream.ObjectInfo) { i.Digest = "SHA-256=AAAA" })
+			changeDescription(t, srv, func(i *jetstream.ObjectInfo) { i.Digest = "SHA-256=AAAA" })
 		}},
-		"size": {damage: func(t *testing.T, srv *bustest.Server) { describe(t, srv, func(i *jetstream.ObjectInfo) { i.Size-- }) }},
+		"size": {damage: func(t *testing.T, srv *bustest.Server) {
+			changeDescription(t, srv, func(i *jetstream.ObjectInfo) { i.Size-- })
+		}},
 		"fewer parts": {damage: func(t *testing.T, srv *bustest.Server) {
-			describe(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks-- })
+			changeDescription(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks-- })
 		}},
 		"more parts": {func(t *testing.T, srv *bustest.Server) {
-			describe(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks++ })
+			changeDescription(t, srv, func(i *jetstream.ObjectInfo) { i.Chunks++ })
 		}, "chunk 5 of 5"},
 		"no parts": {func(t *testing.T, srv *bustest.Server) {
 			if err := stream(t, srv).Purge(bustest.Context(t), jetstream.WithPurgeSubject("$O.episodes.C.>")); err != nil {
@@ -191,13 +194,14 @@ func TestNATSDamage(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			if c.says != "" {
-				trouble(t, err, c.says)
+				checkUnavailable(t, err, c.says)
 			}
 		})
 	}
 }
 
-// A server that comes back in time is not noticed, one that does not is trouble.
+// TestNATSServerStops checks that reading goes on if the server is back within the
+// timeout, and fails if it is not.
 func TestNATSServerStops(t *testing.T) {
 	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
@@ -228,11 +232,11 @@ func TestNATSServerStops(t *testing.T) {
 	r, _ = begin(quick)
 	srv.Stop()
 	_, err = io.ReadAll(r)
-	trouble(t, err, "of 2097152 bytes")
+	checkUnavailable(t, err, "of 2097152 bytes")
 	_, err = quick.Open(ctx, ref)
-	trouble(t, err, "in 3 tries")
+	checkUnavailable(t, err, "in 3 tries")
 	srv.Restart()
-	holds(t, patient, ref, data)
+	checkStored(t, patient, ref, data)
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
@@ -241,7 +245,7 @@ func TestNATSServerStops(t *testing.T) {
 	}
 }
 
-// Many put the same and different archives at once.
+// TestNATSPutsAtOnce puts equal and different archives under one name at once.
 func TestNATSPutsAtOnce(t *testing.T) {
 	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
@@ -270,6 +274,6 @@ func TestNATSPutsAtOnce(t *testing.T) {
 	}
 	info, err := stream(t, srv).Info(ctx)
 	if err != nil || info.State.Msgs != 3 {
-		t.Errorf("chunks of others are left: %d messages, %v", info.State.Msgs, err)
+		t.Errorf("chunks of replaced objects are left: %d messages, %v", info.State.Msgs, err)
 	}
 }

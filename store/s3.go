@@ -26,35 +26,35 @@ import (
 	"github.com/cis490/profiles/episode"
 )
 
-// S3Config says where an S3 server is and who asks.
+// S3Config is the address of an S3 server and the key to access it with.
 type S3Config struct {
-	// Endpoint is http://host:port or https://host:port.
+	// Endpoint is http://host:port or https://host:port. Its default is Amazon's.
 	Endpoint string `envconfig:"S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"S3 server; http:// is without TLS"`
 	Region   string `envconfig:"S3_REGION" default:"us-east-1" desc:"its region"`
-	// AccessKey and SecretKey are needed. Session goes with keys that are lent for
-	// a time.
+	// AccessKey and SecretKey are required. Session is required for temporary keys.
 	AccessKey string `envconfig:"AWS_ACCESS_KEY_ID" desc:"access key"`
 	SecretKey string `envconfig:"AWS_SECRET_ACCESS_KEY" desc:"its secret"`
 	Session   string `envconfig:"AWS_SESSION_TOKEN" desc:"session token, with keys that have one"`
-	// Addressing is "path" (endpoint/bucket), "host" (bucket.endpoint) or "auto":
-	// host with Amazon's own servers, path with others.
+	// Addressing is "path" (endpoint/bucket), "host" (bucket.endpoint) or "auto",
+	// the default: host for Amazon's servers, path for others.
 	Addressing string `envconfig:"S3_ADDRESSING" default:"auto" desc:"path (endpoint/bucket), host (bucket.endpoint) or auto"`
-	// CA is a PEM file with the authorities that the server is checked against.
-	// Empty: the system's.
+	// CA is a PEM file with the authorities that may have signed the server's
+	// certificate. Empty means those of the system.
 	CA string `envconfig:"S3_CA" desc:"PEM file with the authorities that the server is checked against"`
 }
 
+// addressing are the values of S3_ADDRESSING.
 var addressing = map[string]minio.BucketLookupType{
 	"auto": minio.BucketLookupAuto, "path": minio.BucketLookupPath, "host": minio.BucketLookupDNS,
 }
 
 func (c *S3Config) validate() error {
 	for _, f := range []struct {
-		field     *string
-		otherwise string
+		field        *string
+		defaultValue string
 	}{{&c.Endpoint, "https://s3.amazonaws.com"}, {&c.Region, "us-east-1"}, {&c.Addressing, "auto"}} {
 		if *f.field == "" {
-			*f.field = f.otherwise
+			*f.field = f.defaultValue
 		}
 	}
 	if _, ok := addressing[c.Addressing]; !ok {
@@ -72,8 +72,9 @@ func (c *S3Config) endpoint() (*url.URL, error) {
 	return u, nil
 }
 
-// An S3 store is a bucket, or what lies below a prefix in one; an archive is the
-// object <prefix>/<host>/<episode>.tar.zst. It implements Uploader.
+// An S3 is a store in a bucket, or below a prefix in a bucket: an archive is the
+// object <prefix>/<host>/<episode>.tar.zst. It implements Uploader and io.Closer. It
+// may be used concurrently.
 type S3 struct {
 	core      minio.Core
 	transport *http.Transport
@@ -90,10 +91,10 @@ func openS3(bucket, prefix string, cfg Config) (*S3, error) {
 		return fail(err)
 	}
 	if prefix != "" && path.Clean("/"+prefix) != "/"+prefix {
-		return fail(errors.New("its prefix has an empty part, or one of dots"))
+		return fail(errors.New("a part of its prefix is empty, . or .."))
 	}
 	if cfg.S3.AccessKey == "" || cfg.S3.SecretKey == "" {
-		return fail(errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are needed"))
+		return fail(errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set"))
 	}
 	endpoint, err := cfg.S3.endpoint()
 	if err != nil {
@@ -121,7 +122,7 @@ func openS3(bucket, prefix string, cfg Config) (*S3, error) {
 		Transport:    s.transport,
 		Region:       cfg.S3.Region,
 		BucketLookup: addressing[cfg.S3.Addressing],
-		MaxRetries:   1, // we try again by our own rule
+		MaxRetries:   1, // see retry
 	})
 	if err != nil {
 		return fail(err)
@@ -146,7 +147,7 @@ func (c *S3Config) tls() (*tls.Config, error) {
 	return cfg, nil
 }
 
-// Close ends connections that wait for another use.
+// Close closes idle connections.
 func (s *S3) Close() error {
 	s.transport.CloseIdleConnections()
 	return nil
@@ -157,35 +158,37 @@ func (s *S3) key(ref episode.Ref) (string, error) {
 	return path.Join(s.prefix, object), err
 }
 
-// Open implements episode.Store. Reading goes on as long as ctx does.
+// Open implements episode.Store. ctx must not end before the archive is read.
 func (s *S3) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
 	key, err := s.key(ref)
 	if err != nil {
 		return nil, fmt.Errorf("open archive: %w", err)
 	}
-	var t *transfer
-	err = patiently(ctx, func() error {
-		w := watch(ctx, s.timeout)
-		w.pause() // until there is an answer the transport's own limits hold
+	var d *download
+	err = retry(ctx, func() error {
+		idle := startIdleTimeout(ctx, s.timeout)
+		idle.pause() // before there is an answer the timeouts of the transport apply
 		var opts minio.GetObjectOptions
-		opts.Set("X-Amz-Checksum-Mode", "ENABLED") // and not opts.Checksum, which compares by itself
-		body, info, _, err := s.core.GetObject(w.ctx, s.bucket, key, opts)
+		opts.Set("X-Amz-Checksum-Mode", "ENABLED") // opts.Checksum would also make the client compare
+		body, info, _, err := s.core.GetObject(idle.ctx, s.bucket, key, opts)
 		if err != nil {
-			w.end()
-			return s.judged(err)
+			idle.stop()
+			return s.classify(err)
 		}
-		t = &transfer{body: body, watch: w, size: info.Size, sum: sumOf(info)}
+		d = &download{body: body, idle: idle, size: info.Size, checksum: checksumOf(info)}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open archive s3://%s/%s: %w", s.bucket, key, err)
 	}
-	t.what = fmt.Sprintf("archive s3://%s/%s", s.bucket, key)
-	return t, nil
+	d.name = fmt.Sprintf("archive s3://%s/%s", s.bucket, key)
+	return d, nil
 }
 
-// judged adds to an error of the client what it means.
-func (s *S3) judged(err error) error {
+// classify wraps an error of the client so that it matches the error of package
+// episode that it means for an archive, and makes errors permanent that trying again
+// does not change.
+func (s *S3) classify(err error) error {
 	var answer minio.ErrorResponse
 	if !errors.As(err, &answer) {
 		return err
@@ -194,27 +197,27 @@ func (s *S3) judged(err error) error {
 	case answer.Code == minio.NoSuchKey && answer.XMLName.Local == "Error":
 		return fmt.Errorf("%w: the server says: %s", episode.ErrNotFound, answer.Message)
 	case answer.StatusCode == http.StatusNotFound && answer.Code == minio.NoSuchKey:
-		// The client makes NoSuchKey of any 404, such as that of a proxy.
-		return final{fmt.Errorf("the server answers 404, but not as S3 does: is S3_ENDPOINT one?")}
+		// The client returns NoSuchKey for any 404, such as that of a proxy.
+		return permanentError{errors.New("the server answers 404, but not as S3 does: is S3_ENDPOINT the address of an S3 server?")}
 	case answer.Code == minio.NoSuchBucket:
-		return final{fmt.Errorf("there is no bucket %s: %w", s.bucket, err)}
+		return permanentError{fmt.Errorf("there is no bucket %s: %w", s.bucket, err)}
 	case answer.Code == minio.AccessDenied:
-		return final{fmt.Errorf("access denied (who may not list a bucket is told so of archives that are not there, too): %w", err)}
+		return permanentError{fmt.Errorf("access denied (also the answer for an archive that does not exist, if the key may not list the bucket): %w", err)}
 	case answer.StatusCode >= 500, answer.StatusCode == http.StatusTooManyRequests, answer.StatusCode == http.StatusRequestTimeout:
 		return err
 	}
-	return final{fmt.Errorf("%s: %w", answer.Code, err)}
+	return permanentError{fmt.Errorf("%s: %w", answer.Code, err)}
 }
 
-// Ensure implements Uploader: the bucket must be there.
+// Ensure implements Uploader. The bucket must exist.
 func (s *S3) Ensure(ctx context.Context) error {
-	err := patiently(ctx, func() error {
+	err := retry(ctx, func() error {
 		there, err := s.core.BucketExists(ctx, s.bucket)
 		if err == nil && !there {
-			err = final{errors.New("there is no such bucket; make it first")}
+			err = permanentError{errors.New("there is no such bucket: create it first")}
 		}
 		if err != nil {
-			return s.judged(err)
+			return s.classify(err)
 		}
 		return nil
 	})
@@ -224,8 +227,8 @@ func (s *S3) Ensure(ctx context.Context) error {
 	return nil
 }
 
-// Put implements Uploader, by one request: it is stored whole or not at all. The
-// server is told size, MD5 and SHA-256 and refuses what does not match.
+// Put implements Uploader with one request, which has the size, MD5 and SHA-256 of
+// the archive: the server rejects it if they do not match what it receives.
 func (s *S3) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (bool, error) {
 	key, err := s.key(ref)
 	if err != nil {
@@ -248,25 +251,25 @@ func (s *S3) put(ctx context.Context, key string, r io.ReadSeeker) (sent bool, e
 		return false, err
 	}
 	sum := base64.StdEncoding.EncodeToString(sha.Sum(nil))
-	err = patiently(ctx, func() error {
+	err = retry(ctx, func() error {
 		info, err := s.core.StatObject(ctx, s.bucket, key, minio.StatObjectOptions{Checksum: true})
 		if err == nil && info.Size == size && (info.ChecksumSHA256 == sum || plainMD5(info) == hex.EncodeToString(md.Sum(nil))) {
 			sent = false
 			return nil
 		}
-		if err != nil && minio.ToErrorResponse(err).StatusCode != http.StatusNotFound { // no body, so no more is known
-			return s.judged(err)
+		if err != nil && minio.ToErrorResponse(err).StatusCode != http.StatusNotFound { // the answer to a HEAD has no body with a code
+			return s.classify(err)
 		}
 		if _, err := r.Seek(0, io.SeekStart); err != nil {
-			return final{err}
+			return permanentError{err}
 		}
-		w := watch(ctx, s.timeout)
-		defer w.end()
-		_, err = s.core.PutObject(w.ctx, s.bucket, key, &upload{r, w}, size,
+		idle := startIdleTimeout(ctx, s.timeout)
+		defer idle.stop()
+		_, err = s.core.PutObject(idle.ctx, s.bucket, key, &upload{r, idle}, size,
 			base64.StdEncoding.EncodeToString(md.Sum(nil)), hex.EncodeToString(sha.Sum(nil)),
 			minio.PutObjectOptions{ContentType: "application/zstd", UserMetadata: map[string]string{"X-Amz-Checksum-Sha256": sum}})
 		if err != nil {
-			return s.judged(w.cause(err))
+			return s.classify(idle.cause(err))
 		}
 		sent = true
 		return nil
@@ -274,9 +277,9 @@ func (s *S3) put(ctx context.Context, key string, r io.ReadSeeker) (sent bool, e
 	return sent, err
 }
 
-// sumOf is what the server says of an object's bytes: the SHA-256 of the whole
-// where it keeps one, else an ETag that is an MD5.
-func sumOf(info minio.ObjectInfo) checksum {
+// checksumOf returns the checksum that the server has of an object: the SHA-256 of
+// the whole object, or else an ETag that is an MD5.
+func checksumOf(info minio.ObjectInfo) checksum {
 	if raw, err := base64.StdEncoding.DecodeString(info.ChecksumSHA256); err == nil && len(raw) == sha256.Size {
 		return checksum{hash: sha256.New(), want: raw, proof: true}
 	}
@@ -286,8 +289,8 @@ func sumOf(info minio.ObjectInfo) checksum {
 	return checksum{}
 }
 
-// plainMD5 is the ETag of an object where that is the MD5 of its bytes, in hex:
-// not where it came in parts, or is encrypted with a key of its own.
+// plainMD5 returns the ETag of an object if it is the MD5 of its bytes, in hex. It is
+// not if the object was uploaded in parts, or is encrypted with a key of its own.
 func plainMD5(info minio.ObjectInfo) string {
 	encrypted := strings.HasPrefix(info.Metadata.Get("X-Amz-Server-Side-Encryption"), "aws:") ||
 		info.Metadata.Get("X-Amz-Server-Side-Encryption-Customer-Algorithm") != ""

@@ -29,7 +29,7 @@ func TestS3(t *testing.T) {
 	t.Parallel()
 	srv := storetest.StartS3(t)
 	for _, address := range []string{"s3://" + storetest.Bucket, "s3://" + storetest.Bucket + "/some/prefix"} {
-		keeps(t, open(t, address, srv.Config(5*time.Second)))
+		checkUploader(t, open(t, address, srv.Config(5*time.Second)))
 	}
 	if _, err := os.Stat(srv.File("some/prefix/lab-01/ep-1.tar.zst")); err != nil {
 		t.Error(err)
@@ -41,23 +41,24 @@ func TestS3Refuses(t *testing.T) {
 	ctx, srv := bustest.Context(t), storetest.StartS3(t)
 	elsewhere := open(t, "s3://nowhere", srv.Config(5*time.Second))
 	_, err := elsewhere.Open(ctx, ref)
-	trouble(t, err, "there is no bucket nowhere")
-	trouble(t, elsewhere.Ensure(ctx), "no such bucket")
+	checkUnavailable(t, err, "there is no bucket nowhere")
+	checkUnavailable(t, elsewhere.Ensure(ctx), "no such bucket")
 	_, err = elsewhere.Put(ctx, ref, bytes.NewReader([]byte("x")))
-	trouble(t, err, "there is no bucket nowhere")
+	checkUnavailable(t, err, "there is no bucket nowhere")
 
 	cfg := srv.Config(5 * time.Second)
 	cfg.S3.SecretKey = "wrong"
-	stranger := open(t, "s3://"+storetest.Bucket, cfg)
-	_, err = stranger.Open(ctx, ref)
-	trouble(t, err, "SignatureDoesNotMatch")
+	other := open(t, "s3://"+storetest.Bucket, cfg)
+	_, err = other.Open(ctx, ref)
+	checkUnavailable(t, err, "SignatureDoesNotMatch")
 	cfg.S3.AccessKey = "nobody"
-	stranger = open(t, "s3://"+storetest.Bucket, cfg)
-	_, err = stranger.Open(ctx, ref)
-	trouble(t, err, "access key")
+	other = open(t, "s3://"+storetest.Bucket, cfg)
+	_, err = other.Open(ctx, ref)
+	checkUnavailable(t, err, "access key")
 }
 
-// What changed on the server's disk is found by the SHA-256 that was stored with it.
+// TestS3Damage checks that an object that changed on the server's disk is corrupt:
+// its SHA-256 was stored with it.
 func TestS3Damage(t *testing.T) {
 	t.Parallel()
 	ctx, srv := bustest.Context(t), storetest.StartS3(t)
@@ -92,20 +93,20 @@ func TestS3ServerStops(t *testing.T) {
 	}
 	srv.Stop()
 	_, err = io.ReadAll(r)
-	trouble(t, err, "of 67108864 bytes")
+	checkUnavailable(t, err, "of 67108864 bytes")
 	_, err = s.Open(ctx, ref)
-	trouble(t, err, "in 3 tries")
+	checkUnavailable(t, err, "in 3 tries")
 	_, err = s.Put(ctx, ref, bytes.NewReader(data))
-	trouble(t, err, "in 3 tries")
+	checkUnavailable(t, err, "in 3 tries")
 	srv.Start()
-	holds(t, s, ref, data)
+	checkStored(t, s, ref, data)
 	if put(t, s, ref, data) {
-		t.Error("it was sent again")
+		t.Error("the archive was sent again")
 	}
 }
 
-// faulty is an HTTP server that answers in ways that a real S3 server does on a
-// bad day only.
+// faulty returns a store whose server is a function, and the number of requests that
+// the server has received.
 func faulty(t *testing.T, timeout time.Duration, answer http.HandlerFunc) (store.Uploader, *atomic.Int32) {
 	t.Helper()
 	var asked atomic.Int32
@@ -141,8 +142,8 @@ func TestS3Faults(t *testing.T) {
 	zeros := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
-		want   error  // nil: whole
-		says   string // of trouble
+		want   error  // nil if the archive is read
+		says   string // part of the error, if the store is unavailable
 		asked  int32
 	}{
 		"whole":             {answer: whole(), asked: 1},
@@ -153,7 +154,7 @@ func TestS3Faults(t *testing.T) {
 		"in parts":          {answer: whole(isMD5, `"00000000000000000000000000000000-2"`, isSHA, zeros+"-2"), asked: 1},
 		"with another key":  {answer: whole(isMD5, `"00000000000000000000000000000000"`, "X-Amz-Server-Side-Encryption", "aws:kms"), asked: 1},
 		"not there":         {answer: refusal(404, "NoSuchKey"), want: episode.ErrNotFound, asked: 1},
-		"somebody's 404":    {answer: http.NotFound, says: "not as S3 does", asked: 1},
+		"a proxy's 404":     {answer: http.NotFound, says: "not as S3 does", asked: 1},
 		"an empty 404":      {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, says: "not as S3 does", asked: 1},
 		"no bucket":         {answer: refusal(404, "NoSuchBucket"), says: "no bucket", asked: 1},
 		"denied":            {answer: refusal(403, "AccessDenied"), says: "access denied", asked: 1},
@@ -166,7 +167,7 @@ func TestS3Faults(t *testing.T) {
 			_, _ = w.Write(data[:1000])
 		}},
 		"silent": {says: "in 3 tries", asked: 3, answer: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
-		"stalled": {says: "after 1000 of 102400 bytes: nothing came", asked: 1, answer: func(w http.ResponseWriter, r *http.Request) {
+		"stalled": {says: "after 1000 of 102400 bytes: no byte was received", asked: 1, answer: func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 			_, _ = w.Write(data[:1000])
 			_ = http.NewResponseController(w).Flush()
@@ -182,7 +183,7 @@ func TestS3Faults(t *testing.T) {
 			got, err := readAll(bustest.Context(t), s, ref)
 			switch {
 			case c.says != "":
-				trouble(t, err, c.says)
+				checkUnavailable(t, err, c.says)
 			case !errors.Is(err, c.want), c.want == nil && !bytes.Equal(got, data):
 				t.Errorf("%d bytes, %v", len(got), err)
 			}
@@ -193,7 +194,7 @@ func TestS3Faults(t *testing.T) {
 	}
 }
 
-// A slow reader is no silent server.
+// TestS3SlowReader checks that the timeout does not run between reads.
 func TestS3SlowReader(t *testing.T) {
 	t.Parallel()
 	data := noise(1 << 20)
@@ -215,7 +216,7 @@ func TestS3SlowReader(t *testing.T) {
 	}
 }
 
-// What fails once passes.
+// TestS3TriesAgain checks that a request that failed once is sent again.
 func TestS3TriesAgain(t *testing.T) {
 	t.Parallel()
 	data := noise(1000)
@@ -232,14 +233,14 @@ func TestS3TriesAgain(t *testing.T) {
 			_, _ = w.Write(data)
 		}
 	})
-	holds(t, s, ref, data)
+	checkStored(t, s, ref, data)
 	failed.Store(false)
 	if !put(t, s, ref, data) || asked.Load() != 5 {
 		t.Errorf("%d requests", asked.Load())
 	}
 }
 
-// Nobody takes what is sent.
+// TestS3StalledPut puts an archive that the server does not receive.
 func TestS3StalledPut(t *testing.T) {
 	t.Parallel()
 	over := make(chan struct{})
@@ -250,9 +251,9 @@ func TestS3StalledPut(t *testing.T) {
 		}
 		<-over
 	})
-	t.Cleanup(func() { close(over) }) // before the server's end, which waits for its handlers
+	t.Cleanup(func() { close(over) }) // runs before the server is closed, which waits for its handlers
 	_, err := s.Put(bustest.Context(t), ref, bytes.NewReader(noise(32<<20)))
-	trouble(t, err, "in 3 tries")
+	checkUnavailable(t, err, "in 3 tries")
 }
 
 func TestS3TLS(t *testing.T) {
@@ -269,7 +270,7 @@ func TestS3TLS(t *testing.T) {
 	}
 	cfg := store.Config{S3: store.S3Config{Endpoint: srv.URL, AccessKey: "a", SecretKey: "b"}}
 	_, err := open(t, "s3://archives", cfg).Open(bustest.Context(t), ref)
-	trouble(t, err, "certificate")
+	checkUnavailable(t, err, "certificate")
 	cfg.S3.CA = ca
-	holds(t, open(t, "s3://archives", cfg), ref, data)
+	checkStored(t, open(t, "s3://archives", cfg), ref, data)
 }

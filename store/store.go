@@ -1,12 +1,12 @@
-// Package store opens stores of archives by their address: a directory, an
+// Package store reads and writes archives of episodes in stores: a directory, an
 // object store of NATS, or a bucket of an S3 server.
 //
-// What an error of Open or of reading means is the same for all:
-// episode.ErrNotFound where the backend itself says that it has no such archive,
-// episode.ErrCorrupt where what it has was read whole and is proved to be
-// something else than what was stored, and any other error where the store does
-// not answer now. A bucket that is missing, a key that is not accepted and a
-// transfer that breaks off are of the last kind: they say nothing of an episode.
+// All stores use the same errors when opening and reading an archive. An error
+// matches episode.ErrNotFound if the store answers that it has no such archive. It
+// matches episode.ErrCorrupt if the archive was read to its end and is proved to
+// differ from what was stored. Any other error means that the store cannot answer
+// now: a missing bucket, a rejected key or an interrupted transfer is not a fault
+// of the archive.
 package store
 
 import (
@@ -22,19 +22,19 @@ import (
 	"github.com/cis490/profiles/episode"
 )
 
-// Config says how stores that are not a directory are reached. It is filled from
-// the environment by envconfig; the zero value of a field means its default.
+// Config is how to reach stores that are not a directory. It is filled from the
+// environment by envconfig. The zero value of a field means its default.
 type Config struct {
-	// Timeout is how long a store may be silent: until the first byte of an
-	// answer, and from then on between any two reads.
+	// Timeout is how long a store may send nothing: before the first byte of an
+	// answer, and then during each read. Its default is 10 s, at most it is 1 h.
 	Timeout time.Duration `envconfig:"EPISODE_STORE_TIMEOUT" default:"10s" desc:"how long nats:// and s3:// stores may be silent, before the first byte and between bytes"`
-	S3      S3Config      `ignored:"true"` // filled by itself
+	S3      S3Config      `ignored:"true"` // filled separately, see Settings
 }
 
-// Settings are the parts of c to fill from the environment.
+// Settings returns the structs in c to fill from the environment.
 func (c *Config) Settings() []any { return []any{c, &c.S3} }
 
-// Validate fills defaults and names the first field that can't be used.
+// Validate sets defaults. Its error names the first field that is not valid.
 func (c *Config) Validate() error {
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
@@ -45,35 +45,35 @@ func (c *Config) Validate() error {
 	return c.S3.validate()
 }
 
-// An Uploader is a store that takes archives, too. Its methods may be called
-// concurrently.
+// An Uploader is a store that archives can also be written to. Its methods may be
+// called concurrently.
 type Uploader interface {
 	episode.Store
-	// Ensure makes sure that there is a place to put archives. Where it can, it
-	// makes it.
+	// Ensure checks that archives can be put. A bucket in NATS is created if it is
+	// missing.
 	Ensure(ctx context.Context) error
-	// Put stores all of r, from its start, as the archive of an episode, whole or
-	// not at all, and reports whether it was sent: an archive of the same size and
-	// digest that is there already is left alone, another is replaced. r is read
-	// twice.
+	// Put stores all of r, from its start, as the archive of an episode. Either the
+	// whole archive is stored, or the store stays as it was. An archive that is
+	// stored already is replaced, unless it has the same content: then sent is
+	// false. r is read twice.
 	Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (sent bool, err error)
 }
 
-// ErrAddress matches the error of an address that can't be one.
+// ErrAddress matches the error of an address that is not valid.
 var ErrAddress = errors.New("want a directory, file:///directory, nats://bucket or s3://bucket/prefix")
 
-// NeedsBus tells whether the store at an address is reached by a connection to
-// NATS, which Open then takes.
+// NeedsBus reports whether Open needs a connection to NATS for an address.
 func NeedsBus(address string) bool { return strings.HasPrefix(address, "nats://") }
 
-// Open opens the store at an address: a directory's path, file:///directory,
-// nats://bucket or s3://bucket/prefix. A directory must be there; of the others
-// nothing is asked yet, so that a service starts also while its store is down.
-// nc is used for nats:// alone and stays the caller's.
+// Open opens the store at an address: the path of a directory, file:///directory,
+// nats://bucket or s3://bucket/prefix. A directory must exist. The other stores are
+// not contacted yet, so that a service can start while its store is down. nc is
+// needed only for nats:// and stays the caller's. A store that is an io.Closer
+// should be closed.
 func Open(address string, cfg Config, nc *bus.Bus) (Uploader, error) {
 	s, err := open(address, cfg, nc)
 	if err != nil {
-		return nil, err // and not a store that is a nil pointer
+		return nil, err // s may be a nil pointer in a non-nil interface
 	}
 	return s, nil
 }

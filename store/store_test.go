@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kelseyhightower/envconfig"
 	"go.uber.org/goleak"
 
 	"github.com/cis490/profiles/bus/bustest"
@@ -21,14 +22,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, bustest.Leaks()...) }
 
 var ref = episode.Ref{Host: "lab-01", ID: "ep-1"}
 
-// noise is what no compression makes smaller.
+// noise returns n bytes that cannot be compressed.
 func noise(n int) []byte {
 	source, out := rand.NewChaCha8([32]byte{1}), make([]byte, n)
 	_, _ = source.Read(out)
 	return out
 }
 
-// open opens a store that ends with the test.
+// open opens a store, and closes it at the end of the test.
 func open(t *testing.T, address string, cfg store.Config) store.Uploader {
 	t.Helper()
 	s, err := store.Open(address, cfg, nil)
@@ -57,8 +58,8 @@ func readAll(ctx context.Context, s episode.Store, r episode.Ref) ([]byte, error
 	return io.ReadAll(archive)
 }
 
-// holds fails unless the store has exactly data.
-func holds(t *testing.T, s episode.Store, r episode.Ref, data []byte) {
+// checkStored fails unless the archive in the store is data.
+func checkStored(t *testing.T, s episode.Store, r episode.Ref, data []byte) {
 	t.Helper()
 	got, err := readAll(bustest.Context(t), s, r)
 	if err != nil || !bytes.Equal(got, data) {
@@ -66,9 +67,9 @@ func holds(t *testing.T, s episode.Store, r episode.Ref, data []byte) {
 	}
 }
 
-// trouble fails unless err says that the store does not answer, and nothing of
-// the archive.
-func trouble(t *testing.T, err error, says string) {
+// checkUnavailable fails unless err means that the store cannot answer, and nothing
+// about the archive.
+func checkUnavailable(t *testing.T, err error, says string) {
 	t.Helper()
 	for _, not := range []error{nil, io.EOF, io.ErrUnexpectedEOF, episode.ErrNotFound, episode.ErrCorrupt, episode.ErrTooLarge} {
 		if errors.Is(err, not) {
@@ -76,12 +77,12 @@ func trouble(t *testing.T, err error, says string) {
 		}
 	}
 	if err != nil && !strings.Contains(err.Error(), says) {
-		t.Errorf("got %v, which does not say %q", err, says)
+		t.Errorf("got %v, want %q in it", err, says)
 	}
 }
 
-// keeps is what every store that takes archives does.
-func keeps(t *testing.T, s store.Uploader) {
+// checkUploader checks what every Uploader must do.
+func checkUploader(t *testing.T, s store.Uploader) {
 	ctx := bustest.Context(t)
 	for range 2 {
 		if err := s.Ensure(ctx); err != nil {
@@ -91,7 +92,7 @@ func keeps(t *testing.T, s store.Uploader) {
 	if _, err := readAll(ctx, s, ref); !errors.Is(err, episode.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	// Wherever the reader stands, all of it is meant.
+	// Put reads from the start, even if the reader is not there.
 	late := bytes.NewReader(noise(1_000))
 	if _, err := late.Seek(500, io.SeekStart); err != nil {
 		t.Fatal(err)
@@ -99,18 +100,18 @@ func keeps(t *testing.T, s store.Uploader) {
 	if _, err := s.Put(ctx, ref, late); err != nil {
 		t.Fatal(err)
 	}
-	holds(t, s, ref, noise(1_000))
+	checkStored(t, s, ref, noise(1_000))
 	for i, data := range [][]byte{[]byte("first"), []byte("other"), noise(3<<20 + 1), {}} {
 		if !put(t, s, ref, data) {
-			t.Errorf("%d: it was not sent", i)
+			t.Errorf("archive %d was not sent", i)
 		}
-		holds(t, s, ref, data)
+		checkStored(t, s, ref, data)
 		if put(t, s, ref, data) {
-			t.Errorf("%d: the same was sent again", i)
+			t.Errorf("archive %d was sent again", i)
 		}
-		holds(t, s, ref, data)
+		checkStored(t, s, ref, data)
 	}
-	// Names of others that begin alike.
+	// Other names with the same beginning.
 	for _, other := range []episode.Ref{{Host: "lab-01", ID: "ep-1.tar.zst"}, {Host: "lab-0", ID: "1"}, {Host: "lab-01", ID: "ep-"}} {
 		if _, err := readAll(ctx, s, other); !errors.Is(err, episode.ErrNotFound) {
 			t.Errorf("%s: %v", other, err)
@@ -118,13 +119,13 @@ func keeps(t *testing.T, s store.Uploader) {
 	}
 	bad := episode.Ref{Host: "..", ID: "ep-1"}
 	_, err := s.Open(ctx, bad)
-	trouble(t, err, "host_id")
+	checkUnavailable(t, err, "host_id")
 	_, err = s.Put(ctx, bad, strings.NewReader("x"))
-	trouble(t, err, "host_id")
-	// Whole or not at all.
+	checkUnavailable(t, err, "host_id")
+	// A reader that ends early stores nothing.
 	broken := episode.Ref{Host: "lab-01", ID: "broken"}
 	if _, err := s.Put(ctx, broken, &shrinking{Reader: bytes.NewReader(noise(1 << 20))}); err == nil {
-		t.Error("what became shorter was stored")
+		t.Error("an archive that became shorter was stored")
 	}
 	if _, err := readAll(ctx, s, broken); !errors.Is(err, episode.ErrNotFound) {
 		t.Errorf("got %v", err)
@@ -136,18 +137,32 @@ func keeps(t *testing.T, s store.Uploader) {
 	}
 }
 
-// shrinking is a file that is half as long when it is read again.
+// A shrinking file is half as long when it is read again.
 type shrinking struct {
 	*bytes.Reader
-	begun int
+	seeks int
 }
 
 func (s *shrinking) Seek(offset int64, whence int) (int64, error) {
-	if s.begun++; s.begun == 2 {
+	if s.seeks++; s.seeks == 2 {
 		s.Reader = bytes.NewReader(noise(1 << 19))
 		return 0, nil
 	}
 	return s.Reader.Seek(offset, whence)
+}
+
+// TestConfigDefaults compares the defaults of the environment with those of the zero
+// Config.
+func TestConfigDefaults(t *testing.T) {
+	var zero, fromEnv store.Config
+	for _, settings := range fromEnv.Settings() {
+		if err := envconfig.Process("STORE_TEST", settings); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := zero.Validate(); err != nil || zero != fromEnv {
+		t.Errorf("%+v, the environment has %+v; %v", zero, fromEnv, err)
+	}
 }
 
 func TestOpenStores(t *testing.T) {
@@ -196,9 +211,9 @@ func TestOpenStores(t *testing.T) {
 		}
 	}
 	if _, err := store.Open("nats://episodes", store.Config{}, nil); err == nil {
-		t.Error("a store in NATS without a connection")
+		t.Error("a store in NATS was opened without a connection")
 	}
 	if !store.NeedsBus("nats://episodes") || store.NeedsBus("s3://bucket") || store.NeedsBus(dir) {
-		t.Error("which stores need a connection to NATS")
+		t.Error("NeedsBus is wrong")
 	}
 }

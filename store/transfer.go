@@ -10,151 +10,122 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/episode"
-	"github.com/cis490/profiles/internal/wait"
 )
 
-const (
-	tries    = 3                      // of one request
-	tryPause = 100 * time.Millisecond // before the second; then twice that, and so on
-)
+// errIdle ends a request in which no byte has moved for too long.
+var errIdle = errors.New("no byte was received or sent for too long")
 
-// final is an answer that asking again does not change.
-type final struct{ error }
-
-func (f final) Unwrap() error { return f.error }
-
-// patiently asks a few times, with a pause between, until there is an answer.
-func patiently(ctx context.Context, ask func() error) error {
-	pause := wait.Backoff{Min: tryPause}
-	for try := 1; ; try++ {
-		err := ask()
-		var f final
-		switch {
-		case err == nil, errors.Is(err, episode.ErrNotFound):
-			return err
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case errors.As(err, &f):
-			return f.error
-		case try == tries:
-			return fmt.Errorf("no answer in %d tries: %w", tries, err)
-		}
-		if err := pause.Wait(ctx); err != nil {
-			return err
-		}
-	}
+// An idleTimeout cancels the context of a request if no byte moves for a while.
+type idleTimeout struct {
+	ctx    context.Context // of the request
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	after  time.Duration
 }
 
-// errSilent ends a transfer in which nothing moves.
-var errSilent = errors.New("nothing came or went for too long")
-
-// A watchdog ends a request in which nothing moves for a while.
-type watchdog struct {
-	ctx   context.Context // of the request
-	stop  context.CancelCauseFunc
-	timer *time.Timer
-	after time.Duration
+// startIdleTimeout starts a timeout for a request. Call stop when the request has ended.
+func startIdleTimeout(ctx context.Context, after time.Duration) *idleTimeout {
+	t := &idleTimeout{after: after}
+	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	t.timer = time.AfterFunc(after, func() { t.cancel(fmt.Errorf("%w (%s)", errIdle, after)) })
+	return t
 }
 
-func watch(ctx context.Context, after time.Duration) *watchdog {
-	w := &watchdog{after: after}
-	w.ctx, w.stop = context.WithCancelCause(ctx)
-	w.timer = time.AfterFunc(after, func() { w.stop(fmt.Errorf("%w (%s)", errSilent, after)) })
-	return w
-}
+func (t *idleTimeout) reset() { t.timer.Reset(t.after) }
+func (t *idleTimeout) pause() { t.timer.Stop() }
+func (t *idleTimeout) stop()  { t.timer.Stop(); t.cancel(nil) }
 
-func (w *watchdog) moved() { w.timer.Reset(w.after) }
-func (w *watchdog) pause() { w.timer.Stop() }
-func (w *watchdog) end()   { w.timer.Stop(); w.stop(nil) }
-
-// cause is err, or what ended the request before.
-func (w *watchdog) cause(err error) error {
-	if w.ctx.Err() != nil {
-		return context.Cause(w.ctx)
+// cause returns why the request's context has ended, or else err.
+func (t *idleTimeout) cause(err error) error {
+	if t.ctx.Err() != nil {
+		return context.Cause(t.ctx)
 	}
 	return err
 }
 
-// A checksum is what an object's bytes are held against; none where hash is nil.
+// A checksum is compared with the bytes of an object, unless hash is nil.
 type checksum struct {
 	hash  hash.Hash
 	want  []byte
-	proof bool // another sum proves other bytes
+	proof bool // a different sum proves that the object is corrupt
 }
 
-// A transfer is an archive on its way from a server. It gives io.EOF only where
-// all of the declared size has come and the checksum is right.
-type transfer struct {
-	what  string
-	body  io.ReadCloser
-	watch *watchdog
-	size  int64 // declared; negative: unknown
-	sum   checksum
-	read  int64
-	err   error
+// A download is an archive that is received from a server. It returns io.EOF only after all of the
+// bytes that the server has declared, and only if they have the checksum.
+type download struct {
+	name     string // for errors
+	body     io.ReadCloser
+	idle     *idleTimeout // runs only during a Read: a slow caller is not the server's fault
+	size     int64        // as declared, or negative if it is unknown
+	checksum checksum
+	received int64
+	err      error
 }
 
 // Read implements io.Reader.
-func (t *transfer) Read(p []byte) (int, error) {
-	if t.err != nil {
-		return 0, t.err
+func (d *download) Read(p []byte) (int, error) {
+	if d.err != nil {
+		return 0, d.err
 	}
-	t.watch.moved()
-	n, err := t.body.Read(p)
-	t.watch.pause()
-	t.read += int64(n)
-	if t.sum.hash != nil {
-		t.sum.hash.Write(p[:n])
+	d.idle.reset()
+	n, err := d.body.Read(p)
+	d.idle.pause()
+	d.received += int64(n)
+	if d.checksum.hash != nil {
+		d.checksum.hash.Write(p[:n])
 	}
 	switch {
 	case err == io.EOF:
-		t.err = t.judge()
+		d.err = d.verify()
 	case err != nil:
-		t.err = t.broken(t.watch.cause(err))
+		d.err = d.interrupted(d.idle.cause(err))
 	}
-	return n, t.err
+	return n, d.err
 }
 
-// broken says that the transfer ended before the archive did. No io.EOF of any
-// kind is in its chain, or the archive would pass for one that ends early.
-func (t *transfer) broken(err error) error {
+// interrupted returns the error of a download that ended too early. Its chain never has an io.EOF,
+// which would mean that the archive itself ends early.
+func (d *download) interrupted(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the connection ended")
 	}
-	return fmt.Errorf("read %s: the transfer broke off after %d of %d bytes: %w", t.what, t.read, t.size, err)
+	return fmt.Errorf("read %s: the transfer broke off after %d of %d bytes: %w", d.name, d.received, d.size, err)
 }
 
-// judge looks at a transfer that says it has ended.
-func (t *transfer) judge() error {
-	if t.size >= 0 && t.read != t.size {
-		return t.broken(io.EOF)
+// verify returns io.EOF if everything was received, and is what was stored.
+func (d *download) verify() error {
+	if d.size >= 0 && d.received != d.size {
+		return d.interrupted(io.EOF)
 	}
-	if t.sum.hash == nil || bytes.Equal(t.sum.hash.Sum(nil), t.sum.want) {
+	if d.checksum.hash == nil {
 		return io.EOF
 	}
-	if t.sum.proof {
-		return fmt.Errorf("%w: %s has the SHA-256 %x, but the store says %x", episode.ErrCorrupt, t.what, t.sum.hash.Sum(nil), t.sum.want)
+	switch sum := d.checksum.hash.Sum(nil); {
+	case bytes.Equal(sum, d.checksum.want):
+		return io.EOF
+	case d.checksum.proof:
+		return fmt.Errorf("%w: %s has the SHA-256 %x, but the store says %x", episode.ErrCorrupt, d.name, sum, d.checksum.want)
+	default: // some servers have ETags that look like an MD5, but are not
+		return fmt.Errorf("read %s: its MD5 is %x, but the store's ETag %x", d.name, sum, d.checksum.want)
 	}
-	// Not every server's ETag of that length is an MD5, so this proves nothing.
-	return fmt.Errorf("read %s: its MD5 is %x, but the store's ETag %x", t.what, t.sum.hash.Sum(nil), t.sum.want)
 }
 
 // Close implements io.Closer.
-func (t *transfer) Close() error {
-	t.watch.end()
-	return t.body.Close()
+func (d *download) Close() error {
+	d.idle.stop()
+	return d.body.Close()
 }
 
-// An upload is an archive on its way to a server.
+// An upload is an archive that is sent to a server.
 type upload struct {
-	r     io.ReadSeeker
-	watch *watchdog
+	r    io.ReadSeeker
+	idle *idleTimeout
 }
 
 // Read implements io.Reader.
 func (u *upload) Read(p []byte) (int, error) {
 	n, err := u.r.Read(p)
-	u.watch.moved()
+	u.idle.reset()
 	return n, err
 }
 

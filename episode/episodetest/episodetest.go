@@ -1,5 +1,5 @@
-// Package episodetest makes episode archives in memory, complete and damaged ones. It is for tests only, and panics if it is used
-// wrongly.
+// Package episodetest makes episode archives in memory, complete and damaged ones. It is for tests
+// only, and panics if it is used wrongly.
 package episodetest
 
 import (
@@ -124,7 +124,8 @@ func Skippable(content []byte) []byte {
 	return append(b, content...)
 }
 
-// Header returns the magic number and the header of a zstd frame: the descriptor and the fields after it.
+// Header returns the magic number and the header of a zstd frame: the descriptor and the fields
+// after it.
 func Header(descriptor byte, fields ...byte) []byte {
 	return append([]byte{0x28, 0xB5, 0x2F, 0xFD, descriptor}, fields...)
 }
@@ -172,7 +173,8 @@ func Meta(duration string) string {
 	return fmt.Sprintf(`{"episode_id": "ep-1", "host_id": "lab-01", "profile": "cpu-saturate", "result": {"status": "accepted", "duration_observed_s": %s}}`+"\n", duration)
 }
 
-// Labels returns a labels.jsonl. Each label is "phase@seconds", or "phase", which is one second after the label before.
+// Labels returns a labels.jsonl. Each label is "phase@seconds", or "phase", which is one second
+// after the label before.
 func Labels(labels ...string) string {
 	var b strings.Builder
 	at := 0.0
@@ -194,7 +196,8 @@ func Walk() string {
 	return Labels("clean@0", "armed@10", "infecting@12", "infected_running@15", "clean@40")
 }
 
-// Rows returns n rows at 10 Hz. The function row returns the members of row i besides its time, e.g. `"cpu_user_jiffies": 7`.
+// Rows returns n rows at 10 Hz. The function row returns the members of row i besides its time,
+// e.g. `"cpu_user_jiffies": 7`.
 func Rows(n int, row func(i int) string) string {
 	var b strings.Builder
 	for i := range n {
@@ -222,7 +225,8 @@ func HostRows(n int) string {
 	})
 }
 
-// Episode returns the archive of an episode: the labels of [Walk], and n rows each of the sources proc and host, at 10 Hz.
+// Episode returns the archive of an episode: the labels of [Walk], and n rows each of the sources
+// proc and host, at 10 Hz.
 func Episode(n int) Archive {
 	return Archive{Members: []Member{
 		{Name: "meta.json", Body: Meta("45.02")},

@@ -17,37 +17,38 @@ import (
 	"github.com/cis490/profiles/store"
 )
 
-// Server is the variable that names the binary of versitygw, an S3 server over a
-// directory. `make store-test` builds it and sets this.
+// Server is the environment variable with the path of versitygw, an S3 server that
+// stores objects in a directory. `make store-test` builds it and sets the variable.
 const Server = "PROFILES_S3_SERVER"
 
 const (
 	access, secret = "profiles", "not-a-secret"
-	// Bucket is there in every server.
+	// Bucket exists in every server.
 	Bucket = "archives"
 )
 
-// An S3 is a server for one test, with a directory of its own.
+// An S3 is a server for one test, with its own directory.
 type S3 struct {
 	t       testing.TB
 	binary  string
 	addr    string
-	dir     string // what it stores: one directory a bucket, one file an object
-	sidecar string // what it knows of that
+	dir     string // of its objects: one directory for each bucket, one file for each object
+	sidecar string // directory of the metadata of objects
 	log     *os.File
 	cmd     *exec.Cmd
 }
 
-// StartS3 starts a server that ends with the test. Without PROFILES_S3_SERVER the
-// test is left out, and says so; one that can't be started fails it.
+// StartS3 starts a server, and stops it at the end of the test. Without
+// PROFILES_S3_SERVER it skips the test. A server that cannot be started fails the
+// test.
 func StartS3(t testing.TB) *S3 {
 	t.Helper()
 	binary := os.Getenv(Server)
 	if binary == "" {
-		t.Skipf("left out: %s is not set; make store-test runs this", Server)
+		t.Skipf("%s is not set: make store-test runs this test", Server)
 	}
 	if _, err := exec.LookPath(binary); err != nil {
-		t.Fatalf("%s is set, but names no program: %v", Server, err)
+		t.Fatalf("%s is not the path of a program: %v", Server, err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,21 +65,21 @@ func StartS3(t testing.TB) *S3 {
 		s.Stop()
 		_ = s.log.Close()
 		if text, err := os.ReadFile(s.log.Name()); err == nil && t.Failed() {
-			t.Logf("the S3 server said:\n%s", text)
+			t.Logf("log of the S3 server:\n%s", text)
 		}
 	})
 	s.Start()
 	return s
 }
 
-// Start starts the server, again on its files and at its address, and returns
-// when it answers.
+// Start starts the server with its address and files, which stay the same when it
+// is started again. It returns when the server answers.
 func (s *S3) Start() {
 	s.t.Helper()
 	s.cmd = exec.Command(s.binary, "--port", s.addr, "--access", access, "--secret", secret, "posix", "--sidecar", s.sidecar, s.dir)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
-		s.t.Fatalf("start the server that %s names: %v", Server, err)
+		s.t.Fatalf("start %s: %v", Server, err)
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	client, err := minio.New(s.addr, &minio.Options{
@@ -100,7 +101,7 @@ func (s *S3) Start() {
 		case <-time.After(10 * time.Millisecond):
 		case <-ctx.Done():
 			text, _ := os.ReadFile(s.log.Name())
-			s.t.Fatalf("the server that %s names does not answer: %v\n%s", Server, err, text)
+			s.t.Fatalf("%s does not answer: %v\n%s", Server, err, text)
 		}
 	}
 }
@@ -114,15 +115,15 @@ func (s *S3) Stop() {
 	}
 }
 
-// File is where the server keeps an object of the bucket.
+// File returns the path of the file of an object in Bucket.
 func (s *S3) File(key string) string { return filepath.Join(s.dir, Bucket, filepath.FromSlash(key)) }
 
-// Config reaches the server.
+// Config returns the configuration of a store in the server.
 func (s *S3) Config(timeout time.Duration) store.Config {
 	return store.Config{Timeout: timeout, S3: store.S3Config{Endpoint: "http://" + s.addr, AccessKey: access, SecretKey: secret}}
 }
 
-// Env is Config for commands.
+// Env sets the environment variables of Config for the rest of the test.
 func (s *S3) Env(t *testing.T) {
 	t.Setenv("S3_ENDPOINT", "http://"+s.addr)
 	t.Setenv("AWS_ACCESS_KEY_ID", access)
