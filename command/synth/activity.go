@@ -1,20 +1,20 @@
 package synth
 
-// activity is what a guest does at one moment; rates are per second.
+// An activity is what a guest does at one moment. Rates are per second.
 type activity struct {
 	user, sys              float64 // share of one core
-	read, write            float64 // bytes asked for and given
+	read, write            float64 // bytes of system calls
 	diskRead, diskWrite    float64 // bytes that reached the disk
 	faults                 float64
-	sent, received, dialed float64 // packets, packets, connections tried
+	sent, received, dialed float64 // packets sent and received, connections tried
 	resident               float64 // MB beyond the quiet guest's
 	threads, files         int     // beyond the quiet guest's
 }
 
-// run is what differs between two runs of one profile on one host.
+// A run has what differs between two runs of one profile on one host.
 type run struct {
-	period float64 // relative length of whatever repeats
-	offset float64 // seconds by which it is late
+	period float64 // relative length of what repeats
+	offset float64 // seconds by which what repeats is late
 	level  float64 // relative strength
 }
 
@@ -22,12 +22,11 @@ func newRun(r *random) run {
 	return run{period: r.between(0.99, 1.01), offset: r.between(0, 0.25), level: r.between(0.85, 1.15)}
 }
 
-// quiet is the guest at rest, which lies under everything.
+// quiet is the guest at rest. It is added to every other activity.
 var quiet = activity{user: 0.008, sys: 0.006, read: 900, faults: 4, sent: 0.5, received: 0.5}
 
-// shape is a profile's activity while infected_running, through (0 to 1) of it.
-// since is through in seconds of a run of canonical length: what repeats does so
-// as often in a short run as in a long one, and so shows in an envelope.
+// A shape returns a profile's activity in the phase infected_running. through is the part of the phase that is over, 0 to 1. since is the same
+// in seconds of a run of canonical length, so what repeats does so equally often in short and in long runs, and appears in the envelope.
 type shape func(r run, since, through float64) activity
 
 var shapes = map[string]shape{
@@ -39,14 +38,13 @@ var shapes = map[string]shape{
 	"shell-resident": ticks,
 }
 
-// peg: one core, as fast as it goes, a little slower as it gets hot.
+// peg uses all of one core, and slows down a little with time.
 func peg(r run, since, through float64) activity {
 	up := min(since/0.6, 1)
 	return activity{user: float64(float64(0.97*up) * (1 - float64(0.06*through))), sys: 0.012, faults: 8, resident: float64(240 * up), threads: 2, files: 3}
 }
 
-// fileWalk: a traversal with random writes, which ends after two fifths; what is
-// left of the walk fades out.
+// fileWalk traverses files and writes random data for two fifths of the phase. After that only reading goes on, and fades out.
 func fileWalk(r run, since, through float64) activity {
 	if through < 0.42 {
 		return activity{user: 0.10, sys: 0.66, read: 2.4e6, write: 5.1e7, diskWrite: 2.2e7, diskRead: 6e5, faults: 60, resident: 35, files: 24}
@@ -56,7 +54,7 @@ func fileWalk(r run, since, through float64) activity {
 	return activity{user: float64(0.05 * fade), sys: float64(0.30 * fade), read: float64(1.1e6 * fade), diskRead: float64(2e5 * fade), faults: float64(20 * fade), resident: 35, files: 18}
 }
 
-// bursts: long idle, three packets out now and then and the work that they ask for.
+// bursts idles, with short bursts of network traffic and computing.
 func bursts(r run, since, _ float64) activity {
 	a := activity{user: 0.012, sys: 0.006, resident: 12, files: 4}
 	if at := cycle(since-r.offset, 5*r.period); at < 1.3 {
@@ -66,13 +64,13 @@ func bursts(r run, since, _ float64) activity {
 	return a
 }
 
-// churn: little work that swells, then memory is thrown away and all begins anew.
+// churn uses more and more memory and CPU, then frees the memory and begins again.
 func churn(r run, since, _ float64) activity {
 	swell := cycle(since-r.offset, 8.4*r.period) / (8.4 * r.period)
 	return activity{user: 0.04 + float64(0.24*float64(swell*swell)), sys: 0.01 + float64(0.03*swell), faults: float64(900 * swell), resident: float64(180 * swell), files: 2}
 }
 
-// probes: sweeps of short connects with pauses, then it dials home twice.
+// probes tries many short connections, with pauses, and then dials home twice.
 func probes(r run, since, through float64) activity {
 	a := activity{user: 0.02, sys: 0.02, resident: 8, files: 6}
 	if through < 0.6 {
@@ -87,7 +85,7 @@ func probes(r run, since, through float64) activity {
 	return a
 }
 
-// ticks: one connection that stays, and a command every few seconds.
+// ticks holds one connection and runs a command every few seconds.
 func ticks(r run, since, _ float64) activity {
 	a := activity{user: 0.006, sys: 0.012, resident: 6, files: 5, sent: 2, received: 2, threads: 1}
 	if cycle(since-r.offset, 2.5*r.period) < 0.85 {
@@ -96,7 +94,7 @@ func ticks(r run, since, _ float64) activity {
 	return a
 }
 
-// cycle is how far t is into its period; before 0 it is as far as can be.
+// cycle returns how far t is into its period; the whole period if t is below 0.
 func cycle(t, period float64) float64 {
 	if t < 0 {
 		return period
@@ -104,7 +102,7 @@ func cycle(t, period float64) float64 {
 	return t - float64(period*float64(int64(t/period)))
 }
 
-// at is the guest's activity in one step of the walk, the quiet guest included.
+// at returns the guest's activity in one step of the walk, with that of the quiet guest.
 func (s shape) at(r run, step int, through float64) activity {
 	var a activity
 	switch step {

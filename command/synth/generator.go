@@ -19,10 +19,9 @@ import (
 // MaxIndex is the highest number of an episode of a profile.
 const MaxIndex = 9_999_999
 
-// Generator renders synthetic episodes. An episode's archive depends on the
-// seed, its profile and its number and on nothing else (save the version of the
-// zstd library, which makes the packed bytes; the unpacked ones never differ,
-// on any machine). Its methods may be called concurrently.
+// A Generator computes the archives of synthetic episodes. The unpacked bytes of an archive depend on the seed, the profile and the number
+// only, and are the same on every machine. The packed bytes also depend on the version of the zstd library. Its methods may be called
+// concurrently.
 type Generator struct {
 	seed    uint64
 	encoder *zstd.Encoder
@@ -33,17 +32,15 @@ type Generator struct {
 func New(seed uint64) *Generator {
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(runtime.GOMAXPROCS(0)))
 	if err != nil {
-		panic(err) // the options are constants, and valid
+		panic(err) // the options are constant and valid
 	}
 	return &Generator{seed: seed, encoder: encoder, buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
 }
 
-// Profiles are the names of the profiles that can be rendered, sorted. The slice
-// is the caller's.
+// Profiles returns the names of the profiles that a generator knows, sorted. The slice belongs to the caller.
 func Profiles() []string { return slices.Sorted(maps.Keys(shapes)) }
 
-// Ref is the host and the episode id of a profile's i-th episode (from 0, at
-// most MaxIndex). It does not check its arguments; Archive does.
+// Ref returns the host and the episode id of a profile's i-th episode, i from 0 to [MaxIndex]. It does not check its arguments; Archive does.
 func (g *Generator) Ref(profile string, i int) (host, episode string) {
 	return hostName(g.hostOf(profile, i)), fmt.Sprintf("%s-%07d", profile, i)
 }
@@ -52,8 +49,7 @@ func (g *Generator) hostOf(profile string, i int) int {
 	return newRandom(g.seed, "host of", profile, strconv.Itoa(i)).below(hosts)
 }
 
-// Find is the reverse of Ref: the profile and number of an episode. ok is false
-// for ids that Ref never gives.
+// Find returns the profile and the number for which Ref returns the given ids, and whether there are such.
 func (g *Generator) Find(host, episode string) (profile string, i int, ok bool) {
 	cut := strings.LastIndexByte(episode, '-')
 	if cut < 0 {
@@ -80,9 +76,8 @@ func check(profile string, i int) error {
 	return nil
 }
 
-// Archive writes the .tar.zst of a profile's i-th episode to w: about 62 KB, 643
-// KB unpacked. An unknown profile, an i below 0 or above MaxIndex and w's errors
-// are errors.
+// Archive writes the .tar.zst of a profile's i-th episode to w: about 62 KB, 643 KB unpacked. It is an error if the profile is unknown, or i
+// is below 0 or above [MaxIndex].
 func (g *Generator) Archive(w io.Writer, profile string, i int) error {
 	packed, err := g.render(profile, i)
 	if err != nil {
@@ -92,7 +87,7 @@ func (g *Generator) Archive(w io.Writer, profile string, i int) error {
 	return err
 }
 
-// render is an archive's bytes, which the caller owns.
+// render returns the bytes of an archive, which belong to the caller.
 func (g *Generator) render(profile string, i int) ([]byte, error) {
 	if err := check(profile, i); err != nil {
 		return nil, err
@@ -106,7 +101,7 @@ func (g *Generator) render(profile string, i int) ([]byte, error) {
 	return g.encoder.EncodeAll(plain.Bytes(), make([]byte, 0, plain.Len()/8)), nil
 }
 
-// genesis is when the first episodes were recorded, in ns.
+// genesis is when the first episodes were recorded, in ns of Unix time.
 const genesis = 1_767_225_600_000_000_000 // 2026-01-01T00:00:00Z
 
 func (g *Generator) writeTar(w io.Writer, profile string, i int) error {

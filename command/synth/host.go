@@ -4,15 +4,14 @@ import "fmt"
 
 const hosts = 12
 
-// host is one of the machines that the episodes come from: its own speed, clock
-// and memory, the same in every episode.
+// A host is one of the machines that the episodes come from. Its properties are the same in all of its episodes.
 type host struct {
 	name   string
-	scale  float64 // of every rate
-	noise  float64 // relative, of every rate
-	jitter float64 // seconds, of the sampling instants
+	scale  float64 // factor of every rate
+	noise  float64 // of every rate, relative
+	jitter float64 // of the sampling instants, in seconds
 	memory int64   // kB
-	boot   int64   // seconds up before the first episode
+	boot   int64   // uptime before the first episode, in seconds
 }
 
 func hostName(n int) string { return fmt.Sprintf("synth-%02d", n+1) }

@@ -5,12 +5,11 @@ import (
 	"encoding/binary"
 )
 
-// random is SplitMix64 (Steele, Lea, Flood 2014). It is written out here, and
-// nothing below calls a function of math whose last bit may differ between
-// machines, so that the same seed gives the same archive everywhere.
+// random is the generator SplitMix64 (Steele, Lea, Flood 2014). The same seed must give the same archive on every machine, so the generator
+// is written here, and no function of package math is called whose last bit may differ between machines.
 type random struct{ state uint64 }
 
-// newRandom seeds a stream of its own for each seed and list of names.
+// newRandom returns the stream of a seed and a list of names.
 func newRandom(seed uint64, names ...string) *random {
 	h := sha256.New()
 	h.Write(binary.LittleEndian.AppendUint64(nil, seed))
@@ -29,17 +28,16 @@ func (r *random) next() uint64 {
 	return z ^ z>>31
 }
 
-// unit is uniform in [0, 1).
+// unit returns a uniform number in [0, 1).
 func (r *random) unit() float64 { return float64(float64(r.next()>>11) / (1 << 53)) }
 
-// between is uniform in [lo, hi).
+// between returns a uniform number in [lo, hi).
 func (r *random) between(lo, hi float64) float64 { return lo + float64((hi-lo)*r.unit()) }
 
-// below is uniform in 0..n-1 (n is small: the bias does not matter).
+// below returns a uniform integer from 0 to n-1. Its bias does not matter for a small n.
 func (r *random) below(n int) int { return int(r.next() % uint64(n)) }
 
-// noise has mean 0 and deviation 1 and is bell-shaped: four uniform numbers'
-// sum, within ±3.5.
+// noise returns a bell-shaped number of mean 0 and standard deviation 1, within ±3.5: a sum of four uniform numbers.
 func (r *random) noise() float64 {
 	const scale = 1.7320508075688772 // sqrt(3): each uniform number has variance 1/12
 	return float64((r.unit() + r.unit() + r.unit() + r.unit() - 2) * scale)

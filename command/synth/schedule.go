@@ -1,7 +1,7 @@
 package synth
 
-// The canonical walk, in seconds. Each run has its own lengths, within spread
-// (relative).
+// walk has the phases of an episode with their canonical lengths in seconds. The lengths of a run differ from these by up to spread, which
+// is relative.
 var walk = []struct {
 	phase          string
 	length, spread float64
@@ -21,8 +21,7 @@ const (
 	tail
 )
 
-// schedule is when the phases of one run start, in seconds since its first
-// label; starts[len(walk)] is the run's end.
+// A schedule has the times at which the phases of one run start, in seconds since its first label; starts[len(walk)] is the run's end.
 type schedule struct{ starts [6]float64 }
 
 func newSchedule(r *random) (s schedule) {
@@ -32,7 +31,7 @@ func newSchedule(r *random) (s schedule) {
 	return s
 }
 
-// at says which step of the walk t lies in, and how far through it (0 to 1).
+// at returns the step of the walk at time t, and the part of it that is over, 0 to 1.
 func (s *schedule) at(t float64) (step int, through float64) {
 	for step < tail && t >= s.starts[step+1] {
 		step++
@@ -43,9 +42,8 @@ func (s *schedule) at(t float64) (step int, through float64) {
 
 const interval = 0.1 // seconds between samples
 
-// instants are a source's sampling instants, rising, from about the first label
-// to just behind the end: a grid of 10 Hz with jitter, and at times a sample
-// left out.
+// instants returns the times at which a source is sampled, ascending, from about the first label to just after the end: 10 Hz with jitter,
+// with a few samples missing.
 func (s *schedule) instants(r *random, jitter float64) []float64 {
 	end := s.starts[len(walk)] + 1.5*interval
 	times := make([]float64, 0, 460)
@@ -55,7 +53,7 @@ func (s *schedule) instants(r *random, jitter float64) []float64 {
 		if t > end {
 			return times
 		}
-		if r.below(500) == 0 && k > 0 { // the recorder was held up
+		if r.below(500) == 0 && k > 0 { // a missing sample
 			continue
 		}
 		if n := len(times); n == 0 || t > times[n-1] {

@@ -9,17 +9,15 @@ import (
 	"github.com/cis490/profiles/episode"
 )
 
-// Store renders archives as they are opened: a store of any size that takes no
-// room. It implements episode.Store and may be used concurrently.
+// A Store computes archives when they are opened, so it takes no space on a disk. It implements episode.Store and may be used concurrently.
 type Store struct {
 	generator *Generator
 	number    int
 	profiles  map[string]bool
 }
 
-// NewStore is the store that Write would write with the same arguments, byte for
-// byte: the first perProfile episodes of each of profiles (none named: all of
-// Profiles).
+// NewStore returns a store of the first perProfile episodes of each of the profiles, or of all [Profiles] if none are named. Its archives
+// have the bytes that [Generator.Write] writes for the same arguments.
 func NewStore(g *Generator, perProfile int, profiles ...string) (*Store, error) {
 	profiles, err := checkStore(perProfile, profiles)
 	if err != nil {
@@ -32,8 +30,7 @@ func NewStore(g *Generator, perProfile int, profiles ...string) (*Store, error) 
 	return s, nil
 }
 
-// Open renders an archive. The error matches episode.ErrNotFound where the store
-// has none of that name, and is ctx's where that has ended.
+// Open returns an archive. The error matches episode.ErrNotFound if the store has no such archive, and is ctx.Err() if ctx has ended.
 func (s *Store) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -49,7 +46,7 @@ func (s *Store) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error
 	return io.NopCloser(bytes.NewReader(packed)), nil
 }
 
-// checkStore fills in the default of a store's profiles.
+// checkStore checks the arguments of a store, and returns its profiles.
 func checkStore(perProfile int, profiles []string) ([]string, error) {
 	if perProfile < 1 || perProfile > MaxIndex+1 {
 		return nil, fmt.Errorf("make synthetic store: %d episodes a profile is not from 1 to %d", perProfile, MaxIndex+1)

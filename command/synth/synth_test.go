@@ -53,7 +53,7 @@ func TestArchiveDependsOnSeedProfileAndNumberOnly(t *testing.T) {
 	seen := map[string]string{}
 	for _, profile := range Profiles() {
 		for i := range 2 {
-			_ = archiveOf(t, two, "io-walk", 99-i) // what was rendered before must not matter
+			_ = archiveOf(t, two, "io-walk", 99-i) // earlier archives must not matter
 			a, b := archiveOf(t, one, profile, i), archiveOf(t, two, profile, i)
 			if !bytes.Equal(a, b) {
 				t.Errorf("%s %d: two generators of one seed differ", profile, i)
@@ -70,8 +70,7 @@ func TestArchiveDependsOnSeedProfileAndNumberOnly(t *testing.T) {
 	}
 }
 
-// The unpacked bytes are the same on every machine and in every build: a store
-// that somebody made is one that anybody can make.
+// TestArchiveGolden: the unpacked bytes are the same on every machine and in every build.
 func TestArchiveGolden(t *testing.T) {
 	const want = "cf58ad95c64ee60ac9e57ab2fb423d709e1cbbc003cc82f41e6e56f93b79ed51"
 	h := sha256.New()
@@ -81,7 +80,7 @@ func TestArchiveGolden(t *testing.T) {
 		}
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		t.Errorf("the archives changed: SHA-256 %s, want %s (a change on purpose: put the new one here)", got, want)
+		t.Errorf("the archives changed: SHA-256 %s, want %s (if the change is intended, replace it)", got, want)
 	}
 }
 
@@ -170,7 +169,7 @@ func TestArchiveReadsAsTarOfJSONLines(t *testing.T) {
 	}
 }
 
-// channels are those of the default spec.
+// channels has the channel of each profile in the default spec.
 var channels = map[string]string{
 	"cpu-saturate": "cpu_user_jiffies", "io-walk": "cpu_sys_jiffies", "bursty-c2": "cpu_user_jiffies",
 	"low-and-slow": "cpu_user_jiffies", "scan-and-dial": "cpu_sys_jiffies", "shell-resident": "cpu_sys_jiffies",
@@ -191,10 +190,10 @@ func TestEpisodeReadsTheArchives(t *testing.T) {
 			if !c.Counter || c.Resets > 0 || len(c.Values) < 340 {
 				t.Errorf("%s %d: %d points, %d resets", profile, i, len(c.Values), c.Resets)
 			}
-			// Something happens while it runs: more than at rest.
+			// The rate while the payload runs is higher than at rest.
 			rest, busy := meanRate(c, 0, e.Segments()[0].End), meanRate(c, e.Segments()[3].Start, e.Segments()[3].End)
 			if busy < 2*rest+0.5 || busy > 101 {
-				t.Errorf("%s %d: %.1f jiffies/s while it runs, %.1f at rest", profile, i, busy, rest)
+				t.Errorf("%s %d: %.1f jiffies/s while the payload runs, %.1f at rest", profile, i, busy, rest)
 			}
 		}
 	}
@@ -305,7 +304,7 @@ func TestWriteAndStoreAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(calls, []int{1, 2, 3, 4, 5, 6, 7, 8}) {
-		t.Errorf("progress was told %v", calls)
+		t.Errorf("progress was called with %v", calls)
 	}
 	if files := filesIn(t, dir); len(files) != 9 {
 		t.Errorf("files %v, want eight archives and the validation file", files)
@@ -383,7 +382,7 @@ func TestWriteStops(t *testing.T) {
 	if err := New(5).Write(ctx, ended, 2, nil, nil); !errors.Is(err, context.Canceled) || len(filesIn(t, ended)) > 0 {
 		t.Errorf("with a context that had ended: error %v, files %v", err, filesIn(t, ended))
 	}
-	// A disk that does not take it: the folder of a host is a file.
+	// An archive that cannot be written: the folder of its host is a file.
 	if err := os.RemoveAll(filepath.Join(dir, "store", hostName(0))); err != nil {
 		t.Fatal(err)
 	}

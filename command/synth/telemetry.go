@@ -7,8 +7,8 @@ import (
 
 const jiffiesPerSecond = 100
 
-// recorder turns activity into the rows of the three sources. Counters are kept
-// as exact amounts and written rounded down, as a kernel counts.
+// A recorder turns activity into the rows of the three sources. Counters are kept as exact amounts and written rounded down, as a kernel
+// counts.
 type recorder struct {
 	host  host
 	run   run
@@ -19,7 +19,7 @@ type recorder struct {
 	buf   bytes.Buffer
 }
 
-// field is one number of a row with its key: `, "key": `.
+// A field is one number of a row. The key is written as it is, such as `, "pid": `.
 type field struct {
 	key   string
 	value int64
@@ -37,13 +37,12 @@ func (r *recorder) writeRow(t float64, fields []field) {
 	r.buf.Write(b)
 }
 
-// vary is x on this host in this moment: never below 0.
+// vary returns x with the host's noise, never below 0.
 func (r *recorder) vary(x float64) float64 {
 	return float64(x * max(1+float64(r.host.noise*r.noise.noise()), 0))
 }
 
-// sample calls row at each of a source's instants with the activity since the
-// last one and its length, which is 0 the first time.
+// sample calls row for each of a source's instants t, with the seconds dt since the instant before (0 for the first) and the activity at t.
 func (r *recorder) sample(row func(t, dt float64, a activity)) {
 	before := 0.0
 	for i, t := range r.plan.instants(r.noise, r.host.jitter) {
@@ -58,7 +57,7 @@ func (r *recorder) sample(row func(t, dt float64, a activity)) {
 	}
 }
 
-// proc writes telemetry-proc.jsonl: the guest's process as its host sees it.
+// proc writes telemetry-proc.jsonl: the guest's process, as /proc of its host has it.
 func (r *recorder) proc() {
 	h, rnd := r.host, r.noise
 	pid := int64(1000 + rnd.below(30000))
@@ -119,8 +118,7 @@ func (r *recorder) proc() {
 	})
 }
 
-// hostwide writes telemetry-host.jsonl: /proc/stat and /proc/meminfo of the
-// host, on which other guests run, too.
+// hostwide writes telemetry-host.jsonl: /proc/stat and /proc/meminfo of the host, on which other guests run, too.
 func (r *recorder) hostwide() {
 	h, rnd := r.host, r.noise
 	up := float64(h.boot)

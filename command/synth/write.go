@@ -15,16 +15,13 @@ import (
 	"github.com/cis490/profiles/internal/atomicfile"
 )
 
-// Write writes a store into dir, on all cores: dir/store/<host>/<id>.tar.zst,
-// the first perProfile episodes of each of profiles (none named: all of
-// Profiles), and, last, dir/validation.parquet, which lists them all as
-// accepted. Folders are made; files that are there are written anew. Every file
-// gets its name only when it is whole, so a Write that was cut short leaves no
-// broken archive, and no validation file that names what isn't there.
+// Write writes a store into dir, on all cores: dir/store/<host>/<id>.tar.zst, the first perProfile episodes of each of the profiles (all of
+// [Profiles] if none are named), and after them dir/validation.parquet, which lists all of them as accepted. Folders are made, and files
+// that are there are replaced. A file gets its name only when it is whole ([atomicfile.WriteUnsynced]), so an interrupted Write leaves no broken
+// archive, and no validation file that lists archives which are not there.
 //
-// progress, where not nil, is called after each archive with how many are done
-// of how many; calls come one at a time, done rising. An error of the disk or
-// the end of ctx stops the work.
+// progress, unless nil, is called after each archive with the number of archives that are written and of all; calls come one at a time,
+// with done rising. A write error or the end of ctx stops the work.
 func (g *Generator) Write(ctx context.Context, dir string, perProfile int, profiles []string, progress func(done, total int)) error {
 	profiles, err := checkStore(perProfile, profiles)
 	if err != nil {
@@ -36,37 +33,7 @@ func (g *Generator) Write(ctx context.Context, dir string, perProfile int, profi
 			return fmt.Errorf("make synthetic store: %w", err)
 		}
 	}
-	var mu sync.Mutex
-	done, total := 0, perProfile*len(profiles)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range perProfile {
-		for _, profile := range profiles {
-			if ctx.Err() != nil {
-				break
-			}
-			group.Go(func() error {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if err := g.writeArchive(store, profile, i); err != nil {
-					return fmt.Errorf("make synthetic store: %w", err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				done++
-				if progress != nil {
-					progress(done, total)
-				}
-				return nil
-			})
-		}
-	}
-	err = group.Wait()
-	if err == nil && done < total { // the loop above saw the end of ctx first
-		err = context.Cause(ctx)
-	}
-	if err != nil {
+	if err := g.writeArchives(ctx, store, perProfile, profiles, progress); err != nil {
 		return err
 	}
 	if err := g.writeValidation(filepath.Join(dir, "validation.parquet"), perProfile, profiles); err != nil {
@@ -75,12 +42,44 @@ func (g *Generator) Write(ctx context.Context, dir string, perProfile int, profi
 	return nil
 }
 
+// writeArchives writes all archives, on all cores.
+func (g *Generator) writeArchives(ctx context.Context, store string, perProfile int, profiles []string, progress func(done, total int)) error {
+	var mu sync.Mutex
+	done, total := 0, perProfile*len(profiles)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for n := 0; n < total && ctx.Err() == nil; n++ {
+		profile, i := profiles[n%len(profiles)], n/len(profiles)
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := g.writeArchive(store, profile, i); err != nil {
+				return fmt.Errorf("make synthetic store: %w", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if progress != nil {
+				progress(done, total)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	if err == nil && done < total { // ctx ended between two archives
+		err = context.Cause(ctx)
+	}
+	return err
+}
+
+// writeArchive writes one archive, without waiting for the disk: after a loss of power the store is made again.
 func (g *Generator) writeArchive(store, profile string, i int) error {
 	host, id := g.Ref(profile, i)
 	return atomicfile.WriteUnsynced(filepath.Join(store, host, id+".tar.zst"), 0o644, func(w io.Writer) error { return g.Archive(w, profile, i) })
 }
 
-// listed is a row of the validation file.
+// A listed is one row of the validation file.
 type listed struct {
 	Episode string `parquet:"episode_id,zstd"`
 	Host    string `parquet:"host_id,dict,zstd"`
