@@ -5,23 +5,18 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/viterin/vek/vek32"
 
 	"github.com/cis490/profiles/fit"
 )
 
-// The size of the Python program's classifier: 138 MB of float32.
+// The size of the classifier of the Python program: 138 MB of float32.
 const (
 	benchRows     = 150_000
 	benchFeatures = 230
-	benchBatch    = 64
 	benchK        = 5
 )
 
@@ -37,68 +32,22 @@ func benchVectors(n int) [][]float32 {
 	return vectors
 }
 
-// BenchmarkNearest measures k nearest of 150,000 x 230 float32, of one query and of 64 at once, beside what bounds it:
-// one pass of all cores over the same memory ("memory") and, of a batch, as many distances of vectors that lie in the
-// first-level cache ("arithmetic"). With PROFILES_PYTHON, scikit-learn's brute force does the same ("scikit-learn").
+// BenchmarkNearest measures the k nearest of 150,000 x 230 float32. If PROFILES_PYTHON is set, scikit-learn's brute force does the same
+// ("scikit-learn").
 func BenchmarkNearest(b *testing.B) {
-	vectors, queries := benchVectors(benchRows), benchVectors(benchBatch)
+	vectors, query := benchVectors(benchRows), benchVectors(1)[0]
 	for _, metric := range []Metric{Euclidean, Manhattan} {
-		x, err := NewIndex(metric, vectors)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(string(metric)+"/memory", func(b *testing.B) {
-			b.SetBytes(4 * benchRows * benchFeatures)
-			for b.Loop() {
-				everyCore(func(part, parts int) {
-					vek32.Sum(x.rows[part*len(x.rows)/parts : (part+1)*len(x.rows)/parts])
-				})
-			}
-		})
-		b.Run(string(metric)+"/single", func(b *testing.B) {
+		b.Run(string(metric), func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(4 * benchRows * benchFeatures)
 			for b.Loop() {
-				if _, err := x.Nearest(queries[0], benchK); err != nil {
+				if _, err := metric.Nearest(query, vectors, benchK); err != nil {
 					b.Fatal(err)
 				}
 			}
-		})
-		b.Run(string(metric)+"/arithmetic", func(b *testing.B) {
-			sketch := metric.sketch()
-			for b.Loop() {
-				everyCore(func(part, parts int) {
-					for range benchRows * benchBatch / parts {
-						sketch(vectors[part], queries[part])
-					}
-				})
-			}
-			perQuery(b)
-		})
-		b.Run(string(metric)+"/batch", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := x.NearestOfEach(queries, benchK); err != nil {
-					b.Fatal(err)
-				}
-			}
-			perQuery(b)
 		})
 		b.Run(string(metric)+"/scikit-learn", func(b *testing.B) { scikitLearn(b, metric) })
 	}
-}
-
-func everyCore(pass func(part, parts int)) {
-	parts := runtime.GOMAXPROCS(0)
-	var all sync.WaitGroup
-	for part := range parts {
-		all.Go(func() { pass(part, parts) })
-	}
-	all.Wait()
-}
-
-func perQuery(b *testing.B) {
-	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N)/benchBatch, "ms/query")
 }
 
 func scikitLearn(b *testing.B, metric Metric) {
@@ -106,27 +55,21 @@ func scikitLearn(b *testing.B, metric Metric) {
 	if python == "" {
 		b.Skip("PROFILES_PYTHON is not set")
 	}
-	var single, batch float64
+	var single float64
 	for b.Loop() {
-		out, err := exec.Command(python, "testdata/bench.py", string(metric),
-			fmt.Sprint(benchRows), fmt.Sprint(benchFeatures), fmt.Sprint(benchBatch), fmt.Sprint(benchK)).Output()
+		out, err := exec.Command(python, "testdata/bench.py", string(metric), fmt.Sprint(benchRows), fmt.Sprint(benchFeatures), fmt.Sprint(benchK)).Output()
 		if err != nil {
 			b.Fatal(err)
 		}
-		times := strings.Fields(string(out))
-		if single, err = strconv.ParseFloat(times[0], 64); err != nil {
-			b.Fatal(err)
-		}
-		if batch, err = strconv.ParseFloat(times[1], 64); err != nil {
+		if single, err = strconv.ParseFloat(strings.TrimSpace(string(out)), 64); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(single, "ms-single/query")
-	b.ReportMetric(batch, "ms-batch/query")
+	b.ReportMetric(single, "ms/query")
 }
 
-// liveModel is what a worker of the default spec has: 100 examples of each of six profiles in seven channels. signature makes one
-// more episode.
+// liveModel returns the model of a worker with the default spec: 100 examples of each of six profiles in seven channels. signature makes the
+// signature of one more episode.
 func liveModel(b *testing.B) (m *Model, signature func() fit.Signature) {
 	b.Helper()
 	spec := fit.DefaultSpec()
@@ -156,7 +99,7 @@ func liveModel(b *testing.B) (m *Model, signature func() fit.Signature) {
 	return m, signature
 }
 
-// BenchmarkClassify is what a worker does with an archive that it opened: a vector, and a method's verdict on it.
+// BenchmarkClassify makes a vector and a verdict, as a worker does for each archive that it reads.
 func BenchmarkClassify(b *testing.B) {
 	m, signature := liveModel(b)
 	query := signature()
@@ -176,7 +119,7 @@ func BenchmarkClassify(b *testing.B) {
 	}
 }
 
-// BenchmarkEvaluate is a worker's measurement: each of 600 members by the model of all others.
+// BenchmarkEvaluate measures a model as a worker does: it classifies each of 600 members by the model of all others.
 func BenchmarkEvaluate(b *testing.B) {
 	m, _ := liveModel(b)
 	for b.Loop() {

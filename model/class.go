@@ -8,90 +8,88 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A class is one profile as its examples show it. It never changes.
+// A class is one profile of a model. It never changes.
 type class struct {
 	profile fit.ProfileName
-	members []Example // by host and episode
-	index   *Index    // of the members
-	median  []float32 // pointwise, over the members that have the feature
+	members []Example   // by host and episode
+	vectors [][]float32 // of the members
+	median  []float32   // pointwise, over the members that have the feature
 
-	// Beyond these a vector is none of the profile: the outer fence of the members' own distances, each measured without itself.
-	// +Inf where there are too few members to tell.
+	// A vector whose distance is beyond these is none of the profile: the outer fences of the members' own distances from the median and
+	// from the nearest member, each measured without the member itself. +Inf if there are too few members.
 	medianFence, memberFence float64
 }
 
 func newClass(l Layout, profile fit.ProfileName, members []Example) (*class, error) {
-	s, err := newShape(l, profile, members)
+	b, err := newClassBuilder(l, profile, members)
 	if err != nil {
 		return nil, err
 	}
-	return s.class(nobody)
+	return b.class(leaveNoneOut), nil
 }
 
-// A shape is what a class comes of, so that the class of all members but one need not begin anew.
-type shape struct {
-	layout  Layout
+// A classBuilder makes the class of all members of a profile, and the classes of all but one. It keeps what these have in common.
+type classBuilder struct {
+	metric  Metric
 	profile fit.ProfileName
 	members []Example     // by host and episode
 	columns [][]float32   // by feature: the members' values, sorted, without gaps
-	near    [][]Neighbour // of each member the two nearest of the others, or fewer
+	nearest [][]Neighbour // by member: the two nearest other members, or fewer
 }
 
-func newShape(l Layout, profile fit.ProfileName, members []Example) (*shape, error) {
-	vectors := vectorsOf(members, nobody)
-	index, err := NewIndex(l.Metric(), vectors)
-	if err != nil {
-		return nil, err
-	}
-	s := &shape{layout: l, profile: profile, members: members, columns: columnsOf(vectors, l.Dim()), near: make([][]Neighbour, len(members))}
+func newClassBuilder(l Layout, profile fit.ProfileName, members []Example) (*classBuilder, error) {
+	vectors := vectorsOf(members, leaveNoneOut)
+	b := &classBuilder{metric: l.Metric(), profile: profile, members: members, columns: columnsOf(vectors, l.Dim()), nearest: make([][]Neighbour, len(members))}
 	for i, v := range vectors {
-		near, err := index.Nearest(v, 3)
+		nearest, err := b.metric.Nearest(v, vectors, 3)
 		if err != nil {
 			return nil, err
 		}
-		s.near[i] = slices.DeleteFunc(near, func(n Neighbour) bool { return n.Number == i })
+		b.nearest[i] = slices.DeleteFunc(nearest, func(n Neighbour) bool { return n.Number == i })
 	}
-	return s, nil
+	return b, nil
 }
 
-// nobody is the member to leave out where none is.
-const nobody = -1
+// leaveNoneOut is the member that [classBuilder.class] leaves out if it leaves out none.
+const leaveNoneOut = -1
 
 // class makes the class of all members but one.
-func (s *shape) class(without int) (*class, error) {
-	vectors, columns := vectorsOf(s.members, without), s.columns
-	members := s.members
-	if without != nobody {
-		members = slices.Delete(slices.Clone(members), without, without+1)
-		columns = columnsWithout(columns, s.members[without].Vector)
+func (b *classBuilder) class(without int) *class {
+	c := &class{profile: b.profile, members: b.members, vectors: vectorsOf(b.members, without)}
+	columns := b.columns
+	if without != leaveNoneOut {
+		c.members = slices.Delete(slices.Clone(b.members), without, without+1)
+		columns = columnsWithout(columns, b.members[without].Vector)
 	}
-	index, err := NewIndex(s.layout.Metric(), vectors)
-	if err != nil {
-		return nil, err
+	var mediansWithout [][]float32
+	c.median, mediansWithout = medians(columns, c.vectors)
+	var toMedian []float64
+	for i, v := range c.vectors {
+		toMedian = append(toMedian, b.metric.Distance(v, mediansWithout[i]))
 	}
-	c := &class{profile: s.profile, members: members, index: index}
-	var others [][]float32
-	c.median, others = medians(columns, vectors)
-	var toMedian, toMember []float64
-	for i, v := range vectors {
-		toMedian = append(toMedian, s.layout.Metric().Distance(v, others[i]))
-	}
-	for i, near := range s.near {
+	c.medianFence, c.memberFence = outerFence(toMedian), outerFence(b.distancesToMember(without))
+	return c
+}
+
+// distancesToMember returns the distance of each member from the nearest other one, with one member left out.
+func (b *classBuilder) distancesToMember(without int) []float64 {
+	var distances []float64
+	for i, nearest := range b.nearest {
 		if i == without {
 			continue
 		}
 		least := math.Inf(1)
-		for _, n := range near {
+		for _, n := range nearest {
 			if n.Number != without {
 				least = min(least, n.Distance)
 			}
 		}
-		toMember = append(toMember, least)
+		distances = append(distances, least)
 	}
-	c.medianFence, c.memberFence = outerFence(toMedian), outerFence(toMember)
-	return c, nil
+	return distances
 }
 
+// vectorsOf returns the members' vectors, with one member left out.
 func vectorsOf(members []Example, without int) [][]float32 {
 	vectors := make([][]float32, 0, len(members))
 	for i, m := range members {
@@ -102,24 +100,24 @@ func vectorsOf(members []Example, without int) [][]float32 {
 	return vectors
 }
 
-// fewest is how many distances tell where a fence stands.
-const fewest = 4
+// minFenceValues is how many distances a fence needs.
+const minFenceValues = 4
 
-// outerFence is Q3 + 3*(Q3-Q1) (J. Tukey, Exploratory Data Analysis, 1977): what lies beyond is "far out". +Inf where fewer than
-// 4 are finite. The values are sorted.
+// outerFence returns Tukey's outer fence Q3 + 3*(Q3-Q1) (Exploratory Data Analysis, 1977); +Inf if fewer than 4 values are finite. It sorts
+// the values in place.
 func outerFence(values []float64) float64 {
 	slices.Sort(values)
 	for len(values) > 0 && math.IsInf(values[len(values)-1], 1) {
 		values = values[:len(values)-1]
 	}
-	if len(values) < fewest {
+	if len(values) < minFenceValues {
 		return math.Inf(1)
 	}
 	q1, q3 := quantile(values, 0.25), quantile(values, 0.75)
 	return q3 + 3*(q3-q1)
 }
 
-// quantile is the polyline through sorted values at (n-1)*q, as numpy has it.
+// quantile returns the quantile q of sorted values, by linear interpolation at (n-1)*q, as numpy does by default.
 func quantile(sorted []float64, q float64) float64 {
 	at := float64(len(sorted)-1) * q
 	low := int(at)
@@ -145,7 +143,7 @@ func columnsOf(vectors [][]float32, dim int) [][]float32 {
 	return columns
 }
 
-// columnsWithout returns the columns without one vector's values, which are among them.
+// columnsWithout returns the columns without the values of one vector, which must be among them.
 func columnsWithout(columns [][]float32, vector []float32) [][]float32 {
 	rest := make([][]float32, len(columns))
 	for f, column := range columns {
@@ -158,34 +156,34 @@ func columnsWithout(columns [][]float32, vector []float32) [][]float32 {
 	return rest
 }
 
-// medians returns the pointwise median of vectors, whose columns are given, and, for each of them, that of all the others. Gaps are
-// left out; where nothing is left the median is a gap.
-func medians(columns [][]float32, vectors [][]float32) (of []float32, without [][]float32) {
-	of = make([]float32, len(columns))
+// medians returns the pointwise median of all vectors, and for each vector the pointwise median of the others. columns are those of the
+// vectors. Gaps are left out; if no values remain, the median is a gap.
+func medians(columns [][]float32, vectors [][]float32) (all []float32, without [][]float32) {
+	all = make([]float32, len(columns))
 	without = make([][]float32, len(vectors))
 	for i := range without {
 		without[i] = make([]float32, len(columns))
 	}
 	for f, sorted := range columns {
-		of[f] = middle(len(sorted), func(i int) float32 { return sorted[i] })
+		all[f] = middle(len(sorted), func(i int) float32 { return sorted[i] })
 		for i, v := range vectors {
 			own := v[f]
 			if own != own {
-				without[i][f] = of[f]
+				without[i][f] = all[f]
 				continue
 			}
 			without[i][f] = middle(len(sorted)-1, func(i int) float32 {
-				if sorted[i] >= own { // own, or one that equals it, stood here or before
+				if sorted[i] >= own { // own is at this index or before it
 					i++
 				}
 				return sorted[i]
 			})
 		}
 	}
-	return of, without
+	return all, without
 }
 
-// middle is the median of n values in order; NaN of none.
+// middle returns the median of n values, which at returns in ascending order; NaN if n is 0.
 func middle(n int, at func(int) float32) float32 {
 	switch {
 	case n == 0:

@@ -10,19 +10,19 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// The names of the two ways to classify.
+// The names of the methods.
 const (
 	NameNearestEnvelope = "nearest-envelope"
 	NameKNN             = "knn"
 )
 
-// A Method is one of the ways to classify.
+// A Method is one way to classify.
 type Method struct {
 	Name     string
 	Classify func(*Model, []float32) (Verdict, error)
 }
 
-// Methods returns nearest-envelope and knn with so many neighbours.
+// Methods returns nearest-envelope, and knn with k neighbours.
 func Methods(k int) []Method {
 	return []Method{
 		{NameNearestEnvelope, (*Model).NearestEnvelope},
@@ -30,7 +30,7 @@ func Methods(k int) []Method {
 	}
 }
 
-// A Fold is a model with episodes that it was not fitted on. Model is nil where no example is left to fit on.
+// A Fold is a model and episodes that are not among its examples. Model is nil if it has no examples.
 type Fold struct {
 	Model *Model
 	Test  []Example
@@ -40,29 +40,35 @@ type Fold struct {
 func (m *Model) LeaveOneEpisodeOut() iter.Seq2[Fold, error] {
 	return func(yield func(Fold, error) bool) {
 		for i, c := range m.classes {
-			s, err := newShape(m.layout, c.profile, c.members)
-			for k := 0; k < len(c.members) && err == nil; k++ {
-				rest := slices.Clone(m.classes)
-				if rest[i], err = s.class(k); len(c.members) == 1 {
-					rest = slices.Delete(rest, i, i+1)
-				}
-				fold := Fold{Test: c.members[k : k+1 : k+1]}
-				if len(rest) > 0 {
-					fold.Model = &Model{layout: m.layout, classes: rest}
-				}
-				if err == nil && !yield(fold, nil) {
-					return
-				}
-			}
+			builder, err := newClassBuilder(m.layout, c.profile, c.members)
 			if err != nil {
 				yield(Fold{}, err)
 				return
+			}
+			for k := range c.members {
+				fold := Fold{Model: m.withClass(i, builder.class(k)), Test: c.members[k : k+1 : k+1]}
+				if !yield(fold, nil) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// LeaveOneHostOut yields each host's examples with the model of all other hosts', by host.
+// withClass returns the model with another class i, or without it if that has no members; nil if no class remains.
+func (m *Model) withClass(i int, c *class) *Model {
+	classes := slices.Clone(m.classes)
+	classes[i] = c
+	if len(c.members) == 0 {
+		classes = slices.Delete(classes, i, i+1)
+	}
+	if len(classes) == 0 {
+		return nil
+	}
+	return &Model{layout: m.layout, classes: classes}
+}
+
+// LeaveOneHostOut yields the examples of each host with the model of all other hosts' examples, by host.
 func (m *Model) LeaveOneHostOut() iter.Seq2[Fold, error] {
 	return func(yield func(Fold, error) bool) {
 		sorted := m.Examples()
@@ -82,25 +88,25 @@ func (m *Model) LeaveOneHostOut() iter.Seq2[Fold, error] {
 	}
 }
 
-// A Score is how often a method was right about episodes that its model was not fitted on.
+// A Score has how often a method was right about episodes that its model had no example of.
 type Score struct {
 	Method   string `json:"method"`
 	Episodes int    `json:"episodes"`
-	Right    int    `json:"right"` // the nearest profile is the episode's, within its fence or not
-	// Accuracy is Right of Episodes; Low and High are Wilson's 95% interval of it (see [Wilson]).
+	Right    int    `json:"right"` // the profile is the episode's; also if the answer is "none of these"
+	// Accuracy is Right/Episodes; Low and High are its 95% interval ([Wilson]).
 	Accuracy float64 `json:"accuracy"`
 	Low      float64 `json:"low"`
 	High     float64 `json:"high"`
-	// Baseline is the accuracy of naming the most frequent profile always.
+	// Baseline is the accuracy of always answering the most frequent profile.
 	Baseline float64 `json:"baseline"`
-	// NoneOfThese are answers of that kind, right and wrong ones; RightOfAnswered is the accuracy over the others, 0 where there are none.
+	// NoneOfThese counts the answers "none of these", right and wrong ones. RightOfAnswered is the accuracy of the others, 0 if there are none.
 	NoneOfThese     int     `json:"none_of_these"`
 	RightOfAnswered float64 `json:"right_of_answered"`
-	// Confusion has a row for each profile that episodes are of and a column for each of Profiles, as it was answered.
+	// Confusion has a row for each of Profiles that episodes have, and a column for each that was answered.
 	Profiles  []fit.ProfileName `json:"profiles"`
 	Confusion [][]int           `json:"confusion"`
 	Wrong     []Miss            `json:"wrong"`
-	// Latency is that of one classification, from vector to verdict.
+	// Latency is the time from vector to verdict.
 	Latency Latency `json:"latency"`
 }
 
@@ -109,55 +115,65 @@ type Miss struct {
 	Host    string          `json:"host"`
 	Episode string          `json:"episode"`
 	Profile fit.ProfileName `json:"profile"`
-	Said    fit.ProfileName `json:"said"` // empty: no model, or nothing in common with it
+	Said    fit.ProfileName `json:"said"` // empty if there was no model, or no feature in common with it
 	None    bool            `json:"none_of_these"`
 	Refuted bool            `json:"refuted"` // see [Verdict.Refutes]
 }
 
-// Evaluate classifies every fold's episodes by every method, one after the other. The clock tells a time since any fixed moment and is
-// read before and after each classification. The scores come in the order of the methods.
+// Evaluate classifies every fold's episodes by every method, one after the other. clock returns the time since any fixed moment; it is called
+// before and after each classification. The scores come in the order of the methods.
 func Evaluate(folds iter.Seq2[Fold, error], methods []Method, clock func() time.Duration) ([]Score, error) {
-	scores := make([]scorer, len(methods))
+	scorers := make([]scorer, len(methods))
+	for i, method := range methods {
+		scorers[i] = scorer{method: method, clock: clock, answers: map[fit.ProfileName]map[fit.ProfileName]int{}}
+	}
 	for fold, err := range folds {
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range fold.Test {
-			for i, method := range methods {
-				var v Verdict
-				err := ErrNothingInCommon
-				if fold.Model != nil {
-					began := clock()
-					v, err = method.Classify(fold.Model, e.Vector)
-					scores[i].took = append(scores[i].took, clock()-began)
-				}
-				if err != nil && !errors.Is(err, ErrNothingInCommon) {
-					return nil, err
-				}
-				scores[i].add(e, v)
+		for i := range scorers {
+			if err := scorers[i].classify(fold); err != nil {
+				return nil, err
 			}
 		}
 	}
-	results := make([]Score, len(methods))
-	for i, s := range scores {
-		results[i] = s.score(methods[i].Name)
+	scores := make([]Score, len(methods))
+	for i := range scorers {
+		scores[i] = scorers[i].score()
 	}
-	return results, nil
+	return scores, nil
 }
 
-// A scorer counts answers.
+// A scorer classifies episodes by one method and counts the answers.
 type scorer struct {
-	answers map[fit.ProfileName]map[fit.ProfileName]int // of an episode's profile to what was said
-	none    int
-	noneBad int
-	wrong   []Miss
-	took    []time.Duration
+	method    Method
+	clock     func() time.Duration
+	answers   map[fit.ProfileName]map[fit.ProfileName]int // by the episode's profile and the answered one
+	none      int                                         // answers "none of these"
+	noneWrong int                                         // those of them with a wrong profile
+	wrong     []Miss
+	took      []time.Duration
+}
+
+// classify classifies the episodes of a fold. An episode without an answer counts as a wrong one.
+func (s *scorer) classify(fold Fold) error {
+	for _, e := range fold.Test {
+		var v Verdict
+		if fold.Model != nil {
+			began := s.clock()
+			var err error
+			v, err = s.method.Classify(fold.Model, e.Vector)
+			s.took = append(s.took, s.clock()-began)
+			if err != nil && !errors.Is(err, ErrNothingInCommon) {
+				return err
+			}
+		}
+		s.add(e, v)
+	}
+	return nil
 }
 
 func (s *scorer) add(e Example, v Verdict) {
-	if s.answers == nil {
-		s.answers = map[fit.ProfileName]map[fit.ProfileName]int{}
-	}
 	if s.answers[e.Profile] == nil {
 		s.answers[e.Profile] = map[fit.ProfileName]int{}
 	}
@@ -169,13 +185,13 @@ func (s *scorer) add(e Example, v Verdict) {
 		return
 	}
 	if v.NoneOfThese {
-		s.noneBad++
+		s.noneWrong++
 	}
 	s.wrong = append(s.wrong, Miss{e.Host, e.Episode, e.Profile, v.Profile, v.NoneOfThese, v.Refutes(e.Profile)})
 }
 
-func (s *scorer) score(method string) Score {
-	r := Score{Method: method, NoneOfThese: s.none, Latency: latencyOf(s.took), Wrong: []Miss{}, Profiles: []fit.ProfileName{}, Confusion: [][]int{}}
+func (s *scorer) score() Score {
+	r := Score{Method: s.method.Name, NoneOfThese: s.none, Latency: latencyOf(s.took), Wrong: []Miss{}, Profiles: []fit.ProfileName{}, Confusion: [][]int{}}
 	most := 0
 	for profile, said := range s.answers {
 		r.Profiles = append(r.Profiles, profile)
@@ -210,7 +226,7 @@ func (s *scorer) score(method string) Score {
 	r.Low, r.High = Wilson(r.Right, r.Episodes)
 	r.Baseline = float64(most) / float64(r.Episodes)
 	if answered := r.Episodes - s.none; answered > 0 {
-		r.RightOfAnswered = float64(r.Right-(s.none-s.noneBad)) / float64(answered)
+		r.RightOfAnswered = float64(r.Right-(s.none-s.noneWrong)) / float64(answered)
 	}
 	return r
 }
@@ -218,11 +234,12 @@ func (s *scorer) score(method string) Score {
 // z95 is the 97.5% quantile of the normal distribution.
 const z95 = 1.959963984540054
 
-// Wilson is the 95% score interval of a share of which right of n were seen (E. Wilson, JASA 22, 1927). With p = right/n and z = 1.96:
+// Wilson returns the 95% score interval of the probability of being right, if right of n answers were (E. Wilson, JASA 22, 1927). With
+// p = right/n and z = 1.96:
 //
 //	(p + z²/2n ± z*sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)
 //
-// Of nothing it is 0 to 1.
+// For n = 0 it is 0 to 1.
 func Wilson(right, n int) (low, high float64) {
 	if n == 0 {
 		return 0, 1

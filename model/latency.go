@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// Latency is how long something took, as it was measured: order statistics and a histogram.
+// Latency describes measured times: order statistics and a histogram.
 type Latency struct {
 	N       int      `json:"n"`
-	P50     float64  `json:"p50_us"` // µs; of no measurement all are 0
+	P50     float64  `json:"p50_us"` // µs; all are 0 without measurements
 	P90     float64  `json:"p90_us"`
 	P99     float64  `json:"p99_us"`
 	Max     float64  `json:"max_us"`
-	Buckets []Bucket `json:"buckets"` // from the first that counts any to the last
+	Buckets []Bucket `json:"buckets"` // from the first that counts any measurement to the last
 }
 
-// A Bucket counts measurements above the bucket before it and up to its own bound.
+// A Bucket counts the measurements that are above the bound of the bucket before it and not above its own.
 type Bucket struct {
 	UpTo float64 `json:"up_to_us"` // µs: 1, 2, 5, 10, ...
 	N    int     `json:"n"`
 }
 
-// latencyOf sums up measurements, which it sorts. Quantile q is the value at place ceil(q*n), so one that was measured.
+// latencyOf describes the measurements, which it sorts in place. Quantile q is the ceil(q*n)-th value, so one that was measured.
 func latencyOf(took []time.Duration) Latency {
 	l := Latency{N: len(took), Buckets: []Bucket{}}
 	if l.N == 0 {

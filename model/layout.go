@@ -9,20 +9,20 @@ import (
 	"github.com/cis490/profiles/signature"
 )
 
-// Features names what a vector is made of. All of them take each channel's bins, slice by slice.
+// Features names what a vector is made of. Each kind takes the bins of each channel, slice by slice.
 type Features string
 
 const (
-	// Levels are log1p of the level curve ([signature.LevelsOf]): how high and for what part of each slice, not when. Bursts that
-	// come at any time look alike.
+	// Levels are log1p of the level curve ([signature.LevelsOf]): how high the values are and for what part of each slice, but not when.
+	// So bursts at different times give equal vectors.
 	Levels Features = "levels"
-	// Means are log1p of the bins as they come in time.
+	// Means are log1p of the bins, in order of time.
 	Means Features = "means"
-	// Raw are the bins as they stand.
+	// Raw are the bins themselves.
 	Raw Features = "raw"
 )
 
-// ParseFeatures accepts the name of features.
+// ParseFeatures accepts "levels", "means" and "raw".
 func ParseFeatures(text string) (Features, error) {
 	switch f := Features(text); f {
 	case Levels, Means, Raw:
@@ -31,15 +31,15 @@ func ParseFeatures(text string) (Features, error) {
 	return "", fmt.Errorf("features %q are neither %s, %s nor %s", text, Levels, Means, Raw)
 }
 
-// A Layout says what the vectors of a model are made of: the features of so many points of each channel, channel by channel.
+// A Layout defines the vectors of a model: the features of the points of each channel, channel by channel.
 type Layout struct {
 	Features Features   `json:"features"`
-	Resample string     `json:"resample"` // how bins come about: for whoever makes signatures, no part of what is computed here
+	Resample string     `json:"resample"` // how signatures are made; not used in this package
 	Channels []string   `json:"channels"`
 	Points   fit.Points `json:"points"`
 }
 
-// Validate names what can't be.
+// Validate returns an error that names what is invalid.
 func (l Layout) Validate() error {
 	if _, err := ParseFeatures(string(l.Features)); err != nil {
 		return err
@@ -49,21 +49,22 @@ func (l Layout) Validate() error {
 	}
 	for _, n := range l.Points.Counts() {
 		if n < 1 {
-			return fmt.Errorf("points %v: each slice must have one at least", l.Points.Counts())
+			return fmt.Errorf("points %v: each slice must have at least one", l.Points.Counts())
 		}
 	}
 	return nil
 }
 
-// Equal tells whether vectors of both layouts may be compared.
+// Equal reports whether vectors of both layouts can be compared.
 func (l Layout) Equal(other Layout) bool {
 	return l.Features == other.Features && l.Resample == other.Resample && l.Points == other.Points && slices.Equal(l.Channels, other.Channels)
 }
 
-// Dim is the length of a vector.
+// Dim returns the length of a vector.
 func (l Layout) Dim() int { return len(l.Channels) * l.Points.Total() }
 
-// Metric is how distances are measured: for levels manhattan, which a pointwise median is nearest to in sum; else euclidean.
+// Metric returns the metric of the features: manhattan for levels, since the pointwise median has the least sum of manhattan distances;
+// else euclidean.
 func (l Layout) Metric() Metric {
 	if l.Features == Levels {
 		return Manhattan
@@ -71,8 +72,8 @@ func (l Layout) Metric() Metric {
 	return Euclidean
 }
 
-// Vector makes the vector of a signature: for each channel one value a point, NaN for a gap. The signature is neither changed nor
-// kept. One of another shape is an error.
+// Vector returns the vector of a signature: one value for each point of each channel, NaN for a gap. A signature with another number of
+// channels or points is an error. It is neither changed nor kept.
 func (l Layout) Vector(s fit.Signature) ([]float32, error) {
 	if len(s) != len(l.Channels) {
 		return nil, fmt.Errorf("make a vector: the signature has %d channels, the model %d", len(s), len(l.Channels))
@@ -99,5 +100,5 @@ func (l Layout) Vector(s fit.Signature) ([]float32, error) {
 	return vector, nil
 }
 
-// log1p is the logarithm of 1+|v| with v's sign: rates from 0 to 10^8 on one scale, on which a factor is a distance.
+// log1p returns the logarithm of 1+|v| with the sign of v. On this scale of rates from 0 to 10^8, equal factors are equal distances.
 func log1p(v float64) float64 { return math.Copysign(math.Log1p(math.Abs(v)), v) }

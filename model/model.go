@@ -9,22 +9,22 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// An Example is an episode whose profile is known.
+// An Example is an episode of known profile.
 type Example struct {
 	Profile fit.ProfileName
 	Host    string
 	Episode string
-	Vector  []float32 // as the model's [Layout] makes it
+	Vector  []float32 // of the model's [Layout]
 }
 
-// A Model is its examples, by profile. The zero value is none.
+// A Model classifies vectors by its examples. It never changes, and may be used concurrently. The zero value is not usable.
 type Model struct {
 	layout  Layout
 	classes []*class // by name of profile
 }
 
-// New makes a model of examples, in any order. It keeps their vectors. An episode that comes twice is an error, as is a vector of
-// another length than the layout's; so are no examples.
+// New makes a model of examples, in any order. It keeps their vectors. It is an error if there are no examples, if an episode comes twice, or
+// if a vector has another length than the layout's.
 func New(l Layout, examples []Example) (*Model, error) {
 	if err := l.Validate(); err != nil {
 		return nil, fmt.Errorf("make a model: %w", err)
@@ -59,7 +59,7 @@ func New(l Layout, examples []Example) (*Model, error) {
 	return m, nil
 }
 
-// Layout says what the model's vectors are made of.
+// Layout returns the layout of the model's vectors.
 func (m *Model) Layout() Layout { return m.layout }
 
 // Examples returns the examples, by profile, host and episode.
@@ -71,7 +71,7 @@ func (m *Model) Examples() []Example {
 	return all
 }
 
-// Has tells whether an episode is among the examples.
+// Has reports whether an episode is among the examples.
 func (m *Model) Has(host, episode string) bool {
 	want := Example{Host: host, Episode: episode}
 	return slices.ContainsFunc(m.classes, func(c *class) bool {
@@ -80,7 +80,7 @@ func (m *Model) Has(host, episode string) bool {
 	})
 }
 
-// Profiles returns the profiles that the model has examples of, by name.
+// Profiles returns the profiles of the examples, by name.
 func (m *Model) Profiles() []fit.ProfileName {
 	names := make([]fit.ProfileName, len(m.classes))
 	for i, c := range m.classes {
@@ -89,16 +89,17 @@ func (m *Model) Profiles() []fit.ProfileName {
 	return names
 }
 
-// Unknown returns those of the episodes that the model has no example of.
+// Unknown returns the episodes that are not among the model's examples.
 func (m *Model) Unknown(episodes []Example) []Example {
 	return slices.DeleteFunc(slices.Clone(episodes), func(e Example) bool { return m.Has(e.Host, e.Episode) })
 }
 
-// Without returns the model of the examples that are not left out; nil where none is left. What profiles lose nothing is shared.
-func (m *Model) Without(out func(Example) bool) (*Model, error) {
+// Without returns the model of the examples for which leaveOut returns false; nil if there are none. It shares the classes of profiles that
+// lose no example.
+func (m *Model) Without(leaveOut func(Example) bool) (*Model, error) {
 	rest := &Model{layout: m.layout}
 	for _, c := range m.classes {
-		kept := slices.DeleteFunc(slices.Clone(c.members), out)
+		kept := slices.DeleteFunc(slices.Clone(c.members), leaveOut)
 		switch {
 		case len(kept) == 0:
 			continue

@@ -42,7 +42,7 @@ func mustNew(t interface{ Fatal(...any) }, examples []Example) *Model {
 	return m
 }
 
-// TestOrderOfExamples: a model says the same of everything in whatever order its examples came, and leaves them as they were.
+// TestOrderOfExamples: the order of the examples does not change an answer.
 func TestOrderOfExamples(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		examples := drawExamples(t)
@@ -61,9 +61,9 @@ func TestOrderOfExamples(t *testing.T) {
 	})
 }
 
-// TestVerdictsMakeSense: candidates are all profiles, each once; votes add up; shares that spoke for the answer add up to 1; an
-// answer that is none of these lies beyond its fence.
-func TestVerdictsMakeSense(t *testing.T) {
+// TestVerdictsAreConsistent: the candidates are all profiles, each once; the votes add up to k; the positive shares add up to 1; an answer
+// is none of these if it is beyond its fence.
+func TestVerdictsAreConsistent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := mustNew(t, drawExamples(t))
 		k := rapid.IntRange(1, 30).Draw(t, "k")
@@ -100,7 +100,7 @@ func TestVerdictsMakeSense(t *testing.T) {
 	})
 }
 
-// TestMediansWithoutOne: leaving one out at once is leaving it out and beginning anew.
+// TestMediansWithoutOne compares the medians without one vector with the medians of the others.
 func TestMediansWithoutOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		dim := rapid.IntRange(1, 4).Draw(t, "features")
@@ -121,7 +121,7 @@ func TestMediansWithoutOne(t *testing.T) {
 	})
 }
 
-// TestWithout: the model of the rest is the rest's model.
+// TestWithout compares the model without some examples with a new model of the others.
 func TestWithout(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		examples := drawExamples(t)
@@ -133,7 +133,7 @@ func TestWithout(t *testing.T) {
 		kept := slices.DeleteFunc(slices.Clone(examples), out)
 		if len(kept) == 0 {
 			if rest != nil {
-				t.Fatal("a model of nothing")
+				t.Fatal("a model without examples")
 			}
 			return
 		}
@@ -147,7 +147,7 @@ func TestWithout(t *testing.T) {
 	})
 }
 
-// TestLeaveOneEpisodeOut: each fold's model is that of all others, made anew.
+// TestLeaveOneEpisodeOut compares the model of each fold with a new model of all other examples.
 func TestLeaveOneEpisodeOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		examples := drawExamples(t)
@@ -160,7 +160,7 @@ func TestLeaveOneEpisodeOut(t *testing.T) {
 			rest := slices.DeleteFunc(slices.Clone(examples), func(e Example) bool { return compareExamples(e, fold.Test[0]) == 0 })
 			if len(rest) == 0 {
 				if fold.Model != nil {
-					t.Fatal("a model of nothing")
+					t.Fatal("a model without examples")
 				}
 				continue
 			}
@@ -180,12 +180,12 @@ func TestLeaveOneEpisodeOut(t *testing.T) {
 
 func sameFloat(a, b float32) bool { return a == b || a != a && b != b }
 
-// gappy tells whether vectors have gaps, which nothing equals.
+// gappy reports whether a vector has a gap, which is not equal to itself.
 func gappy(members []Example) bool {
-	return slices.ContainsFunc(members, func(e Example) bool { return !whole(e.Vector) })
+	return slices.ContainsFunc(members, func(e Example) bool { return slices.ContainsFunc(e.Vector, func(f float32) bool { return f != f }) })
 }
 
-// TestLevels: sorted from high to low, whatever the order in time; gaps leave the least and the greatest as they are.
+// TestLevels: the order in time does not matter, and gaps do not change the least and the greatest level.
 func TestLevels(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		slice := rapid.SliceOfN(rapid.Float32Range(0, 100), 1, 40).Draw(t, "slice")
@@ -245,8 +245,8 @@ func TestFew(t *testing.T) {
 	}
 }
 
-// TestRefutes: an episode in the midst of another profile's and far from its own is refuted; one that is far from all is none of
-// these, and refutes nothing; nor does a model that has too few examples.
+// TestRefutes: an episode among those of another profile and far from its own is refuted. One that is far from all is none of these, and not
+// refuted. A profile with too few examples refutes nothing and is not refuted.
 func TestRefutes(t *testing.T) {
 	var examples []Example
 	for n := range 8 {
@@ -257,7 +257,7 @@ func TestRefutes(t *testing.T) {
 	m := mustNew(t, examples)
 	for _, method := range Methods(3) {
 		in, err := method.Classify(m, []float32{9.4, 9, 9, 9, 9})
-		if err != nil || !in.Refutes("a") || in.Refutes("b") || in.Refutes("few") || in.Refutes("unheard-of") {
+		if err != nil || !in.Refutes("a") || in.Refutes("b") || in.Refutes("few") || in.Refutes("unknown") {
 			t.Errorf("%s: %+v, %v", method.Name, in, err)
 		}
 		far, err := method.Classify(m, []float32{-50, -50, -50, -50, -50})
@@ -271,7 +271,7 @@ func TestRefutes(t *testing.T) {
 	}
 }
 
-// TestDecided: what differs decides.
+// TestDecided: only the slice in which the profiles differ decides.
 func TestDecided(t *testing.T) {
 	m := mustNew(t, []Example{example("a", 1, 1, 1, 1, 1, 1), example("b", 1, 1, 1, 1, 5, 1)})
 	v, err := m.NearestEnvelope([]float32{1, 7, 1, 1, 1})
@@ -307,7 +307,7 @@ func TestScores(t *testing.T) {
 	}
 	alone, err := Evaluate(mustNew(t, []Example{wrong}).LeaveOneHostOut(), Methods(1), stopped)
 	if err != nil || alone[0].Episodes != 1 || alone[0].Right != 0 || alone[0].Wrong[0].Said != "" {
-		t.Errorf("with nothing to fit on: %+v, %v", alone, err)
+		t.Errorf("without other examples: %+v, %v", alone, err)
 	}
 }
 

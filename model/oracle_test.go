@@ -14,7 +14,7 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// number is a float64, NaN where JSON has null.
+// number is a float64. NaN is null in JSON.
 type number float64
 
 func (n *number) UnmarshalJSON(text []byte) error {
@@ -37,7 +37,7 @@ func float32s(rows [][]number) [][]float32 {
 	return all
 }
 
-// golden is what testdata/oracle.py makes with numpy, scipy and scikit-learn.
+// golden has what testdata/oracle.py computes with numpy, scipy and scikit-learn.
 type golden struct {
 	Vectors []struct {
 		Features  Features
@@ -84,7 +84,7 @@ func loadGolden(t *testing.T) golden {
 	return g
 }
 
-// near tells whether two float64s are equal to 1e-12, or both NaN.
+// near reports whether two numbers differ by 1e-12 of their size at most, or are both NaN.
 func near(a, b float64) bool {
 	return a == b || math.Abs(a-b) <= 1e-12*max(1, math.Abs(a)) || math.IsNaN(a) && math.IsNaN(b)
 }
@@ -99,7 +99,7 @@ func TestVectorsAreTheOracles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, want := range c.Vector {
-			// A float64 that lies between two float32s may be cast to either by two orders of the same sum.
+			// A float64 in the middle of two float32s may be rounded to either, since the oracle may add in another order.
 			if ulp := math.Nextafter32(float32(want), math.MaxFloat32) - float32(want); !near(float64(got[i]), float64(want)) && math.Abs(float64(got[i])-float64(want)) > float64(ulp) {
 				t.Errorf("%s, feature %d: %v, want %v", c.Features, i, got[i], want)
 			}
@@ -124,16 +124,12 @@ func TestDistancesAreTheOracles(t *testing.T) {
 
 func TestNeighboursAreTheOracles(t *testing.T) {
 	for _, c := range loadGolden(t).Neighbours {
-		x, err := NewIndex(c.Metric, float32s(c.Vectors))
-		if err != nil {
-			t.Fatal(err)
-		}
-		found, err := x.NearestOfEach(float32s(c.Queries), c.K)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, neighbours := range found {
-			for j, n := range neighbours {
+		for i, query := range float32s(c.Queries) {
+			found, err := c.Metric.Nearest(query, float32s(c.Vectors), c.K)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for j, n := range found {
 				if n.Number != c.Numbers[i][j] || !near(n.Distance, float64(c.Distances[i][j])) {
 					t.Errorf("%s, query %d, neighbour %d: %v, want number %d at %v", c.Metric, i, j, n, c.Numbers[i][j], c.Distances[i][j])
 				}
@@ -177,7 +173,7 @@ func TestModelsAreTheOracles(t *testing.T) {
 	}
 }
 
-// stopped is a clock that stands still.
+// stopped is a clock that does not advance.
 func stopped() time.Duration { return 0 }
 
 func TestWilsonIsTheOracles(t *testing.T) {
@@ -191,12 +187,12 @@ func TestWilsonIsTheOracles(t *testing.T) {
 	}
 }
 
-// TestPythonOracle makes the goldens anew. It needs a Python with numpy, scipy and scikit-learn, which PROFILES_PYTHON names;
-// `make oracle-test` does.
+// TestPythonOracle computes the goldens again. It needs a Python with numpy, scipy and scikit-learn, which PROFILES_PYTHON names;
+// `make oracle-test` sets it.
 func TestPythonOracle(t *testing.T) {
 	python := os.Getenv("PROFILES_PYTHON")
 	if python == "" {
-		t.Log("PROFILES_PYTHON is not set: the goldens are taken as they are")
+		t.Log("PROFILES_PYTHON is not set: the goldens are not computed again")
 		return
 	}
 	if out, err := exec.Command(python, "testdata/oracle.py", "check").CombinedOutput(); err != nil {

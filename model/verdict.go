@@ -10,36 +10,36 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A Verdict is what a model says of one vector.
+// A Verdict is the answer of a model to one vector.
 type Verdict struct {
 	Candidate
-	// NoneOfThese says that even the profile named is no likely one: the vector lies beyond its fence.
+	// NoneOfThese says that the vector is beyond the fence even of the nearest profile, which is named all the same.
 	NoneOfThese bool        `json:"none_of_these"`
-	RunnersUp   []Candidate `json:"runners_up"` // the other profiles, the likeliest first
-	// Decided says what spoke for the profile rather than for the first runner-up: see [Model.NearestEnvelope].
+	RunnersUp   []Candidate `json:"runners_up"` // the other profiles, the nearest first (of knn: that with most votes)
+	// Decided says what favoured the profile over the first runner-up ([Model.NearestEnvelope]).
 	Decided []Share `json:"decided"`
 }
 
-// A Candidate is a profile with how far the vector is from it: from its median, or from its nearest example.
+// A Candidate is a profile with its distance from the vector: that of its median, or of its nearest example.
 type Candidate struct {
 	Profile  fit.ProfileName `json:"profile"`
 	Distance float64         `json:"distance"`        // per feature; see [Metric]
-	Fence    *float64        `json:"fence"`           // the distance beyond which an episode is none of the profile; nil where fewer than 4 examples tell
-	Votes    int             `json:"votes,omitempty"` // of the k nearest examples; of knn alone
+	Fence    *float64        `json:"fence"`           // beyond this distance an episode is none of the profile; nil if it has fewer than 4 examples
+	Votes    int             `json:"votes,omitempty"` // of the k nearest examples; only by knn
 }
 
-// Within tells whether the vector lies within the profile's fence. Where there is none it does.
+// Within reports whether the vector is within the fence of the profile, or the profile has none.
 func (c Candidate) Within() bool { return c.Fence == nil || c.Distance <= *c.Fence }
 
-// A Share is what one channel in one phase had to do with an answer: its part of all that spoke for it. The positive ones add up to
-// 1; negative ones spoke for the runner-up.
+// A Share is how much one channel in one phase favoured the answer over the runner-up, as a part of all that favoured it. The positive shares
+// add up to 1; negative ones favoured the runner-up.
 type Share struct {
 	Channel string  `json:"channel"`
 	Phase   string  `json:"phase"`
 	Share   float64 `json:"share"`
 }
 
-// Of returns what a verdict says of a profile; false where the model has no example of it.
+// Of returns the candidate of a profile; false if the model has no example of it.
 func (v Verdict) Of(p fit.ProfileName) (Candidate, bool) {
 	if v.Profile == p {
 		return v.Candidate, true
@@ -51,39 +51,39 @@ func (v Verdict) Of(p fit.ProfileName) (Candidate, bool) {
 	return v.RunnersUp[i], true
 }
 
-// Refutes tells whether the verdict firmly contradicts that an episode is of profile p: it lies within the fence of another, which
-// is the likeliest, and beyond that of p. Where the model has no example of p, or too few to tell, it does not.
+// Refutes reports whether the verdict contradicts that the episode has profile p: the episode is beyond the fence of p, and within the fence of
+// the answered profile, which is another. It reports false if the model has no fence for either.
 func (v Verdict) Refutes(p fit.ProfileName) bool {
-	of, known := v.Of(p)
-	return known && v.Profile != p && !v.NoneOfThese && v.Fence != nil && !of.Within()
+	claimed, known := v.Of(p)
+	return known && v.Profile != p && !v.NoneOfThese && v.Fence != nil && !claimed.Within()
 }
 
-// A standing is a candidate with the vector that its distance is measured to.
-type standing struct {
+// A measured is a candidate and the vector that its distance is measured to.
+type measured struct {
 	Candidate
 	to []float32
 }
 
-// NearestEnvelope answers with the profile whose pointwise median is nearest; of equally near ones the first by name.
+// NearestEnvelope answers with the profile whose pointwise median is nearest; of equally near ones, the first by name.
 //
-// Of each feature f, what it adds to the distance from the runner-up less what it adds to that from the answer speaks for the answer.
-// Decided sums that over each channel's slices and divides by the sum of the positive ones. Features that one of the three lacks are
-// left out.
+// For each feature, its part of the distance from the runner-up, minus its part of the distance from the answer, favours the answer. Decided
+// has the sums of that over each slice of each channel, divided by the sum of the positive ones. A feature that one of the three vectors lacks
+// is left out.
 func (m *Model) NearestEnvelope(vector []float32) (Verdict, error) {
 	if err := m.check(vector); err != nil {
 		return Verdict{}, err
 	}
-	all := make([]standing, len(m.classes))
+	all := make([]measured, len(m.classes))
 	for i, c := range m.classes {
 		distance := m.layout.Metric().Distance(vector, c.median)
-		all[i] = standing{Candidate{Profile: c.profile, Distance: distance, Fence: finite(c.medianFence)}, c.median}
+		all[i] = measured{Candidate{Profile: c.profile, Distance: distance, Fence: finite(c.medianFence)}, c.median}
 	}
 	return m.verdict(vector, all)
 }
 
-// KNN answers with the profile that most of the k nearest examples are of; of equal ones that of the nearest example, then the first by
-// name. A k beyond the number of examples counts as that number. The candidates' distances are those from their nearest examples,
-// and so is what decided.
+// KNN answers with the profile of most of the k nearest examples. If several have equally many, it is the one with the nearest example, then
+// the first by name. k must be at least 1; a k above the number of examples counts as that number. Distances and Decided are those of the
+// nearest example of each candidate.
 func (m *Model) KNN(vector []float32, k int) (Verdict, error) {
 	if err := m.check(vector); err != nil {
 		return Verdict{}, err
@@ -93,9 +93,9 @@ func (m *Model) KNN(vector []float32, k int) (Verdict, error) {
 		class int
 	}
 	var near []vote
-	all := make([]standing, len(m.classes))
+	all := make([]measured, len(m.classes))
 	for i, c := range m.classes {
-		found, err := c.index.Nearest(vector, k)
+		found, err := m.layout.Metric().Nearest(vector, c.vectors, k)
 		if err != nil {
 			return Verdict{}, err
 		}
@@ -104,7 +104,7 @@ func (m *Model) KNN(vector []float32, k int) (Verdict, error) {
 				near = append(near, vote{n, i})
 			}
 		}
-		all[i] = standing{Candidate{Profile: c.profile, Distance: found[0].Distance, Fence: finite(c.memberFence)}, c.members[found[0].Number].Vector}
+		all[i] = measured{Candidate{Profile: c.profile, Distance: found[0].Distance, Fence: finite(c.memberFence)}, c.members[found[0].Number].Vector}
 	}
 	slices.SortStableFunc(near, func(a, b vote) int { return cmp.Compare(a.Distance, b.Distance) })
 	for _, v := range near[:min(k, len(near))] {
@@ -113,7 +113,7 @@ func (m *Model) KNN(vector []float32, k int) (Verdict, error) {
 	return m.verdict(vector, all)
 }
 
-// ErrNothingInCommon is the answer to a vector that has no feature in common with any example.
+// ErrNothingInCommon is the answer if the vector has no feature in common with any example.
 var ErrNothingInCommon = errors.New("the episode has no data where the model's examples have any")
 
 func (m *Model) check(vector []float32) error {
@@ -123,14 +123,14 @@ func (m *Model) check(vector []float32) error {
 	return nil
 }
 
-// verdict puts the candidates, which come by name, in order: by votes, then by distance. Those that have nothing in common with the
-// vector are none.
-func (m *Model) verdict(vector []float32, all []standing) (Verdict, error) {
-	all = slices.DeleteFunc(all, func(s standing) bool { return math.IsInf(s.Distance, 1) })
+// verdict orders the candidates, which come by name: by votes, then by distance. Profiles without a feature in common with the vector are left
+// out.
+func (m *Model) verdict(vector []float32, all []measured) (Verdict, error) {
+	all = slices.DeleteFunc(all, func(s measured) bool { return math.IsInf(s.Distance, 1) })
 	if len(all) == 0 {
 		return Verdict{}, ErrNothingInCommon
 	}
-	slices.SortStableFunc(all, func(a, b standing) int {
+	slices.SortStableFunc(all, func(a, b measured) int {
 		return cmp.Or(cmp.Compare(b.Votes, a.Votes), cmp.Compare(a.Distance, b.Distance))
 	})
 	v := Verdict{Candidate: all[0].Candidate, RunnersUp: []Candidate{}, Decided: []Share{}}
@@ -144,6 +144,7 @@ func (m *Model) verdict(vector []float32, all []standing) (Verdict, error) {
 	return v, nil
 }
 
+// decided returns [Verdict].Decided.
 func (m *Model) decided(vector, answer, other []float32) []Share {
 	metric, spans := m.layout.Metric(), m.layout.Points.Spans()
 	positive := 0.0
@@ -172,6 +173,7 @@ func (m *Model) decided(vector, answer, other []float32) []Share {
 	return shares
 }
 
+// finite returns nil for a fence of +Inf.
 func finite(fence float64) *float64 {
 	if math.IsInf(fence, 1) {
 		return nil

