@@ -1,41 +1,19 @@
 package fit
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
-// Resample names the way from a channel's samples to the points of a slice.
-type Resample string
-
-const (
-	// Linear takes the polyline through the samples at the points of the grid, as the Python program does.
-	Linear Resample = "linear"
-	// Mean takes the mean over the bin that a point stands for: it keeps the total of a slice, and nothing overshoots or aliases.
-	Mean Resample = "mean"
-)
-
-// ParseResample accepts "linear" and "mean".
-func ParseResample(text string) (Resample, error) {
-	switch r := Resample(text); r {
-	case Linear, Mean:
-		return r, nil
-	}
-	return "", fmt.Errorf("resample %s is neither %s nor %s", quote(text), Linear, Mean)
-}
-
-// Series is one channel of an episode, over its whole length. T are ascending seconds since the episode's first label, V the value
-// at each; a value that is not finite is a gap. They must have the same length.
+// Series is one channel of a whole episode. T has ascending times in seconds since the episode's first label, V the value at each; a value that
+// is not finite is a gap. They must have the same length.
 type Series struct {
 	T, V []float64
-	// Counts says that V is a counter's unwrapped count, which [Mean] wants of counters. Otherwise V are the points themselves:
-	// a gauge's values or, for [Linear], a counter's rates per second.
+	// Counts says that V has the unwrapped counts of a counter, as [Mean] needs them. Otherwise V has the values of a gauge or, for [Linear], the
+	// rates of a counter per second.
 	Counts bool
 }
 
-// Align brings one episode's channel onto the grid of the curve, slice by slice. The result has p.Total() values and belongs to the
-// caller. Its unit is that of V, or V per second where V are counts and r is [Mean]. Points without data are gaps: all of them where
-// the series has fewer than two finite samples. An unknown r counts as [Linear].
+// Align resamples one episode's channel onto the grid of a curve, slice by slice. The result has p.Total() values and belongs to the caller.
+// Its unit is that of V, or V per second if V has counts and r is [Mean]. Points without data are gaps; if the series has fewer than two finite
+// samples, all are. An unknown r counts as [Linear].
 func Align(p Points, r Resample, w Walk, s Series) Curve {
 	resample := resampleLinear
 	switch {
@@ -54,7 +32,7 @@ func Align(p Points, r Resample, w Walk, s Series) Curve {
 	return curve
 }
 
-// finite returns the samples without the gaps: the series' own slices where there are none, else copies.
+// finite returns the samples without gaps: the series' own slices if it has none, else copies.
 func (s Series) finite() (t, v []float64) {
 	n := min(len(s.T), len(s.V))
 	t, v = s.T[:n], s.V[:n]

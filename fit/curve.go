@@ -8,15 +8,15 @@ import (
 	"strconv"
 )
 
-// Curve is one episode on the grid: a value for each point, NaN for a gap. In JSON it is a list of numbers, each in the shortest form
-// that reads back as the same float64, with null for a gap. Curves are never changed once made, so they may be shared.
+// Curve is one episode on the grid: a value for each point, NaN for a gap. In JSON it is a list of numbers, each with the fewest digits that
+// give the same float64, and null for a gap. Curves are never changed once made, so they may be shared.
 type Curve []float64
 
-// maxMagnitude bounds the values of a curve that [Entry.Validate] accepts. Samples are at most 1e30, so what [Align]
-// makes of them lies far below, and nothing that is computed from accepted values can overflow.
+// maxMagnitude bounds the values of a curve that [Entry.Validate] accepts. Samples are at most 1e30, so the curves of [Align] are far below, and
+// nothing that is computed from accepted values can overflow.
 const maxMagnitude = 1e60
 
-// MarshalJSON writes the list. Infinities, which JSON has no form for, are an error.
+// MarshalJSON writes the list. An infinity is an error, since JSON has none.
 func (c Curve) MarshalJSON() ([]byte, error) {
 	for i, v := range c {
 		if math.IsInf(v, 0) {
@@ -43,7 +43,7 @@ func (c Curve) appendJSON(to []byte) []byte {
 
 var errCurveSyntax = errors.New("read curve: not a list of numbers and nulls")
 
-// UnmarshalJSON reads the list, of any length. A number that no float64 can hold is an error; null leaves the curve as it is.
+// UnmarshalJSON reads a list of any length. A number beyond float64 is an error. null leaves the curve as it is.
 func (c *Curve) UnmarshalJSON(text []byte) error {
 	text = bytes.TrimSpace(text)
 	if string(text) == "null" {
@@ -62,7 +62,7 @@ func (c *Curve) UnmarshalJSON(text []byte) error {
 
 const jsonSpace = " \t\r\n"
 
-// parsePoints reads what stands between the brackets of a list of numbers and nulls.
+// parsePoints reads the text between the brackets of a list of numbers and nulls.
 func parsePoints(list []byte) (Curve, error) {
 	if len(bytes.Trim(list, jsonSpace)) == 0 {
 		return Curve{}, nil
@@ -94,7 +94,7 @@ func parsePoint(item []byte) (float64, error) {
 	return value, nil
 }
 
-// isNumber reports whether the text is a number as JSON writes it (RFC 8259, 6).
+// isNumber reports whether the text is a number of JSON (RFC 8259, section 6).
 func isNumber(text []byte) bool {
 	text = bytes.TrimPrefix(text, []byte("-"))
 	whole := digits(text)
@@ -119,7 +119,7 @@ func isNumber(text []byte) bool {
 	return len(text) == 0
 }
 
-// digits counts the decimal digits that a text begins with.
+// digits counts the decimal digits at the start of a text.
 func digits(text []byte) int {
 	n := 0
 	for n < len(text) && '0' <= text[n] && text[n] <= '9' {

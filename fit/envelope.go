@@ -2,24 +2,24 @@ package fit
 
 import "math"
 
-// Envelope is the canonical shape of a profile: the band over a sample's curves, with what it was made of. Its slices have one value
-// for each point, and belong to whoever has the envelope.
+// Envelope is the canonical shape of a profile: the band over a sample's curves, and the numbers of that sample. Its slices have one value for each
+// point.
 type Envelope struct {
-	Median []float64 `json:"median"` // in the curves' own unit; 0 where no curve has a value
+	Median []float64 `json:"median"` // in the unit of the curves; 0 if no curve has a value there
 	P25    []float64 `json:"p25"`
 	P75    []float64 `json:"p75"`
-	Min    float64   `json:"min"` // least and greatest of the medians; 0 where there are no points
+	Min    float64   `json:"min"` // the least and the greatest median; 0 if there are no points
 	Max    float64   `json:"max"`
 
-	Used      int    `json:"used"`      // curves that the band is over
-	Attempted int    `json:"attempted"` // Used, and the episodes that would be in the sample had they given a curve
-	Target    int    `json:"target"`    // Used of a full sample; 0 where the curves come from no sample
+	Used      int    `json:"used"`      // the number of curves
+	Attempted int    `json:"attempted"` // Used, and the episodes that would be in the sample if they gave a curve
+	Target    int    `json:"target"`    // Used of a full sample; 0 if the curves are not from a sample
 	Complete  bool   `json:"complete"`  // Used is Target
-	Digest    Digest `json:"digest"`    // of the sample; empty where the curves come from no sample
+	Digest    Digest `json:"digest"`    // of the sample; empty if the curves are not from a sample
 }
 
-// EnvelopeOf returns the envelope of curves that were chosen otherwise than by a [Sample]: Used and Attempted are their number, and
-// Target, Complete and Digest are left to the caller. The curves are neither changed nor kept.
+// EnvelopeOf returns the envelope of curves that were not chosen by a [Sample]: Used and Attempted are their number; Target, Complete and Digest are
+// zero, and may be set by the caller. The curves are neither changed nor kept. The slices belong to the caller.
 func EnvelopeOf(curves []Curve, points int) Envelope {
 	band := Reduce(curves, points)
 	for _, values := range [][]float64{band.Median, band.P25, band.P75} {
@@ -47,17 +47,15 @@ func EnvelopeOf(curves []Curve, points int) Envelope {
 	return e
 }
 
-// Normalised is an envelope for display: the medians scaled to [0, 1], and the quartiles with the same scale, which may take them out
-// of it.
+// Normalised is an envelope for display: the medians scaled to [0, 1], and the quartiles by the same scale, so they may be outside [0, 1].
 type Normalised struct {
 	Median, P25, P75 []float32
 }
 
-// flat is the range of medians below which an envelope has no shape to show.
+// flat is the range of medians below which an envelope is shown as a flat line.
 const flat = 1e-9
 
-// Normalised returns the envelope scaled by x -> fl(fl(x-Min)/fl(Max-Min)), rounded to float32 at last. Where Max-Min is below 1e-9
-// all of it is 0.
+// Normalised returns the envelope scaled by x -> fl(fl(x-Min)/fl(Max-Min)), then rounded to float32. If Max-Min is below 1e-9, all values are 0.
 func (e Envelope) Normalised() Normalised {
 	scale := func(values []float64) []float32 {
 		scaled := make([]float32, len(values))
@@ -72,8 +70,8 @@ func (e Envelope) Normalised() Normalised {
 	return Normalised{Median: scale(e.Median), P25: scale(e.P25), P75: scale(e.P75)}
 }
 
-// Float32 rounds to the nearest float32, ties to even. A value too large for it, which only counts beyond anything a machine can do
-// give, becomes the largest float32 of its sign, so that no infinity gets into a file or an event.
+// Float32 rounds to the nearest float32, ties to even. A value beyond the range, infinities included, becomes the largest float32 of its sign, so that
+// no infinity gets into a file or an event. NaN stays NaN.
 func Float32(v float64) float32 {
 	switch f := float32(v); {
 	case math.IsInf(float64(f), 1):

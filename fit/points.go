@@ -2,7 +2,7 @@ package fit
 
 import "fmt"
 
-// Points says how many points of a curve each of the five slices gets, in the order of the curve. The zero value is no valid one.
+// Points has the number of points of each of the five slices, in the order of the curve. The zero value is not valid.
 type Points struct {
 	CleanLead       int `json:"clean_lead"`
 	Armed           int `json:"armed"`
@@ -22,8 +22,8 @@ const (
 
 const (
 	sliceCount = 5
-	// maxPoints bounds the points of a curve, and so the memory that a spec can ask for. (Of bus messages it is the server's limit
-	// that counts, see [Spec.MessageBytes]: at its default of 1 MiB some 7,000 points.)
+	// maxPoints bounds the points of a curve, and so the memory that a spec can ask for. (The server's message limit is lower: at its default of
+	// 1 MiB it allows some 7,000 points, see [Spec.MessageBytes].)
 	maxPoints = 100_000
 )
 
@@ -32,10 +32,10 @@ func DefaultPoints() Points {
 	return Points{CleanLead: 10, Armed: 5, Infecting: 10, InfectedRunning: 40, CleanTail: 15}
 }
 
-// ScalePoints divides n points among the slices in the proportions of [DefaultPoints], by the largest-remainder method: slice i
-// of weight w[i] gets floor(w[i]*n/80), and each point that is left goes to the slice with the largest remainder, the earlier on a
-// tie. Then each empty slice takes one point from the slice with most, the earlier on a tie. It is an error if n is below 5, the
-// number of slices, or above 100,000.
+// ScalePoints divides n points among the slices in the proportions of [DefaultPoints], by the largest-remainder method: slice i of weight w[i]
+// gets floor(w[i]*n/80), and each remaining point goes to the slice with the largest remainder, on a tie to the earlier one. Then each empty
+// slice takes one point from the slice that has most, on a tie from the earlier one. It is an error if n is below 5, the number of slices, or
+// above 100,000.
 func ScalePoints(n int) (Points, error) {
 	if n < sliceCount || n > maxPoints {
 		return Points{}, fmt.Errorf("scale points: %d is not from %d to %d", n, sliceCount, maxPoints)
@@ -92,14 +92,14 @@ func (p Points) Total() int {
 	return total
 }
 
-// A Span is the stretch of a curve that one slice fills: points Start to Start+Points-1.
+// A Span is the part of a curve that one slice fills: the points Start to Start+Points-1.
 type Span struct {
 	Name   string `json:"name"`
 	Start  int    `json:"start"`
 	Points int    `json:"points"`
 }
 
-// Spans returns where in a curve the five slices lie.
+// Spans returns the spans of the five slices.
 func (p Points) Spans() [5]Span {
 	names := sliceNames()
 	var spans [5]Span
@@ -115,7 +115,7 @@ func sliceNames() [sliceCount]string {
 	return [sliceCount]string{SliceCleanLead, SliceArmed, SliceInfecting, SliceInfectedRunning, SliceCleanTail}
 }
 
-// check names the first count that is below 1, or the total if that is above 100,000.
+// check returns an error that names the first count that is below 1, or the total if that is above 100,000.
 func (p Points) check(field string) error {
 	names := sliceNames()
 	total := 0

@@ -2,15 +2,14 @@ package fit
 
 import "math"
 
-// A column holds the finite values of one grid point as keys that order as the values do; for -0 and 0, which are equal, -0 comes
-// first, so that the order is total and no result depends on the order of the input. Its methods median and quantile want the column
-// sorted, or at least [column.place] called.
+// A column has the finite values of one grid point as keys, which have the order of the values. -0 and 0 are equal, but the key of -0 is lower, so
+// no result depends on the order of the input. Before median and quantile, the column must be sorted, or [column.selectQuartiles] called.
 type column []uint64
 
 const signBit = 1 << 63
 
-// keyOf maps a float64 that is not NaN to an integer of the same order: of positive values the sign bit is set, of negative ones all
-// bits are flipped.
+// keyOf maps a float64 that is not NaN to an integer with the same order: the sign bit of positive values is set, all bits of negative values are
+// inverted.
 func keyOf(v float64) uint64 {
 	b := math.Float64bits(v)
 	return b ^ (uint64(int64(b)>>63) | signBit)
@@ -22,8 +21,7 @@ func (c column) at(i int) float64 {
 	return math.Float64frombits(k ^ (uint64(int64(^k)>>63) | signBit))
 }
 
-// median returns the middle value; for an even number of values fl(fl(a+b)/2) of the two in the middle; for none NaN. So does
-// numpy.median.
+// median returns the middle value, or fl(fl(a+b)/2) of the two in the middle, as numpy.median does; NaN if there are no values.
 func (c column) median() float64 {
 	m := len(c)
 	switch {
@@ -35,14 +33,14 @@ func (c column) median() float64 {
 	return (c.at(m/2-1) + c.at(m/2)) / 2
 }
 
-// quantile returns the quantile q, 0 <= q <= 1, by linear interpolation between the values next to the virtual index vi = fl((m-1)*q),
-// as numpy.quantile does by default: the last value for vi >= m-1, else with i = floor(vi), g = fl(vi-i), a and b the values at i and
-// i+1, and d = fl(b-a)
+// quantile returns the quantile q, 0 <= q <= 1, by linear interpolation between the values next to the virtual index vi = fl((m-1)*q), as
+// numpy.quantile does by default. If vi >= m-1 it is the last value. Else let i = floor(vi), g = fl(vi-i), a and b the values at i and i+1, and
+// d = fl(b-a):
 //
 //	fl(a + fl(d*g))      g < 0.5
 //	fl(b - fl(d*fl(1-g)))  otherwise
 //
-// For no values it is NaN.
+// It is NaN if there are no values.
 func (c column) quantile(q float64) float64 {
 	m := len(c)
 	if m == 0 {

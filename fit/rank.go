@@ -8,15 +8,15 @@ import (
 	"strconv"
 )
 
-// Rank is an episode's place in the drawing: the first 16 bytes of
+// Rank is an episode's position in the random order of sampling: the first 16 bytes of
 //
 //	SHA-256(seed in decimal, NUL, host, NUL, episode)
 //
-// Ranks are uniform, so the N lowest of a set are a uniform random sample of it without replacement, whatever the order in which it
-// was seen (a bottom-k sample; Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
+// Ranks are uniform, so the N lowest of a set are a uniform random sample of it without replacement, whatever the order in which the set arrived
+// (a bottom-k sample; Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
 type Rank [16]byte
 
-// RankOf returns the rank of an episode under a seed. Neither id may hold a NUL byte; valid ids never do.
+// RankOf returns the rank of an episode under a seed. Neither id may contain a NUL byte; valid ids never do.
 func RankOf(seed uint64, host, episode string) Rank {
 	text := make([]byte, 0, 128)
 	text = strconv.AppendUint(text, seed, 10)
@@ -54,7 +54,7 @@ func (r Rank) String() string { return hex.EncodeToString(r[:]) }
 // Compare returns -1, 0 or +1 as r is lower than, equal to or higher than other.
 func (r Rank) Compare(other Rank) int { return bytes.Compare(r[:], other[:]) }
 
-// MarshalText makes ranks legible as JSON strings and keys.
+// MarshalText writes [Rank.String], so that ranks are JSON strings and keys.
 func (r Rank) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, r[:]), nil }
 
 // UnmarshalText is [ParseRank].

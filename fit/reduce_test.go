@@ -220,7 +220,7 @@ func TestPlaceGivesUpAndSorts(t *testing.T) {
 	for i := range c {
 		c[i] = uint64(i * 7919 % 1_000)
 	}
-	c.placeAt([]int{500}, 0, 0)
+	c.selectAt([]int{500}, 0, 0)
 	if !slices.IsSorted(c) {
 		t.Error("the column is not sorted once there are no tries left")
 	}
@@ -282,7 +282,7 @@ func BenchmarkPlace(b *testing.B) {
 			name string
 			do   func()
 		}{
-			{"select", func() { work.place() }},
+			{"select", func() { work.selectQuartiles() }},
 			{"sort", func() { slices.Sort(work) }},
 		} {
 			b.Run(fmt.Sprintf("n=%d/%s", n, way.name), func(b *testing.B) {

@@ -1,22 +1,42 @@
 package fit
 
 import (
+	"fmt"
 	"math"
 	"sort"
 )
 
+// Resample names the rule by which the samples of a channel give the points of a slice.
+type Resample string
+
+const (
+	// Linear interpolates between the samples at the points of the grid, as the Python program does.
+	Linear Resample = "linear"
+	// Mean takes the mean over the bin of a point. It keeps the total of a slice.
+	Mean Resample = "mean"
+)
+
+// ParseResample accepts "linear" and "mean".
+func ParseResample(text string) (Resample, error) {
+	switch r := Resample(text); r {
+	case Linear, Mean:
+		return r, nil
+	}
+	return "", fmt.Errorf("resample %s is neither %s nor %s", quote(text), Linear, Mean)
+}
+
 // shortestSlice is the length in seconds below which a slice has no data.
 const shortestSlice = 1e-9
 
-// empty reports whether a slice from lo to hi is too short, turned round, or bounded by NaN.
+// empty reports whether a slice from lo to hi is too short, ends before it starts, or is bounded by NaN.
 func empty(lo, hi float64) bool { return !(hi-lo >= shortestSlice) }
 
-// gridPoint returns x[i] of n evenly spaced points from lo to hi, both included, as numpy.linspace has them:
+// gridPoint returns x[i] of n evenly spaced points from lo to hi, both included, as numpy.linspace does:
 //
 //	step = fl(fl(hi-lo)/(n-1))
 //	x[i] = fl(fl(i*step)+lo), x[n-1] = hi
 //
-// n = 1 gives lo. Where step is 0 (hi = lo, or their distance is too small to be divided) it is
+// For n = 1 it is lo. If step is 0 (hi = lo, or their distance is too small to be divided), it is
 // x[i] = fl(fl(fl(i/(n-1))*fl(hi-lo))+lo).
 func gridPoint(lo, hi float64, n, i int) float64 {
 	if n == 1 {
@@ -33,19 +53,19 @@ func gridPoint(lo, hi float64, n, i int) float64 {
 	return float64(float64(i)*step) + lo
 }
 
-// interpolate returns the value at x of the polyline through (t[i], v[i]), as numpy.interp has it. t must ascend; all must be finite.
-// Before the first and after the last sample it is NaN. Else, with j the largest index such that t[j] <= x: v[j] if j is the last or
-// t[j] = x, and otherwise
+// interpolate returns the value at x of the polyline through (t[i], v[i]), as numpy.interp does. t must ascend, and all values must be finite.
+// Before the first and after the last sample it is NaN. Else let j be the largest index with t[j] <= x. If j is the last index or t[j] = x, it
+// is v[j]; otherwise
 //
 //	s = fl(fl(v[j+1]-v[j]) / fl(t[j+1]-t[j]))
 //	r = fl(fl(s*fl(x-t[j])) + v[j])
 //
-// and where r is NaN, which only infinities could make it, fl(fl(s*fl(x-t[j+1])) + v[j+1]).
+// If r is NaN, which takes an overflow, it is fl(fl(s*fl(x-t[j+1])) + v[j+1]).
 func interpolate(t, v []float64, x float64) float64 {
 	return interpolateFrom(lastNotAfter(t, x), t, v, x)
 }
 
-// interpolateFrom is interpolate where j is known.
+// interpolateFrom is interpolate for a known j.
 func interpolateFrom(j int, t, v []float64, x float64) float64 {
 	if j < 0 || x > t[len(t)-1] || math.IsNaN(x) {
 		return math.NaN()
@@ -66,8 +86,8 @@ func lastNotAfter(t []float64, x float64) int {
 	return sort.Search(len(t), func(i int) bool { return t[i] > x }) - 1
 }
 
-// resampleLinear fills out with the polyline through (t, v) at len(out) points from lo to hi. Everything is a gap where the slice is
-// shorter than 1e-9 s or there are fewer than two samples; points outside the samples are gaps.
+// resampleLinear fills out with the values of the polyline through (t, v) at len(out) points from lo to hi. Points outside the samples are gaps;
+// if the slice is shorter than 1e-9 s or there are fewer than two samples, all are.
 func resampleLinear(out []float64, lo, hi float64, t, v []float64) {
 	if empty(lo, hi) || len(t) < 2 {
 		fillGaps(out)
@@ -76,7 +96,7 @@ func resampleLinear(out []float64, lo, hi float64, t, v []float64) {
 	j := lastNotAfter(t, lo)
 	for i := range out {
 		x := gridPoint(lo, hi, len(out), i)
-		for j+1 < len(t) && t[j+1] <= x { // x never falls
+		for j+1 < len(t) && t[j+1] <= x { // x only rises
 			j++
 		}
 		out[i] = interpolateFrom(j, t, v, x)

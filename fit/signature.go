@@ -10,13 +10,13 @@ import (
 	"strconv"
 )
 
-// Signature is one episode on the grid in the channels of the spec's [SignatureSpec]: for each of them, in the spec's order, one value
-// for each point of a curve, NaN for a gap. A channel that the episode lacks is nothing but gaps. Values are float32, which holds a rate
-// to seven digits in half the room. Signatures are never changed once made, so they may be shared.
+// Signature is one episode on the grid in the channels of the spec's [SignatureSpec]: for each channel, in the spec's order, one value for each
+// point of a curve, NaN for a gap. If the episode lacks a channel, all of its values are gaps. Values are float32, which has seven digits of a
+// rate in half the space. Signatures are never changed once made, so they may be shared.
 type Signature [][]float32
 
-// AlignSignature brings an episode's channels onto the grid, each as [Align] does, and rounds to float32 at last ([Float32]). A series
-// without samples is a channel that the episode lacks. The result belongs to the caller.
+// AlignSignature resamples each of an episode's channels as [Align] does, and then rounds to float32 ([Float32]). A series without samples is a
+// channel that the episode lacks. The result belongs to the caller.
 func AlignSignature(p Points, r Resample, w Walk, channels []Series) Signature {
 	points := p.Total()
 	all := make([]float32, points*len(channels))
@@ -30,7 +30,7 @@ func AlignSignature(p Points, r Resample, w Walk, channels []Series) Signature {
 	return s
 }
 
-// toFloat32 is [Float32], with one kind of NaN for all gaps.
+// toFloat32 is [Float32], and gives all gaps the same bits.
 func toFloat32(v float64) float32 {
 	if math.IsNaN(v) {
 		return float32(math.NaN())
@@ -38,7 +38,7 @@ func toFloat32(v float64) float32 {
 	return Float32(v)
 }
 
-// Seconds is how long the five slices of an episode are; 0 where one has no data. Float32 tells a microsecond in an episode of a minute.
+// Seconds has the lengths of an episode's five slices in seconds; 0 for a slice without data. In a minute, float32 resolves microseconds.
 type Seconds [sliceCount]float32
 
 // SecondsOf returns the lengths of slices.
@@ -63,8 +63,8 @@ func (s Seconds) appendJSON(to []byte) []byte {
 	return append(to, ']')
 }
 
-// MarshalJSON writes a list with a string for each channel: the base64 of its values, each four bytes, the least first. That is a quarter
-// of what the numbers would take, and read in a tenth of the time.
+// MarshalJSON writes a list with a string for each channel: the base64 of its values, each in four little-endian bytes. That takes a quarter of
+// the space of decimal numbers, and a tenth of the time to read.
 func (s Signature) MarshalJSON() ([]byte, error) { return s.appendJSON(nil), nil }
 
 func (s Signature) appendJSON(to []byte) []byte {
@@ -85,7 +85,7 @@ func (s Signature) appendJSON(to []byte) []byte {
 	return append(to, ']')
 }
 
-// bitsOf has one form for all gaps.
+// bitsOf returns the bits of v, the same for all gaps.
 func bitsOf(v float32) uint32 {
 	if v != v {
 		v = float32(math.NaN())
@@ -114,7 +114,7 @@ func (s *Signature) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// check returns an error where there is a signature, but not one of so many channels and points, or with an infinity.
+// check returns an error if there is a signature that has another number of channels or points, or an infinity.
 func (s Signature) check(channels, points int) error {
 	if len(s) != 0 && len(s) != channels {
 		return fmt.Errorf("entry has a signature of %d channels, want %d", len(s), channels)

@@ -2,17 +2,15 @@ package fit
 
 import "strings"
 
-// counters are the fields of the proc source that only grow; the curve of one is
-// a rate.
+// counters has the fields of the source proc that are counters. Their curves are rates.
 var counters = map[string]bool{
 	"cpu_user_jiffies": true, "cpu_sys_jiffies": true,
 	"io_read_bytes": true, "io_write_bytes": true, "io_rchar": true, "io_wchar": true,
 	"minflt": true, "majflt": true, "ctxt_voluntary": true, "ctxt_involuntary": true,
 }
 
-// Unit is the unit of a channel's values: of a counter's rate jiffies/s, bytes/s
-// or 1/s (events), of a gauge bytes, kB, jiffies or, where its name tells none,
-// the empty string (a number of things).
+// Unit returns the unit of a channel's values: jiffies/s, bytes/s or 1/s for the rate of a counter; bytes, kB, jiffies or "" for a gauge, which is
+// "" if the name does not give a unit.
 func Unit(channel string) string {
 	source, field, _ := strings.Cut(channel, ".")
 	unit := ""

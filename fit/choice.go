@@ -10,13 +10,13 @@ import (
 //
 //	numpy.random.default_rng(seed).choice(n, k, replace=False)
 //
-// does: k different integers from 0 to n-1. It is the drawing of the Python program, and of use only to compare with it. It panics unless
-// 0 <= k <= n < 2^32. It takes memory for n integers where n > 10,000 and k > n/50, else for k.
+// returns: k different integers from 0 to n-1. The Python program draws its samples so; Choice serves to compare with it. It panics unless
+// 0 <= k <= n < 2^32. It takes memory for n integers if n > 10,000 and k > n/50, else for k.
 func Choice(seed uint64, n, k int) []int {
 	return ChoiceWords([]uint32{uint32(seed), uint32(seed >> 32)}, n, k)
 }
 
-// ChoiceWords is [Choice] with a seed of any length, in pieces of 32 bits, the lowest first.
+// ChoiceWords is [Choice] with a seed of any length, in words of 32 bits, the lowest first.
 func ChoiceWords(seed []uint32, n, k int) []int {
 	if k < 0 || k > n || int64(n) > math.MaxUint32 {
 		panic(fmt.Sprintf("fit: choice of %d from %d", k, n))
@@ -28,7 +28,7 @@ func ChoiceWords(seed []uint32, n, k int) []int {
 	return g.floyd(n, k)
 }
 
-// numpy shuffles the tail of all n where n is above the first and k above this share of n.
+// numpy shuffles the tail of all n integers if n is above tailShuffleAbove and k above n/tailShuffleShare.
 const (
 	tailShuffleAbove = 10_000
 	tailShuffleShare = 50
@@ -68,12 +68,11 @@ func (g *pcg64) shuffle(values []int, first int) {
 	}
 }
 
-// A seedSequence spreads a seed's entropy over a pool of 128 bits, as numpy.random.SeedSequence does (after M. E. O'Neill,
-// "Developing a seed_seq alternative", 2015). All arithmetic wraps.
+// A seedSequence distributes the entropy of a seed over a pool of 128 bits, as numpy.random.SeedSequence does (after M. E. O'Neill, "Developing a
+// seed_seq alternative", 2015). All arithmetic wraps.
 type seedSequence [4]uint32
 
-// newSeedSequence takes the seed in pieces of 32 bits, the lowest first. High pieces of 0 count for nothing, as of the number itself,
-// except that a pool short of pieces is filled up with zeros anyway.
+// newSeedSequence takes the seed in words of 32 bits, the lowest first. High words that are 0 do not matter.
 func newSeedSequence(seed []uint32) seedSequence {
 	hash := uint32(0x43b0d7e5)
 	hashmix := func(v uint32) uint32 {
@@ -112,7 +111,7 @@ func newSeedSequence(seed []uint32) seedSequence {
 	return pool
 }
 
-// state returns the four words of 64 bits that seed a generator.
+// state returns the four words of 64 bits with which a generator is seeded.
 func (s seedSequence) state() (words [4]uint64) {
 	hash := uint32(0x8b51f9dd)
 	for i := range 2 * len(words) {
@@ -127,10 +126,10 @@ func (s seedSequence) state() (words [4]uint64) {
 }
 
 // pcg64 is the generator PCG64 XSL-RR (O'Neill, "PCG: a family of simple fast space-efficient statistically good algorithms for random
-// number generation", 2014), as numpy.random.PCG64: a linear congruence modulo 2^128 whose state is folded to 64 bits.
+// number generation", 2014), as numpy.random.PCG64: a linear congruential generator modulo 2^128 whose state is folded to 64 bits.
 type pcg64 struct {
 	state, inc uint128
-	high       uint32 // the half of the last 64 bits that next32 has not given yet
+	high       uint32 // the half of the last 64 bits that next32 has not returned yet
 	hasHigh    bool
 }
 
