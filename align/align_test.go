@@ -12,20 +12,35 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// TestUnitsAgree checks that fit.Unit returns a rate for the same channels of which
-// episode computes rates. Neither package imports the other.
+// TestUnitsAgree checks that fit.Unit returns a rate for exactly those channels of which episode
+// computes rates. Neither package imports the other, so each has a list of the counters; a name that
+// is added to one list only is found here.
 func TestUnitsAgree(t *testing.T) {
-	for _, name := range []string{
-		"proc.cpu_user_jiffies", "proc.cpu_sys_jiffies", "proc.io_read_bytes", "proc.io_write_bytes", "proc.io_rchar",
-		"proc.io_wchar", "proc.minflt", "proc.majflt", "proc.ctxt_voluntary", "proc.ctxt_involuntary",
-		"proc.rss_bytes", "proc.num_fds", "proc.vsize_bytes", "proc.num_threads", "host.cpu_user_jiffies", "net.rx_bytes",
-	} {
-		channel, err := episode.ParseChannelName(name)
+	fields := map[string]bool{"rss_bytes": true, "num_fds": true}
+	for path, begin := range map[string]string{"../episode/channel.go": ") IsCounter()", "../fit/unit.go": "var counters = "} {
+		source, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rate := strings.HasSuffix(fit.Unit(name), "/s"); rate != channel.IsCounter() {
-			t.Errorf("%s: unit %q, counter %v", name, fit.Unit(name), channel.IsCounter())
+		_, list, found := strings.Cut(string(source), begin)
+		list, _, ended := strings.Cut(list, "\n}")
+		names := regexp.MustCompile(`"([a-z]+_?\w+)"[,:]`).FindAllStringSubmatch(list, -1)
+		if !found || !ended || len(names) < 10 {
+			t.Fatalf("%s: found %d counters after %q", path, len(names), begin)
+		}
+		for _, name := range names {
+			fields[name[1]] = true
+		}
+	}
+	for field := range fields {
+		for _, source := range []string{"proc", "host"} {
+			channel, err := episode.ParseChannelName(source + "." + field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rate := strings.HasSuffix(fit.Unit(channel.String()), "/s"); rate != channel.IsCounter() {
+				t.Errorf("%s: unit %q, counter %v", channel, fit.Unit(channel.String()), channel.IsCounter())
+			}
 		}
 	}
 }
