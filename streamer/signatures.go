@@ -74,7 +74,7 @@ func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.P
 	if err != nil || !whole || stored.Digest != of.mark.Digest {
 		return signed{of: of}
 	}
-	event, err := events.NewAttackSignature(gen, stored, envelopes)
+	event, err := signatures.NewAttackSignature(gen, stored, envelopes)
 	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
 		s.deps.Log.Warn("ignore a signature", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
 		return signed{of: of, whole: true}

@@ -83,7 +83,7 @@ func checkSignature(t *testing.T, g bus.Generation, parts map[string][]byte, val
 		if _, err := json.Marshal(s.Summary); err != nil {
 			t.Fatalf("part %s %q can't be exported: %v", name, value, err)
 		}
-		event, err := events.NewAttackSignature(g, s, "e")
+		event, err := signatures.NewAttackSignature(g, s, "e")
 		if err != nil {
 			continue
 		}

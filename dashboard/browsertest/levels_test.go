@@ -12,14 +12,15 @@ import (
 
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/bus/signatures"
 )
 
 // signature waits for the event of a profile's signature that has all its episodes.
-func (s *system) signature(name string) events.AttackSignature {
+func (s *system) signature(name string) signatures.AttackSignature {
 	s.t.Helper()
 	ctx := bustest.Context(s.t)
 	for {
-		var e events.AttackSignature
+		var e signatures.AttackSignature
 		data, ok, err := events.NewPublisher(s.bus).Last(ctx, events.Subject(events.TypeAttackSignature, name))
 		if err != nil {
 			s.t.Fatal(err)

@@ -1,4 +1,4 @@
-package events
+package signatures
 
 import (
 	"cmp"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/client"
-	"github.com/cis490/profiles/bus/signatures"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/signature"
 )
@@ -36,7 +36,7 @@ type AttackSignature struct {
 
 	Generation fit.Generation `json:"generation"`
 	Digest     fit.Digest     `json:"digest"` // of the sample, as the envelope's
-	Order
+	events.Order
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
@@ -92,7 +92,7 @@ const (
 // Its order is that of the sequences of the curves bucket that the signature is
 // of: a generation belongs to one life of that. envelopes is the life of that
 // bucket, which the envelope's event has, too.
-func NewAttackSignature(gen bus.Generation, s signatures.Signature, envelopes client.Incarnation) (AttackSignature, error) {
+func NewAttackSignature(gen bus.Generation, s Signature, envelopes client.Incarnation) (AttackSignature, error) {
 	points := gen.Spec.Points.Total()
 	switch {
 	case !isOf(s, &gen.Spec):
@@ -102,13 +102,13 @@ func NewAttackSignature(gen bus.Generation, s signatures.Signature, envelopes cl
 	}
 	spans := gen.Spec.Points.Spans()
 	event := AttackSignature{
-		Type: TypeAttackSignature, Name: string(s.Profile), Used: s.Used, Phases: spans[:],
+		Type: events.TypeAttackSignature, Name: string(s.Profile), Used: s.Used, Phases: spans[:],
 		Channels: make([]SignatureChannel, len(s.Channels)),
 		Low:      s.Curve.Low, High: s.Curve.High, N: s.Curve.N,
 		Deepest: s.Trust.Deepest, Outliers: first(s.Trust.Outliers), Outside: len(s.Trust.Outliers) + s.Trust.LeftOut,
 		Hosts: showHosts(s.Hosts),
 		Drift: s.Drift(), Generation: gen.ID, Digest: s.Digest,
-		Order:     Order{Revision: [2]uint64{uint64(gen.Spec.Revision), s.AsOf.Seq}, Turn: gen.Turn, Epoch: gen.Epoch, Incarnation: JoinIncarnations(envelopes, gen.Incarnation)},
+		Order:     events.Order{Revision: [2]uint64{uint64(gen.Spec.Revision), s.AsOf.Seq}, Turn: gen.Turn, Epoch: gen.Epoch, Incarnation: events.JoinIncarnations(envelopes, gen.Incarnation)},
 		UpdatedAt: s.UpdatedAt,
 	}
 	for i, c := range s.Channels {
@@ -119,7 +119,7 @@ func NewAttackSignature(gen bus.Generation, s signatures.Signature, envelopes cl
 
 // isOf tells whether what is shown of a signature has a spec's channels, and a number
 // for each of its points.
-func isOf(s signatures.Signature, spec *fit.Spec) bool {
+func isOf(s Signature, spec *fit.Spec) bool {
 	points := spec.Points.Total()
 	whole := len(s.Channels) == len(spec.Signature.Channels) && len(s.Curve.N) == points && len(s.Curve.Low) == points && len(s.Curve.High) == points
 	for i, c := range s.Channels {
