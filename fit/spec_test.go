@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -332,4 +333,19 @@ func FuzzParseSpec(f *testing.F) {
 			t.Fatalf("%s gives %+v, %v", again, back, err)
 		}
 	})
+}
+
+// TestSpecOfManifests checks that the spec of the Kubernetes manifests is the default spec.
+func TestSpecOfManifests(t *testing.T) {
+	document, err := os.ReadFile("../k8s/base/spec.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ParseSpec(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := DefaultSpec(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
 }
