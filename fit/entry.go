@@ -8,15 +8,14 @@ import (
 	"math"
 )
 
-// State is what an [Entry] holds. The zero value is no valid state. The states are in the order of who wins at the same place in the
-// log ([Join]).
+// State says what an [Entry] has. The zero value is not valid.
 type State uint8
 
-// The states, in the order in which they lose to each other at the same place in the log.
+// The states. Of two entries at the same place in the log, [Join] takes the one with the higher state.
 const (
 	StateReason    State = iota + 1 // a reason why the episode has no curve
 	StateCurve                      // a curve
-	StateRetracted                  // nothing: the episode was withdrawn
+	StateRetracted                  // neither: the episode was retracted
 )
 
 func (s State) valid() bool { return StateReason <= s && s <= StateRetracted }
@@ -33,30 +32,27 @@ func (s State) String() string {
 	return fmt.Sprintf("state %d", uint8(s))
 }
 
-// Entry is what is known of one episode: a register that is written by [Join] only. Entries are values; the curve is shared and
-// never changed.
+// Entry has what is stored about one episode. Stored entries are changed by [Join] only. The slices are shared between copies and never changed.
 type Entry struct {
-	Seq     uint64 // place in the episode log of the message that the state stems from
+	Seq     uint64 // place in the episode log of the message that gave the state
 	Host    string
 	Episode string
 	State   State
 
-	Curve Curve // of StateCurve: one value for each point, NaN for a gap
-	// Signature and Seconds stand beside the curve: the channels of the spec's signature, and the lengths of the slices.
-	Signature Signature
-	Seconds   Seconds
-	Reason    Reason // of StateReason
-	Detail    string // of StateReason: the reason at length; for people only, may be empty
+	Curve     Curve     // of StateCurve: one value for each point, NaN for a gap
+	Signature Signature // of StateCurve: the channels of the spec's signature; nil if the spec has none
+	Seconds   Seconds   // of StateCurve with a signature: the lengths of the slices
+	Reason    Reason    // of StateReason
+	Detail    string    // of StateReason: a sentence for people; may be empty
 
-	// HadCurve says that an earlier state was a curve and the present one is none. Join keeps it through all later states but a
-	// curve, beside which it says nothing: what Join and DecodeEntry return never has both.
+	// HadCurve says that the entry has no curve, but an earlier state had one.
 	HadCurve bool
 }
 
-// Join merges two states of one episode's entry, and reports whether the result differs from old. The later one in the episode log
-// wins. At the same place in the log retracted beats a curve and a curve beats a reason, and between two of a kind the greater JSON,
-// byte by byte. HadCurve holds if either has or had a curve and the result is none. So Join is commutative, associative and
-// idempotent: entries may arrive in any order and any number of times. The zero Entry loses against every other.
+// Join merges two entries of one episode, and reports whether the result differs from old. The later one in the episode log wins. At the same place
+// in the log, retracted wins over a curve, a curve over a reason, and of two entries of one state the one with the greater JSON, byte by byte.
+// HadCurve is set if one of the entries has or had a curve and the result has none. So Join is commutative, associative and idempotent: entries may
+// arrive in any order and any number of times. Every entry wins over the zero Entry.
 func Join(old, new Entry) (Entry, bool) {
 	order := compareEntries(new, old)
 	joined := old
@@ -70,14 +66,13 @@ func Join(old, new Entry) (Entry, bool) {
 // everCurve reports whether the entry has or had a curve.
 func (e Entry) everCurve() bool { return e.State == StateCurve || e.HadCurve }
 
-// Outline returns the entry without what its state holds: a curve's values, a reason's detail. It has the same place in the log, and is
-// no entry to be written.
+// Outline returns the entry without its curve, signature and detail. It cannot be stored.
 func (e Entry) Outline() Entry {
 	e.Curve, e.Signature, e.Seconds, e.Detail = nil, nil, Seconds{}, ""
 	return e
 }
 
-// compareEntries orders entries by who wins, without regard to HadCurve.
+// compareEntries returns +1 if a wins over b in [Join], -1 if b wins. HadCurve does not matter.
 func compareEntries(a, b Entry) int {
 	if c := cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.State, b.State)); c != 0 {
 		return c
@@ -86,9 +81,9 @@ func compareEntries(a, b Entry) int {
 	return bytes.Compare(a.appendJSON(nil), b.appendJSON(nil))
 }
 
-// Validate returns an error that names the first thing that can't be in an entry under a spec: no or another length of curve or signature,
-// an infinite value or one above 1e60, a length that is none, a reason that is no word, anything that does not belong to the state.
-// Entries from outside must pass it before they enter a [Sample].
+// Validate returns an error if the entry is not valid for the spec: if its curve or signature has another length, a value is infinite or above 1e60, a
+// slice's length is not a number from 0, the reason is not a word, or a field does not belong to the state. An entry that was read must pass it before
+// it is put into a [Sample].
 func (e Entry) Validate(spec *Spec) error {
 	points := spec.Points.Total()
 	if err := e.check(); err != nil {
@@ -113,13 +108,13 @@ func (e Entry) Validate(spec *Spec) error {
 	return e.Signature.check(len(spec.Signature.Channels), points)
 }
 
-// check tests all but the points of the curve.
+// check tests what does not depend on a spec.
 func (e Entry) check() error {
 	switch {
 	case e.Host == "" || e.Episode == "":
 		return errors.New("entry lacks its host or episode")
 	case !e.State.valid():
-		return errors.New("entry has neither curve nor reason nor is it retracted")
+		return errors.New("entry has no curve and no reason, and is not retracted")
 	case e.State != StateCurve && (e.Signature != nil || e.Seconds != Seconds{}):
 		return fmt.Errorf("entry of state %v has a signature", e.State)
 	case e.State == StateCurve && e.Curve == nil:

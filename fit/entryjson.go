@@ -2,6 +2,8 @@ package fit
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,18 +12,19 @@ import (
 	"strconv"
 )
 
-// An entry is one JSON object in one of three forms, by its state:
+// An entry is one JSON object. By its state it has one of three forms:
 //
 //	{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,...],"signature":["AADAPw...",...],"seconds":[10,2,3,25,5]}
 //	{"seq":12,"host":"lab-01","episode":"ep-1","reason":"corrupt","detail":"wrong checksum"}
 //	{"seq":12,"host":"lab-01","episode":"ep-1","retracted":true}
 //
-// The first has neither signature nor seconds where the spec has no signature. The last two also have "had_curve":true where that holds; an empty detail is left out.
+// If the spec has no signature, the first form has neither signature nor seconds. The other two also have "had_curve":true if that is so. An empty
+// detail is left out.
 
-// EncodeEntry writes an entry as it is stored. It is an error where the entry is not one that [DecodeEntry] would take.
+// EncodeEntry returns the JSON of an entry. It is an error if [DecodeEntry] would not accept it.
 func EncodeEntry(e Entry) ([]byte, error) { return e.MarshalJSON() }
 
-// MarshalJSON is [EncodeEntry]; calling either is faster than encoding/json, which reads the result over again.
+// MarshalJSON is [EncodeEntry]. Calling it is faster than json.Marshal, which checks the result.
 func (e Entry) MarshalJSON() ([]byte, error) {
 	if e.State == StateCurve {
 		e.HadCurve = false
@@ -37,7 +40,8 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 	return e.appendJSON(make([]byte, 0, 256+(20+6*len(e.Signature))*len(e.Curve))), nil
 }
 
-// appendJSON writes any entry; what MarshalJSON refuses it writes in a way that is no JSON, or no entry, but still tells it from others.
+// appendJSON appends the JSON of any entry. For an entry that MarshalJSON refuses, the text may not be valid, but it differs from that of other
+// entries, so [Join] can compare it.
 func (e Entry) appendJSON(to []byte) []byte {
 	to = append(to, `{"seq":`...)
 	to = strconv.AppendUint(to, e.Seq, 10)
@@ -71,13 +75,13 @@ func (e Entry) appendJSON(to []byte) []byte {
 	return append(to, '}')
 }
 
-// appendString writes a JSON string. Ids and reasons are plain ASCII, which needs no escapes.
+// appendString appends a JSON string. Ids and reasons are printable ASCII, which needs no escapes.
 func appendString(to []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			quoted, err := json.Marshal(text)
 			if err != nil {
-				panic(fmt.Sprintf("fit: write a string as JSON: %v", err)) // can't be: every string has a JSON form
+				panic(fmt.Sprintf("fit: write a string as JSON: %v", err)) // cannot happen: every string has a JSON form
 			}
 			return append(to, quoted...)
 		}
@@ -87,8 +91,8 @@ func appendString(to []byte, text string) []byte {
 	return append(to, '"')
 }
 
-// DecodeEntry reads an entry as [EncodeEntry] writes it. Anything else is an error: no JSON object, something after it, an unknown key,
-// no sequence, not exactly one of the three states. How many points the curve has is left to [Entry.Validate].
+// DecodeEntry reads an entry. It is an error if the text is not one JSON object, has an unknown key or no sequence, or not exactly one of the three
+// states. The number of points is checked by [Entry.Validate].
 func DecodeEntry(text []byte) (Entry, error) {
 	var e Entry
 	err := e.UnmarshalJSON(text)
@@ -104,17 +108,17 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 			return fmt.Errorf("read entry: %w", err)
 		}
 	}
-	if len(read.Signature) == 0 { // lengths without a signature say nothing
+	if len(read.Signature) == 0 { // seconds belong to a signature
 		read.Signature, read.Seconds = nil, Seconds{}
 	}
-	if err := read.check(); err != nil { // also where two of the three states are there
+	if err := read.check(); err != nil { // fails if there are two of the three states
 		return fmt.Errorf("read entry: %w", err)
 	}
 	*e = read
 	return nil
 }
 
-// parseEntry reads an entry in any form that JSON allows. Whether it is a valid one is left to check.
+// parseEntry reads an entry in any form of JSON. The caller must check it.
 func parseEntry(text []byte) (Entry, error) {
 	var form struct {
 		Seq       *uint64   `json:"seq"`
@@ -134,7 +138,7 @@ func parseEntry(text []byte) (Entry, error) {
 		return Entry{}, err
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return Entry{}, errors.New("more follows after the object")
+		return Entry{}, errors.New("there is more after the object")
 	}
 	if form.Seq == nil {
 		return Entry{}, errors.New("no sequence")
@@ -150,4 +154,124 @@ func parseEntry(text []byte) (Entry, error) {
 		read.State = StateRetracted
 	}
 	return read, nil
+}
+
+// scanEntry reads an entry with a curve exactly as appendJSON writes it. For every other text it returns false; such a text may still be an entry.
+// What it reads, it reads as encoding/json does.
+//
+// It is some six times as fast as encoding/json: with it, a worker that starts with 60,000 curves takes 2.4 to 2.6 s of CPU time, without it 6.5 to
+// 7.3 s (BenchmarkDecodeEntry, docs/PERFORMANCE.md).
+func scanEntry(text []byte) (Entry, bool) {
+	s := entryScanner{rest: text}
+	e := Entry{State: StateCurve}
+	s.want(`{"seq":`)
+	e.Seq = s.sequence()
+	s.want(`,"host":`)
+	e.Host = s.plain()
+	s.want(`,"episode":`)
+	e.Episode = s.plain()
+	s.want(`,"curve":`)
+	e.Curve = s.curve()
+	if s.has(`,"signature":`) {
+		e.Signature = s.signature()
+		s.want(`,"seconds":`)
+		e.Seconds = s.seconds()
+	}
+	s.want(`}`)
+	return e, !s.failed && len(s.rest) == 0
+}
+
+// An entryScanner reads a text from front to back. Once failed is set, the results of its methods are not valid.
+type entryScanner struct {
+	rest   []byte
+	failed bool
+}
+
+func (s *entryScanner) has(text string) bool {
+	rest, found := bytes.CutPrefix(s.rest, []byte(text))
+	s.rest = rest
+	return found
+}
+
+func (s *entryScanner) want(text string) { s.failed = !s.has(text) || s.failed }
+
+// until returns the text before a byte, and continues after the byte.
+func (s *entryScanner) until(end byte) []byte {
+	before, after, found := bytes.Cut(s.rest, []byte{end})
+	s.rest, s.failed = after, s.failed || !found
+	return before
+}
+
+func (s *entryScanner) sequence() uint64 {
+	n := digits(s.rest)
+	s.failed = s.failed || !isNumber(s.rest[:n])
+	seq, err := strconv.ParseUint(string(s.rest[:n]), 10, 64)
+	s.failed = s.failed || err != nil
+	s.rest = s.rest[n:]
+	return seq
+}
+
+// plain reads a string of printable ASCII without escapes.
+func (s *entryScanner) plain() string {
+	s.want(`"`)
+	text := s.until('"')
+	for _, c := range text {
+		if c < ' ' || c > '~' || c == '\\' {
+			s.failed = true
+		}
+	}
+	return string(text)
+}
+
+func (s *entryScanner) curve() Curve {
+	s.want(`[`)
+	curve, err := parsePoints(s.until(']'))
+	s.failed = s.failed || err != nil
+	return curve
+}
+
+func (s *entryScanner) signature() Signature {
+	s.want(`[`)
+	list := s.until(']')
+	if len(list) == 0 {
+		return Signature{}
+	}
+	read := make(Signature, 0, bytes.Count(list, []byte(`,`))+1)
+	var raw []byte
+	for item := range bytes.SplitSeq(list, []byte(`,`)) {
+		channel := entryScanner{rest: item}
+		channel.want(`"`)
+		text := channel.until('"')
+		var err error
+		raw, err = base64.StdEncoding.AppendDecode(raw[:0], text)
+		row, whole := floatsOf(raw)
+		// The decoder skips line ends, which a JSON string must not have.
+		s.failed = s.failed || channel.failed || len(channel.rest) > 0 || err != nil || !whole || len(text) != base64.StdEncoding.EncodedLen(len(raw))
+		read = append(read, row)
+	}
+	return read
+}
+
+func (s *entryScanner) seconds() (seconds Seconds) {
+	s.want(`[`)
+	for i := range seconds {
+		end := byte(',')
+		if i == len(seconds)-1 {
+			end = ']'
+		}
+		number := s.until(end)
+		v, err := strconv.ParseFloat(string(number), 32)
+		s.failed = s.failed || err != nil || !isNumber(number)
+		seconds[i] = float32(v)
+	}
+	return seconds
+}
+
+// floatsOf reads float32 values of four little-endian bytes each; false if the number of bytes is not a multiple of four.
+func floatsOf(raw []byte) ([]float32, bool) {
+	values := make([]float32, len(raw)/4)
+	for k := range values {
+		values[k] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*k:]))
+	}
+	return values, len(raw)%4 == 0
 }

@@ -8,25 +8,24 @@ import (
 	"fmt"
 )
 
-// Generation is the id of all that curves depend on: where it is equal, so are the curves of an episode. It is ten characters of
-// [a-z0-9], fit for names of consumers and keys.
+// Generation identifies everything that curves depend on: for equal generations, an episode has equal curves. It has ten characters of [a-z0-9], which
+// may stand in names of consumers and keys.
 type Generation string
 
 const generationLength = 10
 
-// Generation returns the id of the spec under the given episode limits and epoch: the first 50 bits, in lower-case base32, of
-// SHA-256 over the canonical JSON of all that curves depend on. That is this package's code version, the spec without its revision
-// and without its shapes, the limits, and the epoch. Canonical JSON has its keys sorted and no spaces, so neither the order of keys in
-// a YAML file nor that of fields in a Go struct matters.
+// Generation returns the id of the spec with the given episode limits and epoch: the first 50 bits, in lower-case base32, of SHA-256 over the canonical
+// JSON of the code version of this package, the spec without its revision and shapes, the limits, and the epoch. Canonical JSON has sorted keys and no
+// spaces, so the order of keys in a YAML file or of fields in a Go struct does not matter.
 //
-// limits is any value that encoding/json can write, and the method panics on one that it can't: that is a mistake in the program, never
-// in its input. epoch is raised where a sample has lost too many to retractions and the episode log must be read again.
+// limits is any value that encoding/json can write; the method panics on another. epoch is raised if a sample has lost too many episodes to retractions,
+// so that the episode log must be read again.
 func (s *Spec) Generation(limits any, epoch uint64) Generation {
 	sum := sha256.Sum256(s.canonical(limits, epoch))
 	return Generation(base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").EncodeToString(sum[:])[:generationLength])
 }
 
-// canonical returns the canonical JSON that the generation is a hash of.
+// canonical returns the canonical JSON whose hash is the generation.
 func (s *Spec) canonical(limits any, epoch uint64) []byte {
 	type profile struct {
 		Name    ProfileName `json:"name"`
@@ -45,7 +44,7 @@ func (s *Spec) canonical(limits any, epoch uint64) []byte {
 		"profiles": profiles,
 		"signature": SignatureSpec{
 			Resample: s.Signature.Resample,
-			Channels: append([]string{}, s.Signature.Channels...), // none is always [], never null
+			Channels: append([]string{}, s.Signature.Channels...), // [] if there are none, not null
 		},
 		"limits": limits,
 		"epoch":  epoch,
@@ -65,11 +64,11 @@ func ParseGeneration(text string) (Generation, error) {
 	return Generation(text), nil
 }
 
-// canonicalJSON writes v with the keys of all objects sorted. Numbers keep their digits.
+// canonicalJSON returns the JSON of v with the keys of all objects sorted. Numbers keep their digits.
 func canonicalJSON(v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("fit: generation of limits that are no JSON: %v", err))
+		panic(fmt.Sprintf("fit: the limits have no JSON form: %v", err))
 	}
 	var tree any
 	dec := json.NewDecoder(bytes.NewReader(text))

@@ -11,64 +11,64 @@ import (
 	"unique"
 )
 
-// A Sample holds the entries of one profile, and says which of them its envelope is made of. Put entries in any order, any number of
-// times: what it says depends on the set of entries only.
+// A Sample has the entries of one profile, and decides which of them the envelope is made of. Entries may be put in any order and any number of
+// times: the results depend on the set of entries only.
 //
-// With N the target and R = max(1, N/4) a reserve, the threshold is the (N+R)-th lowest rank among the entries that have or had a curve.
-// As that set only grows, the threshold only falls, and an episode above it need not be read: it will never be among the N lowest,
-// unless more than R of those below were retracted or lost their curve. The members are the N curves of lowest rank at or below the
-// threshold, so they are the same whether or not anything above was read. What curves above it held is dropped, so that the memory of a
-// sample grows with the log by little: by what an entry takes that has no curve. That is kept small, and a reason's detail not at all.
+// Let N be the target and R = max(1, N/4) the reserve. The threshold is the (N+R)-th lowest rank among the entries that have or had a curve. That set
+// only grows, so the threshold only falls. An episode above it need not be read: it will not be among the N lowest, unless more than R of the episodes
+// below are retracted or lose their curves. The members are the N curves of lowest rank at or below the threshold, so they do not depend on whether
+// episodes above it were read. Above the threshold, curves are not kept, so the memory of a sample grows with the log by some 200 bytes an episode. A
+// reason's detail is never kept.
 //
-// A Sample is not safe for concurrent use, not even for reading: answers are kept until the next change.
+// A Sample is not safe for concurrent use, not even for reading: results are cached until the next change.
 type Sample struct {
 	target, reserve int
 
 	slots  map[Rank]*slot
 	lowest lowestSlots // the N+R of lowest rank that have or had a curve
-	live   int         // how many of them have one
+	curves int         // how many of these have a curve now
 
-	answer *counted // nil after a change that counts
+	cached *counted // nil after a change of the results
 }
 
-// A slot is an entry in its place. There may be very many without a curve.
+// A slot is a stored entry. There may be very many, so it is small.
 type slot struct {
 	rank     Rank
-	value    [8]byte // hash of the state, and of the curve or reason
+	value    [8]byte // hash of the state and the curve or reason ([hashValue])
 	seq      uint64
 	episode  string
 	host     unique.Handle[string]
 	reason   unique.Handle[Reason]
-	held     *held // nil where there is no curve
+	curve    *curveParts // nil if there is no curve, or it is not kept
 	state    State
 	hadCurve bool
-	low      bool // is among the lowest
+	low      bool // it is in Sample.lowest
 }
 
-// held is what an entry with a curve has beside the others.
-type held struct {
+// curveParts has the fields of an entry that only one with a curve has.
+type curveParts struct {
 	curve     Curve
 	signature Signature
 	seconds   Seconds
 }
 
-// entry returns what was set. A slot that is new has the zero Entry.
+// entry returns the entry that was set; the zero Entry for a new slot.
 func (s *slot) entry() Entry {
 	if s.state == 0 {
 		return Entry{}
 	}
 	e := Entry{Seq: s.seq, Host: s.host.Value(), Episode: s.episode, State: s.state, Reason: s.reason.Value(), HadCurve: s.hadCurve}
-	if s.held != nil {
-		e.Curve, e.Signature, e.Seconds = s.held.curve, s.held.signature, s.held.seconds
+	if s.curve != nil {
+		e.Curve, e.Signature, e.Seconds = s.curve.curve, s.curve.signature, s.curve.seconds
 	}
 	return e
 }
 
 func (s *slot) set(e Entry) {
 	s.seq, s.host, s.episode = e.Seq, unique.Make(e.Host), e.Episode
-	s.state, s.reason, s.hadCurve, s.held = e.State, unique.Make(e.Reason), e.HadCurve, nil
+	s.state, s.reason, s.hadCurve, s.curve = e.State, unique.Make(e.Reason), e.HadCurve, nil
 	if e.Curve != nil {
-		s.held = &held{e.Curve, e.Signature, e.Seconds}
+		s.curve = &curveParts{e.Curve, e.Signature, e.Seconds}
 	}
 }
 
@@ -78,8 +78,8 @@ func NewSample(target int) *Sample {
 	return &Sample{target: target, reserve: max(target/4, 1), slots: make(map[Rank]*slot)}
 }
 
-// Put joins an entry with what the sample has at that rank ([Join]), and reports whether that changed. An entry without a valid state is
-// ignored. The sample keeps the entry's curve, which must not be changed afterwards, as long as the rank is needed. It keeps no detail.
+// Put joins an entry with the one that the sample has at that rank ([Join]), and reports whether that changed it. An entry without a valid state is
+// ignored. As long as the rank is needed, the sample keeps the entry's curve, which must not be changed afterwards. It keeps no detail.
 func (s *Sample) Put(rank Rank, e Entry) bool {
 	if !e.State.valid() {
 		return false
@@ -100,42 +100,41 @@ func (s *Sample) Put(rank Rank, e Entry) bool {
 	}
 	value := hashValue(joined)
 	if value != at.value {
-		s.answer = nil
+		s.cached = nil
 	}
 	at.set(joined)
 	at.value = value
 
 	switch {
 	case at.low:
-		s.live += alive(joined.State) - alive(before.State)
+		s.curves += curvesIn(joined.State) - curvesIn(before.State)
 	case joined.everCurve() && !before.everCurve():
 		s.enter(at)
 	}
 	return true
 }
 
-// enter puts a slot that has its first curve among the lowest, and takes out the highest where they are too many.
+// enter adds a slot with its first curve to the lowest, and removes the highest of these if they are too many.
 func (s *Sample) enter(at *slot) {
 	at.low = true
 	heap.Push(&s.lowest, at)
-	s.live += alive(at.state)
+	s.curves += curvesIn(at.state)
 	if len(s.lowest) > s.target+s.reserve {
 		out := heap.Pop(&s.lowest).(*slot)
-		out.low, out.held = false, nil
-		s.answer = nil // it may have been a member
-		s.live -= alive(out.state)
+		out.low, out.curve = false, nil
+		s.cached = nil // out may have been a member
+		s.curves -= curvesIn(out.state)
 	}
 }
 
-func alive(state State) int {
+func curvesIn(state State) int {
 	if state == StateCurve {
 		return 1
 	}
 	return 0
 }
 
-// Get returns the entry at a rank without its detail, and whether there is one. Where the rank is not needed it may be the
-// [Entry.Outline].
+// Get returns the entry at a rank, without its detail, and whether there is one. If the rank is not needed, it may be the [Entry.Outline].
 func (s *Sample) Get(rank Rank) (Entry, bool) {
 	at := s.slots[rank]
 	if at == nil {
@@ -150,8 +149,8 @@ func (s *Sample) Len() int { return len(s.slots) }
 // Target returns N.
 func (s *Sample) Target() int { return s.target }
 
-// Threshold returns the rank above which episodes need not be read, and whether there is one: there is none while fewer than N+R
-// entries have or had a curve. It only falls.
+// Threshold returns the rank above which episodes need not be read. It returns false if there is no such rank yet: while fewer than N+R entries have
+// or had a curve. The threshold only falls.
 func (s *Sample) Threshold() (Rank, bool) {
 	if len(s.lowest) < s.target+s.reserve {
 		return Rank{}, false
@@ -159,20 +158,20 @@ func (s *Sample) Threshold() (Rank, bool) {
 	return s.lowest[0].rank, true
 }
 
-// Needed reports whether an episode of that rank could matter: whether its rank is not above the threshold.
+// Needed reports whether an episode of that rank must be read: whether the rank is not above the threshold.
 func (s *Sample) Needed(rank Rank) bool {
 	threshold, ok := s.Threshold()
 	return !ok || rank.Compare(threshold) <= 0
 }
 
-// Short reports whether there is a threshold but fewer than N curves are left at or below it: then episodes that were skipped may
-// be missing from the sample, and the log must be read again under the next epoch.
+// Short reports whether there is a threshold, but fewer than N curves are at or below it. Then the sample may lack episodes that were skipped, and the
+// log must be read again in the next epoch.
 func (s *Sample) Short() bool {
 	_, ok := s.Threshold()
-	return ok && s.live < s.target
+	return ok && s.curves < s.target
 }
 
-// Members yields the entries whose curves make the sample, by rank. At most N.
+// Members yields the entries whose curves make the sample, by rank; at most N.
 func (s *Sample) Members() iter.Seq2[Rank, Entry] {
 	return func(yield func(Rank, Entry) bool) {
 		for _, at := range s.count().members {
@@ -186,8 +185,8 @@ func (s *Sample) Members() iter.Seq2[Rank, Entry] {
 // Used returns the number of members.
 func (s *Sample) Used() int { return len(s.count().members) }
 
-// Accepted estimates how many episodes that give a curve were accepted: the members' number where the sample is not full, else (N-1) over the
-// N-th rank as a fraction of all ranks, whose relative error is about 1/√(N-2). (Bar-Yossef et al., 2002; Beyer et al., 2007.)
+// Accepted estimates the number of accepted episodes that give a curve. If the sample is not full, it is the number of members. Else it is (N-1)/u,
+// where u is the N-th rank as a fraction of all ranks; the relative error is about 1/√(N-2). (Bar-Yossef et al., 2002; Beyer et al., 2007.)
 func (s *Sample) Accepted() float64 {
 	members := s.count().members
 	n := len(members)
@@ -198,19 +197,19 @@ func (s *Sample) Accepted() float64 {
 	return float64(n-1) / (float64(binary.BigEndian.Uint64(rank[:8])) / (1 << 64))
 }
 
-// Attempted returns the number of members and of entries with a reason that rank lower than the highest member, or of all entries with
-// a reason where the sample is not full.
+// Attempted returns the number of members and of entries with a reason that rank lower than the highest member. If the sample is not full, all entries
+// with a reason count.
 func (s *Sample) Attempted() int { return len(s.count().members) + s.count().reasons }
 
-// Digest tells two samples with different results apart: it is the first 16 hex digits of SHA-256 over rank, state and value hash of all
-// members and of the reasons that Attempted counts, by rank. The value is the curve with its signature, bit for bit, or the reason. Sequence, detail and
-// entries that do not count leave it as it is.
+// Digest identifies the result of a sample: samples with different results have different digests. It is the first 16 hex digits of SHA-256 over the
+// rank, state and value hash of all members and of the reasons that Attempted counts, by rank. The value is the curve with its signature, bit for bit,
+// or the reason. The place in the log, the detail and the other entries do not matter.
 type Digest string
 
-// Digest returns the digest of what counts now.
+// Digest returns the digest of the present result.
 func (s *Sample) Digest() Digest { return s.count().digest }
 
-// Envelope returns the envelope of the members over so many points.
+// Envelope returns the envelope of the members with the given number of points. The slices belong to the caller.
 func (s *Sample) Envelope(points int) Envelope {
 	counted := s.count()
 	curves := make([]Curve, len(counted.members))
@@ -225,19 +224,19 @@ func (s *Sample) Envelope(points int) Envelope {
 	return e
 }
 
-// counted is which entries count.
+// counted has the entries that count.
 type counted struct {
 	members []*slot // by rank
 	reasons int
 	digest  Digest
 }
 
-// count returns the answer for the present entries.
+// count returns the entries that count now.
 func (s *Sample) count() *counted {
-	if s.answer != nil {
-		return s.answer
+	if s.cached != nil {
+		return s.cached
 	}
-	members := make([]*slot, 0, s.live)
+	members := make([]*slot, 0, s.curves)
 	for _, at := range s.lowest {
 		if at.state == StateCurve {
 			members = append(members, at)
@@ -254,8 +253,8 @@ func (s *Sample) count() *counted {
 		}
 	}
 	slices.SortFunc(all, byRank)
-	s.answer = &counted{members: members, reasons: len(all) - len(members), digest: digest(all)}
-	return s.answer
+	s.cached = &counted{members: members, reasons: len(all) - len(members), digest: digest(all)}
+	return s.cached
 }
 
 func byRank(a, b *slot) int { return a.rank.Compare(b.rank) }
@@ -269,7 +268,7 @@ func digest(slots []*slot) Digest {
 	return Digest(hex.EncodeToString(hash.Sum(nil)[:8]))
 }
 
-// hashValue returns the first 8 bytes of SHA-256 over an entry's state and curve, signature and seconds, or reason. All gaps are alike.
+// hashValue returns the first 8 bytes of SHA-256 over an entry's state, curve, signature and seconds, or reason. All gaps count as equal.
 func hashValue(e Entry) [8]byte {
 	text := make([]byte, 0, 1+maxReason+(8+4*len(e.Signature))*len(e.Curve))
 	text = append(text, byte(e.State))
@@ -294,7 +293,7 @@ func hashValue(e Entry) [8]byte {
 	return [8]byte(sum[:8])
 }
 
-// lowestSlots is a heap with the slot of highest rank on top, for [container/heap].
+// lowestSlots is a heap (container/heap) with the slot of highest rank on top.
 type lowestSlots []*slot
 
 func (h lowestSlots) Len() int           { return len(h) }

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// ProfileName names a profile: [a-z0-9][a-z0-9-]{0,62}. The zero value names none.
+// ProfileName is the name of a profile: [a-z0-9][a-z0-9-]{0,62}. The zero value is not valid.
 type ProfileName string
 
 // maxProfileName is the most bytes that a profile's name may have.
@@ -32,42 +32,40 @@ func ParseProfileName(text string) (ProfileName, error) {
 	return ProfileName(text), nil
 }
 
-// A Profile is one line of a spec: which channel makes the profile's curve.
+// A Profile is one profile of a spec.
 type Profile struct {
 	Name    ProfileName `json:"name"`
-	Channel string      `json:"channel"` // <source>.<field>
-	Shape   string      `json:"shape"`   // what the profile looks like, in words; for people only
+	Channel string      `json:"channel"` // of the profile's curve: <source>.<field>
+	Shape   string      `json:"shape"`   // a description of the profile, for people only
 }
 
-// Spec says what is fitted and how. A Spec that [ParseSpec], [DefaultSpec] or JSON gave is valid; one made by hand should be checked
-// with [Spec.Validate].
+// Spec defines what is fitted and how. A Spec from [ParseSpec], [DefaultSpec] or JSON is valid; call [Spec.Validate] for any other.
 type Spec struct {
-	Revision int64     `json:"revision"` // which of several specs is wanted: the highest; from 0 up
+	Revision int64     `json:"revision"` // of several specs, the one with the highest revision is shown; at least 0
 	Target   int       `json:"target"`   // N, the episodes in a full sample: 1 to 100,000
-	Seed     uint64    `json:"seed"`     // of the drawing; secret where an adversary could choose episode ids
+	Seed     uint64    `json:"seed"`     // of the ranks; keep it secret if an adversary can choose episode ids
 	Resample Resample  `json:"resample"` // linear or mean
 	Points   Points    `json:"points"`   // of the five slices of a curve
 	Profiles []Profile `json:"profiles"` // at least one, each name once; results come in this order
 
-	Signature SignatureSpec `json:"signature"` // what is kept of an episode beside its curve
+	Signature SignatureSpec `json:"signature"` // what an entry has beside the curve
 }
 
-// SignatureSpec says which channels make an episode's [Signature], and how. They are the same for all profiles, so that episodes of
-// different profiles can be compared.
+// SignatureSpec defines the channels of an episode's [Signature]. They are the same for all profiles, so that episodes of different profiles can be
+// compared.
 type SignatureSpec struct {
 	Resample Resample `json:"resample"` // mean, or linear
-	Channels []string `json:"channels"` // <source>.<field>, each once, at most 32; none: no signature
+	Channels []string `json:"channels"` // <source>.<field>, each once, at most 32; if there are none, entries have no signature
 }
 
 const (
 	maxTarget      = 100_000
 	maxChannelPart = 128
-	// maxSignature bounds the channels of a signature, and so what a reader must hold of an archive's rows.
+	// maxSignature bounds the channels of a signature, and so the memory for the rows of an archive.
 	maxSignature = 32
 )
 
-// DefaultSignature returns the bin means of seven channels: what a process computes, waits for, touches, reads and writes. It belongs
-// to the caller.
+// DefaultSignature returns the bin means of seven channels: CPU time, waiting, page faults, reads and writes of a process. It belongs to the caller.
 func DefaultSignature() SignatureSpec {
 	return SignatureSpec{Resample: Mean, Channels: []string{
 		"proc.cpu_user_jiffies", "proc.cpu_sys_jiffies", "proc.ctxt_voluntary", "proc.minflt",
@@ -75,8 +73,7 @@ func DefaultSignature() SignatureSpec {
 	}}
 }
 
-// DefaultSpec returns the spec that has everything as the Python program has it: six profiles, 100 episodes, 80 points. Beside that it
-// has [DefaultSignature]. It belongs to the caller.
+// DefaultSpec returns the spec of the Python program (six profiles, 100 episodes, 80 points) with the [DefaultSignature]. It belongs to the caller.
 func DefaultSpec() *Spec {
 	const user, sys = "proc.cpu_user_jiffies", "proc.cpu_sys_jiffies"
 	return &Spec{
@@ -106,7 +103,7 @@ func (s *Spec) Profile(name ProfileName) (Profile, bool) {
 	return s.Profiles[i], true
 }
 
-// Validate returns an error that names the first field whose value can't be, and the value.
+// Validate returns an error that names the first field with an invalid value, and the value.
 func (s *Spec) Validate() error {
 	if s.Revision < 0 {
 		return &fieldError{"revision", fmt.Errorf("%d is below 0", s.Revision)}
@@ -159,8 +156,8 @@ func (s SignatureSpec) validate(field string) error {
 	return nil
 }
 
-// MessageBytes returns the most that an entry with its curve, an envelope, or an event that shows it both raw and normalised, may take as
-// JSON with this spec: whoever carries them must have room for that.
+// MessageBytes returns the greatest size in bytes, as JSON, of an entry with its curve, an envelope, or an event that shows the envelope both raw and
+// normalised. Messages of that size must be allowed.
 func (s *Spec) MessageBytes() int {
 	const (
 		others = 4096 // names, times, digests
@@ -170,8 +167,8 @@ func (s *Spec) MessageBytes() int {
 	return others + max(entry, 6*value)*s.Points.Total()
 }
 
-// checkChannel accepts <source>.<field>, where the source ends at the first dot: the source matches [A-Za-z0-9_-]+, the field
-// [A-Za-z0-9_.-]+, and neither has more than 128 bytes.
+// checkChannel returns an error unless name is <source>.<field>. The source ends at the first dot and matches [A-Za-z0-9_-]+, the field matches
+// [A-Za-z0-9_.-]+, and each has at most 128 bytes.
 func checkChannel(name string) error {
 	source, field, dotted := strings.Cut(name, ".")
 	switch {
@@ -191,8 +188,7 @@ func checkChannel(name string) error {
 	return nil
 }
 
-// fieldError says what is wrong with one field of a spec. The field is a path such as profiles[2].channel, by which the parser finds
-// the line.
+// A fieldError is an error about one field of a spec. The field is a path such as profiles[2].channel, by which the parser finds its line.
 type fieldError struct {
 	field string
 	err   error
@@ -200,13 +196,13 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return e.field + ": " + e.err.Error() }
 
-// UnmarshalJSON reads what encoding/json writes of a Spec. As in YAML, a key that is left out has its default, and an unknown key or
-// a value that can't be is an error. On an error s is unchanged.
+// UnmarshalJSON reads the JSON that encoding/json writes for a Spec. As in YAML, a missing key has its default, and an unknown key or an invalid value is
+// an error. On an error s is unchanged.
 func (s *Spec) UnmarshalJSON(data []byte) error {
 	if string(bytes.TrimSpace(data)) == "null" {
-		return errors.New("parse spec: null is none") // encoding/json would take it for an object without keys
+		return errors.New("parse spec: it is null") // encoding/json would treat it as an object without keys
 	}
-	type plain Spec // without this method
+	type plain Spec // does not have this method
 	read := plain(*DefaultSpec())
 	defaults := read.Profiles
 	read.Profiles = nil
@@ -217,7 +213,7 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("parse spec: %w", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("parse spec: more follows after the object")
+		return errors.New("parse spec: there is more after the object")
 	}
 	if read.Profiles == nil {
 		read.Profiles = defaults
@@ -230,7 +226,7 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// quote returns text in quotes for an error message, cut to a length that a line of log can bear.
+// quote returns text in quotes for an error message, cut to 64 bytes.
 func quote(text string) string {
 	const most = 64
 	if len(text) > most {

@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ParseSpec reads a spec from YAML. A key that is left out has its default ([DefaultSpec]), also within points; an empty document is
-// the default spec. Everything that could be a slip is an error that names the line: an unknown key, a key or a profile twice, a value
-// of the wrong type or out of range, an alias, a second document.
+// ParseSpec reads a spec from YAML. A missing key has its default ([DefaultSpec]), also within points; an empty document is the default spec. What could be
+// a mistake is an error that names the line: an unknown key, a key or a profile that comes twice, a value of another type or out of range, an alias, a
+// second document.
 func ParseSpec(document []byte) (*Spec, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(document))
 	var first yaml.Node
@@ -43,12 +43,13 @@ func ParseSpec(document []byte) (*Spec, error) {
 	return spec, nil
 }
 
-// specReader walks the YAML tree and remembers on which line each field stands, so that [Spec.Validate] need not know of lines.
+// A specReader reads the YAML tree: one method for each mapping of a spec, with a case for each of its keys. It remembers the line of each field, for
+// the errors of [Spec.Validate].
 type specReader struct {
 	lines map[string]int // by field path; "" is the document
 }
 
-// located adds the line to an error about a field. A field that was left out is on the line of the one that lacks it.
+// located adds the line to an error about a field. A missing field has the line of the field that lacks it.
 func (r specReader) located(err error) error {
 	var at *fieldError
 	if !errors.As(err, &at) {
@@ -63,7 +64,7 @@ func (r specReader) located(err error) error {
 
 func (r specReader) spec(node *yaml.Node, s *Spec) error {
 	if node.ShortTag() == "!!null" {
-		return nil // a document of nothing but comments
+		return nil // a document with only comments
 	}
 	return r.mapping(node, "", func(key, path string, value *yaml.Node) error {
 		switch key {
@@ -162,7 +163,7 @@ func (r specReader) channels(node *yaml.Node, path string, channels *[]string) e
 
 var errUnknownKey = errors.New("unknown key")
 
-// mapping calls visit with each key of a mapping, the path of the field that it names, and its value.
+// mapping calls visit for each key of a mapping, with the path of its field and its value.
 func (r specReader) mapping(node *yaml.Node, path string, visit func(key, path string, value *yaml.Node) error) error {
 	if node.Kind != yaml.MappingNode {
 		return mismatch(node, path, "keys and values")
@@ -190,8 +191,8 @@ func (r specReader) mapping(node *yaml.Node, path string, visit func(key, path s
 	return nil
 }
 
-// The readers of scalars take what is written as that type only: "100" in quotes is no integer, and 1 no text. Integers are decimal
-// without sign +, underscores or leading zeros, since YAML versions differ in what those mean.
+// The following read scalars. A value must be written in its type: "100" in quotes is not an integer, and 1 is not text. Integers are decimal, without
+// the sign +, underscores or leading zeros, because YAML versions differ in their meaning.
 
 func integer(node *yaml.Node, path string, to *int64) error {
 	n, err := strconv.ParseInt(node.Value, 10, 64)
