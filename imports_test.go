@@ -78,7 +78,7 @@ func TestWhatPackagesDoNotKnow(t *testing.T) {
 		"command/dataset":       {module + "episode", module + "bus"},
 		"cmd/profile-worker":    {"testing", "github.com/nats-io/nats-server/v2/server"},
 		"cmd/profile-streamer":  {"testing", "github.com/nats-io/nats-server/v2/server", "github.com/minio/minio-go/v7"},
-		"cmd/profile-dashboard": {"testing", "github.com/nats-io/nats-server/v2/server", "github.com/viterin/vek", "gonum.org/v1/gonum", module + "model", module + "signature", module + "align"},
+		"cmd/profile-dashboard": {"testing", "github.com/nats-io/nats-server/v2/server", "gonum.org/v1/gonum", module + "model", module + "signature", module + "align"},
 	} {
 		known := list(t, "-f", `{{join .Imports "\n"}}`, "./"+pkg)
 		if strings.HasPrefix(pkg, "cmd/") {
