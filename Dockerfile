@@ -9,9 +9,9 @@ ARG TARGETOS=linux
 ARG TARGETARCH=amd64
 # The NATS server is named v2 as ko names it, by the last element of its import path.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    export GOOS=$TARGETOS GOARCH=$TARGETARCH CGO_ENABLED=0 && \
+    export GOOS=$TARGETOS GOARCH=$TARGETARCH && \
     make build OUT=/ko-app/ VERSION="$VERSION" && \
-    go build -trimpath -ldflags '-s -w' -o /ko-app/v2 github.com/nats-io/nats-server/v2
+    CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /ko-app/v2 github.com/nats-io/nats-server/v2
 
 FROM scratch AS base
 ENV PATH=/ko-app

@@ -12,6 +12,8 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CREATED = $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null)
 LDFLAGS := -s -w -X github.com/cis490/profiles/internal/service.version=$(VERSION)
 OUT ?= bin/
+# Debug information is left out of the packages, not only of the binaries: that saves a tenth of a first build.
+BUILD_FLAGS = -trimpath -gcflags=all=-dwarf=false -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
 # Of a system in Kubernetes.
 NAMESPACE ?= profiles
@@ -33,8 +35,11 @@ KO = IMAGE_PREFIX='$(IMAGE_PREFIX)' IMAGE_TAG='$(IMAGE_TAG)' VERSION='$(VERSION)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: ## run it all in one process on the recorded episodes; Ctrl-C ends it
-	@go build -o bin/profiles ./cmd/profiles && exec bin/profiles up
+# Binaries are static.
+up build: export CGO_ENABLED = 0
+
+up: ## run the whole system in one process, on the recorded episodes; Ctrl-C ends it
+	@tools/build.sh bin/profiles ./cmd/profiles $(BUILD_FLAGS) && exec bin/profiles up
 
 test: ## the tests that take minutes in all, with the race detector; test-all has the slow ones, too
 	go test $(RACE) -short -timeout 10m ./...
@@ -60,7 +65,7 @@ tidy: ## bring go.mod and go.sum up to date
 	@set -e; for dir in $(TOOLS); do go mod tidy -C $$dir; done
 
 build: ## static binaries in bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT) ./cmd/...
+	go build $(BUILD_FLAGS) -o $(OUT) ./cmd/...
 
 images: ## the five container images: archives in bin/images, loaded into Docker where it runs
 	$(KO) archive
