@@ -1,0 +1,127 @@
+package profiles
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// documents returns the paths of all documents.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "k8s/*.md", "examples/*.md", "examples/*/*.md", "fit/testdata/oracle/*.md"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, paths...)
+	}
+	if len(all) < 15 {
+		t.Fatalf("found %d documents: %q", len(all), all)
+	}
+	return all
+}
+
+// source returns the text of all Go files: those of tests, or the others.
+func source(t *testing.T, tests bool) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") != tests {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		b.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// TestDocumentsAreWrapped checks that lines have at most 100 columns. Tables, indented blocks, pictures
+// and lines that cannot be broken are left out.
+func TestDocumentsAreWrapped(t *testing.T) {
+	unbroken := regexp.MustCompile("^(`[^`]*`[.,:;]?|\\S+)$")
+	for _, path := range documents(t) {
+		for i, line := range strings.Split(read(t, path), "\n") {
+			if utf8.RuneCountInString(line) <= 100 || strings.HasPrefix(line, "|") || strings.HasPrefix(line, "    ") {
+				continue
+			}
+			if !unbroken.MatchString(strings.TrimSpace(line)) {
+				t.Errorf("%s:%d has %d columns", path, i+1, utf8.RuneCountInString(line))
+			}
+		}
+	}
+}
+
+// TestDocumentsLinkToFiles checks that the files and sections that documents link to exist.
+func TestDocumentsLinkToFiles(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for _, path := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(read(t, path), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			file, section, _ := strings.Cut(m[1], "#")
+			target := path
+			if file != "" {
+				target = filepath.Join(filepath.Dir(path), file)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s: %v", path, m[1], err)
+				continue
+			}
+			if section != "" && !hasSection(read(t, target), section) {
+				t.Errorf("%s links to %s, which has no such section", path, m[1])
+			}
+		}
+	}
+}
+
+// hasSection reports whether a document has a heading with the anchor that GitHub makes of it.
+func hasSection(document, anchor string) bool {
+	heading := regexp.MustCompile(`(?m)^#+ (.+)$`)
+	dropped := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	for _, m := range heading.FindAllStringSubmatch(document, -1) {
+		if strings.ReplaceAll(strings.ToLower(dropped.ReplaceAllString(m[1], "")), " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
+}
+
+// TestDocumentsNameTests checks that the tests that documents name exist.
+func TestDocumentsNameTests(t *testing.T) {
+	name := regexp.MustCompile("`((?:Test|Benchmark|Fuzz)[A-Z]\\w*)")
+	tests := source(t, true)
+	for _, path := range documents(t) {
+		for _, m := range name.FindAllStringSubmatch(read(t, path), -1) {
+			if !strings.Contains(tests, "\nfunc "+m[1]+"(") {
+				t.Errorf("%s names %s, which does not exist", path, m[1])
+			}
+		}
+	}
+}
+
+// TestSettingsAreDescribed checks that docs/OPERATIONS.md has every setting of the services. The limits of
+// archives, EPISODE_MAX_..., are in docs/EPISODES.md.
+func TestSettingsAreDescribed(t *testing.T) {
+	settings := regexp.MustCompile(`envconfig:"([A-Z0-9_]+)"`).FindAllStringSubmatch(source(t, false), -1)
+	if len(settings) < 40 {
+		t.Fatalf("found %d settings", len(settings))
+	}
+	described := read(t, operations)
+	limits := read(t, "docs/EPISODES.md")
+	for _, m := range settings {
+		if !strings.Contains(described, "`"+m[1]+"`") && !strings.Contains(limits, "`EPISODE_MAX_"+m[1]+"`") {
+			t.Errorf("%s does not describe %s", operations, m[1])
+		}
+	}
+}
