@@ -125,3 +125,15 @@ func TestSettingsAreDescribed(t *testing.T) {
 		}
 	}
 }
+
+// TestLayersAreDescribed checks that docs/ARCHITECTURE.md lists the layers as imports_test.go has them.
+func TestLayersAreDescribed(t *testing.T) {
+	listed := strings.Join(strings.Fields(read(t, "docs/ARCHITECTURE.md")), " ")
+	var want []string
+	for _, layer := range layers {
+		want = append([]string{strings.Join(layer, ", ")}, want...)
+	}
+	if !strings.Contains(listed, strings.Join(want, " ")) {
+		t.Errorf("docs/ARCHITECTURE.md does not list the layers as they are:\n%s", strings.Join(want, "\n"))
+	}
+}
