@@ -53,8 +53,9 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 		age: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_envelope_to_event_seconds", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
 			Help: "Time from an envelope's updated_at to its event, of those that came while the streamer watched; by two machines' clocks."}),
 	}
-	for _, t := range []string{events.TypeAttackProfile, events.TypeAttackSignature, events.TypeModelMetric, events.TypeModelPerf} {
-		s.published.WithLabelValues(t) // a counter that begins with its first event has not risen by it
+	// Create the labels at the start: rate() misses a counter's first increment.
+	for _, t := range events.Types() {
+		s.published.WithLabelValues(t)
 	}
 	if cfg.PublishURL != "" {
 		s.poster = NewPoster(cfg.PublishURL, cfg.PublishToken, deps.Log, deps.Registry)

@@ -18,6 +18,11 @@ const (
 	TypeSuspects        = "suspects"
 )
 
+// Types returns all types of events that streamers publish.
+func Types() []string {
+	return []string{TypeAttackProfile, TypeAttackSignature, TypeModelMetric, TypeModelPerf, TypeSuspects}
+}
+
 // Subject is the subject of the events of a type and name. The name becomes one token
 // of it: characters other than letters, digits, "-" and "_" are percent-encoded, and
 // an empty name is "_".
