@@ -16,8 +16,8 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// TestCluster: three servers, everything with three replicas. A conflict has
-// another code there, and a leader's end loses nothing that was acknowledged.
+// TestCluster: three servers, and every stream has three replicas. A conflict has
+// another code there, and the end of a leader loses nothing that was acknowledged.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -25,7 +25,7 @@ func TestCluster(t *testing.T) {
 	}
 	cluster := bustest.StartCluster(t)
 	b := cluster.Topology()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // elections take their time
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // elections take long
 	defer cancel()
 	spec := smallSpec()
 
@@ -43,8 +43,8 @@ func TestCluster(t *testing.T) {
 		if err := bustest.PutEntry(ctx, curves, entryID("a", rank), entry, 0, time.Time{}); !errors.Is(err, bustest.ErrConflict) {
 			t.Errorf("a put against an old revision: %v", err)
 		}
-		// Writers at the same moment are told with a code of their own (10164), the
-		// late ones with the usual (10071).
+		// Writers at the same moment get an error code of their own (10164), later ones
+		// the usual code (10071).
 		js := cluster.JetStream()
 		seen := map[jetstream.ErrorCode]int{}
 		for round := byte(0); round < 50 && seen[jetstream.JSErrCodeStreamWrongLastSequenceConstant] == 0; round++ {
@@ -93,7 +93,7 @@ func TestCluster(t *testing.T) {
 		leader := cluster.Leader(bus.EpisodesStream)
 		cluster.Stop(leader)
 		publish(20) // waits for the election
-		// The view sees what is put after it, whoever leads its bucket now.
+		// The view sees later puts, whichever server leads its bucket now.
 		entry, rank := curveEntry(2, 2)
 		if err := bustest.PutEntry(ctx, curves, entryID("a", rank), entry, 0, time.Time{}); err != nil && !errors.Is(err, bustest.ErrConflict) {
 			t.Fatal(err)
@@ -103,17 +103,17 @@ func TestCluster(t *testing.T) {
 			have, err = curves.Read(ctx, entryID("a", rank))
 			return err == nil && have.Found
 		})
-		if err := curves.Reached(ctx, have.Revision, 15*time.Second); err != nil { // the client alone would take 20 s
+		if err := curves.Reached(ctx, have.Revision, 15*time.Second); err != nil { // the NATS library alone would take 20 s
 			t.Error(err)
 		}
 		if err := curves.Check(ctx); err != nil {
-			t.Errorf("an election is no new life: %v", err)
+			t.Errorf("after an election: %v", err)
 		}
 		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, client.AsOf{Incarnation: "x", Seq: 1}, time.Now()); err != nil || !wrote {
 			t.Errorf("write an envelope: %t, %v", wrote, err)
 		}
 		cluster.Start(leader)
-		// The server that came back lags for a moment, and may be the one that reads.
+		// The server that came back lags for a moment, and may be the one that answers.
 		for range 10 {
 			if got := uint64(len(readLog(t, b))); got != acknowledged {
 				t.Errorf("%d messages are in the log, %d were acknowledged", got, acknowledged)

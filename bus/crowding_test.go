@@ -13,8 +13,8 @@ import (
 	"github.com/cis490/profiles/bus/bustest"
 )
 
-// TestCrowded: where messages that wait for another try keep the places of all
-// others, the workers are told so, however few each of them keeps; and not before.
+// TestCrowded: when messages that wait for another try take the places of new ones, the
+// workers are told, however few messages each worker keeps. Before that they are not.
 func TestCrowded(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -32,7 +32,7 @@ func TestCrowded(t *testing.T) {
 	for range workers {
 		consume(t, srv.Connect(), 300*time.Millisecond, bus.EpisodeOptions{Concurrency: 1}, h)
 	}
-	resettle(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen), func(cfg *jetstream.ConsumerConfig) { cfg.MaxAckPending = places })
+	updateConsumer(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen), func(cfg *jetstream.ConsumerConfig) { cfg.MaxAckPending = places })
 	publish(t, b, places/8)
 	until(t, "a few wait again and again", func() bool { return again.Load() > 20*places/8 })
 	if n := done.Load(); n > 0 {
@@ -45,8 +45,8 @@ func TestCrowded(t *testing.T) {
 	})
 }
 
-// TestBusyIsNotCrowded: where most places are taken by work, and others have nothing
-// to do, the few messages that wait for another try crowd nobody out.
+// TestBusyIsNotCrowded: most places are taken by messages in work, and other workers have
+// nothing to do. A few messages that wait for another try are not reported as crowding.
 func TestBusyIsNotCrowded(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -72,7 +72,7 @@ func TestBusyIsNotCrowded(t *testing.T) {
 			until(t, "the first has them all", func() bool { return busy.Load() == places*3/4-late })
 		}
 	}
-	resettle(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen), func(cfg *jetstream.ConsumerConfig) { cfg.MaxAckPending = places })
+	updateConsumer(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen), func(cfg *jetstream.ConsumerConfig) { cfg.MaxAckPending = places })
 	again.Store(0)
 	until(t, "they wait again and again, through several looks", func() bool { return again.Load() > 30*late })
 }

@@ -116,14 +116,14 @@ func TestCurvesCompareAndSet(t *testing.T) {
 	if have, err = c.Read(ctx, entryID("a", rank)); err != nil || have.Revision != 2 || have.Seq != 9 {
 		t.Errorf("read %+v, %v", have, err)
 	}
-	// A reading of what was never there.
+	// Read a key that was never written.
 	if have, err = c.Read(ctx, entryID("b", rank)); err != nil || have.Found || have.Revision != 0 {
 		t.Errorf("read %+v, %v", have, err)
 	}
 }
 
-// TestCurvesOfOthers: whatever stands under a key that is no entry counts as
-// nothing, but the next put must beat its revision.
+// TestCurvesOfOthers: a value that is no valid entry is ignored, but the next put must name
+// its revision.
 func TestCurvesOfOthers(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -179,7 +179,7 @@ func TestCurvesOfOthers(t *testing.T) {
 			t.Errorf("rank %s: seen %+v, read %+v, %v", rank, seen, read, err)
 		}
 		if err := bustest.PutEntry(ctx, c, entryID("a", rank), entry, seen.Revision, time.Time{}); err != nil {
-			t.Errorf("rank %s, over what somebody else wrote: %v", rank, err)
+			t.Errorf("rank %s, over a value of another program: %v", rank, err)
 		}
 	}
 	until(t, "seven entries", func() bool { return kept(t, c, "a") == 7 })
@@ -242,9 +242,9 @@ func TestCurvesThreshold(t *testing.T) {
 	}
 }
 
-// TestCurvesGrownUnseen: a bucket that comes back from a backup grows beyond all
-// that anybody here saw before it is checked. What it lost is found all the same, by
-// the view that goes on, and by the next one.
+// TestCurvesGrownUnseen: a bucket is restored from a backup and grows beyond its old end
+// before it is checked. The loss is found all the same, by the view that goes on and by the
+// next one.
 func TestCurvesGrownUnseen(t *testing.T) {
 	t.Parallel()
 	for name, seen := range map[string]func(*testing.T, *bus.Curves, uint64){
@@ -308,7 +308,7 @@ func TestCurvesGrownUnseen(t *testing.T) {
 	}
 }
 
-// ready waits until the client has its server back.
+// ready waits until the connection is up again.
 func ready(t *testing.T, b *bus.Bus) {
 	t.Helper()
 	if err := b.Ready(bustest.Context(t)); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// curvesLife puts n keys into the curves bucket and returns its life.
-func curvesLife(t *testing.T, srv *bustest.Server, n int) client.Incarnation {
+// curvesIncarnation puts n keys into the curves bucket and returns its incarnation.
+func curvesIncarnation(t *testing.T, srv *bustest.Server, n int) client.Incarnation {
 	t.Helper()
 	kv := bucketOf(t, srv, bus.CurvesBucket)
 	for i := range n {
@@ -22,10 +22,10 @@ func curvesLife(t *testing.T, srv *bustest.Server, n int) client.Incarnation {
 			t.Fatal(err)
 		}
 	}
-	return lifeOf(t, srv, "KV_"+bus.CurvesBucket)
+	return incarnationOf(t, srv, "KV_"+bus.CurvesBucket)
 }
 
-func lifeOf(t *testing.T, srv *bustest.Server, stream string) client.Incarnation {
+func incarnationOf(t *testing.T, srv *bustest.Server, stream string) client.Incarnation {
 	t.Helper()
 	s, err := srv.JetStream().Stream(t.Context(), stream)
 	if err != nil {
@@ -44,31 +44,31 @@ func TestWriteEnvelope(t *testing.T) {
 	t.Parallel()
 	const other = client.Incarnation("2001-02-03T04:05:06Z")
 	for name, c := range map[string]struct {
-		stored any // client.AsOf, or the bytes that somebody else wrote; nil: nothing
+		stored any // client.AsOf, or the bytes that another program wrote; nil: nothing
 		ours   client.AsOf
 		wrote  bool
 		err    error
 	}{
-		"nothing there":               {nil, client.AsOf{Seq: 5}, true, nil},
-		"nothing there, of any life":  {nil, client.AsOf{Incarnation: other, Seq: 5}, true, nil},
-		"earlier there":               {client.AsOf{Seq: 5}, client.AsOf{Seq: 6}, true, nil},
-		"the same there":              {client.AsOf{Seq: 5}, client.AsOf{Seq: 5}, true, nil},
-		"later there":                 {client.AsOf{Seq: 6}, client.AsOf{Seq: 5}, false, nil},
-		"the stream's last there":     {client.AsOf{Seq: 10}, client.AsOf{Seq: 5}, false, nil},
-		"beyond the stream's last":    {client.AsOf{Seq: 11}, client.AsOf{Seq: 5}, false, client.ErrStreamTruncated},
-		"another life, ours is it":    {client.AsOf{Incarnation: other, Seq: 99}, client.AsOf{Seq: 5}, true, nil},
-		"another life, ours is not":   {client.AsOf{Seq: 5}, client.AsOf{Incarnation: other, Seq: 99}, false, client.ErrStreamReplaced},
-		"two other lives":             {client.AsOf{Incarnation: "x", Seq: 5}, client.AsOf{Incarnation: other, Seq: 9}, false, client.ErrStreamReplaced},
-		"later there, ours is beyond": {client.AsOf{Seq: 99}, client.AsOf{Seq: 11}, false, client.ErrStreamTruncated},
-		"garbage there":               {[]byte("garbage"), client.AsOf{Seq: 1}, true, nil},
-		"an empty object there":       {[]byte("{}"), client.AsOf{Seq: 1}, true, nil},
-		"nothing at all there":        {[]byte{}, client.AsOf{Seq: 1}, true, nil},
+		"nothing there":                    {nil, client.AsOf{Seq: 5}, true, nil},
+		"nothing there, any stream":        {nil, client.AsOf{Incarnation: other, Seq: 5}, true, nil},
+		"earlier there":                    {client.AsOf{Seq: 5}, client.AsOf{Seq: 6}, true, nil},
+		"the same there":                   {client.AsOf{Seq: 5}, client.AsOf{Seq: 5}, true, nil},
+		"later there":                      {client.AsOf{Seq: 6}, client.AsOf{Seq: 5}, false, nil},
+		"the stream's last there":          {client.AsOf{Seq: 10}, client.AsOf{Seq: 5}, false, nil},
+		"beyond the stream's last":         {client.AsOf{Seq: 11}, client.AsOf{Seq: 5}, false, client.ErrStreamTruncated},
+		"another incarnation, ours is it":  {client.AsOf{Incarnation: other, Seq: 99}, client.AsOf{Seq: 5}, true, nil},
+		"another incarnation, ours is not": {client.AsOf{Seq: 5}, client.AsOf{Incarnation: other, Seq: 99}, false, client.ErrStreamReplaced},
+		"two other streams":                {client.AsOf{Incarnation: "x", Seq: 5}, client.AsOf{Incarnation: other, Seq: 9}, false, client.ErrStreamReplaced},
+		"later there, ours is beyond":      {client.AsOf{Seq: 99}, client.AsOf{Seq: 11}, false, client.ErrStreamTruncated},
+		"garbage there":                    {[]byte("garbage"), client.AsOf{Seq: 1}, true, nil},
+		"an empty object there":            {[]byte("{}"), client.AsOf{Seq: 1}, true, nil},
+		"nothing at all there":             {[]byte{}, client.AsOf{Seq: 1}, true, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := bustest.Start(t)
 			b := srv.Topology()
 			ctx := bustest.Context(t)
-			present := curvesLife(t, srv, 10)
+			present := curvesIncarnation(t, srv, 10)
 			fill := func(a client.AsOf) client.AsOf {
 				if a.Incarnation == "" {
 					a.Incarnation = present
@@ -106,30 +106,30 @@ func TestWriteEnvelope(t *testing.T) {
 	}
 }
 
-// TestWriteEnvelopeOverDeleted: a delete marker is nothing, but its revision counts.
+// TestWriteEnvelopeOverDeleted: a delete marker does not stay, but its revision counts.
 func TestWriteEnvelopeOverDeleted(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
-	life := curvesLife(t, srv, 3)
+	incarnation := curvesIncarnation(t, srv, 3)
 	if err := bucketOf(t, srv, bus.EnvelopesBucket).Delete(ctx, string(gen)+".a"); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok, err := b.ReadEnvelope(ctx, gen, "a"); ok || err != nil {
 		t.Errorf("a deleted envelope: %t, %v", ok, err)
 	}
-	if wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(1), client.AsOf{Incarnation: life, Seq: 1}, time.Now()); !wrote || err != nil {
+	if wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(1), client.AsOf{Incarnation: incarnation, Seq: 1}, time.Now()); !wrote || err != nil {
 		t.Errorf("wrote %t, %v", wrote, err)
 	}
 }
 
-// TestWriteEnvelopeByMany: whoever writes when, the one that has seen most stays.
+// TestWriteEnvelopeByMany: of many writers in any order, the one that has seen most wins.
 func TestWriteEnvelopeByMany(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
 	const last = 40
-	life := curvesLife(t, srv, last)
+	incarnation := curvesIncarnation(t, srv, last)
 	var writers sync.WaitGroup
 	for w := range 4 {
 		own := srv.Connect()
@@ -139,7 +139,7 @@ func TestWriteEnvelopeByMany(t *testing.T) {
 				if w%2 == 1 { // from the last to the first
 					seq = uint64(last - i*4 - w + 1)
 				}
-				if _, err := own.WriteEnvelope(ctx, gen, "a", flat(float64(seq)), client.AsOf{Incarnation: life, Seq: seq}, time.Now()); err != nil {
+				if _, err := own.WriteEnvelope(ctx, gen, "a", flat(float64(seq)), client.AsOf{Incarnation: incarnation, Seq: seq}, time.Now()); err != nil {
 					t.Error(err)
 				}
 			}
@@ -150,7 +150,7 @@ func TestWriteEnvelopeByMany(t *testing.T) {
 	if err != nil || have.AsOf.Seq != last || have.Median[0] != last {
 		t.Errorf("the last of %d is as of %d, %v", last, have.AsOf.Seq, err)
 	}
-	// What was stored on the way never went back.
+	// No version is older than the one stored before it.
 	history, err := bucketOf(t, srv, bus.EnvelopesBucket).History(ctx, string(gen)+".a")
 	if err != nil {
 		t.Fatal(err)
@@ -169,21 +169,21 @@ func TestEnvelopesView(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
-	life := curvesLife(t, srv, 9)
+	incarnation := curvesIncarnation(t, srv, 9)
 	view, err := b.OpenEnvelopes(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	follow(t, view.Run)
 	moved := view.Changed()
-	if _, err := b.WriteEnvelope(ctx, gen, "a", flat(3), client.AsOf{Incarnation: life, Seq: 3}, time.Now()); err != nil {
+	if _, err := b.WriteEnvelope(ctx, gen, "a", flat(3), client.AsOf{Incarnation: incarnation, Seq: 3}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := wait(ctx, moved); err != nil {
 		t.Fatal(err)
 	}
 	env, ok := view.Get(gen, "a")
-	if !ok || env.Median[0] != 3 || env.Revision != 1 || env.Profile != "a" || env.Generation != gen || env.Incarnation != lifeOf(t, srv, "KV_"+bus.EnvelopesBucket) {
+	if !ok || env.Median[0] != 3 || env.Revision != 1 || env.Profile != "a" || env.Generation != gen || env.Incarnation != incarnationOf(t, srv, "KV_"+bus.EnvelopesBucket) {
 		t.Errorf("%t, %+v", ok, env)
 	}
 	kv := bucketOf(t, srv, bus.EnvelopesBucket)

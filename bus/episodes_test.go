@@ -104,8 +104,8 @@ func caughtUp(t *testing.T, b *bus.Bus) func() bool {
 	}
 }
 
-// TestSlowWorkIsNotRedelivered: AckWait runs from delivery, also for what waits
-// in a queue; signs of life keep all of it.
+// TestSlowWorkIsNotRedelivered: AckWait runs from delivery, also for messages that wait in
+// the queue. Their deadlines are extended, so none is delivered again.
 func TestSlowWorkIsNotRedelivered(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
@@ -126,12 +126,12 @@ func TestSlowWorkIsNotRedelivered(t *testing.T) {
 	}
 }
 
-// TestSlowWorkerLeavesTheRest: a worker fetches no more than it is about to work
-// on, so that one that hangs does not keep what another could do.
+// TestSlowWorkerLeavesTheRest: a worker fetches only a few messages ahead. When it hangs,
+// another worker gets the others.
 func TestSlowWorkerLeavesTheRest(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
-	const n, held = 400, 16 + 1 // what is fetched ahead and what is in work
+	const n, held = 400, 16 + 1 // fetched ahead, and in work
 	hang, hangs := make(chan struct{}), make(chan struct{}, n)
 	release := sync.OnceFunc(func() { close(hang) })
 	defer release()
@@ -155,17 +155,17 @@ func TestSlowWorkerLeavesTheRest(t *testing.T) {
 	until(t, "all acknowledged", caughtUp(t, b))
 }
 
-// TestGlanceSettles: what a glance settles never waits for a handler, however
-// long those take.
-func TestGlanceSettles(t *testing.T) {
+// TestDoneAtDelivery: messages that need no work are acknowledged at once, however long
+// the handlers take.
+func TestDoneAtDelivery(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
 	publish(t, b, 300)
 	release := make(chan struct{})
-	var glanced atomic.Int32
+	var called atomic.Int32
 	stop := consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 1}, handler{
 		done: func(n bus.Notice) bool {
-			glanced.Add(1)
+			called.Add(1)
 			return n.Seq%100 != 1
 		},
 		run: func(ctx context.Context, _ try) error { return wait(ctx, release) },
@@ -207,7 +207,7 @@ func TestOutcomes(t *testing.T) {
 		}
 		return nil
 	}})
-	until(t, "all settled", caughtUp(t, b))
+	until(t, "all done", caughtUp(t, b))
 	mu.Lock()
 	defer mu.Unlock()
 	for e, want := range map[string]int{"e0": 1, "e1": 1, "e2": 3, "e3": 2, "e4": 2} {
@@ -224,8 +224,8 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestDrainHandsBack: what is queued goes to others at once, what is in work is
-// finished.
+// TestDrainHandsBack: at the end queued messages go to other workers at once, and messages
+// in work are finished.
 func TestDrainHandsBack(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -257,7 +257,7 @@ func TestDrainHandsBack(t *testing.T) {
 		others.Add(1)
 		return nil
 	}})
-	// AckWait is a minute, so only what was handed back can come now.
+	// AckWait is a minute, so only messages that were handed back can come now.
 	until(t, "28 handled by the other", func() bool { return others.Load() == 28 })
 	if again.Load() == 0 || counted.Load() != again.Load() {
 		t.Errorf("%d messages were delivered again, %d counted", again.Load(), counted.Load())
@@ -272,7 +272,7 @@ func TestDrainHandsBack(t *testing.T) {
 	}
 }
 
-// TestDrainEnds: work that does not end in time is told so and handed back.
+// TestDrainEnds: work that takes longer than the drain time is cancelled and handed back.
 func TestDrainEnds(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
@@ -299,14 +299,14 @@ func TestDrainEnds(t *testing.T) {
 	}
 }
 
-// hasten makes the server deliver what is in hand again after such a short time,
-// of which those that are at work do not know.
-func hasten(t *testing.T, srv *bustest.Server, stream, consumer string) {
+// shortenAckWait makes the server deliver messages in hand again after a very short time.
+// The workers do not know of it.
+func shortenAckWait(t *testing.T, srv *bustest.Server, stream, consumer string) {
 	t.Helper()
-	resettle(t, srv, stream, consumer, func(cfg *jetstream.ConsumerConfig) { cfg.AckWait = 20 * time.Millisecond })
+	updateConsumer(t, srv, stream, consumer, func(cfg *jetstream.ConsumerConfig) { cfg.AckWait = 20 * time.Millisecond })
 }
 
-func resettle(t *testing.T, srv *bustest.Server, stream, consumer string, change func(*jetstream.ConsumerConfig)) {
+func updateConsumer(t *testing.T, srv *bustest.Server, stream, consumer string, change func(*jetstream.ConsumerConfig)) {
 	t.Helper()
 	ctx := bustest.Context(t)
 	c, err := srv.JetStream().Consumer(ctx, stream, consumer)
@@ -320,7 +320,8 @@ func resettle(t *testing.T, srv *bustest.Server, stream, consumer string, change
 	}
 }
 
-// TestConsumerDeleted: the loop ends, so that a new session makes it again.
+// TestConsumerDeleted: when the consumer is deleted, consuming ends, so that a new session
+// creates it again.
 func TestConsumerDeleted(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// FuzzNotice: what anybody sends to the log is refused, or says the same when it
-// is sent again.
+// FuzzNotice: any message to the log is refused, or is decoded to a notice that is the same
+// after it was sent again.
 func FuzzNotice(f *testing.F) {
 	for _, body := range []string{
 		`{"episode_id":"ep-1","host_id":"lab-01","profile":"cpu-saturate","accepted_at":"2026-01-01T00:00:00Z"}`,
@@ -58,7 +58,7 @@ func FuzzNotice(f *testing.F) {
 	})
 }
 
-// A foreign is a key of a bucket as somebody else may have written it.
+// A foreign entry is one that another program may have written.
 type foreign struct {
 	key   string
 	value []byte
@@ -73,8 +73,8 @@ func (k foreign) Created() time.Time              { return time.Time{} }
 func (k foreign) Delta() uint64                   { return 0 }
 func (k foreign) Operation() jetstream.KeyValueOp { return k.op }
 
-// FuzzBuckets: whatever stands in a bucket, or as the last event of a subject, is
-// ignored, or everything that hangs on it can be computed, shown and written again.
+// FuzzBuckets: any value in a bucket is ignored, or everything that is made of it can be
+// computed and written again.
 func FuzzBuckets(f *testing.F) {
 	spec := fit.DefaultSpec()
 	curve, err := fit.EncodeEntry(fit.Entry{Seq: 1, Host: "lab-01", Episode: "ep-1", State: fit.StateCurve, Curve: make(fit.Curve, spec.Points.Total())})
@@ -124,7 +124,7 @@ func FuzzBuckets(f *testing.F) {
 	})
 }
 
-// checkCurves folds a key into an empty view and asks for all that a view gives.
+// checkCurves applies an entry to an empty view and calls everything that a view offers.
 func checkCurves(t *testing.T, c *Curves, kv foreign) {
 	c.view = client.FixedView(c.fold())
 	c.view.Modify(func(s *curvesState, _ client.AsOf) { c.apply(s, kv) })
@@ -177,7 +177,7 @@ func checkSpecs(t *testing.T, b *Bus, kv foreign) {
 }
 
 // checkPutAsOf checks what may be replaced by an envelope, a part or scores.
-// The curves stream is of life "l" and ends at 10.
+// The curves stream is of incarnation "l" and ends at 10.
 func checkPutAsOf(t *testing.T, kv foreign) {
 	stored := client.Value{Data: kv.value, Revision: kv.Revision(), Exists: kv.op == jetstream.KeyValuePut}
 	curves := func() (client.AsOf, error) { return client.AsOf{Incarnation: "l", Seq: 10}, nil }
@@ -195,7 +195,7 @@ func checkPutAsOf(t *testing.T, kv foreign) {
 	}
 }
 
-// checkMarks counts what may be marks, or an event, and adds one.
+// checkMarks reads a value as marks and adds one.
 func checkMarks(t *testing.T, kv foreign) {
 	marks := parseMarks(client.Value{Data: kv.value, Exists: true})
 	if more := parseMarks(client.Value{Data: []byte(strconv.Itoa(marks + 1)), Exists: true}); marks < 0 || more != marks+1 && more != 0 || marks < FatalTries && more == 0 {

@@ -16,9 +16,9 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// startBehind starts a server that answers direct gets as one does whose copy of a
-// stream stands still for good: it has nothing of what is asked. The context ends
-// when it was asked more often than there is reason to.
+// startBehind starts a server that answers direct gets like a server whose copy of a
+// stream has stopped for good: it has no message that is asked for. The context ends when
+// the server was asked more often than necessary.
 func startBehind(t *testing.T, calls ...string) (*bustest.Server, context.Context) {
 	t.Helper()
 	conf := ""
@@ -55,8 +55,8 @@ func startBehind(t *testing.T, calls ...string) (*bustest.Server, context.Contex
 	return srv, ctx
 }
 
-// TestServerBehind: a server whose copy of a stream stands still keeps nobody from
-// reading and writing.
+// TestServerBehind: a server whose copy of a stream has stopped does not prevent reading
+// and writing.
 func TestServerBehind(t *testing.T) {
 	t.Parallel()
 	t.Run("read all", func(t *testing.T) {

@@ -10,9 +10,9 @@ import (
 	"github.com/cis490/profiles/bus/client"
 )
 
-// TestNoLeader: a server of a stream that has no leader says how its own copy
-// stands. That is no answer: the copy may lack the stream's end, which would look
-// as if the stream had been restored from a backup.
+// TestNoLeader: while a stream has no leader, each server answers with the state of its own
+// copy. Such an answer must not be used: the copy may lack the stream's end, which would
+// look as if the stream had been restored from a backup.
 func TestNoLeader(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -23,8 +23,8 @@ func TestNoLeader(t *testing.T) {
 	for _, name := range []string{"n1", "n2"} {
 		cluster.Stop(name)
 	}
-	// Not at once: a server that led still answers as the leader, and another leaves
-	// questions unanswered or says that it is not available, until it has noticed.
+	// This takes a while: a server that was the leader still answers as the leader, and
+	// another gives no answer, or answers that it is not available, until it has noticed.
 	ctx := bustest.Context(t)
 	for answered := false; !answered; {
 		try, end := context.WithTimeout(ctx, 2*time.Second)

@@ -22,7 +22,7 @@ func (e watched) Revision() uint64 { return e.rev }
 // heap returns the bytes in use once all garbage is collected.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // what only the first one let go
+	runtime.GC() // for what became garbage in the first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
@@ -47,7 +47,7 @@ func replaceState(c *Curves, fresh *curvesState) {
 	c.view.Modify(func(s *curvesState, _ client.AsOf) { *s = *fresh })
 }
 
-// uselessEntry is the i-th of entries without a curve, one in ten of them retracted.
+// uselessEntry is an entry without a curve; one in ten is retracted.
 func uselessEntry(c *Curves, i int) (EntryID, fit.Entry) {
 	e := fit.Entry{Seq: uint64(i + 1), Host: fmt.Sprintf("lab-%02d", i%50), Episode: fmt.Sprintf("ep-20260101t000000-%06d", i), State: fit.StateRetracted}
 	if i%10 > 0 {
@@ -56,7 +56,7 @@ func uselessEntry(c *Curves, i int) (EntryID, fit.Entry) {
 	return EntryID{c.spec.Profiles[0].Name, c.spec.Rank(e.Host, e.Episode)}, e
 }
 
-// foldUseless folds the first n entries into s, each at revision i+1.
+// foldUseless applies the first n entries to s, each at revision i+1.
 func foldUseless(t *testing.T, c *Curves, s *curvesState, n int) {
 	t.Helper()
 	for i := range n {
@@ -90,7 +90,7 @@ func TestLossDetectorMemory(t *testing.T) {
 	check("a view", base, alone)
 
 	viewed := heap()
-	for i := range entries { // a worker's own puts, or what it recalls
+	for i := range entries { // as a worker's own puts, or entries of the view before
 		id, e := uselessEntry(c, i)
 		c.noteKnown(id, uint64(i+1), e)
 	}

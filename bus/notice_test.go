@@ -19,8 +19,8 @@ func readLog(t *testing.T, b *bus.Bus) []bus.Notice {
 	return log
 }
 
-// TestDuplicates: the duplicate window covers all subjects of a stream and
-// outlives acknowledgements, so ids must tell deliberate sendings apart.
+// TestDuplicates: the duplicate window covers all subjects of a stream and goes on after an
+// acknowledgement, so each deliberate publish needs a message id of its own.
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
@@ -69,7 +69,7 @@ func TestPublishAll(t *testing.T) {
 	}
 }
 
-// TestTimes: senders write strings or numbers, and nothing depends on them.
+// TestTimes: a sender's time may be a string, a number, or anything else.
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)

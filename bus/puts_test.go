@@ -46,8 +46,8 @@ func putCurves(t *testing.T, b *bus.Bus, from, to int) {
 	}
 }
 
-// TestPutsTakeWhatIsThere: a reduce takes all that came during the one before,
-// at most 256, and the first does not wait for more.
+// TestPutsTakeWhatIsThere: a reduce takes all puts that came during the one before, at most
+// 256. It does not wait for more.
 func TestPutsTakeWhatIsThere(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
@@ -90,7 +90,7 @@ func TestPutsTakeWhatIsThere(t *testing.T) {
 	until(t, "all acknowledged", caughtUp(t, b))
 }
 
-// TestPutsAgain: a reduce that fails or panics gets its puts again.
+// TestPutsAgain: when a reduce fails or panics, its puts are delivered again.
 func TestPutsAgain(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
@@ -117,8 +117,8 @@ func TestPutsAgain(t *testing.T) {
 	until(t, "acknowledged", caughtUp(t, b))
 }
 
-// TestPutsSlowWorkerLeavesTheRest: a worker takes no more puts than it is about
-// to reduce, so that one that hangs does not keep what another could do.
+// TestPutsSlowWorkerLeavesTheRest: a worker fetches only some puts ahead. When it hangs,
+// another worker gets the others.
 func TestPutsSlowWorkerLeavesTheRest(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -148,8 +148,8 @@ func TestPutsSlowWorkerLeavesTheRest(t *testing.T) {
 	until(t, "all acknowledged", caughtUp(t, b))
 }
 
-// TestPutsInHand: what is in work or waits for its turn is not delivered again,
-// however long that takes; and where it is, what it was the first time counts.
+// TestPutsInHand: puts in work or in the queue are not delivered again, however long the
+// work takes. If one is, the delivery that is in hand counts.
 func TestPutsInHand(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -186,7 +186,7 @@ func TestPutsInHand(t *testing.T) {
 	if n := delivered(); n != 10 {
 		t.Errorf("%d deliveries of 10 puts", n)
 	}
-	hasten(t, srv, "KV_"+bus.CurvesBucket, bus.ReduceConsumer(gen))
+	shortenAckWait(t, srv, "KV_"+bus.CurvesBucket, bus.ReduceConsumer(gen))
 	until(t, "they are delivered again and again", func() bool { return delivered() > 50 })
 	close(release)
 	until(t, "all acknowledged", caughtUp(t, b))
@@ -194,13 +194,14 @@ func TestPutsInHand(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	// What was sent once more as it was acknowledged may come again after it.
+	// A put that was delivered again while it was acknowledged may come after that.
 	if first, second := <-batches, <-batches; len(first) != 1 || len(second) != 9 {
 		t.Errorf("%d and %d puts were reduced, want 1 and 9", len(first), len(second))
 	}
 }
 
-// TestPutsDrain: what is not begun goes to others at once; what is, may end.
+// TestPutsDrain: at the end queued puts go to other workers at once, and the batch in work
+// is finished.
 func TestPutsDrain(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -236,7 +237,7 @@ func TestPutsDrain(t *testing.T) {
 	}
 }
 
-// TestPutsDrainEnds: a reduce that does not end in time is told so.
+// TestPutsDrainEnds: a reduce that takes longer than the drain time is cancelled.
 func TestPutsDrainEnds(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
@@ -253,8 +254,8 @@ func TestPutsDrainEnds(t *testing.T) {
 	}
 }
 
-// TestPutsOfOthers: a key that is nobody's request is acknowledged and no more;
-// one without a time, or with a bad one, is a request.
+// TestPutsOfOthers: a key that is no curve key is acknowledged without a reduce. A put
+// without a time, or with an invalid one, is reduced.
 func TestPutsOfOthers(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -281,8 +282,8 @@ func TestPutsOfOthers(t *testing.T) {
 	}
 }
 
-// TestConsumerLostUnseen: a consumer that went while nobody was connected ends
-// the loops, so that a new session makes it again.
+// TestConsumerLostUnseen: when a consumer was deleted while the workers were not connected,
+// the loops end, so that a new session creates it again.
 func TestConsumerLostUnseen(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -306,7 +307,7 @@ func TestConsumerLostUnseen(t *testing.T) {
 		})
 	}
 	srv.Wipe()
-	srv.Topology() // somebody makes the streams, but nobody the consumers
+	srv.Topology() // creates the streams, but not the consumers
 	for range 2 {
 		select {
 		case err := <-ended:
@@ -319,8 +320,8 @@ func TestConsumerLostUnseen(t *testing.T) {
 	}
 }
 
-// TestConsumersOfLostStreams: where the streams went since they were made, they
-// are made again rather than waited for.
+// TestConsumersOfLostStreams: when the streams were lost after they were created, they are
+// created again instead of waited for.
 func TestConsumersOfLostStreams(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -337,8 +338,8 @@ func TestConsumersOfLostStreams(t *testing.T) {
 	}
 }
 
-// BenchmarkPuts hands 10,000 puts that wait to one worker, whose reduce takes no
-// time; and puts that come one by one, from each put to its reduce.
+// BenchmarkPuts measures 10,000 pending puts for one worker whose reduce takes no time, and
+// the time from a single put to its reduce.
 func BenchmarkPuts(b *testing.B) {
 	put := func(b *testing.B, srv *bustest.Server, n int) {
 		js := srv.JetStream()

@@ -12,9 +12,8 @@ import (
 	"github.com/cis490/profiles/bus/bustest"
 )
 
-// TestReadersThatDie: marks count the readers that did not live to see the end
-// of a try. Handing back and patience, which raise the delivery count, too, do
-// not count.
+// TestReadersThatDie: marks count the readers that died during a try. Handing back and
+// retries raise the delivery count, but not the marks.
 func TestReadersThatDie(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -32,7 +31,7 @@ func TestReadersThatDie(t *testing.T) {
 			},
 		})
 		got := <-tries
-		mortal.Close() // dies: neither an ack nor a cleared mark gets out
+		mortal.Close() // dies: it can neither acknowledge nor remove its mark
 		close(dead)
 		_ = stop()
 		if want = max(0, want-1); got != want { // the first reader leaves no mark
@@ -59,8 +58,8 @@ func TestReadersThatDie(t *testing.T) {
 	})
 }
 
-// TestNeighbourOfPoison: an episode that is in hand each time when another kills the
-// reader is never told to be the one that did it.
+// TestNeighbourOfPoison: an episode that is in hand each time another one kills the reader
+// is never taken for the cause.
 func TestNeighbourOfPoison(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -84,7 +83,7 @@ func TestNeighbourOfPoison(t *testing.T) {
 					close(begun)
 					select {
 					case <-beside:
-					case <-time.After(grace): // read alone: the other has marked by now, if ever
+					case <-time.After(grace): // read alone: the other would have marked by now
 					}
 					mortal.Close()
 					close(dead)
@@ -111,8 +110,8 @@ func TestNeighbourOfPoison(t *testing.T) {
 	}
 }
 
-// TestReadersThatPanic: an archive whose reader panics each time is rejected in the
-// end, as one that kills its readers, not tried for ever.
+// TestReadersThatPanic: an archive whose reader always panics is rejected in the end, like
+// one that kills its readers.
 func TestReadersThatPanic(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
@@ -134,8 +133,8 @@ func TestReadersThatPanic(t *testing.T) {
 	}
 }
 
-// TestDeliveredAgainInHand: what is delivered again to whoever has it in hand is
-// read once.
+// TestDeliveredAgainInHand: a message that is delivered again to the worker that has it in
+// hand is read once.
 func TestDeliveredAgainInHand(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -149,7 +148,7 @@ func TestDeliveredAgainInHand(t *testing.T) {
 		return wait(ctx, release)
 	}})
 	<-started
-	hasten(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen))
+	shortenAckWait(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen))
 	until(t, "it was delivered again and again", func() bool { return again.Load() > 5 })
 	close(release)
 	until(t, "acknowledged", caughtUp(t, b))
@@ -158,8 +157,8 @@ func TestDeliveredAgainInHand(t *testing.T) {
 	}
 }
 
-// TestReadersThatAreSlow: those that have a message in hand at the same time,
-// since it is delivered again too early, count as dead for nobody, however many.
+// TestReadersThatAreSlow: many workers have a message in hand at the same time, because it
+// is delivered again too early. None of them counts as dead.
 func TestReadersThatAreSlow(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -184,11 +183,11 @@ func TestReadersThatAreSlow(t *testing.T) {
 		consume(t, srv.Connect(), time.Minute, bus.EpisodeOptions{Concurrency: 1}, slow)
 	}
 	<-started
-	hasten(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen))
+	shortenAckWait(t, srv, bus.EpisodesStream, bus.AlignConsumer(gen))
 	for range bus.FatalTries { // the first leaves no mark
 		<-started
 	}
-	// All others have it in hand by now, or will: they wait.
+	// The others have it in hand by now, or will, and wait.
 	kv, err := srv.JetStream().KeyValue(t.Context(), bus.AttemptsBucket)
 	if err != nil {
 		t.Fatal(err)

@@ -26,14 +26,14 @@ func rejectAll(t *testing.T, b *bus.Bus, g fit.Generation, why bus.Rejection) {
 		return b.ConsumeEpisodes(ctx, g, bus.EpisodeOptions{Concurrency: 1, DrainTime: time.Second},
 			handler{run: func(context.Context, try) error { return &why }}.prepare)
 	})
-	until(t, "all settled", func() bool {
+	until(t, "all done", func() bool {
 		ok, err := b.CaughtUp(bustest.Context(t), g)
 		return err == nil && ok
 	})
 }
 
-// TestRejectedCopy: body and headers as they came, but none that would have the
-// server refuse the copy, which would then be tried for ever.
+// TestRejectedCopy: the copy has the body and headers of the message, without the headers
+// that would make the server refuse it for ever.
 func TestRejectedCopy(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -80,8 +80,7 @@ func TestRejectedCopy(t *testing.T) {
 	}
 }
 
-// TestMalformed: each kind of bad message is filed as it came, and does not reach
-// the handler.
+// TestMalformed: each kind of malformed message is filed unchanged and makes no task.
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -96,7 +95,7 @@ func TestMalformed(t *testing.T) {
 		t.Errorf("handed to the handler: %+v", n)
 		return nil
 	}})
-	until(t, "all settled", caughtUp(t, b))
+	until(t, "all done", caughtUp(t, b))
 	n := 0
 	err := b.ReadRejected(bustest.Context(t), func(r bus.Rejected) error {
 		n++
@@ -110,8 +109,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestRejectedOnce: two generations reject one message at about the same time;
-// for another reason it is filed again.
+// TestRejectedOnce: when two generations reject a message at about the same time, it is
+// filed once. For another reason it is filed again.
 func TestRejectedOnce(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -138,8 +137,8 @@ func TestRejectedOnce(t *testing.T) {
 	}
 }
 
-// TestRejectedAfterRestore: a log that came back from an older backup gives the places
-// that it lost once more. What is rejected there then is filed, too.
+// TestRejectedAfterRestore: a log that was restored from an older backup gives the lost
+// sequences to other messages. When those are rejected, they are filed, too.
 func TestRejectedAfterRestore(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)

@@ -77,7 +77,7 @@ func TestRemove(t *testing.T) {
 	}
 	expect(otherGen, 2, bus.Stored{Entries: 3, Envelopes: 3, Bytes: 60}, false)
 
-	// The puts of others are still to be delivered, every one.
+	// Every put of the other generation is still to be delivered.
 	cons, err := srv.JetStream().Consumer(ctx, "KV_"+bus.CurvesBucket, bus.ReduceConsumer(otherGen))
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestUnregister(t *testing.T) {
 	}
 }
 
-// TestPresentAfterRemoval: an id that was removed is not used again.
+// TestPresentAfterRemoval: the id of a removed generation is not used again.
 func TestPresentAfterRemoval(t *testing.T) {
 	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()

@@ -21,7 +21,7 @@ import (
 	"github.com/cis490/profiles/command/credentials"
 )
 
-// expired makes credentials whose servers' certificate has ended.
+// expired creates credentials with a server certificate that has expired.
 func expired(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,9 +32,10 @@ func expired(t *testing.T) string {
 	return dir
 }
 
-// TestWhoIsNotLetIn: each way of not being let in is told with its cause and the
-// setting to look at: a command at once, a service in its log, while it tries on.
-func TestWhoIsNotLetIn(t *testing.T) {
+// TestConnectErrors: each reason for which a server rejects a connection is reported with
+// its cause and the setting to look at. A command fails at once; a service logs it and
+// keeps trying.
+func TestConnectErrors(t *testing.T) {
 	t.Parallel()
 	secure := bustest.StartSecure(t)
 	late := bustest.StartSecureWith(t, expired(t))
@@ -98,8 +99,8 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	}
 }
 
-// TestNoPlainText: a client that goes on without TLS, or without saying who it is,
-// gets no further than the server's greeting.
+// TestNoPlainText: a client that uses no TLS, or sends no credentials, gets nothing but the
+// server's first message.
 func TestNoPlainText(t *testing.T) {
 	t.Parallel()
 	srv := bustest.StartSecure(t)
@@ -112,14 +113,14 @@ func TestNoPlainText(t *testing.T) {
 	if _, err := io.WriteString(conn, "CONNECT {\"verbose\":true}\r\nPUB episode.accepted 2\r\n{}\r\nPING\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	answer, _ := io.ReadAll(conn) // to its end: the server hangs up
+	answer, _ := io.ReadAll(conn) // until the server closes the connection
 	if text := string(answer); !strings.Contains(text, `"tls_required":true`) || strings.Contains(text, "PONG") || strings.Contains(text, "+OK") {
 		t.Errorf("the server answers %q", text)
 	}
 }
 
-// TestRoutesNeedACertificate: whoever can reach the port for routes, but has no
-// certificate of the authority, is no server of the cluster.
+// TestRoutesNeedACertificate: a client of the port for routes that has no certificate of
+// the authority can't become a server of the cluster.
 func TestRoutesNeedACertificate(t *testing.T) {
 	t.Parallel()
 	dir, other := bustest.Credentials(t), bustest.Credentials(t)
@@ -137,7 +138,7 @@ func TestRoutesNeedACertificate(t *testing.T) {
 	}
 	t.Cleanup(srv.Shutdown)
 	hello := func(certificate string) error {
-		cfg := &tls.Config{InsecureSkipVerify: true} // what the server thinks of us is the question
+		cfg := &tls.Config{InsecureSkipVerify: true} // only the server's check of our certificate matters here
 		if certificate != "" {
 			pair, err := tls.LoadX509KeyPair(filepath.Join(certificate, credentials.ServerCert), filepath.Join(certificate, credentials.ServerKey))
 			if err != nil {
@@ -151,7 +152,7 @@ func TestRoutesNeedACertificate(t *testing.T) {
 		}
 		defer func() { _ = conn.Close() }()
 		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		_, err = conn.Read(make([]byte, 1)) // the server's greeting, or why there is none
+		_, err = conn.Read(make([]byte, 1)) // the server's first message, or an error
 		return err
 	}
 	if err := hello(""); err == nil || !strings.Contains(err.Error(), "certificate required") {
@@ -166,8 +167,8 @@ func TestRoutesNeedACertificate(t *testing.T) {
 	until(t, "the server to say so", func() bool { return len(said.Lines("TLS route handshake error")) >= 2 })
 }
 
-// TestSecureCluster: three servers find each other by their certificates, and
-// each keeps what the operator makes.
+// TestSecureCluster: three servers connect to each other with their certificates, and each
+// has the streams that the operator creates.
 func TestSecureCluster(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -191,8 +192,8 @@ func TestSecureCluster(t *testing.T) {
 	}
 }
 
-// TestDenied: what a role has no right to fails within moments, with the subject
-// and where to look, and not by a time-out.
+// TestDenied: a request that a role has no right to fails at once, with the subject and the
+// setting to look at, and not by a time-out.
 func TestDenied(t *testing.T) {
 	t.Parallel()
 	srv := bustest.StartSecure(t)

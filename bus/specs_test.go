@@ -21,7 +21,7 @@ func decode[T any](t *testing.T, data []byte) (x T) {
 	return x
 }
 
-// generation is one of smallSpec with a revision.
+// generation returns a generation of smallSpec with a revision.
 func generation(id, base fit.Generation, epoch uint64, revision int64) bus.Generation {
 	spec := smallSpec()
 	spec.Revision = revision
@@ -46,7 +46,8 @@ func specsNow(t *testing.T, b *bus.Bus) *bus.Specs {
 	return s
 }
 
-// TestMessageBytes: the longest event has room, and not much too much.
+// TestMessageBytes: the longest event fits into the estimate, and the estimate is not much
+// too large.
 func TestMessageBytes(t *testing.T) {
 	t.Parallel()
 	g := generation(gen, gen, 0, 1)
@@ -74,8 +75,8 @@ func TestMessageBytes(t *testing.T) {
 	}
 }
 
-// TestRegisterTooLarge: a spec whose entries may not fit into a message is refused
-// before anything is tried.
+// TestRegisterTooLarge: a spec whose entries may not fit into a message is refused before
+// anything is read.
 func TestRegisterTooLarge(t *testing.T) {
 	t.Parallel()
 	srv := bustest.StartWith(t, "max_payload: 32768\n")
@@ -113,7 +114,7 @@ func TestRegister(t *testing.T) {
 	if g, _ := specsNow(t, b).Get(gen); g.Registered != 2 || g.Spec.Revision != 6 || g.Spec.Profiles[0].Shape != "in other words" {
 		t.Errorf("a higher revision did not replace: %+v", g)
 	}
-	// What somebody else wrote, or deleted, does not keep a spec from its place.
+	// A value that another program wrote, or a delete marker, is replaced.
 	kv := bucketOf(t, srv, bus.SpecsBucket)
 	for _, value := range []string{"garbage", "{}", "null", `{"spec": {"revision": 99, "of_a_later_version": 1}}`} {
 		if _, err := kv.Put(t.Context(), string(gen), []byte(value)); err != nil {
@@ -136,7 +137,7 @@ func TestRegister(t *testing.T) {
 	}
 }
 
-// TestSpecsOfOthers: no key that somebody else wrote is ever the wanted one.
+// TestSpecsOfOthers: a value that another program wrote is never the wanted generation.
 func TestSpecsOfOthers(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -158,8 +159,9 @@ func TestSpecsOfOthers(t *testing.T) {
 	}
 }
 
-// TestWanted: the highest revision; of two with one revision the one whose epoch
-// 0 came later; then the latest epoch, and of two of one epoch that which came later.
+// TestWanted: the highest revision is wanted; of two specs of one revision, the one whose
+// epoch 0 was registered later; then the latest epoch; and of two generations of one epoch,
+// the one that was registered later.
 func TestWanted(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
@@ -205,8 +207,8 @@ func TestWanted(t *testing.T) {
 	}
 }
 
-// TestSpecsMove: who follows the view is told of each change.
-func TestSpecsMove(t *testing.T) {
+// TestSpecsChanged: the view reports each change.
+func TestSpecsChanged(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
 	s, err := b.OpenSpecs(bustest.Context(t))
@@ -224,10 +226,10 @@ func TestSpecsMove(t *testing.T) {
 	}
 }
 
-// TestGenerationOfALife: a generation's id hangs on the streams that it is worked
-// on in. Else a worker whose views are of lost streams would get the messages of
-// the new ones, which have the old names, and acknowledge what it takes for old news.
-func TestGenerationOfALife(t *testing.T) {
+// TestGenerationOfIncarnation: the id of a generation depends on the incarnations of its
+// streams. A worker with views of lost streams would else get messages of the new streams,
+// which have the same names, and acknowledge them because they seem older than its entries.
+func TestGenerationOfIncarnation(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	present := func() bus.Generation {

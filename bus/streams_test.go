@@ -41,9 +41,9 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// The server counts a message for its consumers a moment after it acknowledged
-// the storing. Who waits for a log to be worked off must not be told in that
-// moment that there is nothing to do.
+// The server counts a message as pending a moment after it has acknowledged it. In that
+// moment a program that waits until the log is done must not be told that nothing is
+// pending.
 func TestLagKnowsWhatWasJustPublished(t *testing.T) {
 	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()

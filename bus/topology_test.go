@@ -45,8 +45,8 @@ func TestTopologyByManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestTopologyUpdatesOnlyWhatDiffers: an update can disturb consumers, so one of
-// nothing must not happen.
+// TestTopologyUpdatesOnlyWhatDiffers: an update can disturb consumers, so there must be
+// none where nothing differs.
 func TestTopologyUpdatesOnlyWhatDiffers(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -76,7 +76,7 @@ func TestTopologyUpdatesOnlyWhatDiffers(t *testing.T) {
 	if err := b.EnsureTopology(bustest.Context(t)); err != nil {
 		t.Fatal(err)
 	}
-	// Ours, then the mending of it; nothing before.
+	// The update of this test, then the one that mends it; none before.
 	for range 2 {
 		msg, err := updates.NextMsgWithContext(bustest.Context(t))
 		if err != nil {
@@ -144,7 +144,7 @@ func TestConnectionOutlivesRestart(t *testing.T) {
 	}
 }
 
-// TestPublishWaitsForTheServer: the client alone gives up after half a second.
+// TestPublishWaitsForTheServer: the NATS library alone gives up after half a second.
 func TestPublishWaitsForTheServer(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)

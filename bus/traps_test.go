@@ -16,8 +16,8 @@ import (
 	"github.com/cis490/profiles/bus/events"
 )
 
-// These tests show, against a real server, what the rest of the package relies
-// on. Where one fails, the server or the client has changed.
+// These tests show, against a real server, what the rest of the package relies on. If one
+// fails, the server or the NATS library has changed.
 
 // one pulls a single message, waiting for it.
 func one(t *testing.T, cons jetstream.Consumer) (jetstream.Msg, uint64) {
@@ -49,8 +49,8 @@ func alignConsumer(t *testing.T, srv *bustest.Server, b *bus.Bus, wait time.Dura
 	return cons
 }
 
-// TestNakRaisesTheCount is why the delivery count does not tell of readers that
-// died; MaxDeliver -1 goes on for ever, and only a term ends it.
+// TestNakRaisesTheCount shows why the delivery count is not the number of readers that
+// died. With MaxDeliver -1 a message is delivered for ever; only a term ends that.
 func TestNakRaisesTheCount(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -78,8 +78,8 @@ func TestNakRaisesTheCount(t *testing.T) {
 	}
 }
 
-// TestAckWaitRunsFromDelivery: who holds a message without a sign of life loses
-// it; one sign every third keeps it.
+// TestAckWaitRunsFromDelivery: a message is delivered again unless its deadline is
+// extended; an extension in each third of AckWait prevents that.
 func TestAckWaitRunsFromDelivery(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -103,7 +103,7 @@ func TestAckWaitRunsFromDelivery(t *testing.T) {
 	}
 }
 
-// TestHeaderKeysAreCaseSensitive on the way through the server.
+// TestHeaderKeysAreCaseSensitive, also for the server.
 func TestHeaderKeysAreCaseSensitive(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -111,7 +111,7 @@ func TestHeaderKeysAreCaseSensitive(t *testing.T) {
 	js := srv.JetStream()
 	msg := nats.NewMsg(bus.SubjectAccepted)
 	msg.Header["nats-msg-id"] = []string{"x"}
-	for range 2 { // no id that the server knows, so no duplicate
+	for range 2 { // the server sees no message id, so the second is no duplicate
 		if ack, err := js.PublishMsg(t.Context(), msg); err != nil || ack.Duplicate {
 			t.Fatalf("%+v, %v", ack, err)
 		}
@@ -129,7 +129,7 @@ func TestHeaderKeysAreCaseSensitive(t *testing.T) {
 // profileA is the subject of the events of profile a.
 const profileA = "dashboard.attack_profile.a"
 
-// TestConflictCode: what a conflict looks like with one replica.
+// TestConflictCode: the error of a conflict with one replica.
 func TestConflictCode(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -144,8 +144,8 @@ func TestConflictCode(t *testing.T) {
 	}
 }
 
-// TestSubscribersSeeWhatIsRefused: a stream only listens. What it refuses to
-// store, plain subscribers of the subject have got all the same.
+// TestSubscribersSeeWhatIsRefused: plain subscribers of a subject also get the messages
+// that the stream refuses to store.
 func TestSubscribersSeeWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -163,10 +163,10 @@ func TestSubscribersSeeWhatIsRefused(t *testing.T) {
 	}
 }
 
-// TestRepublishedIsStored is the way to have plain subscribers see nothing but
-// what was stored (docs/DECISIONS.md): publishers send to another subject, under
-// which the stream listens, and the stream sends on what it took. The order of
-// one subject, its last sequence and late readers are those of the other name.
+// TestRepublishedIsStored shows how plain subscribers could get stored messages only
+// (docs/DECISIONS.md): publishers use another subject, which the stream listens to, and the
+// stream republishes the messages that it stored. Order, last sequence and late readers are
+// then those of the subject that it stores.
 func TestRepublishedIsStored(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string]func() (jetstream.JetStream, int){
@@ -194,7 +194,7 @@ func TestRepublishedIsStored(t *testing.T) {
 					t.Fatal("stored")
 				}
 				ack, err := js.Publish(ctx, "show.x.y", fmt.Append(nil, i), jetstream.WithExpectLastSequencePerSubject(last))
-				for underWay(err) {
+				for isInFlight(err) {
 					ack, err = js.Publish(ctx, "show.x.y", fmt.Append(nil, i), jetstream.WithExpectLastSequencePerSubject(last))
 				}
 				if err != nil {
@@ -212,15 +212,15 @@ func TestRepublishedIsStored(t *testing.T) {
 	}
 }
 
-// underWay tells whether a publish was refused only since a leader still had the one
-// before under way to the others.
-func underWay(err error) bool {
+// isInFlight reports whether a publish was refused only because the leader was still
+// sending the one before to the other servers.
+func isInFlight(err error) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant
 }
 
-// TestFetchWaits is why the reduce loop does not fetch: for one message of many
-// that were asked for it waits its whole time.
+// TestFetchWaits shows why the reduce loop does not use Fetch: if it asks for many messages
+// and there is one, it waits until its time-out.
 func TestFetchWaits(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -241,7 +241,7 @@ func TestFetchWaits(t *testing.T) {
 	}
 }
 
-// TestHandlesOutliveStreams: a handle is only a name.
+// TestHandlesOutliveStreams: a handle still works when its stream was created again.
 func TestHandlesOutliveStreams(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -265,7 +265,7 @@ func TestHandlesOutliveStreams(t *testing.T) {
 	soon, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if _, _, err := d.Last(soon, profileA); err == nil {
-		t.Error("the stream is gone and nobody says so")
+		t.Error("the stream is gone, but there was no error")
 	}
 	if err := b.EnsureTopology(ctx); err != nil {
 		t.Fatal(err)
@@ -278,15 +278,15 @@ func TestHandlesOutliveStreams(t *testing.T) {
 	show(3)
 }
 
-// TestPublishAllOutlivesSilence: a message that is lost with its stream's leader
-// is answered by nobody, and has to be sent again.
-func TestPublishAllOutlivesSilence(t *testing.T) {
+// TestPublishAllWithoutAnswer: a message that is lost with its stream's leader is never
+// answered and has to be sent again.
+func TestPublishAllWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Connect()
 	nc := srv.JetStream().Conn()
 	got := make(chan *nats.Msg, 10)
-	silent, err := nc.ChanSubscribe(bus.SubjectAccepted, got) // there is somebody, so no quick refusal
+	silent, err := nc.ChanSubscribe(bus.SubjectAccepted, got) // a subscriber, so that the publish does not fail at once
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	// Those that exist keep what they have.
 	Replicas int `envconfig:"NATS_REPLICAS" default:"1" desc:"replicas of streams and buckets that are created"`
 	// Topology is "create" (make streams and buckets where absent) or "expect"
-	// (wait until somebody else has).
+	// (wait until another program has created them).
 	Topology TopologyMode `envconfig:"TOPOLOGY" default:"create" desc:"create streams and buckets where absent, or expect them"`
 }
 

@@ -39,11 +39,11 @@ func (c *Config) explain(err error) error {
 	case strings.Contains(err.Error(), "tls: certificate required"), strings.Contains(err.Error(), "tls: bad certificate"):
 		hint = "the server asks for this client's certificate: NATS_CERT and NATS_KEY"
 	case errors.Is(err, nats.ErrNkeysNotSupported):
-		hint = "the server asks nobody who they are, so it is not the one that NATS_NKEY is for: is NATS_URL right, does it include accounts.conf?"
+		hint = "the server has no users, so it is not the one that NATS_NKEY is for: is NATS_URL right, does it include accounts.conf?"
 	case !unauthorized(err):
 		return err
 	case c.NKey == "" && c.Creds == "":
-		hint = "the server lets nobody in without a key: NATS_NKEY names the file with this service's seed"
+		hint = "the server accepts no client without a key: NATS_NKEY names the file with this service's seed"
 	case c.NKey != "":
 		hint = "the server does not know this key: is NATS_NKEY of the same `profiles credentials` as the server's accounts.conf?"
 	default:

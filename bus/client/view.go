@@ -16,11 +16,11 @@ import (
 //
 // A view belongs to one incarnation of the bucket's stream and shows its past:
 // watches may be served by a server that lags. Reached waits until the view has
-// seen a sequence that somebody was given.
+// seen a sequence that this process was given.
 //
 // A watch may also stop without a word: when the server that serves it is gone, the
 // NATS library notices after 20 s. So a view starts a second watch and takes over
-// from it: after each reconnect, when it stands still although somebody waits for
+// from it: after each reconnect, when it stands still although a caller waits for
 // more, and every 5 minutes. It never goes back: the second watch takes over when
 // it has seen at least as much as the first.
 type View[S any] struct {
@@ -37,7 +37,7 @@ type View[S any] struct {
 	mu      sync.RWMutex
 	state   S
 	seq     uint64        // the highest sequence that is in the state
-	given   uint64        // the highest sequence that anybody in this process was given
+	given   uint64        // the highest sequence that this process was given
 	changed chan struct{} // closed and replaced whenever the state changes
 }
 
@@ -160,7 +160,7 @@ func (v *View[S]) advance(seq uint64) {
 // ErrLagging means that a view did not reach a sequence in time.
 var ErrLagging = errors.New("the view lags behind the stream")
 
-// stallCheck is how long a view may stand still while somebody waits for it.
+// stallCheck is how long a view may stand still while a caller waits for it.
 const stallCheck = time.Second
 
 // Reached waits until the view has seen a sequence that the caller was given, for
@@ -202,8 +202,7 @@ func (v *View[S]) Reached(ctx context.Context, seq uint64, limit time.Duration) 
 	}
 }
 
-// NoteGiven notes a sequence that the stream has given to somebody in this
-// process. The view may not have seen it yet.
+// NoteGiven notes a sequence that this process was given by the stream. The view may not have seen it yet.
 func (v *View[S]) NoteGiven(seq uint64) {
 	v.mu.Lock()
 	v.given = max(v.given, seq)

@@ -139,7 +139,7 @@ func TestViewIsCompleteFromTheStart(t *testing.T) {
 	})
 }
 
-// TestViewReached: a view has seen a sequence that somebody was given, or ErrLagging.
+// TestViewReached: Reached waits for a sequence, or returns ErrLagging.
 func TestViewReached(t *testing.T) {
 	t.Parallel()
 	c := startServer(t)

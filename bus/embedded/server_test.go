@@ -17,7 +17,7 @@ func start(t *testing.T, cfg embedded.Config) (*embedded.Server, error) {
 	return s, err
 }
 
-// TestOneServerAFolder: two on the same files would destroy them.
+// TestOneServerAFolder: two servers would destroy each other's files.
 func TestOneServerAFolder(t *testing.T) {
 	dir := t.TempDir()
 	first, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0", Dir: dir})

@@ -13,7 +13,7 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// stored is an envelope of profile a as the bucket would give it.
+// stored returns an envelope of profile a as if read from the bucket.
 func stored(median, p25, p75 []float64) bus.Envelope {
 	return bus.Envelope{
 		Envelope: fit.Envelope{Median: median, P25: p25, P75: p75, Min: slices.Min(median), Max: slices.Max(median),
@@ -22,7 +22,7 @@ func stored(median, p25, p75 []float64) bus.Envelope {
 	}
 }
 
-// TestNewAttackProfile: every field, by the names of the wire.
+// TestNewAttackProfile: the JSON of every field.
 func TestNewAttackProfile(t *testing.T) {
 	t.Parallel()
 	g := generation(gen, gen, 3, 7)
@@ -49,7 +49,7 @@ func TestNewAttackProfile(t *testing.T) {
 	}
 }
 
-// TestNewAttackProfileOfGiants: what no float32 holds still makes an event, as
+// TestNewAttackProfileOfGiants: values too large for a float32 give an event all the same:
 // JSON has no infinity.
 func TestNewAttackProfileOfGiants(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ import (
 	"github.com/cis490/profiles/bus/events"
 )
 
-// A follower is a feed that runs.
+// A follower is a running feed.
 type follower struct {
 	t     *testing.T
 	feed  *events.Feed
@@ -115,8 +115,8 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// TestFeedOfBusyStream: events that came while the feed was opened are no end of what
-// was there: where a leader is elected meanwhile that takes seconds.
+// TestFeedOfBusyStream: events that were published while the feed was opened are not the
+// end of the first events. While a leader is elected, opening takes seconds.
 func TestFeedOfBusyStream(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -147,7 +147,7 @@ func TestFeedStalls(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
-	feed, err := events.OpenFeed(t.Context(), b) // and nobody runs it
+	feed, err := events.OpenFeed(t.Context(), b) // it does not run
 	if err != nil {
 		t.Fatal(err)
 	}

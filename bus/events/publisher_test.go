@@ -21,10 +21,10 @@ import (
 
 const long = time.Hour
 
-// ordered is an event of a place in the order.
-func ordered(life client.Incarnation, revision, epoch, envelope uint64, digest string) events.AttackProfile {
+// ordered returns an event with an order.
+func ordered(incarnation client.Incarnation, revision, epoch, envelope uint64, digest string) events.AttackProfile {
 	return events.AttackProfile{Type: events.TypeAttackProfile, Name: "a", Generation: gen, Digest: fit.Digest(digest),
-		Order: events.Order{Revision: [2]uint64{revision, envelope}, Epoch: epoch, Incarnation: life}}
+		Order: events.Order{Revision: [2]uint64{revision, envelope}, Epoch: epoch, Incarnation: incarnation}}
 }
 
 var profileA = events.Subject(events.TypeAttackProfile, "a")
@@ -39,35 +39,35 @@ func TestPublish(t *testing.T) {
 		published     bool
 		err           error
 	}{
-		"a higher envelope":                {at(1, 0, 5, "x"), at(1, 0, 6, "y"), long, true, nil},
-		"a lower envelope":                 {at(1, 0, 5, "x"), at(1, 0, 4, "y"), 0, false, nil},
-		"a higher spec":                    {at(1, 0, 5, "x"), at(2, 0, 1, "y"), long, true, nil},
-		"a lower spec":                     {at(2, 0, 1, "x"), at(1, 9, 9, "y"), 0, false, nil},
-		"a higher epoch":                   {at(1, 0, 9, "x"), at(1, 1, 1, "y"), long, true, nil},
-		"a later turn":                     {turn(1, at(1, 9, 9, "x")), turn(2, at(1, 0, 1, "y")), long, true, nil},
-		"an earlier turn":                  {turn(2, at(1, 0, 1, "x")), turn(1, at(1, 9, 9, "y")), 0, false, nil},
-		"a lower epoch":                    {at(1, 1, 1, "x"), at(1, 0, 9, "y"), 0, false, nil},
-		"the same, young":                  {at(1, 0, 5, "x"), at(1, 0, 5, "x"), long, false, nil},
-		"the same, old":                    {at(1, 0, 5, "x"), at(1, 0, 5, "x"), 0, true, nil},
-		"the same digest, young":           {at(1, 0, 5, "x"), at(1, 0, 6, "x"), long, false, nil},
-		"the same digest, old":             {at(1, 0, 5, "x"), at(1, 0, 6, "x"), 0, true, nil},
-		"ordered over unordered":           {is(python), at(0, 0, 1, "x"), long, true, nil},
-		"unordered over ordered":           {at(0, 0, 1, "x"), is(python), 0, false, nil},
-		"unordered over unordered":         {is(python), is(map[string]any{"type": "t"}), long, true, nil},
-		"the same unordered, young":        {is(python), is(python), long, false, nil},
-		"the same unordered, old":          {is(python), is(python), 0, true, nil},
-		"over numbers without a life":      {is(map[string]any{"revision": []int{99, 99}, "epoch": 9}), at(1, 0, 1, "x"), long, true, nil},
-		"over an order that is none":       {is(map[string]any{"revision": "newest", "life": 7}), at(1, 0, 1, "x"), long, true, nil},
-		"numbers without a life over such": {is(map[string]any{"revision": []int{9, 9}}), is(map[string]any{"revision": []int{1, 1}}), long, true, nil},
-		"over another life":                {is(ordered(other, 9, 9, 9, "x")), at(1, 0, 1, "x"), long, true, nil},
-		"of another life":                  {at(1, 0, 1, "x"), is(ordered(other, 9, 9, 9, "x")), 0, false, client.ErrStreamReplaced},
-		"other over another life":          {is(ordered("x", 1, 1, 1, "x")), is(ordered(other, 9, 9, 9, "x")), 0, false, client.ErrStreamReplaced},
+		"a higher envelope":                        {at(1, 0, 5, "x"), at(1, 0, 6, "y"), long, true, nil},
+		"a lower envelope":                         {at(1, 0, 5, "x"), at(1, 0, 4, "y"), 0, false, nil},
+		"a higher spec":                            {at(1, 0, 5, "x"), at(2, 0, 1, "y"), long, true, nil},
+		"a lower spec":                             {at(2, 0, 1, "x"), at(1, 9, 9, "y"), 0, false, nil},
+		"a higher epoch":                           {at(1, 0, 9, "x"), at(1, 1, 1, "y"), long, true, nil},
+		"a later turn":                             {turn(1, at(1, 9, 9, "x")), turn(2, at(1, 0, 1, "y")), long, true, nil},
+		"an earlier turn":                          {turn(2, at(1, 0, 1, "x")), turn(1, at(1, 9, 9, "y")), 0, false, nil},
+		"a lower epoch":                            {at(1, 1, 1, "x"), at(1, 0, 9, "y"), 0, false, nil},
+		"the same, young":                          {at(1, 0, 5, "x"), at(1, 0, 5, "x"), long, false, nil},
+		"the same, old":                            {at(1, 0, 5, "x"), at(1, 0, 5, "x"), 0, true, nil},
+		"the same digest, young":                   {at(1, 0, 5, "x"), at(1, 0, 6, "x"), long, false, nil},
+		"the same digest, old":                     {at(1, 0, 5, "x"), at(1, 0, 6, "x"), 0, true, nil},
+		"ordered over unordered":                   {is(python), at(0, 0, 1, "x"), long, true, nil},
+		"unordered over ordered":                   {at(0, 0, 1, "x"), is(python), 0, false, nil},
+		"unordered over unordered":                 {is(python), is(map[string]any{"type": "t"}), long, true, nil},
+		"the same unordered, young":                {is(python), is(python), long, false, nil},
+		"the same unordered, old":                  {is(python), is(python), 0, true, nil},
+		"over numbers, no incarnation":             {is(map[string]any{"revision": []int{99, 99}, "epoch": 9}), at(1, 0, 1, "x"), long, true, nil},
+		"over an invalid order":                    {is(map[string]any{"revision": "newest", "life": 7}), at(1, 0, 1, "x"), long, true, nil},
+		"numbers without an incarnation over such": {is(map[string]any{"revision": []int{9, 9}}), is(map[string]any{"revision": []int{1, 1}}), long, true, nil},
+		"over another incarnation":                 {is(ordered(other, 9, 9, 9, "x")), at(1, 0, 1, "x"), long, true, nil},
+		"of another incarnation":                   {at(1, 0, 1, "x"), is(ordered(other, 9, 9, 9, "x")), 0, false, client.ErrStreamReplaced},
+		"other over another incarnation":           {is(ordered("x", 1, 1, 1, "x")), is(ordered(other, 9, 9, 9, "x")), 0, false, client.ErrStreamReplaced},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := bustest.Start(t)
 			b, ctx := srv.Topology(), bustest.Context(t)
-			life := eventLife(t, b)
-			first, second := c.first(life), c.second(life)
+			incarnation := eventIncarnation(t, b)
+			first, second := c.first(incarnation), c.second(incarnation)
 			d := events.NewPublisher(b)
 			if published, err := d.Publish(ctx, profileA, first, long); err != nil || !published {
 				t.Fatalf("the first: %t, %v", published, err)
@@ -88,24 +88,26 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-func eventLife(t *testing.T, b *bus.Bus) client.Incarnation {
+func eventIncarnation(t *testing.T, b *bus.Bus) client.Incarnation {
 	t.Helper()
-	life, err := events.Incarnation(bustest.Context(t), b)
+	incarnation, err := events.Incarnation(bustest.Context(t), b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return life
+	return incarnation
 }
 
-// at and is make an event once the life of the bucket is known.
+// at and is return functions that make an event when the incarnation is known.
 func at(revision, epoch, envelope uint64, digest string) func(client.Incarnation) any {
-	return func(life client.Incarnation) any { return ordered(life, revision, epoch, envelope, digest) }
+	return func(incarnation client.Incarnation) any {
+		return ordered(incarnation, revision, epoch, envelope, digest)
+	}
 }
 
-// turn is the event of a later spec of the same revision.
+// turn sets the turn of an event.
 func turn(turn uint64, event func(client.Incarnation) any) func(client.Incarnation) any {
-	return func(life client.Incarnation) any {
-		e := event(life).(events.AttackProfile)
+	return func(incarnation client.Incarnation) any {
+		e := event(incarnation).(events.AttackProfile)
 		e.Turn = turn
 		return e
 	}
@@ -113,29 +115,29 @@ func turn(turn uint64, event func(client.Incarnation) any) func(client.Incarnati
 
 func is(event any) func(client.Incarnation) any { return func(client.Incarnation) any { return event } }
 
-// TestShowOverOthers: what a plain client published, even no JSON, is replaced.
-func TestShowOverOthers(t *testing.T) {
+// TestPublishOverOthers: an event of another program, even invalid JSON, is replaced.
+func TestPublishOverOthers(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
-	life := eventLife(t, b)
+	incarnation := eventIncarnation(t, b)
 	for i, data := range []string{"", "null", "no JSON", "[1]", `{"life":"`} {
 		if _, err := srv.JetStream().Publish(ctx, profileA, []byte(data)); err != nil {
 			t.Fatal(err)
 		}
-		if published, err := events.NewPublisher(b).Publish(ctx, profileA, ordered(life, 1, 0, uint64(i), "x"), long); err != nil || !published {
+		if published, err := events.NewPublisher(b).Publish(ctx, profileA, ordered(incarnation, 1, 0, uint64(i), "x"), long); err != nil || !published {
 			t.Errorf("over %q: %t, %v", data, published, err)
 		}
 	}
 }
 
-// TestShowByMany: five publishers of mixed orders end with the highest, and the
-// subject's messages never go back.
-func TestShowByMany(t *testing.T) {
+// TestPublishByMany: of five publishers the highest order stays in the end, and the order
+// of the stored messages never goes back.
+func TestPublishByMany(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	b, ctx := srv.Topology(), bustest.Context(t)
-	life := eventLife(t, b)
+	incarnation := eventIncarnation(t, b)
 	received := record(t, srv)
 	const publishers, each = 5, 40
 	var all sync.WaitGroup
@@ -152,7 +154,7 @@ func TestShowByMany(t *testing.T) {
 				case p > 1:
 					n = (n * 37 * uint64(p)) % (each * publishers)
 				}
-				ok, err := own.Publish(ctx, profileA, ordered(life, n/100, n/10%10, n%10, fmt.Sprint(n)), long)
+				ok, err := own.Publish(ctx, profileA, ordered(incarnation, n/100, n/10%10, n%10, fmt.Sprint(n)), long)
 				if err != nil {
 					t.Error(err)
 				}
@@ -181,9 +183,9 @@ func TestShowByMany(t *testing.T) {
 	}
 }
 
-// record follows what is stored as events; the returned function waits for n of
-// them and fails where more have come by then. A plain subscriber would not do:
-// it also gets what the stream refused (TestSubscribersSeeWhatIsRefused).
+// record follows the stored events. The returned function waits for n of them and fails if
+// there are more. A plain subscriber can't be used: it also gets the events that the stream
+// refused (TestSubscribersSeeWhatIsRefused in package bus).
 func record(t *testing.T, srv *bustest.Server) func(n int) []*nats.Msg {
 	t.Helper()
 	js := srv.JetStream()
@@ -213,7 +215,7 @@ func record(t *testing.T, srv *bustest.Server) func(n int) []*nats.Msg {
 			}
 			got = append(got, msg)
 		}
-		if err := js.Conn().Flush(); err != nil { // what was sent before is here now
+		if err := js.Conn().Flush(); err != nil { // everything that was sent before has come now
 			t.Fatal(err)
 		}
 		if more, _, _ := sub.Pending(); more > 0 {
@@ -223,8 +225,8 @@ func record(t *testing.T, srv *bustest.Server) func(n int) []*nats.Msg {
 	}
 }
 
-// TestEventSubject: a name is one token of its own, and up to 200 bytes pass.
-func TestEventSubject(t *testing.T) {
+// TestSubject: each name gives one token of its own; names of 200 bytes work.
+func TestSubject(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t).Topology()
 	seen := map[string]string{}

@@ -20,13 +20,13 @@ import (
 
 const gen = fit.Generation("abcdefghij")
 
-// A source is the sample that a signature is of.
+// A source is the sample that a signature is made of.
 type source struct {
 	signatures.Stamp
 	accepted float64
 }
 
-// summaryOf is that of episodes whose values are all v.
+// summaryOf returns the summary of episodes whose values are all v.
 func summaryOf(v float32, episodes int) signature.Summary {
 	spec := fit.DefaultSpec()
 	members := make([]signature.Member, episodes)
@@ -71,7 +71,7 @@ func TestSignatures(t *testing.T) {
 	go func() { _ = curves.Run(following); done <- struct{}{} }()
 	defer func() { stop(); <-done; <-done }()
 
-	put := func(rank byte) { // the curves stream must have as much as is claimed of it
+	put := func(rank byte) { // the curves stream must have the sequences that are named below
 		t.Helper()
 		entry := fit.Entry{Seq: 1, Host: "h", Episode: fmt.Sprint(rank), State: fit.StateCurve, Curve: make(fit.Curve, 80)}
 		if err := bustest.PutEntry(ctx, curves, bus.EntryID{Profile: "io-walk", Rank: fit.Rank{rank}}, entry, 0, time.Time{}); err != nil {
@@ -105,7 +105,7 @@ func TestSignatures(t *testing.T) {
 		if err != nil || !ok || got.Digest != digest || text(t, got.Summary) != text(t, want) {
 			t.Fatalf("read %v, %v: %.200s", ok, err, text(t, got.Summary))
 		}
-		for { // and so does the view, soon
+		for { // and the view has it soon
 			moved := view.Changed()
 			if view.Signature(gen, "io-walk").Digest == digest {
 				return got
@@ -126,7 +126,7 @@ func TestSignatures(t *testing.T) {
 		t.Fatalf("sampled %+v", late)
 	}
 	write(summaryOf(5, 8), late, now, true)
-	write(summaryOf(1, 3), early, now, false) // comes late: what is there has seen more
+	write(summaryOf(1, 3), early, now, false) // too late: the stored one has seen more
 	got := holds(summaryOf(5, 8), "bbbb")
 	if len(got.Snapshots) != 1 || got.Drift()[0].Distance != 0 {
 		t.Errorf("snapshots %+v", got.Snapshots)
@@ -146,7 +146,7 @@ func TestSignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// A day is one of the server's clock: that of one worker is 30 years ahead.
+	// A day passes by the server's clock: a worker's clock may be 30 years ahead.
 	ahead := now.AddDate(30, 0, 0)
 	write(summaryOf(7, 8), sampled("dddd", 8), ahead, true)
 	if got := holds(summaryOf(7, 8), "dddd"); len(got.Snapshots) != 2 {
@@ -170,7 +170,7 @@ func TestSignatures(t *testing.T) {
 		}
 	}
 
-	// A writer that dies between two parts leaves none that is whole.
+	// A writer that dies between two parts leaves a signature that is not complete.
 	part, err := kv.Get(ctx, string(gen)+".io-walk.channel-3")
 	if err != nil {
 		t.Fatal(err)
@@ -197,9 +197,8 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-// TestSignaturesStaySmall: the view of the bucket does not grow by what the
-// signatures of generations say.
-func TestSignaturesStaySmall(t *testing.T) {
+// TestVersionsStaySmall: the view does not keep the signatures themselves.
+func TestVersionsStaySmall(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	ctx := bustest.Context(t)
@@ -222,13 +221,13 @@ func TestSignaturesStaySmall(t *testing.T) {
 	ended, end := context.WithCancel(ctx)
 	end()
 	_ = view.Run(ended)
-	srv.Stop()              // what it keeps must not count
-	heap := func() uint64 { // once it stands still: the server lets go bit by bit
+	srv.Stop()              // the server's memory must not count
+	heap := func() uint64 { // once it no longer falls: the server releases memory bit by bit
 		var m runtime.MemStats
 		for {
 			before := m.HeapAlloc >> 20
 			runtime.GC()
-			runtime.GC() // pools give back at the second
+			runtime.GC() // pools are emptied by the second
 			runtime.ReadMemStats(&m)
 			if m.HeapAlloc>>20 == before {
 				return m.HeapAlloc
