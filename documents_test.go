@@ -137,3 +137,16 @@ func TestLayersAreDescribed(t *testing.T) {
 		t.Errorf("docs/ARCHITECTURE.md does not list the layers as they are:\n%s", strings.Join(want, "\n"))
 	}
 }
+
+// TestDocumentsNameFiles checks that the files that documents name exist, given by a path with a folder.
+func TestDocumentsNameFiles(t *testing.T) {
+	name := regexp.MustCompile("`([\\w.-]+(?:/[\\w.-]+)+\\.(?:go|js|css|html|py|sh|yaml|md|s))`")
+	for _, path := range documents(t) {
+		for _, m := range name.FindAllStringSubmatch(read(t, path), -1) {
+			_, err := os.Stat(m[1])
+			if _, beside := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil && beside != nil {
+				t.Errorf("%s names %s: %v", path, m[1], err)
+			}
+		}
+	}
+}
