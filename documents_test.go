@@ -110,18 +110,25 @@ func TestDocumentsNameTests(t *testing.T) {
 	}
 }
 
-// TestSettingsAreDescribed checks that docs/OPERATIONS.md has every setting of the services. The limits of
-// archives, EPISODE_MAX_..., are in docs/EPISODES.md.
+// TestSettingsAreDescribed checks that a table of docs/OPERATIONS.md has every setting of the services with
+// its default. The limits of archives, EPISODE_MAX_..., are in docs/EPISODES.md, in larger units.
 func TestSettingsAreDescribed(t *testing.T) {
-	settings := regexp.MustCompile(`envconfig:"([A-Z0-9_]+)"`).FindAllStringSubmatch(source(t, false), -1)
+	settings := regexp.MustCompile(`envconfig:"([A-Z0-9_]+)"(?: default:"([^"]*)")?`).FindAllStringSubmatch(source(t, false), -1)
 	if len(settings) < 40 {
 		t.Fatalf("found %d settings", len(settings))
 	}
 	described := read(t, operations)
 	limits := read(t, "docs/EPISODES.md")
 	for _, m := range settings {
-		if !strings.Contains(described, "`"+m[1]+"`") && !strings.Contains(limits, "`EPISODE_MAX_"+m[1]+"`") {
-			t.Errorf("%s does not describe %s", operations, m[1])
+		if strings.Contains(limits, "`EPISODE_MAX_"+m[1]+"`") {
+			continue
+		}
+		row := regexp.MustCompile("(?m)^\\|[^|]*`" + m[1] + "`[^|]*\\|[^|]*`" + regexp.QuoteMeta(m[2]) + "`")
+		if m[2] == "" {
+			row = regexp.MustCompile("(?m)^\\|[^|]*`" + m[1] + "`")
+		}
+		if !row.MatchString(described) {
+			t.Errorf("no table of %s has %s with the default %q", operations, m[1], m[2])
 		}
 	}
 }
