@@ -221,7 +221,7 @@ func (f *feed) wait(ctx context.Context, changed <-chan struct{}, notBefore time
 		case <-due:
 			return nil
 		case <-f.heartbeat.C:
-			if err := f.write([]byte(": heartbeat\n\n")); err != nil {
+			if err := f.write([]byte(": still here\n\n")); err != nil {
 				return err
 			}
 		case <-f.dashboard.ended:
