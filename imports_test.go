@@ -13,7 +13,7 @@ const module = "github.com/cis490/profiles/"
 // layers are the packages from the bottom up. A package imports only packages
 // of layers below its own; those of one layer don't know each other.
 var layers = [][]string{
-	{"episode", "fit", "internal/atomicfile", "internal/logkey", "internal/wait", "command/dataset/parquetfile", "bus/embedded", "dashboard/web"},
+	{"episode", "fit", "internal/atomicfile", "internal/logkey", "internal/setting", "internal/wait", "command/dataset/parquetfile", "bus/embedded", "dashboard/web"},
 	{"bus/client", "signature"},
 	{"bus", "model"},
 	{"bus/events", "align", "command/dataset"},

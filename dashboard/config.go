@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -9,64 +10,81 @@ import (
 
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/internal/setting"
 )
 
-// Config of a dashboard, filled from the environment by envconfig. A field's
-// zero value means its default.
+// Config of a dashboard, which envconfig fills from the environment. The zero value of
+// a field means its default, which Validate fills in.
 type Config struct {
-	Bus client.Config `ignored:"true"` // filled by itself
+	Bus client.Config `ignored:"true"` // has variables of its own; see Settings
 
-	// Listen is the address of everything HTTP.
-	Listen string `envconfig:"LISTEN" default:"127.0.0.1:8447" desc:"address of the page, /publish, /healthz, /readyz and /metrics"`
-	// BasePath is the path under which a reverse proxy that does not cut it off
-	// shows the dashboard. Health and metrics stay at the root.
-	BasePath string `envconfig:"BASE_PATH" default:"/" desc:"path of the page behind a reverse proxy, such as /profiles/"`
-	// AllowedHosts are the names, beside localhost and its addresses, by which a
-	// dashboard that listens on a loopback address may be called. Others are
-	// refused: a page of another site could have its name point here.
-	AllowedHosts []string `envconfig:"ALLOWED_HOSTS" desc:"names, separated by commas, by which a dashboard on a loopback address may be called, such as that of a reverse proxy; * is any"`
-	// ReadToken is asked of whoever reads events; empty means nobody is asked.
-	ReadToken string `envconfig:"READ_TOKEN" desc:"bearer token (or ?token=) that reading events takes (default: none)"`
-	// PublishToken is asked of whoever posts an event; empty means nobody is asked.
-	PublishToken string `envconfig:"PUBLISH_TOKEN" desc:"bearer token that /publish takes (default: none)"`
+	// Listen is the address of the HTTP server.
+	Listen string `envconfig:"LISTEN" desc:"address of the page, /publish, /healthz, /readyz and /metrics"`
+	// BasePath is the path of the page behind a reverse proxy that does not remove it, such
+	// as /profiles/. Health and metrics stay at the root.
+	BasePath string `envconfig:"BASE_PATH" desc:"path of the page behind a reverse proxy, such as /profiles/"`
+	// AllowedHosts are the host names by which a dashboard on a loopback address may be
+	// called, besides localhost and its addresses. Requests to other names are refused:
+	// the owner of a web site can make its name point to this address.
+	AllowedHosts []string `envconfig:"ALLOWED_HOSTS" desc:"names, separated by commas, by which a dashboard on a loopback address may be called, such as that of a reverse proxy; * allows any"`
+	// ReadToken is the bearer token that reading events requires. Empty means none.
+	ReadToken string `envconfig:"READ_TOKEN" desc:"bearer token (or ?token=) that reading events requires"`
+	// PublishToken is the bearer token that posting an event requires. Empty means none.
+	PublishToken string `envconfig:"PUBLISH_TOKEN" desc:"bearer token that /publish requires"`
 
-	// MaxBrowsers is how many may listen to events at once.
-	MaxBrowsers int `envconfig:"MAX_BROWSERS" default:"1000" desc:"browsers that may listen at once"`
-	// MaxSubjects and MaxStateBytes bound what is kept of the last events. Of more,
+	// MaxBrowsers is the number of browsers that may be connected at once.
+	MaxBrowsers int `envconfig:"MAX_BROWSERS" desc:"browsers that may be connected at once"`
+	// MaxSubjects and MaxStateBytes bound the last events that are kept. If there are more,
 	// those that were published last are kept.
-	MaxSubjects   int   `envconfig:"MAX_SUBJECTS" default:"10000" desc:"subjects whose last event is kept"`
-	MaxStateBytes int64 `envconfig:"MAX_STATE_BYTES" default:"134217728" desc:"bytes of last events kept"`
+	MaxSubjects   int   `envconfig:"MAX_SUBJECTS" desc:"subjects whose last event is kept"`
+	MaxStateBytes int64 `envconfig:"MAX_STATE_BYTES" desc:"bytes of last events kept"`
 
-	// MergeEvery is the least time between two events of a subject to a browser.
-	MergeEvery time.Duration `envconfig:"MERGE_EVERY" default:"100ms" desc:"least time between two events of a subject to one browser"`
-	// Heartbeat is how long a feed is silent at most.
-	Heartbeat time.Duration `envconfig:"HEARTBEAT" default:"15s" desc:"how long a browser hears nothing at most"`
-	// WriteTimeout is how long one write to a browser may take before it is dropped.
-	WriteTimeout time.Duration `envconfig:"WRITE_TIMEOUT" default:"5s" desc:"how long a write to a browser may take before it is dropped"`
+	// MergeEvery is the least time between two events of a subject to one browser.
+	MergeEvery time.Duration `envconfig:"MERGE_EVERY" desc:"least time between two events of a subject to one browser"`
+	// Heartbeat is the longest time without a line to a browser, at most 20s.
+	Heartbeat time.Duration `envconfig:"HEARTBEAT" desc:"longest time without a line to a browser"`
+	// WriteTimeout is how long one write to a browser may take before its connection is closed.
+	WriteTimeout time.Duration `envconfig:"WRITE_TIMEOUT" desc:"how long a write to a browser may take before its connection is closed"`
 	// BodyTimeout is how long the sender of a posted event may take.
-	BodyTimeout time.Duration `envconfig:"BODY_TIMEOUT" default:"10s" desc:"how long the sender of a posted event may take"`
+	BodyTimeout time.Duration `envconfig:"BODY_TIMEOUT" desc:"how long the sender of a posted event may take"`
 	// PublishTimeout is how long /publish waits for the stream's acknowledgement.
-	PublishTimeout time.Duration `envconfig:"PUBLISH_TIMEOUT" default:"3s" desc:"how long /publish waits for the bus"`
-	// CheckEvery is how often the dashboard makes sure that the stream is still
-	// the one it follows.
-	CheckEvery time.Duration `envconfig:"CHECK_EVERY" default:"30s" desc:"how often the stream is checked"`
+	PublishTimeout time.Duration `envconfig:"PUBLISH_TIMEOUT" desc:"how long /publish waits for NATS"`
+	// CheckEvery is how often the dashboard checks that the stream was not made again.
+	CheckEvery time.Duration `envconfig:"CHECK_EVERY" desc:"how often the stream is checked"`
 }
 
-// maxHeartbeat leaves the page, which gives up after 40 s, time to hear two.
+// maxHeartbeat: the page takes a connection to be dead after 40 s, which is twice this.
 const maxHeartbeat = 20 * time.Second
 
-// Settings are the parts of c to fill from the environment.
+// Settings returns the parts of c that have environment variables.
 func (c *Config) Settings() []service.Settings {
 	return []service.Settings{{Into: c}, {Into: &c.Bus}}
 }
 
+// Validate fills in defaults. It returns an error that names the first setting that is out
+// of range, and its value.
+func (c *Config) Validate() error {
+	setting.Default(&c.Listen, "127.0.0.1:8447")
+	const least = 10 * time.Millisecond
+	return cmp.Or(
+		c.validateBasePath(),
+		setting.Number("MAX_BROWSERS", &c.MaxBrowsers, 1000, 1, 100_000),
+		setting.Number("MAX_SUBJECTS", &c.MaxSubjects, 10_000, 1, 1_000_000),
+		setting.AtLeast("MAX_STATE_BYTES", &c.MaxStateBytes, 128<<20, 1<<20),
+		setting.Number("MERGE_EVERY", &c.MergeEvery, 100*time.Millisecond, time.Millisecond, time.Hour),
+		setting.Number("HEARTBEAT", &c.Heartbeat, 15*time.Second, least, maxHeartbeat),
+		setting.Number("WRITE_TIMEOUT", &c.WriteTimeout, 5*time.Second, least, time.Hour),
+		setting.Number("BODY_TIMEOUT", &c.BodyTimeout, 10*time.Second, least, time.Hour),
+		setting.Number("PUBLISH_TIMEOUT", &c.PublishTimeout, 3*time.Second, least, time.Hour),
+		setting.Number("CHECK_EVERY", &c.CheckEvery, 30*time.Second, least, time.Hour),
+		c.Bus.Validate(),
+	)
+}
+
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/$`)
 
-// Validate fills defaults and names the first field that can't be used.
-func (c *Config) Validate() error {
-	if c.Listen == "" {
-		c.Listen = "127.0.0.1:8447"
-	}
+// validateBasePath makes the path begin and end with a slash.
+func (c *Config) validateBasePath() error {
 	base := "/" + strings.Trim(c.BasePath, "/") + "/"
 	if base == "//" {
 		base = "/"
@@ -75,49 +93,5 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("BASE_PATH is %q: it must be a path such as /profiles/", c.BasePath)
 	}
 	c.BasePath = base
-	for _, f := range []struct {
-		name        string
-		value       *int
-		least, most int
-		otherwise   int
-	}{
-		{"MAX_BROWSERS", &c.MaxBrowsers, 1, 100_000, 1000},
-		{"MAX_SUBJECTS", &c.MaxSubjects, 1, 1_000_000, 10_000},
-	} {
-		if *f.value == 0 {
-			*f.value = f.otherwise
-		}
-		if *f.value < f.least || *f.value > f.most {
-			return fmt.Errorf("%s is %d: it must be between %d and %d", f.name, *f.value, f.least, f.most)
-		}
-	}
-	if c.MaxStateBytes == 0 {
-		c.MaxStateBytes = 128 << 20
-	}
-	if c.MaxStateBytes < 1<<20 {
-		return fmt.Errorf("MAX_STATE_BYTES is %d: it must be at least 1048576", c.MaxStateBytes)
-	}
-	for _, f := range []struct {
-		name             string
-		value            *time.Duration
-		least, otherwise time.Duration
-	}{
-		{"MERGE_EVERY", &c.MergeEvery, time.Millisecond, 100 * time.Millisecond},
-		{"HEARTBEAT", &c.Heartbeat, 10 * time.Millisecond, 15 * time.Second},
-		{"WRITE_TIMEOUT", &c.WriteTimeout, 10 * time.Millisecond, 5 * time.Second},
-		{"BODY_TIMEOUT", &c.BodyTimeout, 10 * time.Millisecond, 10 * time.Second},
-		{"PUBLISH_TIMEOUT", &c.PublishTimeout, 10 * time.Millisecond, 3 * time.Second},
-		{"CHECK_EVERY", &c.CheckEvery, 10 * time.Millisecond, 30 * time.Second},
-	} {
-		if *f.value == 0 {
-			*f.value = f.otherwise
-		}
-		if *f.value < f.least || *f.value > time.Hour {
-			return fmt.Errorf("%s is %s: it must be between %s and 1h", f.name, *f.value, f.least)
-		}
-	}
-	if c.Heartbeat > maxHeartbeat {
-		return fmt.Errorf("HEARTBEAT is %s: it must be at most %s, for the page takes 40s of silence for a broken connection", c.Heartbeat, maxHeartbeat)
-	}
-	return c.Bus.Validate()
+	return nil
 }

@@ -7,7 +7,6 @@ package dashboard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -46,7 +45,7 @@ type Dashboard struct {
 	shared   *sharedState
 	events   *events.Publisher
 	metrics  *metrics
-	sessions service.Sessions
+	sessions *service.Sessions
 	browsers chan struct{} // holds a value for each browser that has a feed
 	locks    subjectLocks
 	page     page
@@ -74,6 +73,7 @@ func New(cfg Config, deps Deps) (*Dashboard, error) {
 	d := &Dashboard{
 		cfg: cfg, deps: deps, page: page,
 		shared: newSharedState(service.Version()), events: events.NewPublisher(deps.Bus),
+		sessions: service.NewSessions(deps.Bus, deps.Log),
 		browsers: make(chan struct{}, cfg.MaxBrowsers), locks: newSubjectLocks(),
 		ended:        make(chan struct{}),
 		warnUnstored: rate.Sometimes{Interval: warnEvery}, warnFull: rate.Sometimes{Interval: warnEvery},
@@ -84,20 +84,12 @@ func New(cfg Config, deps Deps) (*Dashboard, error) {
 
 // Ready returns nil while the dashboard shows what the stream has, and otherwise
 // what it waits for.
-func (d *Dashboard) Ready() error {
-	if err := d.sessions.Ready(); err != nil {
-		return err
-	}
-	if !d.deps.Bus.Connected() {
-		return errors.New("waiting for NATS")
-	}
-	return nil
-}
+func (d *Dashboard) Ready() error { return d.sessions.Ready() }
 
 // Run follows the stream until ctx ends, and then ends all feeds.
 func (d *Dashboard) Run(ctx context.Context) error {
 	defer close(d.ended)
-	return d.sessions.Run(ctx, d.deps.Log, func(ctx context.Context) error {
+	return d.sessions.Run(ctx, func(ctx context.Context) error {
 		defer d.shared.setLost()
 		return d.session(ctx)
 	})
@@ -112,14 +104,6 @@ var (
 // session follows the stream over one connection, until the connection is lost or
 // the stream is made again.
 func (d *Dashboard) session(ctx context.Context) error {
-	d.sessions.WaitFor("NATS")
-	if err := d.deps.Bus.Ready(ctx); err != nil {
-		return err
-	}
-	d.sessions.WaitFor("the topology")
-	if err := d.deps.Bus.EnsureTopology(ctx); err != nil {
-		return err
-	}
 	d.sessions.WaitFor("the last events")
 	changes, stop := d.deps.Bus.StatusChanges() // before the feed opens, or a change between the two is missed
 	defer stop()
@@ -133,9 +117,9 @@ func (d *Dashboard) session(ctx context.Context) error {
 	g.Go(func() error { return d.watchConnection(ctx, changes) })
 	// Two loops: KeepTopology may wait long for a stream that the dashboard does not need.
 	g.Go(func() error {
-		return every(ctx, d.cfg.CheckEvery, func() error { d.deps.Bus.KeepTopology(ctx); return nil })
+		return wait.Every(ctx, d.cfg.CheckEvery, func() error { d.deps.Bus.KeepTopology(ctx); return nil })
 	})
-	g.Go(func() error { return every(ctx, d.cfg.CheckEvery, func() error { return feed.Check(ctx) }) })
+	g.Go(func() error { return wait.Every(ctx, d.cfg.CheckEvery, func() error { return feed.Check(ctx) }) })
 	return g.Wait()
 }
 
@@ -175,22 +159,6 @@ func (d *Dashboard) watchConnection(ctx context.Context, changes <-chan nats.Sta
 		case <-tick.C:
 			if !d.deps.Bus.Connected() {
 				return errLost
-			}
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// every calls do once each interval until it fails or ctx ends.
-func every(ctx context.Context, interval time.Duration, do func() error) error {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			if err := do(); err != nil {
-				return err
 			}
 		case <-ctx.Done():
 			return context.Cause(ctx)

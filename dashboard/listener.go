@@ -42,7 +42,7 @@ func (d *Dashboard) ServeListener(ctx context.Context, l net.Listener) error {
 		handler = d.checkHost(handler)
 	}
 	l = netutil.LimitListener(listener{l}, d.cfg.MaxBrowsers+otherConnections)
-	return service.ServeListener(ctx, l, handler)
+	return service.Serve(ctx, l, handler)
 }
 
 func isLoopback(a net.Addr) bool {

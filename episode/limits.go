@@ -12,24 +12,24 @@ type Limits struct {
 	// WindowBytes is the largest zstd window, which the decoder keeps in memory. If a frame has a
 	// larger window than a frame before it, and both are over BigWindowBytes, it is their sum that
 	// must not be larger: the decoder has both for a moment.
-	WindowBytes int64 `json:"window_bytes" envconfig:"WINDOW_BYTES" default:"134217728"`
+	WindowBytes int64 `json:"window_bytes" envconfig:"WINDOW_BYTES"`
 	// BigWindowBytes is the largest zstd window that may be open many times at once: archives with
 	// larger ones are read one at a time in the whole process.
-	BigWindowBytes int64 `json:"big_window_bytes" envconfig:"BIG_WINDOW_BYTES" default:"8388608"`
+	BigWindowBytes int64 `json:"big_window_bytes" envconfig:"BIG_WINDOW_BYTES"`
 	// TotalBytes is the largest archive, decompressed.
-	TotalBytes int64 `json:"total_bytes" envconfig:"TOTAL_BYTES" default:"1073741824"`
+	TotalBytes int64 `json:"total_bytes" envconfig:"TOTAL_BYTES"`
 	// MemberBytes is the largest size of a member that is needed.
-	MemberBytes int64 `json:"member_bytes" envconfig:"MEMBER_BYTES" default:"268435456"`
+	MemberBytes int64 `json:"member_bytes" envconfig:"MEMBER_BYTES"`
 	// LineBytes is the longest line of a member that is needed, without its line end.
-	LineBytes int64 `json:"line_bytes" envconfig:"LINE_BYTES" default:"1048576"`
+	LineBytes int64 `json:"line_bytes" envconfig:"LINE_BYTES"`
 	// Rows is the highest number of labels, and of rows of one telemetry member. Blank lines are
 	// not counted.
-	Rows int `json:"rows" envconfig:"ROWS" default:"1000000"`
+	Rows int `json:"rows" envconfig:"ROWS"`
 	// Members is the highest number of entries in the tar, including those that are not needed.
-	Members int `json:"members" envconfig:"MEMBERS" default:"100000"`
+	Members int `json:"members" envconfig:"MEMBERS"`
 	// Depth is the deepest nesting of JSON. An object without other objects or arrays in it has
 	// depth 1.
-	Depth int `json:"depth" envconfig:"DEPTH" default:"1000"`
+	Depth int `json:"depth" envconfig:"DEPTH"`
 }
 
 // DefaultLimits returns the limits of the episode format.

@@ -25,7 +25,7 @@ func TestLimitsDefaults(t *testing.T) {
 	if err := envconfig.Process("EPISODE_TEST", &fromEnv); err != nil {
 		t.Fatal(err)
 	}
-	if fromEnv != DefaultLimits() || (Limits{}).OrDefault() != DefaultLimits() {
+	if fromEnv.OrDefault() != DefaultLimits() || (Limits{}).OrDefault() != DefaultLimits() {
 		t.Errorf("defaults differ: %+v, %+v", fromEnv, DefaultLimits())
 	}
 	text, err := json.Marshal(DefaultLimits())

@@ -24,20 +24,21 @@ import (
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/internal/setting"
 )
 
 // S3Config is the address of an S3 server and the key to access it with.
 type S3Config struct {
 	// Endpoint is http://host:port or https://host:port. Its default is Amazon's.
-	Endpoint string `envconfig:"S3_ENDPOINT" default:"https://s3.amazonaws.com" desc:"S3 server; http:// is without TLS"`
-	Region   string `envconfig:"S3_REGION" default:"us-east-1" desc:"its region"`
+	Endpoint string `envconfig:"S3_ENDPOINT" desc:"S3 server; http:// is without TLS"`
+	Region   string `envconfig:"S3_REGION" desc:"its region"`
 	// AccessKey and SecretKey are required. Session is required for temporary keys.
 	AccessKey string `envconfig:"AWS_ACCESS_KEY_ID" desc:"access key"`
 	SecretKey string `envconfig:"AWS_SECRET_ACCESS_KEY" desc:"its secret"`
 	Session   string `envconfig:"AWS_SESSION_TOKEN" desc:"session token, with keys that have one"`
 	// Addressing is "path" (endpoint/bucket), "host" (bucket.endpoint) or "auto",
 	// the default: host for Amazon's servers, path for others.
-	Addressing string `envconfig:"S3_ADDRESSING" default:"auto" desc:"path (endpoint/bucket), host (bucket.endpoint) or auto"`
+	Addressing string `envconfig:"S3_ADDRESSING" desc:"path (endpoint/bucket), host (bucket.endpoint) or auto"`
 	// CA is a PEM file with the authorities that may have signed the server's
 	// certificate. Empty means those of the system.
 	CA string `envconfig:"S3_CA" desc:"PEM file with the authorities that the server is checked against"`
@@ -49,14 +50,9 @@ var addressing = map[string]minio.BucketLookupType{
 }
 
 func (c *S3Config) validate() error {
-	for _, f := range []struct {
-		field        *string
-		defaultValue string
-	}{{&c.Endpoint, "https://s3.amazonaws.com"}, {&c.Region, "us-east-1"}, {&c.Addressing, "auto"}} {
-		if *f.field == "" {
-			*f.field = f.defaultValue
-		}
-	}
+	setting.Default(&c.Endpoint, "https://s3.amazonaws.com")
+	setting.Default(&c.Region, "us-east-1")
+	setting.Default(&c.Addressing, "auto")
 	if _, ok := addressing[c.Addressing]; !ok {
 		return fmt.Errorf("S3_ADDRESSING is %q: it must be auto, path or host", c.Addressing)
 	}

@@ -10,6 +10,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/internal/setting"
 )
 
 // Config is how to reach stores that are not a directory. It is filled from the
@@ -27,7 +29,7 @@ import (
 type Config struct {
 	// Timeout is how long a store may send nothing: before the first byte of an
 	// answer, and then during each read. Its default is 10 s, at most it is 1 h.
-	Timeout time.Duration `envconfig:"EPISODE_STORE_TIMEOUT" default:"10s" desc:"how long nats:// and s3:// stores may be silent, before the first byte and between bytes"`
+	Timeout time.Duration `envconfig:"EPISODE_STORE_TIMEOUT" desc:"how long nats:// and s3:// stores may be silent, before the first byte and between bytes"`
 	S3      S3Config      `ignored:"true"` // filled separately, see Settings
 }
 
@@ -36,13 +38,7 @@ func (c *Config) Settings() []any { return []any{c, &c.S3} }
 
 // Validate sets defaults. Its error names the first field that is not valid.
 func (c *Config) Validate() error {
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.Timeout < 0 || c.Timeout > time.Hour {
-		return fmt.Errorf("EPISODE_STORE_TIMEOUT is %s: it must be between 0 and 1h", c.Timeout)
-	}
-	return c.S3.validate()
+	return cmp.Or(setting.Number("EPISODE_STORE_TIMEOUT", &c.Timeout, 10*time.Second, 0, time.Hour), c.S3.validate())
 }
 
 // An Uploader is a store that archives can also be written to. Its methods may be

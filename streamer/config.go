@@ -1,6 +1,7 @@
 package streamer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,73 +10,75 @@ import (
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/internal/setting"
 )
 
-// Config of a streamer, filled from the environment by envconfig. A field's
-// zero value means its default.
+// Config of a streamer, which envconfig fills from the environment. Unless its comment
+// says otherwise, the zero value of a field means its default, which Validate fills in.
 type Config struct {
-	Bus client.Config `ignored:"true"` // filled by itself
+	Bus client.Config `ignored:"true"` // has variables of its own; see Settings
 
-	// CyclePause is how old the last event of a subject must be to be sent again.
-	CyclePause time.Duration `envconfig:"CYCLE_PAUSE" default:"20s" desc:"how old an event must be to be sent again"`
-	// PublishURL is where events are posted, too; empty means nowhere.
-	PublishURL string `envconfig:"PUBLISH_URL" desc:"where events are posted, too, such as http://127.0.0.1:8447/publish"`
-	// PublishToken goes with each post as a bearer token; empty means none.
+	// CyclePause is how old the last event of a subject must be to be published again.
+	CyclePause time.Duration `envconfig:"CYCLE_PAUSE" desc:"how old an event must be to be published again"`
+	// PublishURL is a URL that events are also posted to. Empty means none.
+	PublishURL string `envconfig:"PUBLISH_URL" desc:"where events are also posted, such as http://127.0.0.1:8447/publish"`
+	// PublishToken is the bearer token of these posts. Empty means none.
 	PublishToken string `envconfig:"PUBLISH_TOKEN" desc:"bearer token of these posts"`
-	// Listen is the address of health and metrics; empty means none.
+	// Listen is the address of health and metrics. Empty means that there is none. The
+	// default, :8449, holds only where LISTEN is not set.
 	Listen string `envconfig:"LISTEN" default:":8449" desc:"address of /healthz, /readyz and /metrics"`
-	// CheckEvery is how often the streamer makes sure that the streams are still
-	// those that its views are of.
-	CheckEvery time.Duration `envconfig:"CHECK_EVERY" default:"30s" desc:"how often the streams are checked"`
+	// CheckEvery is how often the streamer checks that no stream was made again.
+	CheckEvery time.Duration `envconfig:"CHECK_EVERY" desc:"how often the streams are checked"`
 
-	Models Models `ignored:"true"` // flags
+	Models Models `ignored:"true"` // from flags
 }
 
-// Models are figures of models trained elsewhere that ride on each cycle.
-type Models struct {
-	Name      string   // of the model; empty means knn
-	Metric    *float64 // nil: none
-	LatencyUS *float64 // of one inference, in µs; nil: none. It needs a Metric.
-}
-
-// Settings are the parts of c to fill from the environment.
+// Settings returns the parts of c that have environment variables.
 func (c *Config) Settings() []service.Settings {
 	return []service.Settings{{Into: c}, {Into: &c.Bus}}
 }
 
-// ErrLatencyAlone says that a latency was given without an accuracy.
-var ErrLatencyAlone = errors.New("--also-perf-latency-us needs --also-metric: a latency without an accuracy is no point in the plot")
-
-// Validate fills defaults and names the first field that can't be used.
+// Validate fills in defaults. It returns an error that names the first setting that can't
+// be used, and its value.
 func (c *Config) Validate() error {
-	if c.CyclePause == 0 {
-		c.CyclePause = 20 * time.Second
-	}
-	if c.CheckEvery == 0 {
-		c.CheckEvery = 30 * time.Second
-	}
-	if c.CyclePause < 0 {
-		return fmt.Errorf("CYCLE_PAUSE is %s: it must not be negative", c.CyclePause)
-	}
-	if c.CheckEvery < 0 {
-		return fmt.Errorf("CHECK_EVERY is %s: it must not be negative", c.CheckEvery)
-	}
-	if c.PublishURL != "" {
-		if u, err := url.Parse(c.PublishURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return fmt.Errorf("PUBLISH_URL is %q: it must be an http or https URL", c.PublishURL)
-		}
-	}
-	if err := c.Models.Validate(); err != nil {
-		return err
-	}
-	return c.Bus.Validate()
+	return cmp.Or(
+		setting.AtLeast("CYCLE_PAUSE", &c.CyclePause, 20*time.Second, 0),
+		setting.AtLeast("CHECK_EVERY", &c.CheckEvery, 30*time.Second, 0),
+		c.validateURL(),
+		c.Models.Validate(),
+		c.Bus.Validate(),
+	)
 }
 
-// Validate fills the model's name and refuses a latency without a metric.
-func (m *Models) Validate() error {
-	if m.Name == "" {
-		m.Name = "knn"
+func (c *Config) validateURL() error {
+	if c.PublishURL == "" {
+		return nil
 	}
+	if u, err := url.Parse(c.PublishURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("PUBLISH_URL is %q: it must be an http or https URL", c.PublishURL)
+	}
+	return nil
+}
+
+// DefaultModelName is the name of the model that Models are the figures of, unless they
+// have one.
+const DefaultModelName = "knn"
+
+// Models are figures of a model that was trained elsewhere. The streamer publishes them in
+// each cycle.
+type Models struct {
+	Name      string   // of the model; empty means DefaultModelName
+	Metric    *float64 // accuracy, at most 1; nil: no event
+	LatencyUS *float64 // of one inference, in µs; nil: no event. It needs a Metric.
+}
+
+// ErrLatencyAlone is the error of Models that have a latency and no accuracy.
+var ErrLatencyAlone = errors.New("--also-perf-latency-us needs --also-metric: a latency without an accuracy is no point in the plot")
+
+// Validate fills in the default name. It returns ErrLatencyAlone, or an error that names
+// the accuracy where that is above 1.
+func (m *Models) Validate() error {
+	setting.Default(&m.Name, DefaultModelName)
 	if m.Metric != nil && *m.Metric > 1 {
 		return fmt.Errorf("--also-metric is %g: an accuracy lies between 0 and 1", *m.Metric)
 	}
@@ -85,7 +88,7 @@ func (m *Models) Validate() error {
 	return nil
 }
 
-// Events are what rides on each cycle, by subject.
+// Events returns the events of the figures, by subject.
 func (m Models) Events() map[string]any {
 	all := map[string]any{}
 	if m.Metric != nil {

@@ -12,7 +12,7 @@ import (
 func ModelFlags(f *pflag.FlagSet, m *Models) {
 	f.Var(&optional{&m.Metric}, "also-metric", "accuracy of a model trained elsewhere, 0 to 1; published as model_metric each cycle")
 	f.Var(&optional{&m.LatencyUS}, "also-perf-latency-us", "latency of one inference of it, in µs; published with the accuracy as model_perf")
-	f.StringVar(&m.Name, "also-model", "knn", "name of that model; what the workers measure of one of that name is hidden")
+	f.StringVar(&m.Name, "also-model", DefaultModelName, "name of that model; what the workers measure of one of that name is hidden")
 }
 
 // optional is a flag that tells "not given" from 0.

@@ -35,7 +35,7 @@ type Streamer struct {
 	cfg       Config
 	deps      Deps
 	poster    *Poster // nil: no second sink
-	sessions  service.Sessions
+	sessions  *service.Sessions
 	published *prometheus.CounterVec
 	age       prometheus.Histogram
 }
@@ -47,7 +47,7 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 	}
 	f := promauto.With(deps.Registry)
 	s := &Streamer{
-		cfg: cfg, deps: deps,
+		cfg: cfg, deps: deps, sessions: service.NewSessions(deps.Bus, deps.Log),
 		published: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_events_published_total",
 			Help: "Events published, by type."}, []string{"type"}),
 		age: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_envelope_to_event_seconds", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
@@ -65,15 +65,7 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 
 // Ready returns nil while the streamer is connected and its views are whole;
 // else what it waits for.
-func (s *Streamer) Ready() error {
-	if err := s.sessions.Ready(); err != nil {
-		return err
-	}
-	if !s.deps.Bus.Connected() {
-		return errors.New("waiting for NATS")
-	}
-	return nil
-}
+func (s *Streamer) Ready() error { return s.sessions.Ready() }
 
 // Run publishes until ctx ends.
 func (s *Streamer) Run(ctx context.Context) error {
@@ -81,7 +73,7 @@ func (s *Streamer) Run(ctx context.Context) error {
 	if s.poster != nil {
 		g.Go(func() error { return s.poster.Run(ctx) })
 	}
-	g.Go(func() error { return s.sessions.Run(ctx, s.deps.Log, s.session) })
+	g.Go(func() error { return s.sessions.Run(ctx, s.session) })
 	return g.Wait()
 }
 
@@ -108,36 +100,24 @@ type shown struct {
 }
 
 func (s *Streamer) session(ctx context.Context) error {
-	s.sessions.WaitFor("NATS")
-	if err := s.deps.Bus.Ready(ctx); err != nil {
-		return err
-	}
-	s.sessions.WaitFor("the topology")
-	if err := s.deps.Bus.EnsureTopology(ctx); err != nil {
-		return err
-	}
 	s.sessions.WaitFor("the views of specs, envelopes and signatures")
-	views, endViews := context.WithCancel(ctx)
-	var following errgroup.Group
-	defer func() {
-		endViews()
-		_ = following.Wait()
-	}()
+	views := service.NewViews(ctx)
+	defer views.Close()
 	specs, err := s.deps.Bus.OpenSpecs(ctx)
 	if err != nil {
 		return err
 	}
-	following.Go(func() error { return specs.Run(views) })
+	views.Follow(specs.Run)
 	envelopes, err := s.deps.Bus.OpenEnvelopes(ctx)
 	if err != nil {
 		return err
 	}
-	following.Go(func() error { return envelopes.Run(views) })
+	views.Follow(envelopes.Run)
 	signatures, err := signatures.OpenVersions(ctx, s.deps.Bus)
 	if err != nil {
 		return err
 	}
-	following.Go(func() error { return signatures.Run(views) })
+	views.Follow(signatures.Run)
 	s.sessions.SetReady()
 
 	run := &session{

@@ -1,7 +1,7 @@
 package worker
 
 import (
-	"fmt"
+	"cmp"
 	"runtime"
 	"time"
 
@@ -9,70 +9,57 @@ import (
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/internal/setting"
 )
 
-// Config of a worker, filled from the environment by envconfig. A field's zero
-// value means its default.
+// Config of a worker, which envconfig fills from the environment. Unless its comment
+// says otherwise, the zero value of a field means its default, which Validate fills in.
 type Config struct {
-	Bus    client.Config  `ignored:"true"` // filled by itself
-	Limits episode.Limits `ignored:"true"` // filled by itself, prefix EPISODE_MAX
+	Bus    client.Config  `ignored:"true"` // has variables of its own; see Settings
+	Limits episode.Limits `ignored:"true"` // has variables of its own, with the prefix EPISODE_MAX
 
-	// Store is where archives come from.
-	Store string `envconfig:"EPISODE_STORE" default:"data/store" desc:"where archives are: a directory, file:///directory, nats://bucket or s3://bucket/prefix"`
-	// Spec is a YAML file; empty means the built-in spec of the six profiles.
-	Spec string `envconfig:"FIT_SPEC" desc:"fit spec, a YAML file (default: the six profiles)"`
-	// Listen is the address of health and metrics; empty means none.
+	// Store is the address of the store of archives. The default is the directory data/store.
+	Store string `envconfig:"EPISODE_STORE" desc:"where archives are: a directory, file:///directory, nats://bucket or s3://bucket/prefix"`
+	// Spec is the path of a fit spec, a YAML file. Empty means the built-in spec of six profiles.
+	Spec string `envconfig:"FIT_SPEC" desc:"fit spec, a YAML file; without it, that of the six profiles"`
+	// Listen is the address of health and metrics. Empty means that there is none. The
+	// default, :8448, holds only where LISTEN is not set.
 	Listen string `envconfig:"LISTEN" default:":8448" desc:"address of /healthz, /readyz and /metrics"`
-	// Concurrency is how many archives are read at once.
-	Concurrency int `envconfig:"CONCURRENCY" desc:"archives read at once (default: the cores)"`
-	// AckWait is how long NATS waits for a sign of life before it delivers an
-	// episode to another worker.
-	AckWait time.Duration `envconfig:"ALIGN_ACK_WAIT" default:"30s" desc:"wait for a sign of life before an episode is delivered again"`
-	// ReduceWait is the same for puts.
-	ReduceWait time.Duration `envconfig:"REDUCE_ACK_WAIT" default:"10s" desc:"the same for puts to reduce"`
-	// DrainTime is how long work in hand may go on at the end.
-	DrainTime time.Duration `envconfig:"DRAIN_TIME" default:"10s" desc:"how long work in hand may go on after SIGTERM"`
-	// Patience is how long an archive that the store says is not there is waited for.
-	Patience time.Duration `envconfig:"MISSING_PATIENCE" default:"10s" desc:"how long to wait for an archive that is not there"`
-	// CheckEvery is how often a worker compares its view with the envelopes and
-	// makes sure that the streams are still the same.
-	CheckEvery time.Duration `envconfig:"CHECK_EVERY" default:"30s" desc:"how often envelopes are compared with the view"`
+	// Concurrency is the number of archives that are read at once, 1 to 1024. The default is
+	// the number of cores.
+	Concurrency int `envconfig:"CONCURRENCY" desc:"archives read at once; without it, the number of cores"`
+	// AckWait is the ack deadline of an episode: if a worker does not extend it for so long,
+	// NATS delivers the episode to another worker. At most 1h, as all durations here.
+	AckWait time.Duration `envconfig:"ALIGN_ACK_WAIT" desc:"time without an extension after which an episode is delivered again"`
+	// ReduceWait is the ack deadline of a put.
+	ReduceWait time.Duration `envconfig:"REDUCE_ACK_WAIT" desc:"the same for puts to reduce"`
+	// DrainTime is how long work in hand may go on after Run was told to end.
+	DrainTime time.Duration `envconfig:"DRAIN_TIME" desc:"how long work in hand may go on after SIGTERM"`
+	// Patience is how long the worker waits for an archive that the store does not have.
+	Patience time.Duration `envconfig:"MISSING_PATIENCE" desc:"how long to wait for an archive that is missing"`
+	// CheckEvery is how often the worker compares its view with the envelopes, and checks
+	// that no stream was made again.
+	CheckEvery time.Duration `envconfig:"CHECK_EVERY" desc:"how often envelopes are compared with the view"`
 }
 
-// Settings are the parts of c to fill from the environment.
+// Settings returns the parts of c that have environment variables.
 func (c *Config) Settings() []service.Settings {
 	return []service.Settings{{Into: c}, {Into: &c.Bus}, {Prefix: "EPISODE_MAX", Into: &c.Limits}}
 }
 
-// Validate fills defaults and names the first field that can't be used.
+// Validate fills in defaults. It returns an error that names the first setting that is out
+// of range, and its value.
 func (c *Config) Validate() error {
-	if c.Concurrency == 0 {
-		c.Concurrency = runtime.GOMAXPROCS(0)
-	}
-	fill := func(d *time.Duration, otherwise time.Duration) {
-		if *d == 0 {
-			*d = otherwise
-		}
-	}
-	fill(&c.AckWait, bus.AlignAckWait)
-	fill(&c.ReduceWait, bus.ReduceAckWait)
-	fill(&c.DrainTime, 10*time.Second)
-	fill(&c.Patience, 10*time.Second)
-	fill(&c.CheckEvery, 30*time.Second)
-	c.Limits = c.Limits.OrDefault() // zero and the default must be one generation
-	if c.Concurrency < 1 || c.Concurrency > 1024 {
-		return fmt.Errorf("CONCURRENCY is %d: it must be between 1 and 1024", c.Concurrency)
-	}
-	for name, d := range map[string]time.Duration{
-		"ALIGN_ACK_WAIT": c.AckWait, "REDUCE_ACK_WAIT": c.ReduceWait, "DRAIN_TIME": c.DrainTime,
-		"MISSING_PATIENCE": c.Patience, "CHECK_EVERY": c.CheckEvery,
-	} {
-		if d < 0 || d > time.Hour {
-			return fmt.Errorf("%s is %s: it must be between 0 and 1h", name, d)
-		}
-	}
-	if err := c.Limits.Validate(); err != nil {
-		return err
-	}
-	return c.Bus.Validate()
+	setting.Default(&c.Store, "data/store")
+	c.Limits = c.Limits.OrDefault() // the limits are part of the generation, so none may stay zero
+	return cmp.Or(
+		setting.Number("CONCURRENCY", &c.Concurrency, runtime.GOMAXPROCS(0), 1, 1024),
+		setting.Number("ALIGN_ACK_WAIT", &c.AckWait, bus.AlignAckWait, 0, time.Hour),
+		setting.Number("REDUCE_ACK_WAIT", &c.ReduceWait, bus.ReduceAckWait, 0, time.Hour),
+		setting.Number("DRAIN_TIME", &c.DrainTime, 10*time.Second, 0, time.Hour),
+		setting.Number("MISSING_PATIENCE", &c.Patience, 10*time.Second, 0, time.Hour),
+		setting.Number("CHECK_EVERY", &c.CheckEvery, 30*time.Second, 0, time.Hour),
+		c.Limits.Validate(),
+		c.Bus.Validate(),
+	)
 }

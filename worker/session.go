@@ -11,6 +11,7 @@ import (
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/service"
 )
 
 // A session is the work on one generation. It ends when the streams that the
@@ -38,29 +39,15 @@ type session struct {
 // session runs until ctx ends, or a reason for another session comes up, which it
 // returns.
 func (w *Worker) session(ctx context.Context) error {
-	w.sessions.WaitFor("NATS")
-	if err := w.deps.Bus.Ready(ctx); err != nil {
-		return err
-	}
-	w.sessions.WaitFor("the topology")
-	if err := w.deps.Bus.EnsureTopology(ctx); err != nil {
-		return err
-	}
 	// The session before may have ended before it noticed that something was lost.
 	if w.last != nil {
 		if err := w.last.checkStreams(ctx); err != nil && !endsSession(err) {
 			return err
 		}
 	}
-	// The views outlive the loops: work that drains still needs them.
-	following, endFollowing := context.WithCancel(context.WithoutCancel(ctx))
-	var views errgroup.Group
-	defer func() {
-		endFollowing()
-		_ = views.Wait()
-	}()
-	follow := func(run func(context.Context) error) { views.Go(func() error { return run(following) }) }
-	s, err := w.open(ctx, follow)
+	views := service.NewViews(ctx)
+	defer views.Close()
+	s, err := w.open(ctx, views)
 	if err != nil {
 		return err
 	}
@@ -77,7 +64,7 @@ func (w *Worker) session(ctx context.Context) error {
 }
 
 // open finds the generation to work on and opens its views.
-func (w *Worker) open(ctx context.Context, follow func(run func(context.Context) error)) (*session, error) {
+func (w *Worker) open(ctx context.Context, views *service.Views) (*session, error) {
 	b, spec := w.deps.Bus, w.deps.Spec
 	s := &session{
 		bus: b, store: w.deps.Store, spec: spec, cfg: &w.cfg, logger: w.deps.Log, metrics: w.metrics,
@@ -88,7 +75,7 @@ func (w *Worker) open(ctx context.Context, follow func(run func(context.Context)
 	if s.specs, err = b.OpenSpecs(ctx); err != nil {
 		return nil, err
 	}
-	follow(s.specs.Run)
+	views.Follow(s.specs.Run)
 	if s.gen, err = b.Present(ctx, s.specs, spec, w.cfg.Limits); err != nil {
 		return nil, err
 	}
@@ -103,7 +90,7 @@ func (w *Worker) open(ctx context.Context, follow func(run func(context.Context)
 	if s.curves, err = b.OpenCurves(ctx, s.gen.ID, spec); err != nil {
 		return nil, err
 	}
-	follow(s.curves.Run)
+	views.Follow(s.curves.Run)
 	if w.last != nil && w.last.gen.ID == s.gen.ID {
 		s.curves.TakeOver(w.last.curves)
 	}

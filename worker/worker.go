@@ -5,7 +5,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -37,7 +36,7 @@ type Worker struct {
 	fitter   *align.Fitter
 	channels map[fit.ProfileName]episode.ChannelName
 	metrics  *metrics
-	sessions service.Sessions
+	sessions *service.Sessions
 	last     *session // the one that began last
 }
 
@@ -51,6 +50,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		fitter:   &align.Fitter{Spec: deps.Spec, Limits: cfg.Limits},
 		channels: map[fit.ProfileName]episode.ChannelName{},
 		metrics:  newMetrics(deps.Registry, deps.Spec.Profiles),
+		sessions: service.NewSessions(deps.Bus, deps.Log),
 	}
 	for _, p := range deps.Spec.Profiles {
 		channel, err := episode.ParseChannelName(p.Channel)
@@ -64,19 +64,11 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 
 // Ready returns nil while the worker is connected, the topology is there and
 // its view of the sample is whole; else what it waits for.
-func (w *Worker) Ready() error {
-	if err := w.sessions.Ready(); err != nil {
-		return err
-	}
-	if !w.deps.Bus.Connected() {
-		return errors.New("waiting for NATS")
-	}
-	return nil
-}
+func (w *Worker) Ready() error { return w.sessions.Ready() }
 
 // Run works until ctx ends. What is in hand then is finished or handed back
 // within DrainTime. It never gives up: whatever goes wrong with the bus ends a
 // session, and another begins with views of its own.
 func (w *Worker) Run(ctx context.Context) error {
-	return w.sessions.Run(ctx, w.deps.Log, w.session)
+	return w.sessions.Run(ctx, w.session)
 }

@@ -7,61 +7,54 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/cis490/profiles/internal/setting"
 )
 
-// Config says how a service reaches NATS. It is filled from the environment by
-// envconfig; the zero value of a field means its default.
+// Config says how a service reaches NATS. envconfig fills it from the environment. The zero
+// value of a field means its default, which Validate fills in.
 type Config struct {
 	// URL of one or more servers, separated by commas.
-	URL string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, separated by commas"`
-	// Creds is a credentials file (JWT and nkey seed). Empty: none.
+	URL string `envconfig:"NATS_URL" desc:"NATS servers, separated by commas"`
+	// Creds is the path of a credentials file (JWT and nkey seed). Empty means none.
 	Creds string `envconfig:"NATS_CREDS" desc:"credentials file"`
-	// NKey is a file with an nkey seed, as `profiles credentials` makes it. Empty:
-	// none. Creds and NKey are two ways to say who this is: one of them at most.
+	// NKey is the path of a file with an nkey seed, as `profiles credentials` writes it.
+	// Empty means none. Only one of Creds and NKey may be set.
 	NKey string `envconfig:"NATS_NKEY" desc:"file with this service's nkey seed, instead of NATS_CREDS"`
-	// CA is a PEM file with the authorities that servers are checked against.
-	// Empty: the system's.
+	// CA is a PEM file with the authorities that the servers' certificates are checked
+	// against. Empty means those of the system.
 	CA string `envconfig:"NATS_CA" desc:"PEM file with the authorities that servers are checked against"`
-	// Cert and Key are PEM files of this client's certificate. Both or none.
+	// Cert and Key are PEM files of this client's certificate. Both are set, or none.
 	Cert string `envconfig:"NATS_CERT" desc:"PEM file with this client's certificate"`
 	Key  string `envconfig:"NATS_KEY" desc:"PEM file with its key"`
 	// InboxPrefix is the subject prefix of replies to this service.
-	InboxPrefix string `envconfig:"NATS_INBOX_PREFIX" default:"_INBOX" desc:"subject prefix of replies"`
+	InboxPrefix string `envconfig:"NATS_INBOX_PREFIX" desc:"subject prefix of replies"`
 	// Name is what the server shows of this connection.
 	Name string `envconfig:"NATS_NAME" desc:"what the server shows of this connection"`
-	// Replicas of each stream and bucket that this service creates: 1, 3 or 5.
-	// Those that exist keep what they have.
-	Replicas int `envconfig:"NATS_REPLICAS" default:"1" desc:"replicas of streams and buckets that are created"`
-	// Topology is "create" (make streams and buckets where absent) or "expect"
-	// (wait until another program has created them).
-	Topology TopologyMode `envconfig:"TOPOLOGY" default:"create" desc:"create streams and buckets where absent, or expect them"`
+	// Replicas is the number of replicas of the streams and buckets that this service
+	// creates, 1 to 5. Those that exist keep theirs.
+	Replicas int `envconfig:"NATS_REPLICAS" desc:"replicas of streams and buckets that are created"`
+	// Topology is TopologyCreate or TopologyExpect.
+	Topology TopologyMode `envconfig:"TOPOLOGY" desc:"create streams and buckets where absent, or expect them"`
 }
 
-// A TopologyMode says who makes the streams and buckets.
+// A TopologyMode says whether a service creates streams and buckets.
 type TopologyMode string
 
 // The two modes.
 const (
-	TopologyCreate TopologyMode = "create"
-	TopologyExpect TopologyMode = "expect"
+	TopologyCreate TopologyMode = "create" // creates those that are absent
+	TopologyExpect TopologyMode = "expect" // waits until another program has created them
 )
 
-// Validate names the first field that can't be used, after filling defaults.
+// Validate fills in defaults. It returns an error that names the first setting that can't
+// be used.
 func (c *Config) Validate() error {
-	if c.URL == "" {
-		c.URL = nats.DefaultURL
-	}
-	if c.InboxPrefix == "" {
-		c.InboxPrefix = "_INBOX"
-	}
-	if c.Replicas == 0 {
-		c.Replicas = 1
-	}
-	if c.Topology == "" {
-		c.Topology = TopologyCreate
-	}
-	if c.Replicas < 1 || c.Replicas > 5 {
-		return fmt.Errorf("NATS_REPLICAS is %d: it must be between 1 and 5", c.Replicas)
+	setting.Default(&c.URL, nats.DefaultURL)
+	setting.Default(&c.InboxPrefix, "_INBOX")
+	setting.Default(&c.Topology, TopologyCreate)
+	if err := setting.Number("NATS_REPLICAS", &c.Replicas, 1, 1, 5); err != nil {
+		return err
 	}
 	if c.Topology != TopologyCreate && c.Topology != TopologyExpect {
 		return fmt.Errorf("TOPOLOGY is %q: it must be %q or %q", c.Topology, TopologyCreate, TopologyExpect)

@@ -1,5 +1,5 @@
-// Command profile-dashboard shows events in browsers and takes those that are
-// posted.
+// Command profile-dashboard shows events in browsers, and publishes events that are posted
+// to it.
 package main
 
 import (
@@ -15,19 +15,20 @@ import (
 	"github.com/cis490/profiles/internal/service"
 )
 
-const about = "profile-dashboard serves the page, feeds browsers from the bus, and takes events at /publish. Any number may run."
+const about = "profile-dashboard serves the page, sends events to browsers, and accepts events at /publish. Any number may run."
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
 	var cfg dashboard.Config
-	return service.Main("profile-dashboard", about, cfg.Settings(), args, stdout, stderr, nil, func(ctx context.Context, log *slog.Logger) error {
-		nc, err := bus.Connect(cfg.Bus, log)
+	daemon := service.Daemon{Name: "profile-dashboard", About: about, Settings: cfg.Settings()}
+	daemon.Run = func(ctx context.Context, log *slog.Logger) error {
+		b, err := bus.Connect(cfg.Bus, log)
 		if err != nil {
 			return err
 		}
-		defer nc.Close()
-		d, err := dashboard.New(cfg, dashboard.Deps{Bus: nc, Log: log, Registry: service.NewRegistry()})
+		defer b.Close()
+		d, err := dashboard.New(cfg, dashboard.Deps{Bus: b, Log: log, Registry: service.NewRegistry()})
 		if err != nil {
 			return err
 		}
@@ -35,5 +36,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 		g.Go(func() error { return d.Serve(ctx) })
 		g.Go(func() error { return d.Run(ctx) })
 		return g.Wait()
-	})
+	}
+	return daemon.Main(args, stdout, stderr)
 }

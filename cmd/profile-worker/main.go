@@ -1,4 +1,4 @@
-// Command profile-worker aligns accepted episodes and reduces envelopes.
+// Command profile-worker turns accepted episodes into envelopes.
 package main
 
 import (
@@ -6,8 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/internal/service"
@@ -26,29 +24,28 @@ func run(args []string, stdout, stderr io.Writer) int {
 	for _, s := range archives.Settings() {
 		settings = append(settings, service.Settings{Into: s})
 	}
-	return service.Main("profile-worker", about, settings, args, stdout, stderr, nil, func(ctx context.Context, log *slog.Logger) error {
+	d := service.Daemon{Name: "profile-worker", About: about, Settings: settings}
+	d.Run = func(ctx context.Context, log *slog.Logger) error {
 		spec, err := service.LoadSpec(cfg.Spec)
 		if err != nil {
 			return err
 		}
-		nc, err := bus.Connect(cfg.Bus, log)
+		b, err := bus.Connect(cfg.Bus, log)
 		if err != nil {
 			return err
 		}
-		defer nc.Close()
-		store, err := store.Open(cfg.Store, archives, nc)
+		defer b.Close()
+		store, err := store.Open(cfg.Store, archives, b)
 		if err != nil {
 			return err
 		}
-		registry := service.NewRegistry()
-		w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: store, Spec: spec, Log: log, Registry: registry})
+		health := service.Health{Registry: service.NewRegistry()}
+		w, err := worker.New(cfg, worker.Deps{Bus: b, Store: store, Spec: spec, Log: log, Registry: health.Registry})
 		if err != nil {
 			return err
 		}
-		health := service.Health{Ready: w.Ready, Registry: registry}
-		g, ctx := errgroup.WithContext(ctx)
-		g.Go(func() error { return service.Serve(ctx, cfg.Listen, health.Handler()) })
-		g.Go(func() error { return w.Run(ctx) })
-		return g.Wait()
-	})
+		health.Ready = w.Ready
+		return health.Run(ctx, cfg.Listen, w.Run)
+	}
+	return d.Main(args, stdout, stderr)
 }

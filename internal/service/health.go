@@ -11,26 +11,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
 )
 
-// Health answers an orchestrator's and a scraper's questions over HTTP:
+// Health serves what Kubernetes and Prometheus ask of a service:
 //
-//	/healthz   200 while the process can answer; it never depends on NATS
-//	/readyz    200 when Ready returns nil, else 503 with what it waits for
-//	/metrics   Prometheus
+//	/healthz   200 while the process can answer; it does not depend on NATS
+//	/readyz    200 if Ready returns nil, else 503 and the error
+//	/metrics   metrics of Prometheus
 type Health struct {
 	Ready    func() error
 	Registry *prometheus.Registry
 }
 
-// NewRegistry makes a daemon's registry, with what is measured of every process.
+// NewRegistry returns a registry that has the metrics of the process and of Go's runtime.
 func NewRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 	return r
 }
 
-// Handler is the three endpoints.
+// Handler returns a handler for the three paths.
 func (h *Health) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -45,22 +46,29 @@ func (h *Health) Handler() http.Handler {
 	return mux
 }
 
-// Serve answers HTTP at addr until ctx ends, then lets running requests end.
-// An empty addr serves nothing and waits for ctx.
-func Serve(ctx context.Context, addr string, handler http.Handler) error {
+// Run calls run, and serves health at addr until that returns. An empty addr means no
+// health. Run returns the first error of the two; each ends the other.
+func (h *Health) Run(ctx context.Context, addr string, run func(context.Context) error) error {
 	if addr == "" {
-		<-ctx.Done()
-		return nil
+		return run(ctx)
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listen for HTTP: %w", err)
+		return fmt.Errorf("listen for health and metrics (LISTEN): %w", err)
 	}
-	return ServeListener(ctx, l, handler)
+	g, ctx := errgroup.WithContext(ctx)
+	ctx, end := context.WithCancel(ctx)
+	g.Go(func() error { return Serve(ctx, l, h.Handler()) })
+	g.Go(func() error {
+		defer end()
+		return run(ctx)
+	})
+	return g.Wait()
 }
 
-// ServeListener is Serve on a listener that is open already; it closes it.
-func ServeListener(ctx context.Context, l net.Listener, handler http.Handler) error {
+// Serve serves HTTP on l until ctx ends. Then it closes l, and waits at most 5 s for
+// requests in progress.
+func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()

@@ -22,16 +22,23 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/internal/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // settings are those of a daemon for this test.
 type settings struct {
-	Pause time.Duration `envconfig:"TEST_PAUSE" default:"20s" desc:"how long"`
+	Pause time.Duration `envconfig:"TEST_PAUSE" desc:"how long"`
+	Name  string        `envconfig:"TEST_NAME" desc:"without a default"`
+	Count int           `envconfig:"TEST_COUNT"`
+	Tag   string        `envconfig:"TEST_TAG" default:"tagged"`
 }
 
 func (s *settings) Validate() error {
+	if s.Pause == 0 {
+		s.Pause = 20 * time.Second
+	}
 	if s.Pause < 0 {
 		return fmt.Errorf("TEST_PAUSE is %s: it must not be negative", s.Pause)
 	}
@@ -48,12 +55,12 @@ func TestMainExitCodes(t *testing.T) {
 		says string // on stderr; on stdout where it was asked for
 	}{
 		{"runs", nil, "", nil, 0, "msg=start"},
-		{"fails", nil, "", errors.New("the disk is full"), service.ExitFailure, "daemon: the disk is full"},
-		{"is set up wrongly", nil, "", &service.UsageError{Err: errors.New("line 2: no such key")}, service.ExitUsage, "daemon: line 2"},
+		{"fails", nil, "", errors.New("the disk is full"), service.ExitFailure, `level=ERROR msg="the service ends" service=daemon err="the disk is full"`},
+		{"is set up wrongly", nil, "", &service.UsageError{Err: errors.New("line 2: no such key")}, service.ExitUsage, `err="line 2: no such key"`},
 		{"help", []string{"--help"}, "", nil, 0, "TEST_PAUSE (default 20s)"},
 		{"version", []string{"--version"}, "", nil, 0, "daemon " + service.Version()},
 		{"unknown flag", []string{"--nonsense"}, "", nil, service.ExitUsage, "unknown flag: --nonsense"},
-		{"argument", []string{"nonsense"}, "", nil, service.ExitUsage, `it takes no argument "nonsense"`},
+		{"argument", []string{"nonsense"}, "", nil, service.ExitUsage, `unexpected argument "nonsense"`},
 		{"environment", nil, "soon", nil, service.ExitUsage, `TEST_PAUSE is "soon"`},
 		{"value", nil, "-1s", nil, service.ExitUsage, "TEST_PAUSE is -1s"},
 		{"log level", []string{"--log-level", "loud"}, "", nil, service.ExitUsage, `log level "loud"`},
@@ -64,8 +71,9 @@ func TestMainExitCodes(t *testing.T) {
 			}
 			var stdout, stderr bytes.Buffer
 			ran := false
-			code := service.Main("daemon", "about", []service.Settings{{Into: &settings{}}}, c.args, &stdout, &stderr, nil,
-				func(context.Context, *slog.Logger) error { ran = true; return c.run })
+			d := service.Daemon{Name: "daemon", About: "about", Settings: []service.Settings{{Into: &settings{}}}}
+			d.Run = func(context.Context, *slog.Logger) error { ran = true; return c.run }
+			code := d.Main(c.args, &stdout, &stderr)
 			says, silent := &stderr, &stdout
 			if slices.Contains([]string{"help", "version"}, c.name) {
 				says, silent = &stdout, &stderr
@@ -115,7 +123,7 @@ func TestServeEnds(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() {
-		served <- service.ServeListener(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		served <- service.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			close(inside)
 			<-release
 			fmt.Fprint(w, "done")
@@ -149,23 +157,71 @@ func TestServeEnds(t *testing.T) {
 	}
 }
 
+// TestHelp: --help shows the defaults that Validate fills in, whatever the environment says.
+func TestHelp(t *testing.T) {
+	t.Setenv("TEST_PAUSE", "soon")
+	var stdout, stderr bytes.Buffer
+	d := service.Daemon{Name: "daemon", About: "about", Settings: []service.Settings{{Into: &settings{}}}}
+	if code := d.Main([]string{"--help"}, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
+		t.Fatalf("exit %d, %q", code, &stderr)
+	}
+	_, got, _ := strings.Cut(stdout.String(), "Environment:\n")
+	want := `  TEST_PAUSE (default 20s)
+        how long
+  TEST_NAME
+        without a default
+  TEST_COUNT
+  TEST_TAG (default tagged)
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// fakeBus is a connection that is there as long as err is nil.
+type fakeBus struct {
+	err   error
+	calls []string
+}
+
+func (b *fakeBus) Connected() bool { return b.err == nil }
+
+func (b *fakeBus) Ready(context.Context) error {
+	b.calls = append(b.calls, "ready")
+	return b.err
+}
+
+func (b *fakeBus) EnsureTopology(context.Context) error {
+	b.calls = append(b.calls, "topology")
+	return nil
+}
+
 // TestSessions: sessions follow each other, slower after each that failed at
 // once, at once after one that renews, until the end.
 func TestSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var s service.Sessions
+		bus := &fakeBus{}
+		s := service.NewSessions(bus, slog.New(slog.DiscardHandler))
 		if s.Ready() == nil {
 			t.Error("ready before the start")
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		began := time.Now()
 		var at []time.Duration
-		err := s.Run(ctx, slog.New(slog.DiscardHandler), func(context.Context) error {
+		err := s.Run(ctx, func(context.Context) error {
 			at = append(at, time.Since(began))
+			if err := s.Ready(); err == nil || err.Error() != "waiting for the topology" {
+				t.Errorf("at the start of a session: %v", err)
+			}
 			s.SetReady()
 			if s.Ready() != nil {
 				t.Error("not ready though set")
 			}
+			bus.err = errors.New("away")
+			if err := s.Ready(); err == nil || err.Error() != "waiting for NATS" {
+				t.Errorf("without a connection: %v", err)
+			}
+			bus.err = nil
 			switch len(at) {
 			case 4:
 				return fmt.Errorf("on: %w", service.ErrRenew)
@@ -182,6 +238,37 @@ func TestSessions(t *testing.T) {
 		}
 		if err != nil || len(at) != 5 || s.Ready() == nil {
 			t.Errorf("%d sessions, %v, ready: %v", len(at), err, s.Ready())
+		}
+		if calls := strings.Join(bus.calls[:4], " "); calls != "ready topology ready topology" {
+			t.Errorf("calls: %s", calls)
+		}
+	})
+}
+
+// TestSessionsWarnOnce: a failure is a warning once, until a session has lasted for a while.
+func TestSessionsWarnOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s := service.NewSessions(&fakeBus{}, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})))
+		ctx, stop := context.WithCancel(t.Context())
+		n := 0
+		_ = s.Run(ctx, func(ctx context.Context) error {
+			n++
+			switch n {
+			case 3:
+				return fmt.Errorf("on: %w", service.ErrRenew)
+			case 4:
+				return errors.New("refused for another reason")
+			case 6:
+				_ = wait.For(ctx, 2*time.Minute)
+			case 8:
+				stop()
+			}
+			return errors.New("refused")
+		})
+		// Before and after the other reason, and after the long session.
+		if same, other := strings.Count(log.String(), "reason=refused"), strings.Count(log.String(), "another reason"); same != 3 || other != 1 {
+			t.Errorf("%d and %d warnings, want 3 and 1:\n%s", same, other, &log)
 		}
 	})
 }

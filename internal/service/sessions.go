@@ -11,57 +11,96 @@ import (
 	"github.com/cis490/profiles/internal/wait"
 )
 
-// Sessions runs a service as a row of sessions: each holds views that are good
-// for one life of the streams, ends when that is over or something failed, and
-// is followed by another. It also knows what the service waits for. The zero
-// value is not ready; it is safe for concurrent use.
+// A Bus is a service's connection to NATS.
+type Bus interface {
+	Connected() bool
+	Ready(context.Context) error          // waits for a connection to a server that can be used
+	EnsureTopology(context.Context) error // waits for streams and buckets
+}
+
+// Sessions run a service as a series of sessions. A session has views of streams and buckets.
+// It ends when one of them was made again or when something fails, and another begins.
+// Sessions also know what the service waits for. The methods are safe for concurrent use,
+// but Run may be called only once.
 type Sessions struct {
-	ready   atomic.Bool
-	waiting atomic.Value // string
+	bus     Bus
+	log     *slog.Logger
+	waiting atomic.Pointer[string] // empty: ready; nil: Run was not called
+	logged  string                 // the last failure that was logged as a warning
 }
 
-// WaitFor says that the service is not ready, and why.
-func (s *Sessions) WaitFor(what string) {
-	s.waiting.Store(what)
-	s.ready.Store(false)
-}
+// NewSessions returns sessions that begin with Run.
+func NewSessions(bus Bus, log *slog.Logger) *Sessions { return &Sessions{bus: bus, log: log} }
 
-// SetReady says that the service does its work.
-func (s *Sessions) SetReady() { s.ready.Store(true) }
+// WaitFor makes Ready return an error that says what the service waits for.
+func (s *Sessions) WaitFor(what string) { s.waiting.Store(&what) }
 
-// Ready returns nil while the service does its work, else what it waits for.
+// SetReady makes Ready return nil while the service is connected.
+func (s *Sessions) SetReady() { s.WaitFor("") }
+
+// Ready returns nil while the service is at work, and otherwise what it waits for.
 func (s *Sessions) Ready() error {
-	if s.ready.Load() {
-		return nil
+	switch waiting := s.waiting.Load(); {
+	case waiting == nil:
+		return errors.New("not started")
+	case *waiting != "":
+		return errors.New("waiting for " + *waiting)
+	case !s.bus.Connected():
+		return errors.New("waiting for NATS")
 	}
-	if what, ok := s.waiting.Load().(string); ok {
-		return errors.New("waiting for " + what)
-	}
-	return errors.New("not started")
+	return nil
 }
 
-// ErrRenew in a session's error says that the session ended because its work
-// goes on in another, not because something failed.
+// ErrRenew matches the error of a session that ended without a failure, so that another
+// can continue its work.
 var ErrRenew = errors.New("the work goes on in a new session")
 
-// Run begins sessions until ctx ends, and returns nil then. Between two it
-// waits, longer after each that was short.
-func (s *Sessions) Run(ctx context.Context, log *slog.Logger, session func(context.Context) error) error {
-	const long = time.Minute
+// longSession is how long a session must last for the next failure to count as a new one.
+const longSession = time.Minute
+
+// Run runs sessions until ctx ends, and returns nil then. A session begins when NATS is
+// connected and the streams exist. After one that failed Run pauses, longer each time.
+func (s *Sessions) Run(ctx context.Context, session func(context.Context) error) error {
 	pause := wait.Backoff{Min: 50 * time.Millisecond, Max: 5 * time.Second}
 	for {
 		began := time.Now()
-		err := session(ctx)
+		err := s.run(ctx, session)
 		s.WaitFor("a new session")
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(began) > long || errors.Is(err, ErrRenew) {
+		if time.Since(began) > longSession {
+			pause.Reset()
+			s.logged = ""
+		}
+		if errors.Is(err, ErrRenew) {
 			pause.Reset()
 		}
-		log.Info("begin a new session", logkey.Reason, err)
+		s.log.Log(ctx, s.level(err), "begin a new session", logkey.Reason, err)
 		if pause.Wait(ctx) != nil {
 			return nil
 		}
 	}
+}
+
+func (s *Sessions) run(ctx context.Context, session func(context.Context) error) error {
+	s.WaitFor("NATS")
+	if err := s.bus.Ready(ctx); err != nil {
+		return err
+	}
+	s.WaitFor("the topology")
+	if err := s.bus.EnsureTopology(ctx); err != nil {
+		return err
+	}
+	return session(ctx)
+}
+
+// level returns the level at which the end of a session is logged. A failure that repeats
+// is a warning only once.
+func (s *Sessions) level(err error) slog.Level {
+	if err == nil || errors.Is(err, ErrRenew) || err.Error() == s.logged {
+		return slog.LevelInfo
+	}
+	s.logged = err.Error()
+	return slog.LevelWarn
 }

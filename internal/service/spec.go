@@ -7,7 +7,8 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// LoadSpec reads a fit spec from a YAML file; no path gives the built-in spec.
+// LoadSpec reads a fit spec from a YAML file. An empty path means the built-in spec of six
+// profiles. A file that is no valid spec is a UsageError.
 func LoadSpec(path string) (*fit.Spec, error) {
 	if path == "" {
 		return fit.DefaultSpec(), nil

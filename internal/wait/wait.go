@@ -47,3 +47,20 @@ func (b *Backoff) Next() time.Duration {
 
 // Reset makes the next pause take Min again.
 func (b *Backoff) Reset() { b.next = 0 }
+
+// Every calls f after each period until f returns an error, and returns that, or
+// context.Cause(ctx) as soon as ctx ends. The period must be above zero.
+func Every(ctx context.Context, period time.Duration, f func() error) error {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := f(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
