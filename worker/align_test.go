@@ -95,8 +95,8 @@ func (s *replaceable) Open(context.Context, episode.Ref) (io.ReadCloser, error) 
 	return io.NopCloser(bytes.NewReader(s.archive)), nil
 }
 
-// TestReplacedArchive: an episode is taken back, its archive replaced, and accepted
-// again. Whatever comes first, the new archive counts.
+// TestReplacedArchive: an episode is retracted, its archive is replaced, and it is accepted
+// again. In any order of delivery the new archive counts.
 func TestReplacedArchive(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
@@ -119,7 +119,7 @@ func TestReplacedArchive(t *testing.T) {
 	for i, order := range [][]delivery{
 		{{old, accept}, {fresh, retract}, {fresh, again}},
 		{{old, accept}, {fresh, again}, {fresh, retract}},
-		{{fresh, again}, {old, accept}, {fresh, retract}}, // it was read before, and written late
+		{{fresh, again}, {old, accept}, {fresh, retract}}, // the archive was read earlier, and the entry written late
 		{{fresh, retract}, {old, accept}, {fresh, again}},
 		{{fresh, retract}, {fresh, again}, {old, accept}},
 		{{fresh, again}, {fresh, retract}, {old, accept}},
@@ -144,8 +144,8 @@ func TestReplacedArchive(t *testing.T) {
 	}
 }
 
-// TestRejectedAgain: a reader that died between the entry and the copy under
-// REJECTED leaves the copy to the next one, with all that the entry says.
+// TestRejectedAgain: when a worker dies between the entry and the copy under REJECTED, the
+// next one makes the copy, with the reason and detail of the entry.
 func TestRejectedAgain(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const recorded = "../examples/recorded"
 
-// A fleet is a server, a store and workers on them.
+// A fleet is a server, a store, and workers that use both.
 type fleet struct {
 	t        *testing.T
 	mode     client.TopologyMode // of the workers
@@ -92,8 +92,8 @@ func (f *fleet) entryOf(ref episode.Ref, channel episode.ChannelName) fit.Entry 
 // A running worker.
 type running struct {
 	registry *prometheus.Registry
-	stop     func() // ends it in order and waits
-	kill     func() // cuts it off: nothing that it still does gets out
+	stop     func() // stops it and waits
+	kill     func() // closes its connection: nothing that it still does reaches NATS
 }
 
 func (f *fleet) start() *running {
@@ -124,7 +124,8 @@ func (f *fleet) start() *running {
 	return r
 }
 
-// count adds up a counter of one worker; labels as "name=value".
+// count returns the sum of a counter of one worker over the series with some labels, each
+// "name=value".
 func (r *running) count(t *testing.T, name string, labels ...string) int {
 	t.Helper()
 	families, err := r.registry.Gather()
@@ -163,7 +164,7 @@ func rows(t *testing.T) []bus.Notice {
 
 var sendings atomic.Int64
 
-// send publishes a notice as a deliberate sending of its own.
+// send publishes a notice with a message id of its own.
 func (f *fleet) send(n bus.Notice) {
 	f.t.Helper()
 	n.At = time.Now().Add(time.Duration(sendings.Add(1)))
@@ -172,7 +173,7 @@ func (f *fleet) send(n bus.Notice) {
 	}
 }
 
-// batch computes the envelopes of what is accepted, straight from the store.
+// batch computes the envelopes of the accepted episodes directly from the store.
 func (f *fleet) batch(accepted []bus.Notice) map[fit.ProfileName]fit.Envelope {
 	f.t.Helper()
 	out := map[fit.ProfileName]fit.Envelope{}
@@ -182,8 +183,7 @@ func (f *fleet) batch(accepted []bus.Notice) map[fit.ProfileName]fit.Envelope {
 	return out
 }
 
-// samples are those of all profiles of the spec, also of those that nothing is
-// left of.
+// samples returns the samples of all profiles of the spec, also empty ones.
 func (f *fleet) samples(accepted []bus.Notice) map[fit.ProfileName]*fit.Sample {
 	f.t.Helper()
 	out := map[fit.ProfileName]*fit.Sample{}
@@ -208,7 +208,7 @@ func (f *fleet) samples(accepted []bus.Notice) map[fit.ProfileName]*fit.Sample {
 	return out
 }
 
-// settled waits until the wanted generation has nothing left to do and returns it.
+// settled waits until the wanted generation has nothing left to do, and returns it.
 func (f *fleet) settled() bus.Generation {
 	f.t.Helper()
 	ctx := bustest.Context(f.t)
@@ -242,8 +242,8 @@ func (f *fleet) wanted(ctx context.Context) (bus.Generation, bool) {
 	return specs.Wanted()
 }
 
-// equal holds the live envelopes against the batch's, value for value, once the
-// system has settled, and then the signatures, which come after the envelopes.
+// equal compares the live envelopes with those of the batch, value for value, when the
+// system has nothing left to do. Then it compares the signatures, which come later.
 func (f *fleet) equal(accepted []bus.Notice) {
 	f.t.Helper()
 	gen := f.settled()
@@ -274,8 +274,8 @@ func (f *fleet) text(s signature.Summary) string {
 	return string(text)
 }
 
-// becomes waits until the live envelopes equal the batch's, and says what
-// differs where they never do.
+// becomes waits until the live envelopes equal those of the batch. If they never do, it
+// reports the differences.
 func (f *fleet) becomes(accepted []bus.Notice) {
 	f.t.Helper()
 	ctx := bustest.Context(f.t)
@@ -294,7 +294,7 @@ func (f *fleet) becomes(accepted []bus.Notice) {
 	}
 }
 
-// same tells whether the live envelopes of this moment equal the batch's.
+// same reports whether the live envelopes equal those of the batch at this moment.
 func (f *fleet) same(accepted []bus.Notice) bool {
 	f.t.Helper()
 	gen, ok := f.wanted(bustest.Context(f.t))
@@ -307,7 +307,7 @@ func (f *fleet) differences(gen bus.Generation, accepted []bus.Notice) []string 
 	for p, want := range f.batch(accepted) {
 		have, ok, err := f.bus.ReadEnvelope(bustest.Context(f.t), gen.ID, p)
 		if err == nil && !ok && want.Attempted == 0 {
-			continue // nothing was ever there
+			continue // nothing was stored
 		}
 		if err != nil || !ok {
 			out = append(out, fmt.Sprintf("%s: no envelope: %v", p, err))

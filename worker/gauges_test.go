@@ -14,7 +14,7 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// gauges returns what a gauge shows, by its labels' values in their order.
+// gauges returns the values of a gauge by the values of its labels, in their order.
 func (r *running) gauges(t *testing.T, name string) map[string]float64 {
 	t.Helper()
 	families, err := r.registry.Gather()
@@ -36,7 +36,7 @@ func (r *running) gauges(t *testing.T, name string) map[string]float64 {
 	return shown
 }
 
-// A silent store does not answer so many times.
+// A silent store gives no answer a number of times.
 type silentStore struct {
 	episode.Store
 	times atomic.Int32
@@ -49,7 +49,7 @@ func (s *silentStore) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser,
 	return s.Store.Open(ctx, ref)
 }
 
-// TestGauges: what alerts and the dashboard go by.
+// TestGauges: the metrics that alerts and dashboards use.
 func TestGauges(t *testing.T) {
 	t.Parallel()
 	store := &silentStore{Store: recordedStore(t)}
@@ -89,7 +89,7 @@ func TestGauges(t *testing.T) {
 		t.Errorf("the store was silent %d times", n)
 	}
 
-	// Another generation takes the place of the first.
+	// Another generation replaces the first.
 	if err := f.bus.Remove(bustest.Context(t), gen.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// TestLosses: whatever NATS loses, the services notice, and publishing again
-// what is accepted rebuilds what the log does not.
+// TestLosses: whatever NATS loses, the services notice it. Where the log is lost, publishing
+// the accepted episodes again rebuilds everything.
 func TestLosses(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
@@ -21,7 +21,7 @@ func TestLosses(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		lose func(*fleet)
-		emit bool // whether the log is among what is lost
+		emit bool // the log is lost, too
 	}{
 		{"everything", func(f *fleet) { f.srv.Wipe() }, true},
 		{"the log", func(f *fleet) { f.drop(bus.EpisodesStream) }, true},
@@ -43,7 +43,7 @@ func TestLosses(t *testing.T) {
 			c.lose(f)
 			left := accepted
 			if c.emit {
-				// Less than before: what is void must not count.
+				// Fewer than before: entries of the lost streams must not count.
 				left = accepted[:len(accepted)/2]
 				f.ready()
 				for _, n := range left {
@@ -55,7 +55,7 @@ func TestLosses(t *testing.T) {
 	}
 }
 
-// drop deletes a stream under everybody.
+// drop deletes a stream while workers use it.
 func (f *fleet) drop(stream string) {
 	f.t.Helper()
 	if err := f.srv.JetStream().DeleteStream(bustest.Context(f.t), stream); err != nil {
@@ -63,14 +63,14 @@ func (f *fleet) drop(stream string) {
 	}
 }
 
-// ready waits until the topology is there again.
+// ready waits until the topology exists again.
 func (f *fleet) ready() {
 	f.t.Helper()
 	until(f.t, func() bool { return f.bus.EnsureTopology(bustest.Context(f.t)) == nil })
 }
 
-// TestOldBackup: what comes right after NATS was restored from an older backup is
-// settled by views of what is gone, before anybody notices. It must not be lost.
+// TestOldBackup: messages that come right after NATS was restored from an older backup are
+// handled with views of the lost end, before any worker notices. They must not be lost.
 func TestOldBackup(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
@@ -91,15 +91,15 @@ func TestOldBackup(t *testing.T) {
 	f.equal(accepted[:26])
 	restore()
 	f.bus = f.srv.Connect()                   // before the workers are connected again
-	for _, n := range slices.Backward(lost) { // at an earlier place of the log than their entries of what is gone
+	for _, n := range slices.Backward(lost) { // at earlier sequences than their lost entries have
 		f.send(n)
 	}
 	f.becomes(accepted[:26])
 }
 
-// TestRaisedFromLostStreams: a worker that has not noticed that the log was made again
-// raises the epoch from there, to one that others have reached in the new log, and
-// dies. They must not stay at a generation that is not the latest, nor at its streams.
+// TestRaisedFromLostStreams: a worker that has not noticed that the log was created again
+// raises the epoch to one that other workers have reached in the new log, and dies. The
+// other workers must end up at the latest generation, and at one of the new streams.
 func TestRaisedFromLostStreams(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
@@ -110,9 +110,9 @@ func TestRaisedFromLostStreams(t *testing.T) {
 	}
 	f.equal(accepted)
 	here := f.settled()
-	for _, life := range []client.Incarnation{"one", "another"} { // whose ids are before and after, as it happens
+	for _, log := range []client.Incarnation{"one", "another"} { // their ids sort before and after
 		lost := here
-		lost.Streams.Log = life
+		lost.Streams.Log = log
 		lost.Epoch--
 		lost = lost.Next()
 		if err := f.bus.Register(bustest.Context(t), lost); err != nil {
@@ -135,7 +135,7 @@ func TestRaisedFromLostStreams(t *testing.T) {
 	}
 }
 
-// TestManyMissing: archives that are waited for don't keep others out.
+// TestManyMissing: missing archives that are waited for don't keep other episodes out.
 func TestManyMissing(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))

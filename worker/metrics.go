@@ -13,8 +13,8 @@ const (
 	outcomeUnusable     = "unusable"      // the archive is fine but gives no curve
 	outcomeRejected     = "rejected"      // filed under REJECTED
 	outcomeSkipped      = "skipped"       // above the threshold: the archive was not opened
-	outcomeSeen         = "seen"          // its entry is as late as this message or later
-	outcomeTakenBack    = "taken_back"    // the log retracts it further on
+	outcomeSeen         = "seen"          // its entry is of this message or a later one
+	outcomeTakenBack    = "taken_back"    // the log retracts it later
 	outcomeRetracted    = "retracted"     // a retraction was written
 	outcomeOtherProfile = "other_profile" // the spec does not name its profile
 )
@@ -60,7 +60,7 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 	fast := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
 	m := &metrics{
 		episodes: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_episodes_total",
-			Help: "Messages of the episode log that were settled, by outcome."}, []string{"outcome"}),
+			Help: "Messages of the episode log that were handled, by outcome."}, []string{"outcome"}),
 		opened: f.NewCounter(prometheus.CounterOpts{Name: "profiles_archives_opened_total",
 			Help: "Archives that were opened."}),
 		redeliveries: f.NewCounter(prometheus.CounterOpts{Name: "profiles_redeliveries_total",
@@ -70,43 +70,43 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 		reduce: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_reduce_seconds", Buckets: fast,
 			Help: "Time to compute and write one profile's envelope."}),
 		latency: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_accepted_to_envelope_seconds", Buckets: fast,
-			Help: "Time from accepted_at to the envelope that holds the episode; by two machines' clocks."}),
+			Help: "Time from accepted_at to the envelope with the episode; by the clocks of two machines."}),
 		used: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_used",
 			Help: "Episodes in a profile's sample."}, []string{"profile"}),
 		attempted: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_attempted",
-			Help: "Episodes in a profile's sample and those that would be had they given a curve."}, []string{"profile"}),
+			Help: "Episodes in a profile's sample, and episodes that would be in it if they gave a curve."}, []string{"profile"}),
 		kept: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_entries",
-			Help: "Entries kept of a profile."}, []string{"profile"}),
+			Help: "Entries that are stored of a profile."}, []string{"profile"}),
 		mended: f.NewCounter(prometheus.CounterOpts{Name: "profiles_envelopes_mended_total",
-			Help: "Envelopes that the regular comparison wrote, since they did not say what the view said; also such as were being written."}),
+			Help: "Envelopes that the regular comparison wrote because the stored ones differed; some of them were being written at that moment."}),
 		sessions: f.NewCounter(prometheus.CounterOpts{Name: "profiles_worker_sessions_total",
-			Help: "Times that the worker took new views: at start, after a new epoch, after NATS was lost or restored."}),
+			Help: "Sessions of the worker, each with new views: at the start, after a new epoch, after NATS was lost or restored."}),
 		rejected: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_rejected_total",
 			Help: "Messages that were filed under REJECTED, by reason: malformed, corrupt, too_large, missing, fatal."}, []string{"reason"}),
 		unanswered: f.NewCounter(prometheus.CounterOpts{Name: "profiles_store_unanswered_total",
-			Help: "Tries to read an archive that ended since the store did not answer; each is tried again."}),
+			Help: "Tries to read an archive that failed because the store did not answer; each is tried again."}),
 		pending: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_consumer_pending",
-			Help: "Messages that the generation's consumer has not delivered yet, the same at every worker of it; asked every CHECK_EVERY."}, []string{"consumer"}),
+			Help: "Messages that the generation's consumer has not delivered yet; the same at each of its workers; updated every CHECK_EVERY."}, []string{"consumer"}),
 		unacked: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_consumer_unacked",
-			Help: "Messages in the hands of the generation's workers, the same at every worker of it; asked every CHECK_EVERY."}, []string{"consumer"}),
+			Help: "Messages delivered to the generation's workers and not acknowledged; the same at each of its workers; updated every CHECK_EVERY."}, []string{"consumer"}),
 		streamBytes: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_stream_bytes",
-			Help: "Bytes that a stream holds, one copy of it; asked every CHECK_EVERY."}, []string{"stream"}),
+			Help: "Bytes of one copy of a stream; updated every CHECK_EVERY."}, []string{"stream"}),
 		generation: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_worker_generation_info",
-			Help: "1 for the generation that the worker is at."}, []string{"generation", "epoch", "revision"}),
+			Help: "1 for the generation that the worker works on."}, []string{"generation", "epoch", "revision"}),
 		signatures: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_signatures_total",
 			Help: "Signatures that were computed, by outcome: written, late, failed."}, []string{"outcome"}),
 		sign: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_sign_seconds", Buckets: fast,
 			Help: "Time to compute and write one profile's signature."}),
 		signatureLag: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_signature_lag_seconds",
-			Help: "Time since the oldest envelope that no signature has followed was written, 0 where there is none; as of the last check."}, []string{"profile"}),
+			Help: "Time for which a profile's signature has been older than its envelope, 0 where it is not; updated every CHECK_EVERY."}, []string{"profile"}),
 		suspects: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_suspects_total",
-			Help: "Suspect episodes that were told of, by the profile that they were accepted for; the same one may be told of again."}, []string{"profile"}),
+			Help: "Suspect episodes that were reported, by the profile that they were accepted for; one may be reported again."}, []string{"profile"}),
 		suspected: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_suspects",
-			Help: "Suspects among the members of a profile's sample that the models are of."}, []string{"profile"}),
+			Help: "Suspects among those members of a profile's sample that are in the models."}, []string{"profile"}),
 		measured: f.NewGauge(prometheus.GaugeOpts{Name: "profiles_models_measured_timestamp_seconds",
-			Help: "When the models' present scores were measured; 0 where there are none."}),
+			Help: "When the present scores of the models were measured; 0 where there are none."}),
 		modelsChecked: f.NewGauge(prometheus.GaugeOpts{Name: "profiles_models_current_timestamp_seconds",
-			Help: "When the worker last made sure that the models' scores are those of its samples; 0 where the spec has no signature."}),
+			Help: "When the worker last found that the scores are those of its samples, or updated them; 0 where the spec has no signature."}),
 	}
 	// Create the labels at the start: rate() misses the first increment of a counter.
 	for _, outcome := range outcomes {

@@ -16,8 +16,8 @@ import (
 	"github.com/cis490/profiles/model"
 )
 
-// scores waits until a worker has measured the models on so many episodes and
-// found so many suspects.
+// scores waits until a worker has measured the models on a number of episodes and found a
+// number of suspects.
 func (f *fleet) scores(episodes, suspects int) signatures.Scores {
 	f.t.Helper()
 	ctx := bustest.Context(f.t)
@@ -42,16 +42,16 @@ func (f *fleet) scores(episodes, suspects int) signatures.Scores {
 		}
 		select {
 		case <-moved:
-		case <-time.After(time.Second): // the generation may be known by now
+		case <-time.After(time.Second): // then look whether the generation is known
 		case <-ctx.Done():
 			f.t.Fatal("no worker gets there")
 		}
 	}
 }
 
-// TestModelsAreMeasured: workers measure the models of the samples; an episode
-// that was accepted for another profile than it is of is a suspect, in the
-// scores and in SUSPECTS, until it is taken back.
+// TestModelsAreMeasured: workers measure the models of the samples. An episode that was
+// accepted for a wrong profile is a suspect, in the scores and in SUSPECTS, until it is
+// retracted.
 func TestModelsAreMeasured(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
@@ -93,7 +93,7 @@ func TestModelsAreMeasured(t *testing.T) {
 	}
 
 	suspects := func(n float64) {
-		for _, w := range workers { // the one that measured, and the one that read it
+		for _, w := range workers { // one measured, the other read the scores
 			until(t, func() bool { return w.gauges(t, "profiles_sample_suspects")["bursty-c2 "] == n })
 			measured, current := w.gauges(t, "profiles_models_measured_timestamp_seconds")[""], w.gauges(t, "profiles_models_current_timestamp_seconds")[""]
 			if now := float64(time.Now().Unix() + 1); measured < now-3600 || measured > now || current < now-3600 || current > now {
@@ -112,5 +112,5 @@ func TestModelsAreMeasured(t *testing.T) {
 	suspects(0)
 }
 
-// ioWalk is a recorded episode of io-walk, in the midst of the others.
+// ioWalk is a recorded episode of io-walk that is close to many others.
 const ioWalk = "ep-7dd013ba6bb3"

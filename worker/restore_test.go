@@ -13,16 +13,16 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// TestRestores: streams that come back from an older backup, each alone, so that
-// they don't fit together any more.
+// TestRestores: each stream alone is restored from an older backup, so that the streams
+// don't fit together any more.
 func TestRestores(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
 	spec.Target = 4
 	for name, c := range map[string]struct {
 		stream string
-		again  bool // whether all workers are other processes, which saw nothing
-		more   int  // messages that the log gets before any worker sees it
+		again  bool // all workers are new processes, which have seen nothing
+		more   int  // messages that the log gets before any worker sees the restored one
 	}{
 		"the curves":                    {stream: "KV_" + bus.CurvesBucket},
 		"the curves, under new workers": {stream: "KV_" + bus.CurvesBucket, again: true},
@@ -54,7 +54,7 @@ func TestRestores(t *testing.T) {
 			restore()
 			f.ready()
 			if c.stream == bus.EpisodesStream {
-				// What else is said in the places that were lost.
+				// Other messages at the lost sequences.
 				left = accepted[:10]
 				for i := range c.more {
 					n := accepted[10+i%2]
@@ -77,8 +77,8 @@ func TestRestores(t *testing.T) {
 	}
 }
 
-// TestLogEndIsKnown: a session knows the whole log that it began with, not just
-// what is taken back in it, and notices when a restored one lacks its end.
+// TestLogEndIsKnown: a session knows the end of the log that it began with, not only its
+// last retraction, and notices when a restored log lacks that end.
 func TestLogEndIsKnown(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
@@ -90,20 +90,20 @@ func TestLogEndIsKnown(t *testing.T) {
 	f.equal(accepted)
 	restore := f.srv.Backup(bus.EpisodesStream)
 	f.ready()
-	for range 3 { // which leave no entry
+	for range 3 { // they leave no entry
 		f.send(bus.Notice{Host: "h", Episode: "x", Profile: "unknown-profile"})
 	}
 	f.settled()
 	first.stop()
 
-	second := f.start() // is given nothing of the log
+	second := f.start() // no message is delivered to it
 	until(t, func() bool { return second.count(t, "profiles_worker_sessions_total") == 1 })
 	restore()
 	until(t, func() bool { gen, ok := f.wanted(bustest.Context(t)); return ok && gen.Epoch > 0 })
 	f.becomes(accepted)
 }
 
-// TestLateArchive: of two who read one message the one that finds the archive wins.
+// TestLateArchive: when two workers have one message, the one that finds the archive wins.
 func TestLateArchive(t *testing.T) {
 	t.Parallel()
 	store := &gatedStore{Store: recordedStore(t), opened: make(chan struct{}), gate: make(chan struct{})}
@@ -113,7 +113,7 @@ func TestLateArchive(t *testing.T) {
 	f.send(n)
 	<-store.opened
 
-	// Another worker, which had found nothing, says so first.
+	// Another worker found no archive, and writes its entry first.
 	ctx := bustest.Context(t)
 	gen, ok := f.wanted(ctx)
 	if !ok {
@@ -135,7 +135,7 @@ func TestLateArchive(t *testing.T) {
 	f.becomes([]bus.Notice{n})
 }
 
-// gatedStore opens nothing before its gate is closed.
+// gatedStore opens no archive before its channel is closed.
 type gatedStore struct {
 	episode.Store
 	once         sync.Once

@@ -10,8 +10,8 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// TestSignaturesFallBehind: while the bucket takes no signature, the lag says of
-// which profile for how long, and it is gone when the bucket does again.
+// TestSignaturesFallBehind: while the bucket accepts no signature, the lag shows for which
+// profile and for how long. It goes back to 0 when the bucket accepts signatures again.
 func TestSignaturesFallBehind(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
@@ -30,19 +30,19 @@ func TestSignaturesFallBehind(t *testing.T) {
 	if late == other {
 		t.Fatal("both rows are of one profile")
 	}
-	until(t, func() bool { return lag(late) > 2.5 }) // over several checks
+	until(t, func() bool { return lag(late) > 2.5 }) // for several checks
 	if lag(other) != 0 {
 		t.Errorf("%s lags by %v s, and nothing was accepted for it", other, lag(other))
 	}
 	f.limit(bus.SignaturesBucket, -1)
 	f.equal(accepted[:2])
-	until(t, func() bool { return lag(late) < 1 }) // 0 when what the checks added is done, too
+	until(t, func() bool { return lag(late) < 1 }) // 0 when the profiles that the checks added are done, too
 	if n := w.count(t, "profiles_signatures_total", "outcome=written"); n < 2 {
 		t.Errorf("%d signatures were written", n)
 	}
 }
 
-// limit sets how many bytes a bucket may hold, a setting that workers leave alone.
+// limit sets how many bytes a bucket may hold. Workers do not change that setting.
 func (f *fleet) limit(bucket string, bytes int64) {
 	f.t.Helper()
 	ctx := bustest.Context(f.t)
@@ -57,8 +57,8 @@ func (f *fleet) limit(bucket string, bytes int64) {
 	}
 }
 
-// TestTroubleWithSignatures keeps no envelope from being mended: of two profiles
-// the later one's envelope is lost while nobody can read signatures.
+// TestTroubleWithSignatures: an error with signatures does not keep envelopes from being
+// mended. The envelope of the later of two profiles is lost while signatures can't be read.
 func TestTroubleWithSignatures(t *testing.T) {
 	t.Parallel()
 	srv := bustest.StartWith(t, `mappings { "$JS.API.STREAM.MSG.GET.KV_signatures": nobody }`)
@@ -84,8 +84,8 @@ func TestTroubleWithSignatures(t *testing.T) {
 	f.becomes(accepted)
 }
 
-// TestSignaturesAreReadOnce: while nothing is written a comparison asks for one
-// message of a signature, and a part that is deleted is mended all the same.
+// TestSignaturesAreReadOnce: while nothing is written, a comparison reads one message of a
+// signature. A part that is deleted is mended all the same.
 func TestSignaturesAreReadOnce(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
@@ -116,7 +116,7 @@ func TestSignaturesAreReadOnce(t *testing.T) {
 			t.Fatalf("asked %v", times)
 		}
 	}
-	if times[many] > 2 { // once, and once more where it was just being written
+	if times[many] > 2 { // once, and once more if it was being written
 		t.Errorf("the whole signature was read %d times, nothing was written", times[many])
 	}
 

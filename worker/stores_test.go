@@ -26,23 +26,23 @@ import (
 	"github.com/cis490/profiles/streamer"
 )
 
-// A remote is a store whose server goes away and comes back.
+// A remote is a store whose server stops and starts again.
 type remote struct {
 	address string
 	config  store.Config
-	bus     *bus.Bus // to reach it, for nats://
+	bus     *bus.Bus // for nats://
 	stop    func()
 	start   func()
 }
 
-// An interrupted store stops its server when some archives were opened, and
-// starts it again when some more were asked for in vain.
+// An interrupted store stops its server when some archives were opened, and starts it again
+// when some more requests have failed.
 type interrupted struct {
 	store.Uploader
 	remote remote
 	opens  atomic.Int32
 	vain   atomic.Int32
-	back   chan struct{} // closed when the server is there again
+	back   chan struct{} // closed when the server runs again
 }
 
 const (
@@ -91,7 +91,7 @@ func TestRemoteStores(t *testing.T) {
 			f.start()
 			f.start()
 			events := f.stream()
-			f.store = dir // what the batch reads
+			f.store = dir // for the batch
 
 			if err := there.Ensure(ctx); err != nil {
 				t.Fatal(err)
@@ -133,8 +133,7 @@ func TestRemoteStores(t *testing.T) {
 	}
 }
 
-// archives counts the accepted episodes that have an archive, and those of the
-// spec's profiles that have none.
+// archives counts the accepted episodes with an archive, and those without one.
 func archives(t *testing.T, spec *fit.Spec) (stored, missing int) {
 	t.Helper()
 	for _, row := range rows(t) {
@@ -149,7 +148,7 @@ func archives(t *testing.T, spec *fit.Spec) (stored, missing int) {
 	return stored, missing
 }
 
-// stream runs a streamer and returns what tells the last event of a profile.
+// stream runs a streamer and returns a function that gives the last event of a profile.
 func (f *fleet) stream() func(fit.ProfileName) events.AttackProfile {
 	f.t.Helper()
 	nc := f.srv.Connect()

@@ -46,8 +46,8 @@ func TestLiveEqualsBatch(t *testing.T) {
 	}
 }
 
-// TestRetractions mixes accepting, retracting and accepting again, and more of
-// it than the sample has in reserve. Of two profiles nothing is left.
+// TestRetractions accepts, retracts and accepts again in any order, more episodes than the
+// sample has in reserve. All episodes of two profiles are retracted.
 func TestRetractions(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
@@ -67,7 +67,7 @@ func TestRetractions(t *testing.T) {
 		return slices.DeleteFunc(slices.Clone(accepted), func(n bus.Notice) bool { return n.Profile != string(profile.Name) })
 	}
 
-	// Of the first nothing is left before it is full: its envelope must say so.
+	// All episodes of the first are retracted before its sample is full.
 	few := of(spec.Profiles[0])[:2]
 	if f.samples(few)[spec.Profiles[0].Name].Used() == 0 {
 		t.Fatal("none of the two is usable: this shows nothing")
@@ -94,7 +94,7 @@ func TestRetractions(t *testing.T) {
 	for range 200 {
 		send(accepted[rng.IntN(len(accepted))], rng.IntN(2) == 0)
 	}
-	// Of the second all is taken back that was read, and what was skipped.
+	// All episodes of the second are retracted, both read and skipped ones.
 	for _, n := range of(spec.Profiles[1]) {
 		send(n, true)
 	}
@@ -110,8 +110,8 @@ func TestRetractions(t *testing.T) {
 	}
 }
 
-// TestShortAndEmpty: all of the lowest ranks were retracted, there is no envelope,
-// and no put is left that would say so. What was skipped must be read all the same.
+// TestShortAndEmpty: all episodes of the lowest ranks were retracted, there is no envelope,
+// and no put is pending. The skipped episodes must be read all the same.
 func TestShortAndEmpty(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
@@ -167,8 +167,8 @@ func (f *fleet) passOver(gen bus.Generation, n int) {
 	}
 }
 
-// TestTopologyExpected: somebody else makes streams and consumers, but a raised
-// epoch is the workers' own affair.
+// TestTopologyExpected: with TOPOLOGY=expect workers create no streams and consumers, except
+// the consumers of an epoch that they raise.
 func TestTopologyExpected(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
@@ -206,8 +206,7 @@ func TestTopologyExpected(t *testing.T) {
 		t.Error("no epoch was raised: this shows nothing")
 	}
 
-	// A stream that is missing, and that nobody makes again, keeps no envelope from
-	// being mended.
+	// A missing stream that is not created again does not keep envelopes from being mended.
 	js := f.srv.JetStream()
 	if err := js.DeleteStream(ctx, bus.SuspectsStream); err != nil {
 		t.Fatal(err)
@@ -228,8 +227,8 @@ func TestTopologyExpected(t *testing.T) {
 	f.equal(left)
 }
 
-// TestWorkersDieAtRandom kills workers in the middle of their work, again and
-// again, and others take over.
+// TestWorkersDieAtRandom kills workers in the middle of their work again and again. Other
+// workers take over.
 func TestWorkersDieAtRandom(t *testing.T) {
 	t.Parallel()
 	spec := fit.DefaultSpec()
@@ -253,9 +252,9 @@ func TestWorkersDieAtRandom(t *testing.T) {
 	f.equal(accepted)
 }
 
-// TestLookBeforeYouLeap: envelopes come incrementally up to N and are complete
-// from then on, and then only episodes below the threshold cost an archive.
-func TestLookBeforeYouLeap(t *testing.T) {
+// TestOnlyNeededArchivesAreOpened: envelopes grow up to N episodes and are complete from
+// then on. After that only archives of episodes below the threshold are opened.
+func TestOnlyNeededArchivesAreOpened(t *testing.T) {
 	t.Parallel()
 	const episodes, target = 300, 8
 	spec := fit.DefaultSpec()
@@ -269,7 +268,7 @@ func TestLookBeforeYouLeap(t *testing.T) {
 	f := newFleet(t, spec, store)
 	w := f.start()
 
-	naive := fit.NewSample(target) // what a reader that opens one after the other keeps
+	naive := fit.NewSample(target) // of a worker that reads the episodes one by one
 	opened := 0
 	for i := range episodes {
 		host, id := g.Ref(string(profile), i)
@@ -302,7 +301,7 @@ func TestLookBeforeYouLeap(t *testing.T) {
 	}
 }
 
-// TestStoppedWorker: a worker that stops in the middle hands back what it has.
+// TestStoppedWorker: a worker that is stopped during its work hands its messages back.
 func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
@@ -321,10 +320,10 @@ func TestStoppedWorker(t *testing.T) {
 	f.equal(accepted)
 }
 
-// failingStore hangs from its nth archive on until the reader gives up.
+// failingStore hangs from its nth archive on until the reader's context ends.
 type failingStore struct {
 	episode.Store
-	after atomic.Int32 // archives that open
+	after atomic.Int32 // archives that it still opens
 	dead  chan struct{}
 }
 
