@@ -160,7 +160,7 @@ func parseEntry(text []byte) (Entry, error) {
 // What it reads, it reads as encoding/json does.
 //
 // It is some six times as fast as encoding/json: with it, a worker that starts with 60,000 curves takes 2.4 to 2.6 s of CPU time, without it 6.5 to
-// 7.3 s (BenchmarkDecodeEntry, docs/PERFORMANCE.md).
+// 7.3 s (BenchmarkEntry, docs/PERFORMANCE.md).
 func scanEntry(text []byte) (Entry, bool) {
 	s := entryScanner{rest: text}
 	e := Entry{State: StateCurve}

@@ -20,12 +20,8 @@ type class struct {
 	medianFence, memberFence float64
 }
 
-func newClass(l Layout, profile fit.ProfileName, members []Example) (*class, error) {
-	b, err := newClassBuilder(l, profile, members)
-	if err != nil {
-		return nil, err
-	}
-	return b.class(leaveNoneOut), nil
+func newClass(l Layout, profile fit.ProfileName, members []Example) *class {
+	return newClassBuilder(l, profile, members).class(leaveNoneOut)
 }
 
 // A classBuilder makes the class of all members of a profile, and the classes of all but one. It keeps what these have in common.
@@ -37,17 +33,17 @@ type classBuilder struct {
 	nearest [][]Neighbour // by member: the two nearest other members, or fewer
 }
 
-func newClassBuilder(l Layout, profile fit.ProfileName, members []Example) (*classBuilder, error) {
+func newClassBuilder(l Layout, profile fit.ProfileName, members []Example) *classBuilder {
 	vectors := vectorsOf(members, leaveNoneOut)
 	b := &classBuilder{metric: l.Metric(), profile: profile, members: members, columns: columnsOf(vectors, l.Dim()), nearest: make([][]Neighbour, len(members))}
 	for i, v := range vectors {
-		nearest, err := b.metric.Nearest(v, vectors, 3)
-		if err != nil {
-			return nil, err
+		for k, distance := range b.metric.distances(v, vectors[i+1:]) {
+			j := i + 1 + k
+			b.nearest[i] = insert(b.nearest[i], Neighbour{j, distance}, 2)
+			b.nearest[j] = insert(b.nearest[j], Neighbour{i, distance}, 2)
 		}
-		b.nearest[i] = slices.DeleteFunc(nearest, func(n Neighbour) bool { return n.Number == i })
 	}
-	return b, nil
+	return b
 }
 
 // leaveNoneOut is the member that [classBuilder.class] leaves out if it leaves out none.
@@ -165,34 +161,51 @@ func medians(columns [][]float32, vectors [][]float32) (all []float32, without [
 		without[i] = make([]float32, len(columns))
 	}
 	for f, sorted := range columns {
-		all[f] = middle(len(sorted), func(i int) float32 { return sorted[i] })
+		all[f] = median(sorted)
+		below, equal, above := mediansWithoutOne(sorted)
 		for i, v := range vectors {
-			own := v[f]
-			if own != own {
+			switch own := v[f]; {
+			case own != own:
 				without[i][f] = all[f]
-				continue
+			case own < sorted[len(sorted)/2]:
+				without[i][f] = below
+			case own > sorted[len(sorted)/2]:
+				without[i][f] = above
+			default:
+				without[i][f] = equal
 			}
-			without[i][f] = middle(len(sorted)-1, func(i int) float32 {
-				if sorted[i] >= own { // own is at this index or before it
-					i++
-				}
-				return sorted[i]
-			})
 		}
 	}
 	return all, without
 }
 
-// middle returns the median of n values, which at returns in ascending order; NaN if n is 0.
-func middle(n int, at func(int) float32) float32 {
+// median returns the median of sorted values; NaN if there are none.
+func median(sorted []float32) float32 {
+	n := len(sorted)
 	switch {
 	case n == 0:
 		return float32(math.NaN())
 	case n%2 == 1:
-		return at(n / 2)
+		return sorted[n/2]
 	}
-	return float32((float64(at(n/2-1)) + float64(at(n/2))) / 2)
+	return between(sorted[n/2-1], sorted[n/2])
 }
+
+// mediansWithoutOne returns the median of sorted values without one of them, which is below, equal to, or above the value at index n/2.
+func mediansWithoutOne(sorted []float32) (below, equal, above float32) {
+	n := len(sorted)
+	switch {
+	case n < 2:
+		gap := float32(math.NaN())
+		return gap, gap, gap
+	case n%2 == 0:
+		return sorted[n/2], sorted[n/2-1], sorted[n/2-1]
+	}
+	low, middle, high := sorted[n/2-1], sorted[n/2], sorted[n/2+1]
+	return between(middle, high), between(low, high), between(low, middle)
+}
+
+func between(a, b float32) float32 { return float32((float64(a) + float64(b)) / 2) }
 
 func compareExamples(a, b Example) int {
 	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Episode, b.Episode))

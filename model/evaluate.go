@@ -40,11 +40,7 @@ type Fold struct {
 func (m *Model) LeaveOneEpisodeOut() iter.Seq2[Fold, error] {
 	return func(yield func(Fold, error) bool) {
 		for i, c := range m.classes {
-			builder, err := newClassBuilder(m.layout, c.profile, c.members)
-			if err != nil {
-				yield(Fold{}, err)
-				return
-			}
+			builder := newClassBuilder(m.layout, c.profile, c.members)
 			for k := range c.members {
 				fold := Fold{Model: m.withClass(i, builder.class(k)), Test: c.members[k : k+1 : k+1]}
 				if !yield(fold, nil) {
@@ -79,8 +75,8 @@ func (m *Model) LeaveOneHostOut() iter.Seq2[Fold, error] {
 			if n < 0 {
 				n = len(sorted)
 			}
-			rest, err := m.Without(func(e Example) bool { return e.Host == host })
-			if !yield(Fold{rest, sorted[:n:n]}, err) || err != nil {
+			rest := m.Without(func(e Example) bool { return e.Host == host })
+			if !yield(Fold{rest, sorted[:n:n]}, nil) {
 				return
 			}
 			sorted = sorted[n:]

@@ -49,11 +49,7 @@ func New(l Layout, examples []Example) (*Model, error) {
 		for n < len(sorted) && sorted[n].Profile == sorted[0].Profile {
 			n++
 		}
-		c, err := newClass(l, sorted[0].Profile, sorted[:n:n])
-		if err != nil {
-			return nil, fmt.Errorf("make a model: %w", err)
-		}
-		m.classes = append(m.classes, c)
+		m.classes = append(m.classes, newClass(l, sorted[0].Profile, sorted[:n:n]))
 		sorted = sorted[n:]
 	}
 	return m, nil
@@ -96,7 +92,7 @@ func (m *Model) Unknown(episodes []Example) []Example {
 
 // Without returns the model of the examples for which leaveOut returns false; nil if there are none. It shares the classes of profiles that
 // lose no example.
-func (m *Model) Without(leaveOut func(Example) bool) (*Model, error) {
+func (m *Model) Without(leaveOut func(Example) bool) *Model {
 	rest := &Model{layout: m.layout}
 	for _, c := range m.classes {
 		kept := slices.DeleteFunc(slices.Clone(c.members), leaveOut)
@@ -104,15 +100,12 @@ func (m *Model) Without(leaveOut func(Example) bool) (*Model, error) {
 		case len(kept) == 0:
 			continue
 		case len(kept) < len(c.members):
-			var err error
-			if c, err = newClass(m.layout, c.profile, kept); err != nil {
-				return nil, err
-			}
+			c = newClass(m.layout, c.profile, kept)
 		}
 		rest.classes = append(rest.classes, c)
 	}
 	if len(rest.classes) == 0 {
-		return nil, nil
+		return nil
 	}
-	return rest, nil
+	return rest
 }

@@ -18,37 +18,36 @@ func (m Metric) Nearest(query []float32, vectors [][]float32, k int) ([]Neighbou
 	if k < 1 {
 		return nil, fmt.Errorf("find the nearest: k is %d, it must be at least 1", k)
 	}
-	distances, err := m.distances(query, vectors)
-	if err != nil {
-		return nil, err
-	}
-	k = min(k, len(vectors))
-	nearest := make([]Neighbour, 0, k)
-	for number, distance := range distances {
-		if len(nearest) == k && distance >= nearest[k-1].Distance {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(nearest, distance, func(n Neighbour, distance float64) int {
-			if n.Distance <= distance {
-				return -1 // equally near ones stay before a higher number
-			}
-			return 1
-		})
-		nearest = slices.Insert(nearest[:min(len(nearest), k-1)], at, Neighbour{number, distance})
-	}
-	return nearest, nil
-}
-
-// distances returns the distance of each vector.
-//
-// It measures four vectors at a time. Each sum is that of [Metric.Distance], term by term, so it is the same to the last bit; but a processor
-// adds to four sums in the time in which it would wait for one. (Classifying by 600 examples takes a quarter of the time.)
-func (m Metric) distances(query []float32, vectors [][]float32) ([]float64, error) {
 	for i, v := range vectors {
 		if len(v) != len(query) {
 			return nil, fmt.Errorf("find the nearest: vector %d has %d features, the query %d", i, len(v), len(query))
 		}
 	}
+	nearest := make([]Neighbour, 0, min(k, len(vectors)))
+	for number, distance := range m.distances(query, vectors) {
+		nearest = insert(nearest, Neighbour{number, distance}, k)
+	}
+	return nearest, nil
+}
+
+// insert inserts a neighbour into the k nearest so far, if it is one of them. Its number must be higher than theirs.
+func insert(nearest []Neighbour, n Neighbour, k int) []Neighbour {
+	if len(nearest) == k && n.Distance >= nearest[k-1].Distance {
+		return nearest
+	}
+	at := len(nearest)
+	for at > 0 && nearest[at-1].Distance > n.Distance {
+		at--
+	}
+	return slices.Insert(nearest[:min(len(nearest), k-1)], at, n)
+}
+
+// distances returns the distance of each vector, all of which have the query's length.
+//
+// It measures four vectors at a time. Each sum is that of [Metric.Distance], term by term, so it is the same to the last bit; but a processor
+// adds to four sums in the time in which it would wait for one: classifying by 600 examples takes 0.2 ms of CPU time instead of 0.4
+// (BenchmarkClassify).
+func (m Metric) distances(query []float32, vectors [][]float32) []float64 {
 	distances := make([]float64, len(vectors))
 	measured := 0
 	for ; measured+4 <= len(vectors) && len(query) > 0; measured += 4 {
@@ -63,7 +62,7 @@ func (m Metric) distances(query []float32, vectors [][]float32) ([]float64, erro
 	for ; measured < len(vectors); measured++ {
 		distances[measured] = m.Distance(query, vectors[measured])
 	}
-	return distances, nil
+	return distances
 }
 
 // sums returns what the features add up to ([Metric.part]) for four vectors of the query's length; NaN for a vector with a gap.

@@ -20,8 +20,8 @@ func (s *session) checkSuspect(ctx context.Context, accepted fit.ProfileName, en
 		return
 	}
 	vector, err := s.models.layout.Vector(entry.Signature)
-	if err == nil && m.Has(entry.Host, entry.Episode) {
-		m, err = m.Without(func(e model.Example) bool { return e.Host == entry.Host && e.Episode == entry.Episode })
+	if m.Has(entry.Host, entry.Episode) {
+		m = m.Without(func(e model.Example) bool { return e.Host == entry.Host && e.Episode == entry.Episode })
 	}
 	if err != nil || m == nil {
 		return
