@@ -113,7 +113,7 @@ func try(t *testing.T, srv *bustest.Secure, role string) *trial {
 // that is always refused and waits for that refusal, which comes last.
 func (x *trial) refusals() map[string]bool {
 	x.t.Helper()
-	const last = "nobody.may.this"
+	const last = "refused.to.all"
 	if err := x.nc.Publish(last, nil); err != nil {
 		x.t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func TestConf(t *testing.T) {
 			t.Errorf("%s is not found", r.Name)
 		}
 	}
-	if _, ok := roles.Named("nobody"); ok {
-		t.Error("there is a role nobody")
+	if _, ok := roles.Named("other"); ok {
+		t.Error("found a role that does not exist")
 	}
 }

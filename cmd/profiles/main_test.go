@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -13,7 +14,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/dashboard"
 	"github.com/cis490/profiles/episode/episodetest"
+	"github.com/cis490/profiles/streamer"
 )
 
 func TestMain(m *testing.M) {
@@ -178,7 +182,7 @@ func TestMistakes(t *testing.T) {
 	taken := strings.TrimPrefix(bustest.Start(t).URL(), "nats://127.0.0.1:")
 	for _, c := range cases {
 		t.Run(c.args, func(t *testing.T) {
-			stands := strings.NewReplacer(
+			placeholders := strings.NewReplacer(
 				"STORE", recordedStore,
 				"SPEC", write(t, "spec.yaml", "target: 5\nno_such_key: 1\n"),
 				"FILE", write(t, "FILE", "text"),
@@ -188,7 +192,7 @@ func TestMistakes(t *testing.T) {
 			)
 			var args []string
 			for _, arg := range strings.Fields(c.args) {
-				args = append(args, stands.Replace(arg))
+				args = append(args, placeholders.Replace(arg))
 			}
 			code, stdout, stderr := call(t, c.stdin, args...)
 			if code != c.code {
@@ -380,6 +384,25 @@ func (p *lineReader) until(t *testing.T, text string) string {
 			}
 		case <-bustest.Context(t).Done():
 			t.Fatalf("no line with %q arrived", text)
+		}
+	}
+}
+
+// TestDefaults: a flag that has the meaning of a service's setting has its default.
+func TestDefaults(t *testing.T) {
+	var streaming streamer.Config
+	var page dashboard.Config
+	var connection client.Config
+	if err := cmp.Or(streaming.Validate(), page.Validate(), connection.Validate()); err != nil {
+		t.Fatal(err)
+	}
+	for setting, c := range map[string][2]string{
+		"CYCLE_PAUSE": {streaming.CyclePause.String(), defaultCyclePause.String()},
+		"LISTEN":      {page.Listen, defaultPage},
+		"NATS_URL":    {connection.URL, "nats://" + defaultNATS},
+	} {
+		if c[0] != c[1] {
+			t.Errorf("%s has the default %s, the flag has %s", setting, c[0], c[1])
 		}
 	}
 }

@@ -34,7 +34,7 @@ const referenceFeatures = "reference"
 
 func addFeaturesFlag(flags *pflag.FlagSet, to *string) {
 	flags.StringVar(to, "features", string(model.Levels),
-		"`NAME` of the features: levels (log bin means, sorted in each slice), means (the same in time), reference (curves and channels of the Python program, unchanged)")
+		"`NAME` of the features: levels (log bin means, sorted in each slice), means (not sorted), reference (curves of the Python program)")
 }
 
 // layoutOf returns the layout of vectors with these features. For the reference

@@ -178,7 +178,7 @@ func TestLastRowDecides(t *testing.T) {
 			t.Errorf("%s: used and attempted %v, want %v", f.Profile.Name, got, want[i])
 		}
 	}
-	// The Python program takes the rows as they stand.
+	// The Python program takes every accepted row of the file.
 	fitted = mustFit(t, Config{Spec: specOf(10, "a", "b"), Sampler: Numpy}, store, rows)
 	want = [][2]int{{3, 4}, {1, 1}}
 	for i, f := range fitted {

@@ -186,8 +186,8 @@ func (c *Collector) keepShown(ctx context.Context, specs *bus.Specs, r *Report, 
 }
 
 // skipRemoved marks the generations that an earlier run has removed, and returns
-// the other candidates. A generation of which that run left something stays a
-// candidate.
+// the other candidates. If that run left consumers or values of a generation, it stays
+// a candidate.
 func (c *Collector) skipRemoved(ctx context.Context, specs *bus.Specs, r *Report, from []candidate) ([]candidate, error) {
 	var left []candidate
 	for _, x := range from {

@@ -60,9 +60,9 @@ func (s *system) make(g bus.Generation) {
 	s.must(bustest.PutEntry(s.ctx, curves, bus.EntryID{Profile: profile, Rank: g.Spec.Rank("h", "1")}, entry, 0, time.Time{}))
 	curves, err = s.bus.ReadCurves(s.ctx, g)
 	s.must(err)
-	standing, err := curves.Reduce(profile)
+	reduced, err := curves.Reduce(profile)
 	s.must(err)
-	_, err = s.bus.WriteEnvelope(s.ctx, g.ID, profile, standing.Envelope, standing.AsOf, time.Now())
+	_, err = s.bus.WriteEnvelope(s.ctx, g.ID, profile, reduced.Envelope, reduced.AsOf, time.Now())
 	s.must(err)
 }
 
@@ -202,7 +202,7 @@ func TestWhatIsKept(t *testing.T) {
 	show(wanted.ID, 2)
 
 	// The dashboard shows it again during the checks.
-	kept("shown meanwhile", Shown, Collector{Pause: func(context.Context) error {
+	kept("shown during the checks", Shown, Collector{Pause: func(context.Context) error {
 		pauses++
 		show(old.ID, uint64(pauses))
 		return nil

@@ -140,15 +140,15 @@ func profiles(ctx context.Context, b *bus.Bus, gen bus.Generation) ([]Profile, e
 
 func profile(ctx context.Context, b *bus.Bus, gen bus.Generation, curves *bus.Curves, p fit.Profile) (Profile, error) {
 	x := Profile{Name: p.Name, Channel: p.Channel, Unit: fit.Unit(p.Channel), Target: gen.Spec.Target}
-	standing, err := curves.Reduce(p.Name)
+	reduced, err := curves.Reduce(p.Name)
 	if err != nil {
 		return x, err
 	}
 	if err := curves.Inspect(p.Name, func(s *fit.Sample, _ client.AsOf) { x.Kept = s.Len() }); err != nil {
 		return x, err
 	}
-	sample := standing.Envelope
-	x.Used, x.Attempted, x.Complete, x.Short, x.Digest = sample.Used, sample.Attempted, sample.Complete, standing.Short, sample.Digest
+	sample := reduced.Envelope
+	x.Used, x.Attempted, x.Complete, x.Short, x.Digest = sample.Used, sample.Attempted, sample.Complete, reduced.Short, sample.Digest
 
 	stored, ok, err := b.ReadEnvelope(ctx, gen.ID, p.Name)
 	if err != nil {

@@ -167,9 +167,9 @@ func TestWaitsFor(t *testing.T) {
 
 	curves, err = b.ReadCurves(ctx, bus.Generation{Spec: *spec, ID: gen})
 	must(err)
-	standing, err := curves.Reduce(saturate)
+	reduced, err := curves.Reduce(saturate)
 	must(err)
-	_, err = b.WriteEnvelope(ctx, gen, saturate, standing.Envelope, standing.AsOf, time.Now())
+	_, err = b.WriteEnvelope(ctx, gen, saturate, reduced.Envelope, reduced.AsOf, time.Now())
 	must(err)
 	r = expect("")
 	if p := r.Profiles[0]; !p.Agrees || p.Envelope == nil || p.Complete || p.UpdatedAt.IsZero() {
@@ -215,7 +215,7 @@ func TestWait(t *testing.T) {
 		host, id := synth.New(1).Ref(saturate, i)
 		publish(t, ctx, b, host, id, false)
 	}
-	publish(t, ctx, b, "nobody", "missing", false)
+	publish(t, ctx, b, "host", "missing", false)
 	a := <-wait()
 	if a.err != nil {
 		t.Fatal(a.err)
