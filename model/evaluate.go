@@ -22,6 +22,9 @@ type Method struct {
 	Classify func(*Model, []float32) (Verdict, error)
 }
 
+// DefaultNeighbours is the k of knn in the workers, and by default in the commands.
+const DefaultNeighbours = 3
+
 // Methods returns nearest-envelope, and knn with k neighbours.
 func Methods(k int) []Method {
 	return []Method{

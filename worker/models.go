@@ -26,9 +26,6 @@ type sampleModel struct {
 	digest  fit.Digest                  // of the samples of current; for modelLoop alone
 }
 
-// neighbours is the k of knn.
-const neighbours = 3
-
 // maxModelMembers is how many members of a profile are in the model, at most. Those of
 // lowest rank are taken, which are a fair sample of the others. The time to measure a
 // model grows with the square of it.
@@ -153,7 +150,7 @@ func (s *session) writeScores(ctx context.Context, m *model.Model, stamp signatu
 	if m != nil {
 		began := time.Now()
 		var err error
-		scores.Models, err = model.Evaluate(untilDone(ctx, m.LeaveOneEpisodeOut()), model.Methods(neighbours), func() time.Duration { return time.Since(began) })
+		scores.Models, err = model.Evaluate(untilDone(ctx, m.LeaveOneEpisodeOut()), model.Methods(model.DefaultNeighbours), func() time.Duration { return time.Since(began) })
 		if err != nil {
 			return signatures.Scores{}, err
 		}

@@ -34,7 +34,7 @@ func (s *session) checkSuspect(ctx context.Context, accepted fit.ProfileName, en
 // agreedProfile returns the profile, other than the accepted one, that every method
 // puts a vector in; false where they do not agree or do not refute the accepted one.
 func agreedProfile(m *model.Model, vector []float32, accepted fit.ProfileName) (agreed fit.ProfileName, ok bool) {
-	for _, method := range model.Methods(neighbours) {
+	for _, method := range model.Methods(model.DefaultNeighbours) {
 		v, err := method.Classify(m, vector)
 		if err != nil || !v.Refutes(accepted) || agreed != "" && v.Profile != agreed {
 			return "", false

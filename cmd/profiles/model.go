@@ -15,11 +15,8 @@ import (
 // defaultModel is the default of --model.
 const defaultModel = "data/processed/attack_model_v1.parquet"
 
-// defaultNeighbours is the default of --k.
-const defaultNeighbours = 3
-
 func addNeighboursFlag(flags *pflag.FlagSet, to *int) {
-	flags.IntVar(to, "k", defaultNeighbours, "number `N` of nearest examples that vote in knn")
+	flags.IntVar(to, "k", model.DefaultNeighbours, "number `N` of nearest examples that vote in knn")
 }
 
 func checkNeighbours(k int) error {

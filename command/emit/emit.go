@@ -143,12 +143,7 @@ func (e *Emitter) publish(ctx context.Context, retract, accept []assignment, s *
 			return
 		}
 		for part := range slices.Chunk(accept, uploadBatch) {
-			if e.Uploads != nil {
-				if failed = e.Uploads.upload(ctx, part, true, s.Archives); failed != nil {
-					return
-				}
-			}
-			if !e.yield(part, false, yield) {
+			if failed = e.uploadFirst(ctx, part, s); failed != nil || !e.yield(part, false, yield) {
 				return
 			}
 		}
@@ -162,6 +157,14 @@ func (e *Emitter) publish(ctx context.Context, retract, accept []assignment, s *
 		e.report(s.Retracted+s.Published, total)
 	})
 	return cmp.Or(err, failed)
+}
+
+// uploadFirst copies the archives of episodes that are about to be accepted.
+func (e *Emitter) uploadFirst(ctx context.Context, episodes []assignment, s *Summary) error {
+	if e.Uploads == nil {
+		return nil
+	}
+	return e.Uploads.upload(ctx, episodes, true, s.Archives)
 }
 
 // yield passes a notice for each assignment to yield, until that returns false.

@@ -99,22 +99,10 @@ func acceptAll(b *testing.B, g *synth.Generator, store episode.Store, spec *fit.
 	if err != nil {
 		b.Fatal(err)
 	}
-	var took []time.Duration
 	cfg := standalone.Config{NATS: "127.0.0.1:0", Dir: b.TempDir()}
 	deps := standalone.Deps{Store: store, Spec: spec, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Listener: listener}
+	var took []time.Duration
 	err = standalone.Run(b.Context(), cfg, deps, func(ctx context.Context, s *standalone.System) error {
-		nc, err := nats.Connect(s.URL)
-		if err != nil {
-			return err
-		}
-		defer nc.Close()
-		events, err := nc.SubscribeSync("dashboard.attack_profile.*")
-		if err != nil {
-			return err
-		}
-		if err := nc.Flush(); err != nil {
-			return err
-		}
 		ctx, end := context.WithCancel(ctx)
 		loading := make(chan error, 1)
 		go func() { loading <- others(ctx, s.Bus, load) }()
@@ -124,25 +112,44 @@ func acceptAll(b *testing.B, g *synth.Generator, store episode.Store, spec *fit.
 				b.Error(err)
 			}
 		}()
-		for i := range perProfile {
-			for _, p := range spec.Profiles {
-				host, id := g.Ref(string(p.Name), i)
-				began := time.Now()
-				if _, err := s.Bus.Publish(ctx, bus.Notice{Host: host, Episode: id, Profile: string(p.Name), At: began}); err != nil {
-					return err
-				}
-				if err := waitForEvent(ctx, events, p.Name, i+1); err != nil {
-					return err
-				}
-				took = append(took, time.Since(began))
-			}
-		}
-		return nil
+		var err error
+		took, err = acceptEach(ctx, g, s, spec)
+		return err
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	return took
+}
+
+func acceptEach(ctx context.Context, g *synth.Generator, s *standalone.System, spec *fit.Spec) ([]time.Duration, error) {
+	nc, err := nats.Connect(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	defer nc.Close()
+	events, err := nc.SubscribeSync("dashboard.attack_profile.*")
+	if err != nil {
+		return nil, err
+	}
+	if err := nc.Flush(); err != nil {
+		return nil, err
+	}
+	var took []time.Duration
+	for i := range perProfile {
+		for _, p := range spec.Profiles {
+			host, id := g.Ref(string(p.Name), i)
+			began := time.Now()
+			if _, err := s.Bus.Publish(ctx, bus.Notice{Host: host, Episode: id, Profile: string(p.Name), At: began}); err != nil {
+				return nil, err
+			}
+			if err := waitForEvent(ctx, events, p.Name, i+1); err != nil {
+				return nil, err
+			}
+			took = append(took, time.Since(began))
+		}
+	}
+	return took, nil
 }
 
 // waitForEvent waits for the event of a profile whose envelope is of n episodes.
