@@ -2,6 +2,8 @@
 
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
+# Most tests wait for timers and servers of their own, so more of them run at once than there are cores.
+WAITING := -p 4 -parallel 8
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 # Programs for the build alone, each a module of its own.
 TOOLS := tools/bench tools/ko tools/manifests
@@ -42,10 +44,10 @@ up: ## run the whole system in one process, on the recorded episodes; Ctrl-C end
 	@tools/build.sh bin/profiles ./cmd/profiles $(BUILD_FLAGS) && exec bin/profiles up
 
 test: ## the tests that take minutes in all, with the race detector; test-all has the slow ones, too
-	go test $(RACE) -short -timeout 10m ./...
+	go test $(RACE) -short $(WAITING) -timeout 10m ./...
 
 test-all: ## every test, with the race detector: what CI runs
-	go test $(RACE) -timeout 20m ./...
+	go test $(RACE) $(WAITING) -timeout 20m ./...
 
 lint: ## golangci-lint, pinned in tools/go.mod
 	$(LINT) run --build-tags browser,faults ./...

@@ -28,6 +28,9 @@ func TestLiveEqualsBatch(t *testing.T) {
 		for _, target := range []int{100, 3} {
 			t.Run(fmt.Sprintf("%d workers, target %d", workers, target), func(t *testing.T) {
 				t.Parallel()
+				if testing.Short() && (workers == 2) == (target == 100) {
+					t.Skip("the short tests have one target for each number of workers; make test-all has both")
+				}
 				spec := fit.DefaultSpec()
 				spec.Target = target
 				f := newFleet(t, spec, recordedStore(t))
