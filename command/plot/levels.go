@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image/color"
 	"io"
-	"math"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/text"
@@ -16,14 +15,14 @@ import (
 	"github.com/cis490/profiles/signature"
 )
 
-// A LevelColumn is one profile of a figure of levels.
+// A LevelColumn is one profile in a figure of level curves.
 type LevelColumn struct {
 	Profile  string
 	Used     int
 	Channels []signature.Channel
 }
 
-// Sizes of a figure of levels.
+// Sizes of a figure of level curves.
 const (
 	levelWidth  = 2.6 * vg.Inch
 	levelHeight = 0.78 * vg.Inch
@@ -32,14 +31,11 @@ const (
 	levelGap    = 0.12 * vg.Inch
 )
 
-// Levels draws the level curves of profiles, a column each: for every channel the
-// median as an area over the band up to the upper quartile, from 0 to what is the
-// greatest in the row. With a phase nothing but that slice is drawn, and rows are
-// scaled to it.
+// Levels draws the level curves of profiles: a column for each profile, a row for each channel, in which the median is an area before that of
+// the upper quartile. The scale of a row goes from 0 to its greatest value. If phase names a slice, only that slice is drawn.
 //
-// It is an error, and nothing is written, where format is unknown, there are no
-// columns or more than 64, they have other channels than the first, or points is
-// not how they are divided, or has no such phase.
+// It is an error, and nothing is written, if format is unknown, if there are no columns or more than 64, if a column has other channels than
+// the first or another number of points than points, or if no slice is named phase.
 func Levels(w io.Writer, format Format, columns []LevelColumn, points fit.Points, phase string) error {
 	format, err := ParseFormat(string(format))
 	if err != nil {
@@ -75,12 +71,12 @@ func Levels(w io.Writer, format Format, columns []LevelColumn, points fit.Points
 	return nil
 }
 
-// LevelsFile draws into the file at path as [Levels] does; as [ProfilesFile], whole
-// or not at all.
+// LevelsFile writes the figure of [Levels] to the file at path, as [ProfilesFile] does.
 func LevelsFile(path string, columns []LevelColumn, points fit.Points, phase string) error {
 	return toFile(path, func(w io.Writer, format Format) error { return Levels(w, format, columns, points, phase) })
 }
 
+// checkLevels checks the columns and returns the spans to draw.
 func checkLevels(columns []LevelColumn, points fit.Points, phase string) ([]fit.Span, error) {
 	if len(columns) == 0 || len(columns) > maxPanels {
 		return nil, fmt.Errorf("%d profiles, want 1 to %d", len(columns), maxPanels)
@@ -89,15 +85,28 @@ func checkLevels(columns []LevelColumn, points fit.Points, phase string) ([]fit.
 		return nil, errors.New("no channels: the spec has no signature")
 	}
 	for _, column := range columns {
-		if len(column.Channels) != len(columns[0].Channels) {
-			return nil, fmt.Errorf("%s has %d channels, %s has %d", column.Profile, len(column.Channels), columns[0].Profile, len(columns[0].Channels))
-		}
-		for i, channel := range column.Channels {
-			if channel.Name != columns[0].Channels[i].Name || len(channel.Levels.Median) != points.Total() || len(channel.Levels.P75) != points.Total() {
-				return nil, fmt.Errorf("%s has channel %s of %d points, want %s of %d", column.Profile, channel.Name, len(channel.Levels.Median), columns[0].Channels[i].Name, points.Total())
-			}
+		if err := column.check(columns[0], points.Total()); err != nil {
+			return nil, err
 		}
 	}
+	return spansOf(points, phase)
+}
+
+// check returns an error if the channels are not those of the first column, or have another number of points.
+func (c LevelColumn) check(first LevelColumn, points int) error {
+	if len(c.Channels) != len(first.Channels) {
+		return fmt.Errorf("%s has %d channels, %s has %d", c.Profile, len(c.Channels), first.Profile, len(first.Channels))
+	}
+	for i, channel := range c.Channels {
+		if channel.Name != first.Channels[i].Name || len(channel.Levels.Median) != points || len(channel.Levels.P75) != points {
+			return fmt.Errorf("%s has channel %s of %d points, want %s of %d", c.Profile, channel.Name, len(channel.Levels.Median), first.Channels[i].Name, points)
+		}
+	}
+	return nil
+}
+
+// spansOf returns the span of a phase, or all spans if phase is empty.
+func spansOf(points fit.Points, phase string) ([]fit.Span, error) {
 	all := points.Spans()
 	if phase == "" {
 		return all[:], nil
@@ -110,7 +119,7 @@ func checkLevels(columns []LevelColumn, points fit.Points, phase string) ([]fit.
 	return nil, fmt.Errorf("no phase is %q: they are clean_lead, armed, infecting, infected_running and clean_tail", phase)
 }
 
-// greatest is the greatest level of a row.
+// greatest returns the greatest value of a row.
 func greatest(columns []LevelColumn, row int, spans []fit.Span) float64 {
 	most := 0.0
 	for _, column := range columns {
@@ -128,30 +137,21 @@ func greatest(columns []LevelColumn, row int, spans []fit.Span) float64 {
 	return most
 }
 
+// drawLevels draws one profile and channel. The spans follow each other; most is the value at the upper edge.
 func drawLevels(c draw.Canvas, levels signature.Band, most float64, spans []fit.Span) {
-	first, points := spans[0].Start, 0
-	for _, span := range spans {
-		points += span.Points
-	}
-	x := func(i int) vg.Length { return c.Min.X + c.Size().X*vg.Length(i-first)/vg.Length(points) }
-	y := func(v float64) vg.Length {
-		if !(v > 0) || most == 0 {
-			return c.Min.Y
-		}
-		return c.Min.Y + c.Size().Y*vg.Length(v/most)
-	}
-	for _, layer := range []struct {
-		values signature.Row
-		color  color.Color
-	}{{levels.P75, bandColor}, {levels.Median, lineColor}} {
-		for _, span := range spans {
-			for i := span.Start; i < span.Start+span.Points; i++ {
-				if v := layer.values[i]; !math.IsNaN(v) && v > 0 {
-					c.FillPolygon(layer.color, []vg.Point{{X: x(i), Y: c.Min.Y}, {X: x(i), Y: y(v)}, {X: x(i + 1), Y: y(v)}, {X: x(i + 1), Y: c.Min.Y}})
-				}
+	first, last := spans[0].Start, spans[len(spans)-1]
+	end := last.Start + last.Points
+	x := func(i int) vg.Length { return c.Min.X + c.Size().X*vg.Length(i-first)/vg.Length(end-first) }
+	area := func(values signature.Row, fill color.Color) {
+		for i, v := range values[first:end] {
+			if v > 0 { // not NaN
+				from, to, top := x(first+i), x(first+i+1), c.Min.Y+c.Size().Y*vg.Length(v/most)
+				c.FillPolygon(fill, []vg.Point{{X: from, Y: c.Min.Y}, {X: from, Y: top}, {X: to, Y: top}, {X: to, Y: c.Min.Y}})
 			}
 		}
 	}
+	area(levels.P75, bandColor)
+	area(levels.Median, lineColor)
 	line := draw.LineStyle{Color: borderColor, Width: vg.Points(0.5)}
 	c.StrokeLine2(line, c.Min.X, c.Min.Y, c.Max.X, c.Min.Y)
 	for _, span := range spans[1:] {
@@ -159,7 +159,7 @@ func drawLevels(c draw.Canvas, levels signature.Band, most float64, spans []fit.
 	}
 }
 
-// drawFoot names the phases that have room for it.
+// drawFoot writes the names of the phases that are wide enough.
 func drawFoot(c draw.Canvas, left vg.Length, spans []fit.Span) {
 	first, points := spans[0].Start, 0
 	for _, span := range spans {

@@ -17,7 +17,7 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// Colours are of the Okabe-Ito palette, which all kinds of eyes can tell apart.
+// The colours are of the Okabe-Ito palette, which people with a colour vision deficiency can distinguish.
 var (
 	lineColor   = color.NRGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff} // blue
 	bandColor   = color.NRGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0x80} // sky blue
@@ -26,7 +26,7 @@ var (
 	nameColor   = color.NRGBA{R: 0x44, G: 0x44, B: 0x44, A: 0xff}
 )
 
-// headroom is the part of a panel above the curve, where the phases' names are.
+// headroom is the part of a panel above the curve, for the names of the phases.
 const headroom = 0.16
 
 // panel draws one profile.
@@ -73,15 +73,15 @@ func panel(row *dataset.AttackProfile, points fit.Points) (*plot.Plot, error) {
 	p.X.Min, p.X.Max = -0.5, float64(n)-0.5
 	p.Y.Min, p.Y.Max = low, low+(high-low)/(1-headroom)
 	p.X.Tick.Marker = phases
-	p.Y.Tick.Marker = short{high}
+	p.Y.Tick.Marker = shortTicks{high}
 	p.Add(phases, area, line)
-	// Add widens the axes to what it is given; the panel's are set.
+	// Add has widened the axes.
 	p.X.Min, p.X.Max = -0.5, float64(n)-0.5
 	p.Y.Min, p.Y.Max = low, low+(high-low)/(1-headroom)
 	return p, nil
 }
 
-// drawTitle writes what a panel shows into the strip above it.
+// drawTitle writes the title above a panel.
 func drawTitle(c draw.Canvas, row *dataset.AttackProfile) {
 	name := text.Style{Color: color.Black, XAlign: text.XLeft, YAlign: text.YTop, Handler: plot.DefaultTextHandler}
 	setFont(&name, 11.5)
@@ -95,10 +95,10 @@ func drawTitle(c draw.Canvas, row *dataset.AttackProfile) {
 		fmt.Sprintf("%s, %d episodes used of %d attempted", clip(row.Channel, 40), row.Used, row.Attempted))
 }
 
-// indent is about where a panel's frame begins, right of its labels.
+// indent is about the width of the labels left of a panel's frame.
 const indent = 0.45 * vg.Inch
 
-// clip shortens a name that would run out of its panel.
+// clip shortens a name that is too long for its panel.
 func clip(s string, most int) string {
 	if r := []rune(s); len(r) > most {
 		return string(r[:most-1]) + "…"
@@ -110,8 +110,7 @@ func setFont(s *text.Style, size vg.Length) {
 	s.Font.Typeface, s.Font.Variant, s.Font.Size = "Liberation", "Sans", size
 }
 
-// phases marks the slices of a curve and names them, and makes ticks of their
-// first points.
+// phases draws the borders and the names of a curve's slices, and has ticks at their first points.
 type phases struct {
 	names  [5]string
 	counts [5]int
@@ -142,7 +141,7 @@ func (ph phases) Plot(c draw.Canvas, p *plot.Plot) {
 			c.StrokeLine2(border, from, toY(p.Y.Min), from, toY(p.Y.Max))
 		}
 		name, at := style, vg.Point{X: (from + to) / 2, Y: toY(p.Y.Max) - vg.Points(2)}
-		if style.Width(ph.names[i]) > to-from-vg.Points(2) { // too narrow: along the boundary
+		if style.Width(ph.names[i]) > to-from-vg.Points(2) { // too narrow: write it along the border
 			name.Rotation, name.XAlign, name.YAlign = math.Pi/2, text.XRight, text.YCenter
 		}
 		c.FillText(name, at, ph.names[i])
@@ -161,12 +160,11 @@ func (ph phases) Ticks(_, _ float64) []plot.Tick {
 	return append(ticks, plot.Tick{Value: float64(start) - 0.5, Label: strconv.Itoa(start)})
 }
 
-// short makes some five ticks with round labels, with k, M, G for thousands,
-// millions, ...; none above its limit, where the names are.
-type short struct{ limit float64 }
+// shortTicks has about five ticks up to its limit, with round labels that end in k, M, G for thousands, millions and so on.
+type shortTicks struct{ limit float64 }
 
 // Ticks implements plot.Ticker.
-func (s short) Ticks(lo, _ float64) []plot.Tick {
+func (s shortTicks) Ticks(lo, _ float64) []plot.Tick {
 	step := niceStep((s.limit - lo) / 6)
 	var ticks []plot.Tick
 	for k := math.Ceil(lo / step); k*step <= s.limit+step/1e6; k++ {
@@ -175,7 +173,7 @@ func (s short) Ticks(lo, _ float64) []plot.Tick {
 	return ticks
 }
 
-// niceStep is the least of 1, 2, 5 times a power of ten that is not below x.
+// niceStep returns the least step of 1, 2 or 5 times a power of ten that is not below x.
 func niceStep(x float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(x)))
 	for _, m := range []float64{1, 2, 5} {
@@ -198,7 +196,7 @@ func shorten(v float64) string {
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
-// drawHead draws the figure's title and legend into its topmost strip.
+// drawHead draws the title and the legend of the figure at its top.
 func drawHead(c draw.Canvas) {
 	handler := plot.DefaultTextHandler
 	title := text.Style{Color: color.Black, XAlign: text.XLeft, YAlign: text.YCenter, Handler: handler}

@@ -1,5 +1,5 @@
-// Package plot owns the figure of the attack profiles: a panel for each, as PNG
-// or SVG.
+// Package plot draws figures as PNG or SVG: the envelopes of profiles, a panel for each ([Profiles]), and the level curves of signatures, a
+// column for each profile ([Levels]).
 package plot
 
 import (
@@ -50,14 +50,12 @@ const (
 	dpi         = 144
 )
 
-// Profiles draws a panel for each row, in their order: the median as a line over
-// the band from p25 to p75, in the channel's unit, with the phases marked and
-// named. points says how the points are divided among the phases; its zero value
-// divides the first row's as fit.ScalePoints does (10/5/10/40/15 of 80).
+// Profiles draws a panel for each row, in their order: the median as a line over the band from p25 to p75, in the channel's unit, with the
+// phases marked and named. points divides the points among the phases; if it is zero, the number of points of the first row is divided by
+// [fit.ScalePoints] (10/5/10/40/15 of 80).
 //
-// It is an error, and nothing is written, where format is unknown, there are no
-// rows or more than 64, a row does not pass its Check, or has another number of
-// points than points says. The rows are not changed or kept.
+// It is an error, and nothing is written, if format is unknown, if there are no rows or more than 64, if a row does not pass its Check, or if it
+// has another number of points than points. The rows are neither changed nor kept.
 func Profiles(w io.Writer, format Format, rows []dataset.AttackProfile, points fit.Points) error {
 	format, err := ParseFormat(string(format))
 	if err != nil {
@@ -89,7 +87,7 @@ func Profiles(w io.Writer, format Format, rows []dataset.AttackProfile, points f
 	return nil
 }
 
-// newCanvas is blank, of a format that is known.
+// newCanvas returns a blank canvas. The format must be known.
 func newCanvas(format Format, width, height vg.Length) vg.CanvasWriterTo {
 	if format == SVG {
 		return vgsvg.New(width, height)
@@ -101,6 +99,7 @@ func figureSize(columns, lines int) (width, height vg.Length) {
 	return vg.Length(columns)*(panelWidth+margin) + margin, vg.Length(lines)*(panelHeight+margin) + headHeight
 }
 
+// checkRows checks the rows and returns the points, or their default.
 func checkRows(rows []dataset.AttackProfile, points fit.Points) (fit.Points, error) {
 	if len(rows) == 0 || len(rows) > maxPanels {
 		return points, fmt.Errorf("%d profiles, want 1 to %d", len(rows), maxPanels)
@@ -122,8 +121,8 @@ func checkRows(rows []dataset.AttackProfile, points fit.Points) (fit.Points, err
 	return points, nil
 }
 
-// ProfilesFile draws into the file at path, whose name ends in .png or .svg, as
-// Profiles does: whole or not at all, in a folder that is made where need be.
+// ProfilesFile writes the figure of [Profiles] to the file at path, whose name must end in .png or .svg. The file is written whole or not at all;
+// missing folders are made.
 func ProfilesFile(path string, rows []dataset.AttackProfile, points fit.Points) error {
 	return toFile(path, func(w io.Writer, format Format) error { return Profiles(w, format, rows, points) })
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/cis490/profiles/signature"
 )
 
-// hill is a profile whose band is a hill of n points, as high as top.
+// hill returns a profile whose band is a hill of n points and height top.
 func hill(name, channel string, n int, top float64) dataset.AttackProfile {
 	p := dataset.AttackProfile{Profile: name, Channel: channel, Used: 97, Attempted: 101}
 	for i := range n {
@@ -69,8 +69,7 @@ func TestPNGHasTheSizeOfItsPanels(t *testing.T) {
 	}
 }
 
-// Each panel has its line and its band where a panel's frame is, and nothing of
-// them is in the panel that has no profile.
+// TestPNGShowsLineAndBandInEachPanel counts the dots of line and band in each panel, and in the place of the sixth, which has no profile.
 func TestPNGShowsLineAndBandInEachPanel(t *testing.T) {
 	m := decoded(t, six()[:5])
 	size := m.Bounds().Size()
@@ -113,7 +112,7 @@ func TestSVGNamesEverything(t *testing.T) {
 	for _, row := range six() {
 		for _, want := range []string{row.Profile, row.Channel + ", 97 episodes used of 101 attempted"} {
 			if !strings.Contains(all, want) {
-				t.Errorf("the figure does not say %q", want)
+				t.Errorf("the figure does not have %q", want)
 			}
 		}
 	}
@@ -125,7 +124,7 @@ func TestSVGNamesEverything(t *testing.T) {
 			}
 		}
 		if n != times {
-			t.Errorf("%q stands there %d times, want %d", want, n, times)
+			t.Errorf("%q is there %d times, want %d", want, n, times)
 		}
 	}
 }
