@@ -91,7 +91,9 @@ func (l *lines) next() (line []byte, ok bool) {
 // checked returns a line without a \r at its end, unless it is too long.
 func (l *lines) checked(line []byte) ([]byte, bool) {
 	l.line++
-	line = bytes.TrimSuffix(line, []byte{'\r'})
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
 	if int64(len(line)) > l.lim.LineBytes {
 		l.err = tooLargef("%s line %d is over %d bytes", l.member.member, l.line, l.lim.LineBytes)
 		return nil, false

@@ -53,37 +53,36 @@ func (t *rowTemplate) read(row []byte, s *scanner, depth int, cells []number) bo
 			return false
 		}
 		rest = rest[len(field.before):]
-		value, n := plainInteger(rest)
-		if n == 0 {
+		n := countDigits(rest)
+		switch {
+		case !isPlainInteger(rest, n):
 			at := len(row) - len(rest)
 			s.resetToValue(row, at, depth)
-			value = s.number()
+			value := s.number()
 			if n = s.at - at; s.err != nil || !utf8.Valid(rest[:n]) {
 				return false
 			}
-		}
-		if field.column >= 0 {
-			cells[field.column] = value
+			if field.column >= 0 {
+				cells[field.column] = value
+			}
+		case field.column >= 0:
+			cells[field.column] = number{parseDigits(rest[:n]), positive}
 		}
 		rest = rest[n:]
 	}
 	return bytes.Equal(rest, t.row[t.end:])
 }
 
-// plainInteger reads an integer that is not negative, has at most 19 digits and is followed by a
-// comma or a brace: most values are such numbers. It returns the number of digits, or 0 for any
-// other value.
-func plainInteger(text []byte) (n number, digits int) {
-	var value uint64
-	for i, c := range text {
-		if c -= '0'; c <= 9 {
-			value = value*10 + uint64(c)
-			continue
-		}
-		if c += '0'; c != ',' && c != '}' || i > 19 || i > 1 && text[0] == '0' {
-			break
-		}
-		return number{value, positive}, i
+// isPlainInteger reports whether text starts with an integer of 1 to 19 digits, without a sign, and
+// then a comma or a brace, as most values do. n is the number of digits at the start of text.
+func isPlainInteger(text []byte, n int) bool {
+	return 0 < n && n <= 19 && n < len(text) && (text[n] == ',' || text[n] == '}') && (text[0] != '0' || n == 1)
+}
+
+// parseDigits returns the integer of at most 19 digits.
+func parseDigits(digits []byte) (n uint64) {
+	for _, c := range digits {
+		n = n*10 + uint64(c-'0')
 	}
-	return number{}, 0
+	return n
 }
