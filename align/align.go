@@ -125,8 +125,8 @@ func series(c *episode.Channel, r fit.Resample) fit.Series {
 	return fit.Series{T: c.Times, V: c.Values}
 }
 
-// readers are for Aligned, whose result does not keep the episode. Without them it
-// takes 1.3 times as long for a recorded episode (BenchmarkCost).
+// readers are for Aligned, whose result does not keep the episode. New decoders and
+// buffers for each archive take two to three times the CPU time (BenchmarkCost).
 var readers = sync.Pool{New: func() any { return new(episode.Reader) }}
 
 // Aligned opens an episode's archive in the store and aligns it for a channel.

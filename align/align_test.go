@@ -13,8 +13,8 @@ import (
 )
 
 // TestUnitsAgree checks that fit.Unit returns a rate for exactly those channels of which episode
-// computes rates. Neither package imports the other, so each has a list of the counters; a name that
-// is added to one list only is found here.
+// computes rates. Neither package imports the other, so each has a list of the counters; a name
+// that is added to one list only is found here.
 func TestUnitsAgree(t *testing.T) {
 	fields := map[string]bool{"rss_bytes": true, "num_fds": true}
 	for path, begin := range map[string]string{"../episode/channel.go": ") IsCounter()", "../fit/unit.go": "var counters = "} {

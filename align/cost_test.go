@@ -69,7 +69,7 @@ type cost struct {
 	channel  episode.ChannelName
 	decoder  *zstd.Decoder
 	fitter   align.Fitter
-	program  string // zstd; empty where there is none
+	program  string // zstd; empty if it is not installed
 	bytes    int64  // size of the content of all archives
 }
 

@@ -11,11 +11,11 @@ import (
 	et "github.com/cis490/profiles/episode/episodetest"
 )
 
-// reader hides what else a *bytes.Reader can do, as a file or a network does.
-type reader struct{ io.Reader }
+// A plainReader hides the other methods of a *bytes.Reader.
+type plainReader struct{ io.Reader }
 
-// BenchmarkRead reads archives and, in turn with that, only decompresses them. It reports the
-// times' ratio, which a busy machine hardly changes.
+// BenchmarkRead reads archives, and only decompresses them in turn. It reports the ratio of the
+// times, which other load on the machine hardly changes.
 func BenchmarkRead(b *testing.B) {
 	threeSources := et.Episode(450).With("telemetry-net.jsonl", et.HostRows(450))
 	for _, archive := range []struct {
@@ -31,7 +31,7 @@ func BenchmarkRead(b *testing.B) {
 		}
 		defer decoder.Close()
 		decode := func() int64 {
-			if err := decoder.Reset(reader{bytes.NewReader(archive.data)}); err != nil {
+			if err := decoder.Reset(plainReader{bytes.NewReader(archive.data)}); err != nil {
 				b.Fatal(err)
 			}
 			n, err := io.Copy(io.Discard, decoder)
@@ -48,7 +48,7 @@ func BenchmarkRead(b *testing.B) {
 				start := time.Now()
 				decode()
 				middle := time.Now()
-				if _, err := Read(reader{bytes.NewReader(archive.data)}, user, Limits{}); err != nil {
+				if _, err := Read(plainReader{bytes.NewReader(archive.data)}, user, Limits{}); err != nil {
 					b.Fatal(err)
 				}
 				decoding += middle.Sub(start)

@@ -49,7 +49,7 @@ func TestIsCounter(t *testing.T) {
 	}
 }
 
-// drawJSON draws a value as it may stand in a row.
+// drawJSON draws a value of a row.
 func drawJSON(t *rapid.T, name string) string {
 	switch rapid.IntRange(0, 9).Draw(t, name+" kind") {
 	case 0:
@@ -65,7 +65,7 @@ func drawJSON(t *rapid.T, name string) string {
 	return fmt.Sprint(rapid.IntRange(0, 1000).Draw(t, name))
 }
 
-// TestChannel compares channels with the oracle's, to the bit, over rows of every kind.
+// TestChannel compares channels of many kinds of rows with the oracle's, bit for bit.
 func TestChannel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := strings.Builder{}
@@ -88,12 +88,12 @@ func TestChannel(t *testing.T) {
 	})
 }
 
-// fataler is what testing.T and rapid.T have in common.
+// A fataler is a testing.T or a rapid.T.
 type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// checkTelemetry compares what Read makes of a telemetry member with what the oracle makes of it.
+// checkTelemetry compares the channels of a telemetry member with the oracle's.
 func checkTelemetry(t fataler, body []byte) {
 	zero := oracleNumberOf(oracleTime())
 	archive := et.Raw(et.Window(20), small().With("telemetry-proc.jsonl", string(body)).Tar())
@@ -126,7 +126,7 @@ func checkTelemetry(t fataler, body []byte) {
 	}
 }
 
-// oracleTime is the time of the first label of small.
+// oracleTime returns the time of the first label of small.
 func oracleTime() any {
 	rows, _ := oracleRows([]byte(et.Walk()))
 	return rows[0]["t_wall_ns"]

@@ -132,13 +132,13 @@ func TestReadTruncated(t *testing.T) {
 		}
 		for n := range data {
 			_, err := read(data[:n])
-			// An archive of whole frames is whole zstd, but then a tar that ends early.
+			// The other cuts between frames leave a valid zstd file, but a tar that ends early.
 			if whole[n] != (err == nil) || !whole[n] && !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("%s, %d of %d bytes: %v", name, n, len(data), err)
 			}
 		}
 	}
-	// The tar, cut inside its frame: between members, that only means that members are missing.
+	// Cut the tar, and compress it then. A cut between members only removes members.
 	between := func(n int) bool {
 		end := 0
 		for _, m := range small().Members {
@@ -153,7 +153,7 @@ func TestReadTruncated(t *testing.T) {
 	}
 	for n := range content {
 		if n%512 > 8 && n%512 < 504 && n%16 != 0 {
-			continue // enough
+			continue // these cuts are enough
 		}
 		_, err := read(et.Compress(content[:n], zstd.WithEncoderLevel(zstd.SpeedFastest)))
 		if damaged := err != nil && strings.Contains(err.Error(), "ends early"); between(n) == damaged || damaged && !errors.Is(err, ErrCorrupt) {
@@ -162,7 +162,8 @@ func TestReadTruncated(t *testing.T) {
 	}
 }
 
-// TestReadFlipped flips bits and looks for panics, and for errors of no kind.
+// TestReadFlipped flips bits, and checks that Read does not panic and that every error matches one
+// of the documented errors.
 func TestReadFlipped(t *testing.T) {
 	each := func(data []byte, try func(i int, bit byte)) {
 		for i := range data {
@@ -181,7 +182,7 @@ func TestReadFlipped(t *testing.T) {
 	each(data, func(i int, bit byte) {
 		e, err := read(data)
 		if err == nil && reflect.DeepEqual(e, want) {
-			return // a bit that means nothing, or a larger window
+			return // the bit has no meaning, or it makes the window larger
 		}
 		if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTooLarge) {
 			t.Fatalf("byte %d, bit %d: %v", i, bit, err)
@@ -195,7 +196,7 @@ func TestReadFlipped(t *testing.T) {
 	})
 }
 
-// TestReadSourceError holds that an error of the source comes back as it is, wherever it happens.
+// TestReadSourceError checks that Read returns the error of its source, after any number of bytes.
 func TestReadSourceError(t *testing.T) {
 	broken := errors.New("connection reset")
 	for name, data := range map[string][]byte{

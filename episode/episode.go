@@ -54,7 +54,9 @@ type Reader struct {
 	floats  floats
 }
 
-const keptTables = 4 // the most tables that are kept for the next archive
+// keptTables is the most tables that are kept for the next archive. Allocating them for each
+// archive takes 14 to 23 % more CPU time (BenchmarkCost).
+const keptTables = 4
 
 // Read does what the function [Read] does. The channels of the episode are valid until the next
 // call.

@@ -1,8 +1,7 @@
 package episode
 
-// floats is memory for the numbers of an episode's channels. Taking it anew for each episode makes
-// reading and aligning a synthetic episode with a signature take 1.1 times as long (BenchmarkCost).
-// The zero value is ready.
+// floats is memory for the numbers of an episode's channels. The zero value is ready to use.
+// Allocating it for each episode takes 6 to 8 % more CPU time with a signature (BenchmarkCost).
 type floats struct {
 	all  []float64
 	used int // at the front

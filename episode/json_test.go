@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// scanObject reads one object with the scanner and returns the numbers of its members.
+// scanObject reads one object and returns the numbers of its members.
 func scanObject(text []byte, depth int) (map[string]number, error) {
 	return scan(text, depth, nil)
 }
@@ -86,8 +86,8 @@ func TestScannerRefuses(t *testing.T) {
 	}
 }
 
-// TestScannerBytes puts each byte in each place of a string, alone and beside what makes the line
-// go the slow way.
+// TestScannerBytes puts each byte at each position of a string, alone and beside characters that
+// are not ASCII or are escaped.
 func TestScannerBytes(t *testing.T) {
 	for c := range 256 {
 		for at := range 17 {
@@ -153,19 +153,19 @@ func TestScannerDepth(t *testing.T) {
 			t.Errorf("%d objects are read where %d is the limit", depth+1, depth)
 		}
 	}
-	if _, err := scanObject([]byte(`{"a":[],"b":[[]],"c":{},"d":[{}]}`), 3); err != nil { // not deep, only many
+	if _, err := scanObject([]byte(`{"a":[],"b":[[]],"c":{},"d":[{}]}`), 3); err != nil { // many arrays and objects, but not deep
 		t.Error(err)
 	}
 }
 
-// TestScannerLines reads an object that is spread over lines.
+// TestScannerLines reads an object on several lines.
 func TestScannerLines(t *testing.T) {
 	text := "\n{\n\"a\"\n:\n1\n,\n\"n\\u0062\"\n:\n[\n{\n}\n,\n2\n]\n,\"c\": -3\n}\n\n"
 	for _, text := range []string{text, strings.ReplaceAll(text, "\n", "\r\n")} {
 		if !json.Valid([]byte(text)) {
 			t.Fatal("not valid")
 		}
-		// Each line takes the place of the one before, as in a buffer.
+		// Each line overwrites the one before, as in a buffer.
 		rest, buf := strings.Split(text, "\n"), make([]byte, 64)
 		more := func() ([]byte, bool) {
 			if len(rest) == 0 {
@@ -260,7 +260,7 @@ func sameNumber(n number, w oracleNumber) bool {
 	return n == number{}
 }
 
-// nesting returns how deep valid JSON is nested.
+// nesting returns the depth of valid JSON.
 func nesting(text []byte) int {
 	deepest, depth, quoted := 0, 0, false
 	for i := 0; i < len(text); i++ {

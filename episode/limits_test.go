@@ -34,7 +34,7 @@ func TestLimitsDefaults(t *testing.T) {
 	}
 	const want = `{"window_bytes":134217728,"big_window_bytes":8388608,"total_bytes":1073741824,"member_bytes":268435456,` +
 		`"line_bytes":1048576,"rows":1000000,"members":100000,"depth":1000}`
-	if string(text) != want { // it is part of every generation
+	if string(text) != want { // generations are hashes of it
 		t.Errorf("JSON is %s", text)
 	}
 	if err := DefaultLimits().Validate(); err != nil {
@@ -62,7 +62,8 @@ func TestLimitsValidate(t *testing.T) {
 	}
 }
 
-// TestReadLimits reads archives at each limit, which pass, and one beyond it.
+// TestReadLimits reads archives with exactly the largest value that each limit accepts, and with
+// the limit lower by one.
 func TestReadLimits(t *testing.T) {
 	body := func(name string) string {
 		for _, m := range small().Members {
@@ -116,7 +117,7 @@ func TestReadLimits(t *testing.T) {
 	}
 }
 
-// sparse returns a tar whose member claims size bytes and stores few.
+// sparse returns a tar with a sparse file of the given size, which stores almost nothing.
 func sparse(name string, size int64) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -132,7 +133,7 @@ func sparse(name string, size int64) []byte {
 	if err := w.Close(); err != nil {
 		panic(err)
 	}
-	// The writer refuses sparse records, so they are put where VENDOR.x is.
+	// The writer rejects sparse records, so they replace VENDOR.x.
 	record := func(key, value string) string {
 		for n := len(key) + len(value) + 3; ; n++ {
 			if s := fmt.Sprintf("%d %s=%s\n", n, key, value); len(s) == n {
@@ -154,7 +155,8 @@ func sparse(name string, size int64) []byte {
 	return raw
 }
 
-// TestReadBombs reads archives that are small and claim or hold much, and measures what that takes.
+// TestReadBombs reads small archives with a huge content, or a huge declared size, and measures how
+// much memory that takes.
 func TestReadBombs(t *testing.T) {
 	zeros := func(frame []byte, n int) []byte {
 		for range n >> 17 {
@@ -169,7 +171,7 @@ func TestReadBombs(t *testing.T) {
 		}
 		return b.Bytes()
 	}
-	begin := func(content []byte) []byte { // a frame that is not yet ended
+	begin := func(content []byte) []byte { // a frame without its last block
 		return append(et.Window(17), et.Block(false, et.BlockRaw, len(content), content...)...)
 	}
 	members := et.Archive{Members: make([]et.Member, 2000)}
@@ -213,8 +215,8 @@ func TestReadBombs(t *testing.T) {
 	}
 }
 
-// gate is a source that tells when it is read beyond its first bytes, where it may be held, and
-// when it was read to its end.
+// A gate is a source that calls reached when it is read beyond its head, and end when it was read
+// to its end.
 type gate struct {
 	head, tail   io.Reader
 	reached, end func()
@@ -236,8 +238,8 @@ func (g *gate) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestReadBigWindows holds that archives with big windows are read one at a time, and others are
-// not held up.
+// TestReadBigWindows checks that archives with big windows are read one at a time, and that other
+// archives do not wait for them.
 func TestReadBigWindows(t *testing.T) {
 	content := small().Tar()
 	big := et.Raw(et.Window(24), content)
@@ -246,7 +248,7 @@ func TestReadBigWindows(t *testing.T) {
 	first, hold := make(chan struct{}), make(chan struct{})
 	start := func(reached func()) {
 		done.Go(func() {
-			// The header is all that the reader gets before it must wait.
+			// Read waits after the frame header.
 			g := &gate{head: bytes.NewReader(big[:6]), tail: bytes.NewReader(big[6:]), reached: reached, end: func() { inside.Add(-1) }}
 			if _, err := Read(g, user, Limits{}); err != nil {
 				t.Error(err)
@@ -264,7 +266,7 @@ func TestReadBigWindows(t *testing.T) {
 		start(func() { enter(); runtime.Gosched() })
 	}
 	for range 100 {
-		if _, err := read(small().Bytes()); err != nil { // small windows go on
+		if _, err := read(small().Bytes()); err != nil { // do not wait
 			t.Error(err)
 		}
 	}
@@ -273,7 +275,7 @@ func TestReadBigWindows(t *testing.T) {
 	if most.Load() != 1 || inside.Load() != 0 {
 		t.Errorf("%d at once", most.Load())
 	}
-	// An error gives the place free, too, as does a window at the limit take none.
+	// An error releases the lock, too. A window of exactly BigWindowBytes does not need it.
 	for range 3 {
 		if _, err := read(big[:100]); !errors.Is(err, ErrCorrupt) {
 			t.Error(err)
@@ -289,8 +291,8 @@ func TestReadBigWindows(t *testing.T) {
 	<-bigWindowLock
 }
 
-// TestReadBigWindowsAgain holds that the memory of one big window serves the next,
-// whether or not the collector has come by.
+// TestReadBigWindowsAgain checks that the memory of a big window is free for the next one, even if
+// the garbage collector does not run by itself.
 func TestReadBigWindowsAgain(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	const window = 64 << 20
@@ -305,12 +307,12 @@ func TestReadBigWindowsAgain(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	if took := int64(after.HeapInuse) - int64(before.HeapInuse); took > window/2 {
-		t.Errorf("%d MiB are still held", took>>20)
+		t.Errorf("%d MiB are still in use", took>>20)
 	}
 }
 
-// TestReadGrowingWindows holds that the windows of one archive's frames stay within the limit
-// together, as far as a decoder has them at once.
+// TestReadGrowingWindows checks that two windows which a decoder has in memory at once are within
+// the limit together.
 func TestReadGrowingWindows(t *testing.T) {
 	tar := small().Tar()
 	frames := func(logs ...int) []byte {
@@ -332,11 +334,11 @@ func TestReadGrowingWindows(t *testing.T) {
 		}
 	}
 	if len(bigWindowLock) > 0 {
-		t.Error("the place is still taken")
+		t.Error("the lock is still held")
 	}
 }
 
-// TestReadConcurrently reads good and bad archives at once, with what the pool keeps.
+// TestReadConcurrently reads good and bad archives at once, with readers from the pool.
 func TestReadConcurrently(t *testing.T) {
 	good := et.Episode(200).Bytes()
 	want := mustRead(t, good)

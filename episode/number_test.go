@@ -16,7 +16,7 @@ func (w wide) big() *big.Int {
 	return n.Add(n.Lsh(n, 64), new(big.Int).SetUint64(w.lo))
 }
 
-// drawBits draws 64 bits with long runs, where rounding and carries go wrong.
+// drawBits draws 64 bits, often with long runs of ones or zeros: they test rounding and carries.
 func drawBits(t *rapid.T, name string) uint64 {
 	x := rapid.Uint64().Draw(t, name)
 	switch rapid.IntRange(0, 3).Draw(t, name+" shape") {
@@ -62,7 +62,7 @@ func TestWide(t *testing.T) {
 	})
 }
 
-// TestWideTies holds what is rounded up only because of bits far negative.
+// TestWideTies tests numbers that are halfway between two float64s, or nearly so.
 func TestWideTies(t *testing.T) {
 	for n := 1; n < 63; n++ {
 		half := wide{1 << (n - 1), 1 << (n + 10)} // 2^(63+n) and half a unit in its last place
@@ -77,7 +77,7 @@ func TestWideTies(t *testing.T) {
 	}
 }
 
-// TestNumberLessExactly compares integers that are one float64.
+// TestNumberLessExactly compares integers that are equal as float64.
 func TestNumberLessExactly(t *testing.T) {
 	for _, n := range []uint64{1<<53 + 1, 1 << 62, 1<<63 - 1, 1 << 63} {
 		a, b := number{n, positive}, number{n - 1, positive}
@@ -110,7 +110,7 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-func TestNumberIsValue(t *testing.T) {
+func TestNumberIsSample(t *testing.T) {
 	for _, c := range []struct {
 		n             number
 		finite, value bool

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// The oracle: the rules of the format once more, slowly, with encoding/json and math/big.
+// The oracle implements the rules of the format again, slowly, with encoding/json and math/big.
 
-// oracleNumber is a number as the oracle sees it: exactly one of the two, or neither.
+// An oracleNumber has one of the two fields, or neither if it is a gap.
 type oracleNumber struct {
 	integer *big.Int
 	float   *float64
@@ -63,7 +63,7 @@ func (n oracleNumber) less(m oracleNumber) bool {
 	return n.value() < m.value()
 }
 
-// oracleRows returns the rows of a member, false where one is not a JSON object.
+// oracleRows returns the rows of a member, or false if one is not a JSON object.
 func oracleRows(member []byte) ([]map[string]any, bool) {
 	var rows []map[string]any
 	for line := range bytes.SplitSeq(member, []byte("\n")) {
@@ -80,7 +80,7 @@ func oracleRows(member []byte) ([]map[string]any, bool) {
 }
 
 func oracleObject(text []byte) (map[string]any, bool) {
-	if !json.Valid(text) { // a decoder would stop at the object's end
+	if !json.Valid(text) { // a decoder would ignore what follows the object
 		return nil, false
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -93,7 +93,7 @@ func oracleObject(text []byte) (map[string]any, bool) {
 	return row, ok
 }
 
-// oracleChannel returns the channel of a field over rows.
+// oracleChannel returns the channel of a field, and how many rows are selected.
 func oracleChannel(name ChannelName, zero oracleNumber, rows []map[string]any) (c Channel, kept int) {
 	var times []float64
 	var cells []oracleNumber
@@ -154,7 +154,7 @@ func oracleChannel(name ChannelName, zero oracleNumber, rows []map[string]any) (
 	return c, len(times)
 }
 
-// sameFloats reports whether two slices are equal to the bit, all NaNs being one.
+// sameFloats reports whether two slices are equal bit for bit, where all NaNs are equal.
 func sameFloats(a, b []float64) bool {
 	if len(a) != len(b) {
 		return false

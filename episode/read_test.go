@@ -22,7 +22,7 @@ func read(data []byte) (*Episode, error) {
 	return Read(bytes.NewReader(data), user, Limits{})
 }
 
-// small is a whole episode of few bytes.
+// small returns the archive of a short episode.
 func small() et.Archive {
 	return et.Episode(5).Without("telemetry-host.jsonl")
 }
@@ -54,7 +54,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadSame holds what must make no difference.
+// TestReadSame reads archives that differ in ways that must not change the result.
 func TestReadSame(t *testing.T) {
 	want := mustRead(t, small().Bytes())
 	members := small().Members
@@ -191,7 +191,7 @@ func TestReadUnusable(t *testing.T) {
 		if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: %v matches too much", name, err)
 		}
-		// What is wrong with the rest of the archive comes first.
+		// A damaged archive is corrupt, even if it is also unusable.
 		damaged := c.archive.Bytes()
 		damaged[len(damaged)-1] ^= 1
 		if _, err := Read(bytes.NewReader(damaged), c.want, Limits{}); !errors.Is(err, ErrCorrupt) {
@@ -213,7 +213,7 @@ func TestReadUnusable(t *testing.T) {
 	}
 }
 
-// TestReadSlowSources reads from sources that give little at a time.
+// TestReadSlowSources reads from sources that return few bytes at a time.
 func TestReadSlowSources(t *testing.T) {
 	data := et.Episode(100).Bytes()
 	want := mustRead(t, data)
@@ -230,8 +230,9 @@ func TestReadSlowSources(t *testing.T) {
 	}
 }
 
-// TestReadLacking: of the channels after the first, one that the archive lacks has no points.
-func TestReadLacking(t *testing.T) {
+// TestReadMissingChannels checks that a channel that the archive lacks has no points, if it is not
+// the first.
+func TestReadMissingChannels(t *testing.T) {
 	want := []ChannelName{user[0], {"net", "rx_bytes"}, {"proc", "minflt"}, {"proc", "nothing"}, {"proc", "state"}, user[0]}
 	e, err := Read(bytes.NewReader(small().Bytes()), want, Limits{})
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	et "github.com/cis490/profiles/episode/episodetest"
 )
 
-// TestReader reads episodes of all lengths with one Reader, good and bad: each is what Read gives.
+// TestReader reads good and bad archives of different lengths with one Reader, and compares the
+// results with those of Read.
 func TestReader(t *testing.T) {
 	var reader Reader
 	names := []ChannelName{{"proc", "minflt"}, {"host", "mem_free_kb"}, {"proc", "rss_bytes"}, {"proc", "cpu_user_jiffies"}}
@@ -32,12 +33,12 @@ func TestReader(t *testing.T) {
 			}
 		}
 		if _, err := reader.Read(bytes.NewReader(data[:len(data)-5]), names, Limits{}); err == nil {
-			t.Error("half an archive is read")
+			t.Error("an archive that is cut gives no error")
 		}
 	}
 }
 
-// TestReaderDoesNotAllocateByRow holds that ten times as many rows take no more allocations.
+// TestReaderDoesNotAllocateByRow checks that ten times as many rows take no more allocations.
 func TestReaderDoesNotAllocateByRow(t *testing.T) {
 	const rows = 300
 	allocations := func(rows int) float64 {
@@ -49,7 +50,7 @@ func TestReaderDoesNotAllocateByRow(t *testing.T) {
 			}
 		})
 	}
-	// A pool may have to make a decoder anew, which is some dozens.
+	// Making a decoder takes some dozens of allocations.
 	if few, many := allocations(rows), allocations(10*rows); many > few+rows {
 		t.Errorf("%d rows take %v allocations, %d take %v", rows, few, 10*rows, many)
 	}

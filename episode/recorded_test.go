@@ -32,7 +32,7 @@ func readFile(tb testing.TB, name string) []byte {
 	return data
 }
 
-// unpack returns the members of an archive that is known to be good.
+// unpack returns the members of a good archive.
 func unpack(tb testing.TB, data []byte) map[string][]byte {
 	tb.Helper()
 	decoder, err := zstd.NewReader(nil)
@@ -59,8 +59,7 @@ func unpack(tb testing.TB, data []byte) map[string][]byte {
 	}
 }
 
-// TestRecorded reads every channel of real recordings and compares it with the oracle's, to the
-// bit.
+// TestRecorded compares every channel of real recordings with the oracle's, bit for bit.
 func TestRecorded(t *testing.T) {
 	for _, file := range recordedFiles(t) {
 		data := readFile(t, file)
@@ -106,7 +105,7 @@ func TestRecorded(t *testing.T) {
 		if e.Duration != duration {
 			t.Errorf("%s: duration %v, want %v", file, e.Duration, duration)
 		}
-		// One channel alone is the same as among others.
+		// A channel that is read alone is the same.
 		alone, err := Read(strings.NewReader(string(data)), want[:1], Limits{})
 		if err != nil || !sameChannel(alone.Channels[0], e.Channels[0]) {
 			t.Errorf("%s: channel %s alone: %v", file, want[0], err)

@@ -11,7 +11,7 @@ import (
 	et "github.com/cis490/profiles/episode/episodetest"
 )
 
-// TestReadRows holds the rules for rows.
+// TestReadRows tests the rules for rows of a counter.
 func TestReadRows(t *testing.T) {
 	const zero = 1_767_225_600_000_000_000
 	nan := math.NaN()
@@ -25,23 +25,23 @@ func TestReadRows(t *testing.T) {
 		resets  int
 		dropped int
 	}{
-		"a counter":           {"+1e9 5;+2e9 7;+4e9 13", []float64{2, 4}, []float64{2, 3}, []float64{0, 2, 8}, 0, 0},
-		"a reset":             {"+1e9 5;+2e9 7;+3e9 4;+4e9 5", []float64{2, 3, 4}, []float64{2, 4, 1}, []float64{0, 2, 6, 7}, 1, 0},
-		"a reset to zero":     {"+1e9 5;+2e9 0;+3e9 0", []float64{2, 3}, []float64{0, 0}, []float64{0, 0, 0}, 1, 0},
-		"negative":            {"+1e9 -5;+2e9 -3;+3e9 -7", []float64{2, 3}, []float64{2, -7}, []float64{0, 2, -5}, 1, 0},
-		"a gap":               {"+1e9 5;+2e9 null;+3e9 9", []float64{2, 3}, []float64{nan, 2}, []float64{0, 4}, 0, 0},
-		"gaps first":          {"+1e9 \"5\";+2e9 true;+3e9 9;+4e9 10", []float64{2, 3, 4}, []float64{nan, nan, 1}, []float64{0, 1}, 0, 0},
-		"kinds of gaps":       {"+1e9 0;+2e9 [1];+3e9 {};+4e9 1e999;+5e9 -1e31;+6e9 10", []float64{2, 3, 4, 5, 6}, []float64{nan, nan, nan, nan, 2}, []float64{0, 10}, 0, 0},
-		"not advancing":       {"+1e9 5;+1e9 99;+0.5e9 99;+2e9 7;+2e9 1;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, 0, 3},
-		"without a time":      {"null 9;\"x\" 9;+1e9 5;1e999 6;[] 6;+2e9 7;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, 0, 4},
-		"before the label":    {"+-2e9 5;+-1e9 6;+0 8", []float64{-1, 0}, []float64{1, 2}, []float64{0, 1, 3}, 0, 0},
-		"one ulp is none":     {"+1e9 5;+2e9 6;+2000000000 9;+3e9 7", []float64{2, 3}, []float64{1, 1}, []float64{0, 1, 2}, 0, 1},
-		"beyond 2^53":         {"+1e9 9007199254740993;+2e9 9007199254740994;+3e9 18446744073709551615", []float64{2, 3}, []float64{1, 18437736874454810624}, []float64{0, 1, 18437736874454810622}, 0, 0},
-		"65 bits":             {"+1e9 -9223372036854775808;+2e9 18446744073709551615;+3e9 18446744073709551615", []float64{2, 3}, []float64{27670116110564327424, 0}, []float64{0, 27670116110564327423, 27670116110564327423}, 0, 0},
-		"a fall beyond 2^53":  {"+1e9 9007199254740993;+2e9 9007199254740992;+3e9 9007199254740993", []float64{2, 3}, []float64{9007199254740992, 1}, []float64{0, 9007199254740992, 9007199254740992}, 1, 0},
-		"decimals":            {"+1e9 0.1;+2e9 0.3;+3e9 0.2", []float64{2, 3}, []float64{grown, 0.2}, []float64{0, grown, grown + 0.2}, 1, 0},
-		"huge rate":           {"+1 0;+2 1e29;+3 1e29", []float64{2e-9, 3e-9}, []float64{nan, 0}, []float64{0, 1e29, 1e29}, 0, 0},
-		"integers and others": {"+1e9 9007199254740993;+2e9 9007199254740994.0;+3e9 9007199254740996", []float64{2, 3}, []float64{2, 2}, []float64{0, 2, 4}, 0, 0},
+		"a counter":            {"+1e9 5;+2e9 7;+4e9 13", []float64{2, 4}, []float64{2, 3}, []float64{0, 2, 8}, 0, 0},
+		"a reset":              {"+1e9 5;+2e9 7;+3e9 4;+4e9 5", []float64{2, 3, 4}, []float64{2, 4, 1}, []float64{0, 2, 6, 7}, 1, 0},
+		"a reset to zero":      {"+1e9 5;+2e9 0;+3e9 0", []float64{2, 3}, []float64{0, 0}, []float64{0, 0, 0}, 1, 0},
+		"negative":             {"+1e9 -5;+2e9 -3;+3e9 -7", []float64{2, 3}, []float64{2, -7}, []float64{0, 2, -5}, 1, 0},
+		"a gap":                {"+1e9 5;+2e9 null;+3e9 9", []float64{2, 3}, []float64{nan, 2}, []float64{0, 4}, 0, 0},
+		"gaps first":           {"+1e9 \"5\";+2e9 true;+3e9 9;+4e9 10", []float64{2, 3, 4}, []float64{nan, nan, 1}, []float64{0, 1}, 0, 0},
+		"kinds of gaps":        {"+1e9 0;+2e9 [1];+3e9 {};+4e9 1e999;+5e9 -1e31;+6e9 10", []float64{2, 3, 4, 5, 6}, []float64{nan, nan, nan, nan, 2}, []float64{0, 10}, 0, 0},
+		"not advancing":        {"+1e9 5;+1e9 99;+0.5e9 99;+2e9 7;+2e9 1;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, 0, 3},
+		"without a time":       {"null 9;\"x\" 9;+1e9 5;1e999 6;[] 6;+2e9 7;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, 0, 4},
+		"before the label":     {"+-2e9 5;+-1e9 6;+0 8", []float64{-1, 0}, []float64{1, 2}, []float64{0, 1, 3}, 0, 0},
+		"half an ulp is equal": {"+1e9 5;+2e9 6;+2000000000 9;+3e9 7", []float64{2, 3}, []float64{1, 1}, []float64{0, 1, 2}, 0, 1},
+		"beyond 2^53":          {"+1e9 9007199254740993;+2e9 9007199254740994;+3e9 18446744073709551615", []float64{2, 3}, []float64{1, 18437736874454810624}, []float64{0, 1, 18437736874454810622}, 0, 0},
+		"65 bits":              {"+1e9 -9223372036854775808;+2e9 18446744073709551615;+3e9 18446744073709551615", []float64{2, 3}, []float64{27670116110564327424, 0}, []float64{0, 27670116110564327423, 27670116110564327423}, 0, 0},
+		"a fall beyond 2^53":   {"+1e9 9007199254740993;+2e9 9007199254740992;+3e9 9007199254740993", []float64{2, 3}, []float64{9007199254740992, 1}, []float64{0, 9007199254740992, 9007199254740992}, 1, 0},
+		"decimals":             {"+1e9 0.1;+2e9 0.3;+3e9 0.2", []float64{2, 3}, []float64{grown, 0.2}, []float64{0, grown, grown + 0.2}, 1, 0},
+		"huge rate":            {"+1 0;+2 1e29;+3 1e29", []float64{2e-9, 3e-9}, []float64{nan, 0}, []float64{0, 1e29, 1e29}, 0, 0},
+		"integers and others":  {"+1e9 9007199254740993;+2e9 9007199254740994.0;+3e9 9007199254740996", []float64{2, 3}, []float64{2, 2}, []float64{0, 2, 4}, 0, 0},
 	} {
 		var body strings.Builder
 		for row := range strings.SplitSeq(c.rows, ";") {
@@ -70,7 +70,7 @@ func TestReadRows(t *testing.T) {
 	}
 }
 
-// TestReadFarRows holds that a row whose seconds overflow is left out.
+// TestReadFarRows checks that a row is dropped if its time in seconds overflows.
 func TestReadFarRows(t *testing.T) {
 	labels := et.Labels("clean", "armed", "infecting", "infected_running", "clean")
 	for i := range 5 {
@@ -87,7 +87,7 @@ func TestReadFarRows(t *testing.T) {
 	}
 }
 
-// TestReadGauge holds that gauges are used as they are.
+// TestReadGauge checks that the values of a gauge are its samples.
 func TestReadGauge(t *testing.T) {
 	rows := et.Rows(4, func(i int) string {
 		return []string{`"load": 0.5`, `"x": 1`, `"load": -3`, `"load": 18446744073709551616`}[i]

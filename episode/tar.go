@@ -16,7 +16,7 @@ type tarReader struct {
 	limit   int    // the most entries
 	entries int    // so far, of every kind
 	member  string // name of the current member, without its folders
-	size    int64  // of the current member; what it holds may be less
+	size    int64  // of the current member, as declared
 }
 
 // newTarReader reads a tar from content, whose errors must be those that [Read] returns, and must
@@ -84,7 +84,7 @@ type tarBlocks struct {
 	offset  int64 // bytes passed on
 	header  int64 // offset of the next header, or -1 if it is not known
 	block   [blockBytes]byte
-	pending []byte // what is left to pass on of block
+	pending []byte // the rest of block, not passed on yet
 	ended   bool
 }
 

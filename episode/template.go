@@ -8,7 +8,7 @@ import (
 // A rowTemplate is the text of one row around its values. Nearly all rows of a member have the same
 // keys in the same order, so a row is first compared with the template of the row before: if the
 // text around the values is the same, the row is JSON with the same keys, and only its values are
-// read. Without templates, reading and aligning a recorded episode takes 1.7 times as long
+// read. Without templates, reading and aligning an archive takes twice the CPU time
 // (BenchmarkCost).
 type rowTemplate struct {
 	row    []byte // copy of the row
