@@ -14,7 +14,7 @@ import (
 	"github.com/cis490/profiles/model"
 )
 
-type classifyAction struct {
+type classifyOptions struct {
 	file       string
 	model      string
 	neighbours int
@@ -22,7 +22,7 @@ type classifyAction struct {
 }
 
 func classifyCommand() command {
-	a := &classifyAction{}
+	o := &classifyOptions{}
 	cmd := &cobra.Command{
 		Use:   "classify FILE.tar.zst [--model FILE] [flags]",
 		Short: "find the profile of one episode, and show why",
@@ -37,16 +37,16 @@ difference of log(1+rate), so 0.7 is a factor of two.`,
 		Example: `  profiles fit --store examples/recorded/store --model-out model.parquet
   profiles classify episode.tar.zst --model model.parquet
   profiles classify - --json < episode.tar.zst | jq '.[0].profile'`,
-		Args: fileArgument(&a.file, "FILE.tar.zst"),
+		Args: fileArgument(&o.file, "FILE.tar.zst"),
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.model, "model", defaultModel, "model `FILE`")
-	addNeighboursFlag(f, &a.neighbours)
-	f.BoolVar(&a.json, "json", false, "print the verdicts as JSON")
-	return command{cmd, a}
+	f.StringVar(&o.model, "model", defaultModel, "model `FILE`")
+	addNeighboursFlag(f, &o.neighbours)
+	f.BoolVar(&o.json, "json", false, "print the verdicts as JSON")
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *classifyAction) validate() error { return checkNeighbours(a.neighbours) }
+func (o *classifyOptions) validate() error { return checkNeighbours(o.neighbours) }
 
 // A methodVerdict is the verdict of one method.
 type methodVerdict struct {
@@ -54,24 +54,24 @@ type methodVerdict struct {
 	model.Verdict
 }
 
-func (a *classifyAction) run(_ context.Context, t *terminal) error {
-	m, err := dataset.ReadModelFile(a.model)
+func (o *classifyOptions) run(_ context.Context, t *terminal) error {
+	m, err := dataset.ReadModelFile(o.model)
 	if err != nil {
 		return err
 	}
-	vector, err := readVector(t, a.file, m.Layout())
+	vector, err := readVector(t, o.file, m.Layout())
 	if err != nil {
 		return err
 	}
 	var verdicts []methodVerdict
-	for _, method := range model.Methods(a.neighbours) {
+	for _, method := range model.Methods(o.neighbours) {
 		v, err := method.Classify(m, vector)
 		if err != nil {
-			return fmt.Errorf("%s: %w", fileName(a.file), err)
+			return fmt.Errorf("%s: %w", fileName(o.file), err)
 		}
 		verdicts = append(verdicts, methodVerdict{method.Name, v})
 	}
-	return t.print(a.json, verdicts, func(out io.Writer) error {
+	return t.print(o.json, verdicts, func(out io.Writer) error {
 		for i, v := range verdicts {
 			if i > 0 {
 				fmt.Fprintln(out)

@@ -12,13 +12,13 @@ import (
 	"github.com/cis490/profiles/command/credentials"
 )
 
-type credentialsAction struct {
+type credentialsOptions struct {
 	cfg  credentials.Config
 	json bool
 }
 
 func credentialsCommand() command {
-	a := &credentialsAction{}
+	o := &credentialsOptions{}
 	cmd := &cobra.Command{
 		Use:   "credentials --out DIR [--namespace NAME] [--host NAME ...] [--renew] [flags]",
 		Short: "make keys, certificates and rights for NATS servers and their clients",
@@ -39,31 +39,31 @@ this folder one can do everything that the roles can do.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.cfg.Dir, "out", "", "`DIR` to write into; it is made with mode 0700")
-	f.StringVar(&a.cfg.Namespace, "namespace", credentials.DefaultNamespace, "Kubernetes namespace of the servers, a `NAME`")
-	f.StringSliceVar(&a.cfg.Hosts, "host", nil, "another `NAME` or address of the servers for clients; may be repeated")
-	f.DurationVar(&a.cfg.Valid, "valid", credentials.DefaultValid, "how long the servers' certificate is valid, a `TIME` in hours")
-	f.BoolVar(&a.cfg.Renew, "renew", false, "replace the servers' certificate even if it is still good")
-	f.BoolVar(&a.json, "json", false, "print the summary as JSON")
-	return command{cmd, a}
+	f.StringVar(&o.cfg.Dir, "out", "", "`DIR` to write into; it is made with mode 0700")
+	f.StringVar(&o.cfg.Namespace, "namespace", credentials.DefaultNamespace, "Kubernetes namespace of the servers, a `NAME`")
+	f.StringSliceVar(&o.cfg.Hosts, "host", nil, "another `NAME` or address of the servers for clients; may be repeated")
+	f.DurationVar(&o.cfg.Valid, "valid", credentials.DefaultValid, "how long the servers' certificate is valid, a `TIME` in hours")
+	f.BoolVar(&o.cfg.Renew, "renew", false, "replace the servers' certificate even if it is still good")
+	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *credentialsAction) validate() error {
-	if a.cfg.Dir == "" {
+func (o *credentialsOptions) validate() error {
+	if o.cfg.Dir == "" {
 		return errors.New("--out DIR is missing")
 	}
 	return nil
 }
 
-func (a *credentialsAction) run(_ context.Context, t *terminal) error {
-	s, err := credentials.Make(a.cfg)
+func (o *credentialsOptions) run(_ context.Context, t *terminal) error {
+	s, err := credentials.Make(o.cfg)
 	if errors.Is(err, credentials.ErrUsage) {
 		return usage(err)
 	}
 	if err != nil {
 		return err
 	}
-	return t.print(a.json, s, func(out io.Writer) error { return printCredentials(out, s) })
+	return t.print(o.json, s, func(out io.Writer) error { return printCredentials(out, s) })
 }
 
 func printCredentials(out io.Writer, s credentials.Summary) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-type curveAction struct {
+type curveOptions struct {
 	file     string
 	channel  string
 	resample string
@@ -24,7 +24,7 @@ type curveAction struct {
 }
 
 func curveCommand() command {
-	a := &curveAction{}
+	o := &curveOptions{}
 	defaults := fit.DefaultSpec()
 	cmd := &cobra.Command{
 		Use:   "curve FILE.tar.zst --channel SOURCE.FIELD [flags]",
@@ -36,57 +36,57 @@ It fails with exit code 3 if the archive is fine but gives no curve (no armed ph
 such channel, ...), and with exit code 4 if the archive is corrupt or too large.`,
 		Example: `  profiles curve episode.tar.zst --channel proc.cpu_user_jiffies
   profiles curve - -c proc.rss_bytes --json < episode.tar.zst | jq .curve`,
-		Args: fileArgument(&a.file, "FILE.tar.zst"),
+		Args: fileArgument(&o.file, "FILE.tar.zst"),
 	}
 	f := cmd.Flags()
-	f.StringVarP(&a.channel, "channel", "c", "", "channel `SOURCE.FIELD`, such as proc.cpu_user_jiffies")
-	f.StringVar(&a.resample, "resample", string(defaults.Resample), "`NAME` of the resampling: linear or mean")
-	f.IntVar(&a.points, "n-points", defaults.Points.Total(), "number `N` of points of the curve")
-	f.BoolVar(&a.json, "json", false, "print everything as JSON; a gap is null")
-	return command{cmd, a}
+	f.StringVarP(&o.channel, "channel", "c", "", "channel `SOURCE.FIELD`, such as proc.cpu_user_jiffies")
+	f.StringVar(&o.resample, "resample", string(defaults.Resample), "`NAME` of the resampling: linear or mean")
+	f.IntVar(&o.points, "n-points", defaults.Points.Total(), "number `N` of points of the curve")
+	f.BoolVar(&o.json, "json", false, "print everything as JSON; a gap is null")
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *curveAction) validate() error {
-	_, _, err := a.parse()
+func (o *curveOptions) validate() error {
+	_, _, err := o.parse()
 	return err
 }
 
 // parse returns a spec for the channel alone.
-func (a *curveAction) parse() (*fit.Spec, episode.ChannelName, error) {
+func (o *curveOptions) parse() (*fit.Spec, episode.ChannelName, error) {
 	var channel episode.ChannelName
-	if a.channel == "" {
+	if o.channel == "" {
 		return nil, channel, errors.New("--channel SOURCE.FIELD is missing")
 	}
 	spec := fit.DefaultSpec()
-	spec.Profiles = []fit.Profile{{Name: "curve", Channel: a.channel}}
+	spec.Profiles = []fit.Profile{{Name: "curve", Channel: o.channel}}
 	spec.Signature.Channels = nil
 	var err error
-	if spec.Resample, err = fit.ParseResample(a.resample); err != nil {
+	if spec.Resample, err = fit.ParseResample(o.resample); err != nil {
 		return nil, channel, fmt.Errorf("--resample: %w", err)
 	}
-	if spec.Points, err = fit.ScalePoints(a.points); err != nil {
+	if spec.Points, err = fit.ScalePoints(o.points); err != nil {
 		return nil, channel, fmt.Errorf("--n-points: %w", err)
 	}
 	if err := spec.Validate(); err != nil {
-		return nil, channel, fmt.Errorf("--channel %s: it must be <source>.<field>, such as proc.cpu_user_jiffies", a.channel)
+		return nil, channel, fmt.Errorf("--channel %s: it must be <source>.<field>, such as proc.cpu_user_jiffies", o.channel)
 	}
-	if channel, err = episode.ParseChannelName(a.channel); err != nil {
+	if channel, err = episode.ParseChannelName(o.channel); err != nil {
 		return nil, channel, fmt.Errorf("--channel: %w", err)
 	}
 	return spec, channel, nil
 }
 
-func (a *curveAction) run(_ context.Context, t *terminal) error {
-	spec, channel, err := a.parse()
+func (o *curveOptions) run(_ context.Context, t *terminal) error {
+	spec, channel, err := o.parse()
 	if err != nil {
 		return err
 	}
-	aligned, err := readArchive(t, a.file, spec, channel)
+	aligned, err := readArchive(t, o.file, spec, channel)
 	if err != nil {
 		return err
 	}
-	r := newCurveReport(a.channel, aligned)
-	return t.print(a.json, r, r.print)
+	r := newCurveReport(o.channel, aligned)
+	return t.print(o.json, r, r.print)
 }
 
 // readArchive reads and aligns the archive at path; "-" is standard input.

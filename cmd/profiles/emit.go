@@ -14,7 +14,7 @@ import (
 	"github.com/cis490/profiles/store"
 )
 
-type emitAction struct {
+type emitOptions struct {
 	source   sourceFlags
 	nats     natsFlags
 	upload   string
@@ -25,7 +25,7 @@ type emitAction struct {
 }
 
 func emitCommand() command {
-	a := &emitAction{}
+	o := &emitOptions{}
 	cmd := &cobra.Command{
 		Use:   "emit [--store DIR] [--validation FILE] [--rejected] [--follow] [flags]",
 		Short: "publish the accepted episodes of a validation file, retract the others",
@@ -49,45 +49,45 @@ are there with the same bytes. Episodes without an archive in --store are publis
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	a.source.add(f, aDirectory)
-	f.StringVar(&a.upload, "upload", "", "copy archives from --store to `ADDRESS` first: a directory, nats://bucket or s3://bucket/prefix")
-	f.BoolVar(&a.rejected, "rejected", false, "publish rejected episodes that have no curve yet again, each once")
-	f.BoolVar(&a.follow, "follow", false, "watch the file and reconcile after each change, until interrupted")
-	f.BoolVar(&a.dryRun, "dry-run", false, "only count what would be published")
-	f.BoolVar(&a.json, "json", false, "print the summary as JSON")
-	a.nats.add(f)
-	return command{cmd, a}
+	o.source.add(f, aDirectory)
+	f.StringVar(&o.upload, "upload", "", "copy archives from --store to `ADDRESS` first: a directory, nats://bucket or s3://bucket/prefix")
+	f.BoolVar(&o.rejected, "rejected", false, "publish rejected episodes that have no curve yet again, each once")
+	f.BoolVar(&o.follow, "follow", false, "watch the file and reconcile after each change, until interrupted")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only count what would be published")
+	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
+	o.nats.add(f)
+	return command{cmd, o.validate, o.run}
 }
 
 // readsFile reports whether the command reads a validation file.
-func (a *emitAction) readsFile() bool { return !a.rejected || a.source != (sourceFlags{}) }
+func (o *emitOptions) readsFile() bool { return !o.rejected || o.source != (sourceFlags{}) }
 
-func (a *emitAction) validate() error {
+func (o *emitOptions) validate() error {
 	switch {
-	case a.rejected && a.follow:
+	case o.rejected && o.follow:
 		return errors.New("--rejected and --follow cannot be combined")
-	case a.dryRun && a.follow:
+	case o.dryRun && o.follow:
 		return errors.New("--dry-run and --follow cannot be combined")
-	case a.upload != "" && a.source.store == "":
+	case o.upload != "" && o.source.store == "":
 		return errors.New("--upload needs --store DIR, from which archives are copied")
 	}
-	if _, err := a.source.validationFile(); err != nil && a.readsFile() {
+	if _, err := o.source.validationFile(); err != nil && o.readsFile() {
 		return errors.New("one of --store DIR, --validation FILE and --rejected is missing")
 	}
 	return nil
 }
 
-func (a *emitAction) run(ctx context.Context, t *terminal) error {
-	b, err := a.nats.connectAndMakeStreams(ctx, t)
+func (o *emitOptions) run(ctx context.Context, t *terminal) error {
+	b, err := o.nats.connectAndMakeStreams(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	e := &emit.Emitter{Bus: b, DryRun: a.dryRun}
+	e := &emit.Emitter{Bus: b, DryRun: o.dryRun}
 	publishing := t.progress("publishing")
 	defer publishing.end()
-	if a.upload != "" && !a.dryRun {
-		closeStore, err := a.openUploads(ctx, t, b, e)
+	if o.upload != "" && !o.dryRun {
+		closeStore, err := o.openUploads(ctx, t, b, e)
 		if err != nil {
 			return err
 		}
@@ -97,12 +97,12 @@ func (a *emitAction) run(ctx context.Context, t *terminal) error {
 	} else {
 		e.Progress = publishing.set
 	}
-	if a.readsFile() {
-		if err := a.reconcile(ctx, t, e, publishing); err != nil || a.follow {
+	if o.readsFile() {
+		if err := o.reconcile(ctx, t, e, publishing); err != nil || o.follow {
 			return err
 		}
 	}
-	if !a.rejected {
+	if !o.rejected {
 		return nil
 	}
 	s, err := e.Republish(ctx)
@@ -110,16 +110,16 @@ func (a *emitAction) run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	return t.print(a.json, s, func(out io.Writer) error { return a.printRepublished(out, s) })
+	return t.print(o.json, s, func(out io.Writer) error { return o.printRepublished(out, s) })
 }
 
 // openUploads makes the emitter copy archives. The caller must call closeStore.
-func (a *emitAction) openUploads(ctx context.Context, t *terminal, b *bus.Bus, e *emit.Emitter) (closeStore func(), err error) {
-	from, err := store.OpenDir(a.source.store)
+func (o *emitOptions) openUploads(ctx context.Context, t *terminal, b *bus.Bus, e *emit.Emitter) (closeStore func(), err error) {
+	from, err := store.OpenDir(o.source.store)
 	if err != nil {
 		return nil, err
 	}
-	to, closeStore, err := makeStore(ctx, t, a.upload, b)
+	to, closeStore, err := makeStore(ctx, t, o.upload, b)
 	if err != nil {
 		return nil, err
 	}
@@ -129,19 +129,19 @@ func (a *emitAction) openUploads(ctx context.Context, t *terminal, b *bus.Bus, e
 
 // reconcile brings the log in line with the file, once or with --follow until ctx
 // ends.
-func (a *emitAction) reconcile(ctx context.Context, t *terminal, e *emit.Emitter, publishing *progress) error {
-	file, err := a.source.validationFile()
+func (o *emitOptions) reconcile(ctx context.Context, t *terminal, e *emit.Emitter, publishing *progress) error {
+	file, err := o.source.validationFile()
 	if err != nil {
 		return err
 	}
 	e.Rows = dataset.OpenValidation(file)
-	if !a.follow {
+	if !o.follow {
 		s, err := e.Reconcile(ctx)
 		publishing.end()
 		if err != nil {
 			return err
 		}
-		return a.printSummary(t, s)
+		return o.printSummary(t, s)
 	}
 	reported := "" // the error that was printed last: one that lasts is printed once
 	return e.Follow(ctx, file, emit.FollowPause, func(s emit.Summary, err error) error {
@@ -154,32 +154,32 @@ func (a *emitAction) reconcile(ctx context.Context, t *terminal, e *emit.Emitter
 			return nil
 		}
 		reported = ""
-		return a.printSummary(t, s)
+		return o.printSummary(t, s)
 	})
 }
 
-func (a *emitAction) printSummary(t *terminal, s emit.Summary) error {
+func (o *emitOptions) printSummary(t *terminal, s emit.Summary) error {
 	warnMalformed(t.err, s.FirstMalformed, s.Malformed)
-	return t.print(a.json, s, func(out io.Writer) error {
+	return t.print(o.json, s, func(out io.Writer) error {
 		if u := s.Archives; u != nil {
 			fmt.Fprintf(out, "%d archives uploaded, %d were there already, %d accepted episodes have no archive in %s\n",
-				u.Uploaded, u.Stored, u.Without, a.source.store)
+				u.Uploaded, u.Stored, u.Without, o.source.store)
 		}
 		_, err := fmt.Fprintf(out, "%d rows accept %d episodes: %d in the log already, %d %spublished, %d %sretracted\n",
-			s.Rows, s.Accepted, s.Already, s.Published, a.wouldBe(), s.Retracted, a.wouldBe())
+			s.Rows, s.Accepted, s.Already, s.Published, o.wouldBe(), s.Retracted, o.wouldBe())
 		return err
 	})
 }
 
-func (a *emitAction) printRepublished(out io.Writer, s emit.RepublishSummary) error {
+func (o *emitOptions) printRepublished(out io.Writer, s emit.RepublishSummary) error {
 	_, err := fmt.Fprintf(out, "%d rejected messages name %d episodes: %d not accepted any more, %d with a curve by now, %d %spublished again; %d malformed\n",
-		s.Rejected, s.Episodes, s.Withdrawn, s.HaveCurve, s.Published, a.wouldBe(), s.Malformed)
+		s.Rejected, s.Episodes, s.Withdrawn, s.HaveCurve, s.Published, o.wouldBe(), s.Malformed)
 	return err
 }
 
 // wouldBe goes before "published".
-func (a *emitAction) wouldBe() string {
-	if a.dryRun {
+func (o *emitOptions) wouldBe() string {
+	if o.dryRun {
 		return "would be "
 	}
 	return ""

@@ -19,7 +19,7 @@ import (
 	"github.com/cis490/profiles/model"
 )
 
-type evaluateAction struct {
+type evaluateOptions struct {
 	source     sourceFlags
 	spec       string
 	model      string
@@ -31,7 +31,7 @@ type evaluateAction struct {
 }
 
 func evaluateCommand() command {
-	a := &evaluateAction{}
+	o := &evaluateOptions{}
 	cmd := &cobra.Command{
 		Use:   "evaluate --store DIR [--validation FILE] [--model FILE] [flags]",
 		Short: "measure how well a model tells the profiles apart",
@@ -50,22 +50,22 @@ frequent profile. The latency is that of one classification, without reading the
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	a.given = f.Changed
-	a.source.add(f, anyStore)
-	f.StringVar(&a.model, "model", "", "fitted model `FILE` (default: leave out episodes and hosts in turn)")
-	addFeaturesFlag(f, &a.features)
-	f.IntVar(&a.target, "n-episodes-per-profile", fit.DefaultSpec().Target, "number `N` of usable episodes of each profile; overrides the spec's target")
-	addSpecFlag(f, &a.spec)
-	addNeighboursFlag(f, &a.neighbours)
-	f.BoolVar(&a.json, "json", false, "print everything as JSON")
-	return command{cmd, a}
+	o.given = f.Changed
+	o.source.add(f, anyStore)
+	f.StringVar(&o.model, "model", "", "fitted model `FILE` (default: leave out episodes and hosts in turn)")
+	addFeaturesFlag(f, &o.features)
+	f.IntVar(&o.target, "n-episodes-per-profile", fit.DefaultSpec().Target, "number `N` of usable episodes of each profile; overrides the spec's target")
+	addSpecFlag(f, &o.spec)
+	addNeighboursFlag(f, &o.neighbours)
+	f.BoolVar(&o.json, "json", false, "print everything as JSON")
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *evaluateAction) validate() error {
-	if a.model != "" && a.given("features") {
+func (o *evaluateOptions) validate() error {
+	if o.model != "" && o.given("features") {
 		return errors.New("--features: the model has its own")
 	}
-	return cmp.Or(checkNeighbours(a.neighbours), a.source.validate())
+	return cmp.Or(checkNeighbours(o.neighbours), o.source.validate())
 }
 
 // An evaluation is what the command prints.
@@ -83,22 +83,22 @@ type split struct {
 	folds  iter.Seq2[model.Fold, error]
 }
 
-func (a *evaluateAction) run(ctx context.Context, t *terminal) error {
-	spec, err := loadSpec(a.spec)
+func (o *evaluateOptions) run(ctx context.Context, t *terminal) error {
+	spec, err := loadSpec(o.spec)
 	if err != nil {
 		return err
 	}
-	if a.given("n-episodes-per-profile") {
-		spec.Target = a.target
+	if o.given("n-episodes-per-profile") {
+		spec.Target = o.target
 	}
-	fitted, layout, err := a.loadModel(spec)
+	fitted, layout, err := o.loadModel(spec)
 	if err != nil {
 		return err
 	}
 	if err := spec.Validate(); err != nil {
 		return usage(err)
 	}
-	episodes, err := a.readExamples(ctx, t, spec, layout)
+	episodes, err := o.readExamples(ctx, t, spec, layout)
 	if err != nil {
 		return err
 	}
@@ -108,23 +108,23 @@ func (a *evaluateAction) run(ctx context.Context, t *terminal) error {
 	}
 	began := time.Now()
 	for i, s := range splits {
-		splits[i].Scores, err = model.Evaluate(s.folds, model.Methods(a.neighbours), func() time.Duration { return time.Since(began) })
+		splits[i].Scores, err = model.Evaluate(s.folds, model.Methods(o.neighbours), func() time.Duration { return time.Since(began) })
 		if err != nil {
 			return err
 		}
 	}
-	e := evaluation{layout, a.neighbours, splits}
-	return t.print(a.json, e, e.print)
+	e := evaluation{layout, o.neighbours, splits}
+	return t.print(o.json, e, e.print)
 }
 
 // loadModel returns the model of --model, nil without it, and the layout of its
 // vectors. It changes the spec so that it reads what the layout needs.
-func (a *evaluateAction) loadModel(spec *fit.Spec) (*model.Model, model.Layout, error) {
-	if a.model == "" {
-		layout, err := layoutOf(spec, a.features)
+func (o *evaluateOptions) loadModel(spec *fit.Spec) (*model.Model, model.Layout, error) {
+	if o.model == "" {
+		layout, err := layoutOf(spec, o.features)
 		return nil, layout, err
 	}
-	fitted, err := dataset.ReadModelFile(a.model)
+	fitted, err := dataset.ReadModelFile(o.model)
 	if err != nil {
 		return nil, model.Layout{}, err
 	}
@@ -132,9 +132,9 @@ func (a *evaluateAction) loadModel(spec *fit.Spec) (*model.Model, model.Layout, 
 }
 
 // readExamples reads the samples of the source.
-func (a *evaluateAction) readExamples(ctx context.Context, t *terminal, spec *fit.Spec, layout model.Layout) ([]model.Example, error) {
+func (o *evaluateOptions) readExamples(ctx context.Context, t *terminal, spec *fit.Spec, layout model.Layout) ([]model.Example, error) {
 	x := examples{layout: layout}
-	fitted, err := a.source.fit(ctx, t, batch.Config{Spec: spec, Aligned: x.add})
+	fitted, err := o.source.fit(ctx, t, batch.Config{Spec: spec, Aligned: x.add})
 	if err := cmp.Or(err, x.err); err != nil {
 		return nil, err
 	}

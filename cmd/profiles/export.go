@@ -14,7 +14,7 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-type exportAction struct {
+type exportOptions struct {
 	nats       natsFlags
 	spec       string
 	out        string
@@ -22,7 +22,7 @@ type exportAction struct {
 }
 
 func exportCommand() command {
-	a := &exportAction{}
+	o := &exportOptions{}
 	cmd := &cobra.Command{
 		Use:   "export [--fit-out FILE] [--spec FILE] [flags]",
 		Short: "write the live envelopes into the same parquet file that fit writes",
@@ -38,26 +38,24 @@ waits for it.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.out, "fit-out", defaultTable, "parquet `FILE` to write")
-	addSignaturesFlag(f, &a.signatures)
-	f.StringVar(&a.spec, "spec", "", "export the envelopes of the fit spec in this `FILE` (default: the wanted one)")
-	a.nats.add(f)
-	return command{cmd, a}
+	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	addSignaturesFlag(f, &o.signatures)
+	f.StringVar(&o.spec, "spec", "", "export the envelopes of the fit spec in this `FILE` (default: the wanted one)")
+	o.nats.add(f)
+	return command{cmd, nil, o.run}
 }
 
-func (a *exportAction) validate() error { return nil }
-
-func (a *exportAction) run(ctx context.Context, t *terminal) error {
-	base, err := a.base()
+func (o *exportOptions) run(ctx context.Context, t *terminal) error {
+	base, err := o.base()
 	if err != nil {
 		return err
 	}
-	b, err := a.nats.connect(ctx, t)
+	b, err := o.nats.connect(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	generation, err := a.generation(ctx, b, base)
+	generation, err := o.generation(ctx, b, base)
 	if err != nil {
 		return err
 	}
@@ -69,20 +67,20 @@ func (a *exportAction) run(ctx context.Context, t *terminal) error {
 		}
 		results = append(results, result{profile: p, envelope: envelope.Envelope})
 	}
-	if a.signatures != "" {
-		if err := a.exportSignatures(ctx, b, generation, results); err != nil {
+	if o.signatures != "" {
+		if err := o.exportSignatures(ctx, b, generation, results); err != nil {
 			return err
 		}
 	}
-	return save(t, a.out, results, generation.Base, batch.BottomK)
+	return save(t, o.out, results, generation.Base, batch.BottomK)
 }
 
 // base returns what the generations of --spec have in common; empty without --spec.
-func (a *exportAction) base() (fit.Generation, error) {
-	if a.spec == "" {
+func (o *exportOptions) base() (fit.Generation, error) {
+	if o.spec == "" {
 		return "", nil
 	}
-	spec, err := loadSpec(a.spec)
+	spec, err := loadSpec(o.spec)
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +95,7 @@ var errNoGeneration = errors.New("no generation is registered yet: no worker has
 
 // generation returns the latest generation of a base, or without one the wanted
 // generation.
-func (a *exportAction) generation(ctx context.Context, b *bus.Bus, base fit.Generation) (bus.Generation, error) {
+func (o *exportOptions) generation(ctx context.Context, b *bus.Bus, base fit.Generation) (bus.Generation, error) {
 	specs, err := b.ReadSpecs(ctx)
 	if client.IsAbsent(err) {
 		return bus.Generation{}, errNoGeneration
@@ -114,12 +112,12 @@ func (a *exportAction) generation(ctx context.Context, b *bus.Bus, base fit.Gene
 	}
 	g, ok := specs.Latest(base)
 	if !ok {
-		return g, fmt.Errorf("no generation of %s (%s) is registered: no worker has run with it", a.spec, base)
+		return g, fmt.Errorf("no generation of %s (%s) is registered: no worker has run with it", o.spec, base)
 	}
 	return g, nil
 }
 
-func (a *exportAction) exportSignatures(ctx context.Context, b *bus.Bus, g bus.Generation, results []result) error {
+func (o *exportOptions) exportSignatures(ctx context.Context, b *bus.Bus, g bus.Generation, results []result) error {
 	file := signatureFile{Generation: g.Base, Points: g.Spec.Points}
 	for _, r := range results {
 		summary, err := waitForSignature(ctx, b, g.ID, r.profile.Name, r.envelope)
@@ -128,5 +126,5 @@ func (a *exportAction) exportSignatures(ctx context.Context, b *bus.Bus, g bus.G
 		}
 		file.add(r.profile, summary)
 	}
-	return file.save(a.signatures)
+	return file.save(o.signatures)
 }

@@ -22,7 +22,7 @@ import (
 // defaultTable is the parquet file that the Python program writes.
 const defaultTable = "data/processed/attack_profiles_v1.parquet"
 
-type fitAction struct {
+type fitOptions struct {
 	source      sourceFlags
 	spec        string
 	out         string
@@ -39,7 +39,7 @@ type fitAction struct {
 }
 
 func fitCommand() command {
-	a := &fitAction{}
+	o := &fitOptions{}
 	defaults := fit.DefaultSpec()
 	cmd := &cobra.Command{
 		Use:   "fit --store DIR [--validation FILE] [flags]",
@@ -63,40 +63,40 @@ profiles classify and profiles evaluate.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	a.given = f.Changed
-	a.source.add(f, anyStore)
-	f.StringVar(&a.out, "fit-out", defaultTable, "parquet `FILE` to write")
-	addSignaturesFlag(f, &a.signatures)
-	f.IntVar(&a.target, "n-episodes-per-profile", defaults.Target, "number `N` of usable episodes of a full sample; overrides the spec's target")
-	f.IntVar(&a.points, "n-points", defaults.Points.Total(), "number `N` of points of a curve; overrides the spec's points")
-	f.Uint64Var(&a.seed, "seed", defaults.Seed, "seed `N` of the sampler; overrides the spec's seed (default 0)")
-	f.StringVar(&a.sampler, "sampler", string(batch.BottomK), "`NAME` of the sampler: bottomk (as a running system) or numpy (as the Python program)")
-	f.StringVar(&a.resample, "resample", string(defaults.Resample), "`NAME` of the resampling: linear (as the Python program) or mean (keeps totals); overrides the spec's")
-	addSpecFlag(f, &a.spec)
-	f.IntVar(&a.concurrency, "concurrency", 0, "read `N` archives at once (default: the number of cores)")
-	f.StringVar(&a.modelOut, "model-out", "", "also write a model into this parquet `FILE`")
-	addFeaturesFlag(f, &a.features)
-	return command{cmd, a}
+	o.given = f.Changed
+	o.source.add(f, anyStore)
+	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	addSignaturesFlag(f, &o.signatures)
+	f.IntVar(&o.target, "n-episodes-per-profile", defaults.Target, "number `N` of usable episodes of a full sample; overrides the spec's target")
+	f.IntVar(&o.points, "n-points", defaults.Points.Total(), "number `N` of points of a curve; overrides the spec's points")
+	f.Uint64Var(&o.seed, "seed", defaults.Seed, "seed `N` of the sampler; overrides the spec's seed (default 0)")
+	f.StringVar(&o.sampler, "sampler", string(batch.BottomK), "`NAME` of the sampler: bottomk (as a running system) or numpy (as the Python program)")
+	f.StringVar(&o.resample, "resample", string(defaults.Resample), "`NAME` of the resampling: linear (as the Python program) or mean (keeps totals); overrides the spec's")
+	addSpecFlag(f, &o.spec)
+	f.IntVar(&o.concurrency, "concurrency", 0, "read `N` archives at once (default: the number of cores)")
+	f.StringVar(&o.modelOut, "model-out", "", "also write a model into this parquet `FILE`")
+	addFeaturesFlag(f, &o.features)
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *fitAction) validate() error {
-	if err := a.source.validate(); err != nil {
+func (o *fitOptions) validate() error {
+	if err := o.source.validate(); err != nil {
 		return err
 	}
-	if _, err := batch.ParseSampler(a.sampler); err != nil {
+	if _, err := batch.ParseSampler(o.sampler); err != nil {
 		return err
 	}
-	if a.concurrency < 0 || a.concurrency > 1024 {
-		return fmt.Errorf("--concurrency is %d: it must be from 0 to 1024", a.concurrency)
+	if o.concurrency < 0 || o.concurrency > 1024 {
+		return fmt.Errorf("--concurrency is %d: it must be from 0 to 1024", o.concurrency)
 	}
-	if a.modelOut != "" && a.features == referenceFeatures && a.signatures != "" {
+	if o.modelOut != "" && o.features == referenceFeatures && o.signatures != "" {
 		return errors.New("--signatures-out: a model of reference features needs other channels than the spec's signature; make the two files in two runs")
 	}
 	return nil
 }
 
-func (a *fitAction) run(ctx context.Context, t *terminal) error {
-	spec, err := a.loadSpec()
+func (o *fitOptions) run(ctx context.Context, t *terminal) error {
+	spec, err := o.loadSpec()
 	if err != nil {
 		return err
 	}
@@ -106,53 +106,53 @@ func (a *fitAction) run(ctx context.Context, t *terminal) error {
 	}
 	// Before layoutOf, which may change the signature.
 	generation := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
-	cfg := batch.Config{Spec: spec, Sampler: batch.Sampler(a.sampler), Concurrency: a.concurrency}
+	cfg := batch.Config{Spec: spec, Sampler: batch.Sampler(o.sampler), Concurrency: o.concurrency}
 	var samples examples
-	if a.modelOut != "" {
-		if samples.layout, err = layoutOf(spec, a.features); err != nil {
+	if o.modelOut != "" {
+		if samples.layout, err = layoutOf(spec, o.features); err != nil {
 			return err
 		}
 		cfg.Aligned = samples.add
 	}
-	if err := a.checkFiles(); err != nil {
+	if err := o.checkFiles(); err != nil {
 		return err
 	}
-	fitted, err := a.source.fit(ctx, t, cfg)
+	fitted, err := o.source.fit(ctx, t, cfg)
 	if err != nil {
 		return err
 	}
-	if err := a.writeModel(&samples); err != nil {
+	if err := o.writeModel(&samples); err != nil {
 		return err
 	}
-	if err := a.writeSignatures(fitted, generation, spec.Points); err != nil {
+	if err := o.writeSignatures(fitted, generation, spec.Points); err != nil {
 		return err
 	}
 	var results []result
 	for _, f := range fitted {
 		results = append(results, result{f.Profile, f.Envelope, f.Without})
 	}
-	return save(t, a.out, results, generation, batch.Sampler(a.sampler))
+	return save(t, o.out, results, generation, batch.Sampler(o.sampler))
 }
 
 // loadSpec reads the spec and overrides it by the flags that are given.
-func (a *fitAction) loadSpec() (*fit.Spec, error) {
-	spec, err := loadSpec(a.spec)
+func (o *fitOptions) loadSpec() (*fit.Spec, error) {
+	spec, err := loadSpec(o.spec)
 	if err != nil {
 		return nil, err
 	}
-	if a.given("n-episodes-per-profile") {
-		spec.Target = a.target
+	if o.given("n-episodes-per-profile") {
+		spec.Target = o.target
 	}
-	if a.given("seed") {
-		spec.Seed = a.seed
+	if o.given("seed") {
+		spec.Seed = o.seed
 	}
-	if a.given("resample") {
-		if spec.Resample, err = fit.ParseResample(a.resample); err != nil {
+	if o.given("resample") {
+		if spec.Resample, err = fit.ParseResample(o.resample); err != nil {
 			return nil, usage(fmt.Errorf("--resample: %w", err))
 		}
 	}
-	if a.given("n-points") {
-		if spec.Points, err = fit.ScalePoints(a.points); err != nil {
+	if o.given("n-points") {
+		if spec.Points, err = fit.ScalePoints(o.points); err != nil {
 			return nil, usage(fmt.Errorf("--n-points: %w", err))
 		}
 	}
@@ -160,8 +160,8 @@ func (a *fitAction) loadSpec() (*fit.Spec, error) {
 }
 
 // checkFiles returns an error if a file that is to be written cannot be.
-func (a *fitAction) checkFiles() error {
-	for _, path := range []string{a.out, a.modelOut, a.signatures} {
+func (o *fitOptions) checkFiles() error {
+	for _, path := range []string{o.out, o.modelOut, o.signatures} {
 		if path == "" {
 			continue
 		}
@@ -173,27 +173,27 @@ func (a *fitAction) checkFiles() error {
 }
 
 // writeModel writes the file of --model-out, if given.
-func (a *fitAction) writeModel(samples *examples) error {
-	if a.modelOut == "" {
+func (o *fitOptions) writeModel(samples *examples) error {
+	if o.modelOut == "" {
 		return nil
 	}
 	m, err := samples.model()
 	if err != nil {
 		return err
 	}
-	return dataset.WriteModelFile(a.modelOut, m)
+	return dataset.WriteModelFile(o.modelOut, m)
 }
 
 // writeSignatures writes the file of --signatures-out, if given.
-func (a *fitAction) writeSignatures(fitted []batch.Fitted, generation fit.Generation, points fit.Points) error {
-	if a.signatures == "" {
+func (o *fitOptions) writeSignatures(fitted []batch.Fitted, generation fit.Generation, points fit.Points) error {
+	if o.signatures == "" {
 		return nil
 	}
 	file := signatureFile{Generation: generation, Points: points}
 	for _, f := range fitted {
 		file.add(f.Profile, f.Signature)
 	}
-	return file.save(a.signatures)
+	return file.save(o.signatures)
 }
 
 // A result is the envelope of a profile, to be written into a table.

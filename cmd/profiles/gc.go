@@ -14,7 +14,7 @@ import (
 	"github.com/cis490/profiles/command/gc"
 )
 
-type gcAction struct {
+type gcOptions struct {
 	nats   natsFlags
 	idle   time.Duration
 	dryRun bool
@@ -22,7 +22,7 @@ type gcAction struct {
 }
 
 func gcCommand() command {
-	a := &gcAction{}
+	o := &gcOptions{}
 	cmd := &cobra.Command{
 		Use:   "gc [--dry-run] [--idle 1h] [--json] [flags]",
 		Short: "remove generations that nothing uses any more",
@@ -39,32 +39,32 @@ removed generation, it begins the spec's next epoch and reads the log from its s
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.BoolVar(&a.dryRun, "dry-run", false, "only print what would be removed")
-	f.DurationVar(&a.idle, "idle", time.Hour, "keep generations that were made or used less than this `TIME` ago")
-	f.BoolVar(&a.json, "json", false, "print the report as JSON")
-	a.nats.add(f)
-	return command{cmd, a}
+	f.BoolVar(&o.dryRun, "dry-run", false, "only print what would be removed")
+	f.DurationVar(&o.idle, "idle", time.Hour, "keep generations that were made or used less than this `TIME` ago")
+	f.BoolVar(&o.json, "json", false, "print the report as JSON")
+	o.nats.add(f)
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *gcAction) validate() error {
-	if a.idle < 0 {
-		return fmt.Errorf("--idle is %s: it must not be negative", a.idle)
+func (o *gcOptions) validate() error {
+	if o.idle < 0 {
+		return fmt.Errorf("--idle is %s: it must not be negative", o.idle)
 	}
 	return nil
 }
 
-func (a *gcAction) run(ctx context.Context, t *terminal) error {
-	b, err := a.nats.connect(ctx, t)
+func (o *gcOptions) run(ctx context.Context, t *terminal) error {
+	b, err := o.nats.connect(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	c := &gc.Collector{Bus: b, Idle: a.idle, DryRun: a.dryRun}
+	c := &gc.Collector{Bus: b, Idle: o.idle, DryRun: o.dryRun}
 	r, err := c.Run(ctx)
 	if err != nil {
 		return err
 	}
-	return t.print(a.json, r, func(out io.Writer) error { return printGC(out, r) })
+	return t.print(o.json, r, func(out io.Writer) error { return printGC(out, r) })
 }
 
 func printGC(out io.Writer, r *gc.Report) error {

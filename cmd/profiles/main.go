@@ -2,8 +2,8 @@
 // machine, fits a store at once, and publishes to, inspects and maintains a running
 // system.
 //
-// Each command has a file of its name. It holds the flags and the help text, and
-// an action: a struct of options with validate and run. Start reading in root.go.
+// Each command has a file of its name, with its help text, a struct of its options, and
+// the methods validate and run. Start reading in root.go.
 package main
 
 import (

@@ -15,7 +15,7 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-type plotAction struct {
+type plotOptions struct {
 	file     string
 	out      string
 	spec     string
@@ -24,7 +24,7 @@ type plotAction struct {
 }
 
 func plotCommand() command {
-	a := &plotAction{}
+	o := &plotOptions{}
 	cmd := &cobra.Command{
 		Use:   "plot FILE.parquet|FILE.json --out FILE.png|FILE.svg [flags]",
 		Short: "draw the envelopes of a parquet file, or the levels of signatures",
@@ -35,72 +35,72 @@ From a JSON file of signatures (--signatures-out) it draws the level curves: a c
 each profile, a row for each channel.`,
 		Example: `  profiles plot data/processed/attack_profiles_v1.parquet --out profiles.png
   profiles plot signatures.json --out levels.png --phase infected_running --profile bursty-c2,low-and-slow`,
-		Args: fileArgument(&a.file, "FILE.parquet or FILE.json"),
+		Args: fileArgument(&o.file, "FILE.parquet or FILE.json"),
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.out, "out", "", "picture to write, a `FILE` whose name ends in .png or .svg")
-	f.StringVar(&a.spec, "spec", "", "fit spec, a YAML `FILE`, with the points of each phase (default: as fit divides them)")
-	f.StringVar(&a.phase, "phase", "", "signatures only: draw only the phase of this `NAME`, such as infected_running")
-	f.StringSliceVar(&a.profiles, "profile", nil, "signatures only: draw only these profiles, `NAME,NAME`")
-	return command{cmd, a}
+	f.StringVar(&o.out, "out", "", "picture to write, a `FILE` whose name ends in .png or .svg")
+	f.StringVar(&o.spec, "spec", "", "fit spec, a YAML `FILE`, with the points of each phase (default: as fit divides them)")
+	f.StringVar(&o.phase, "phase", "", "signatures only: draw only the phase of this `NAME`, such as infected_running")
+	f.StringSliceVar(&o.profiles, "profile", nil, "signatures only: draw only these profiles, `NAME,NAME`")
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *plotAction) ofSignatures() bool { return filepath.Ext(a.file) == ".json" }
+func (o *plotOptions) ofSignatures() bool { return filepath.Ext(o.file) == ".json" }
 
-func (a *plotAction) validate() error {
-	if a.out == "" {
+func (o *plotOptions) validate() error {
+	if o.out == "" {
 		return errors.New("--out FILE.png or FILE.svg is missing")
 	}
-	if _, err := plot.ParseFormat(strings.TrimPrefix(filepath.Ext(a.out), ".")); err != nil {
-		return fmt.Errorf("--out %s: its name must end in .png or .svg", a.out)
+	if _, err := plot.ParseFormat(strings.TrimPrefix(filepath.Ext(o.out), ".")); err != nil {
+		return fmt.Errorf("--out %s: its name must end in .png or .svg", o.out)
 	}
-	if !a.ofSignatures() && (a.phase != "" || a.profiles != nil) {
+	if !o.ofSignatures() && (o.phase != "" || o.profiles != nil) {
 		return errors.New("--phase and --profile need a file of signatures, FILE.json")
 	}
 	return nil
 }
 
-func (a *plotAction) run(_ context.Context, t *terminal) error {
-	if a.ofSignatures() {
-		return a.drawLevels(t)
+func (o *plotOptions) run(_ context.Context, t *terminal) error {
+	if o.ofSignatures() {
+		return o.drawLevels(t)
 	}
-	return a.drawProfiles(t)
+	return o.drawProfiles(t)
 }
 
-func (a *plotAction) drawProfiles(t *terminal) error {
+func (o *plotOptions) drawProfiles(t *terminal) error {
 	var points fit.Points
-	if a.spec != "" {
-		spec, err := loadSpec(a.spec)
+	if o.spec != "" {
+		spec, err := loadSpec(o.spec)
 		if err != nil {
 			return err
 		}
 		points = spec.Points
 	}
-	rows, _, err := dataset.ReadAttackProfilesFile(a.file)
+	rows, _, err := dataset.ReadAttackProfilesFile(o.file)
 	if err != nil {
 		return err
 	}
-	if err := plot.ProfilesFile(a.out, rows, points); err != nil {
+	if err := plot.ProfilesFile(o.out, rows, points); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.out, "%s shows %d profiles\n", a.out, len(rows))
+	_, err = fmt.Fprintf(t.out, "%s shows %d profiles\n", o.out, len(rows))
 	return err
 }
 
-func (a *plotAction) drawLevels(t *terminal) error {
-	s, err := loadSignatures(a.file)
+func (o *plotOptions) drawLevels(t *terminal) error {
+	s, err := loadSignatures(o.file)
 	if err != nil {
 		return err
 	}
 	var columns []plot.LevelColumn
 	for _, p := range s.Profiles {
-		if len(a.profiles) == 0 || slices.Contains(a.profiles, string(p.Profile)) {
+		if len(o.profiles) == 0 || slices.Contains(o.profiles, string(p.Profile)) {
 			columns = append(columns, plot.LevelColumn{Profile: string(p.Profile), Used: p.Signature.Used, Channels: p.Signature.Channels})
 		}
 	}
-	if err := plot.LevelsFile(a.out, columns, s.Points, a.phase); err != nil {
+	if err := plot.LevelsFile(o.out, columns, s.Points, o.phase); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.out, "%s shows the levels of %d profiles\n", a.out, len(columns))
+	_, err = fmt.Fprintf(t.out, "%s shows the levels of %d profiles\n", o.out, len(columns))
 	return err
 }

@@ -28,19 +28,15 @@ Commands for a running system connect to NATS_URL, or to --nats.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the episode gives no curve, 4 the
 archive is corrupt or too large.`
 
-// A command is a cobra command with its action.
+// A command has the name, the flags and the help text, and two functions, which
+// usually are methods of the options struct with the values of the flags.
 type command struct {
-	cobra  *cobra.Command
-	action action
-}
-
-// An action is what a command does with its flags and arguments, which are fields
-// of the action.
-type action interface {
-	// validate finds mistakes in the flags. Its error is reported as wrong usage.
-	validate() error
+	cobra *cobra.Command
+	// validate finds mistakes in the flags. Its error is reported as wrong usage. It
+	// may be nil.
+	validate func() error
 	// run does the work and prints the result.
-	run(ctx context.Context, t *terminal) error
+	run func(ctx context.Context, t *terminal) error
 }
 
 // commandGroups are all commands, in the order of the help text.
@@ -66,7 +62,7 @@ const helpGroup = "Also:"
 // run runs one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	t := &terminal{in: stdin, out: stdout, err: stderr, log: slog.New(slog.DiscardHandler)}
-	started := false // an error before an action starts is a mistake in the command line
+	started := false // an error before run is called is a mistake in the command line
 	root := &cobra.Command{
 		Use:           "profiles",
 		Short:         "attack profiles from recorded episodes, live and in batch",
@@ -91,11 +87,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, c := range group.commands {
 			c.cobra.RunE = func(cmd *cobra.Command, _ []string) error {
-				if err := c.action.validate(); err != nil {
-					return err
+				if c.validate != nil {
+					if err := c.validate(); err != nil {
+						return err
+					}
 				}
 				started = true
-				return c.action.run(cmd.Context(), t)
+				return c.run(cmd.Context(), t)
 			}
 			c.cobra.GroupID = group.title
 			c.cobra.Flags().SortFlags = false

@@ -13,13 +13,13 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-type showAction struct {
+type showOptions struct {
 	file string
 	json bool
 }
 
 func showCommand() command {
-	a := &showAction{}
+	o := &showOptions{}
 	cmd := &cobra.Command{
 		Use:   "show FILE.parquet [--json]",
 		Short: "show the envelopes of a parquet file",
@@ -30,20 +30,18 @@ With --json it prints every value of every row. Each number has the shortest for
 reads back as the same number. So two files hold the same values if the texts are equal.`,
 		Example: `  profiles show data/processed/attack_profiles_v1.parquet
   diff <(profiles show --json live.parquet) <(profiles show --json batch.parquet)`,
-		Args: fileArgument(&a.file, "FILE.parquet"),
+		Args: fileArgument(&o.file, "FILE.parquet"),
 	}
-	cmd.Flags().BoolVar(&a.json, "json", false, "print every value as JSON")
-	return command{cmd, a}
+	cmd.Flags().BoolVar(&o.json, "json", false, "print every value as JSON")
+	return command{cmd, nil, o.run}
 }
 
-func (a *showAction) validate() error { return nil }
-
-func (a *showAction) run(_ context.Context, t *terminal) error {
-	rows, meta, err := dataset.ReadAttackProfilesFile(a.file)
+func (o *showOptions) run(_ context.Context, t *terminal) error {
+	rows, meta, err := dataset.ReadAttackProfilesFile(o.file)
 	if err != nil {
 		return err
 	}
-	if !a.json {
+	if !o.json {
 		return printTable(t.out, rows, meta)
 	}
 	e := json.NewEncoder(t.out)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -58,6 +59,42 @@ func (f *sourceFlags) validationFile() (string, error) {
 		return f.defaultValidation(), nil
 	}
 	return "", usage(errors.New("--validation FILE is missing"))
+}
+
+// recorded is the folder with real episodes in a clone of the project.
+const recorded = "examples/recorded"
+
+// useRecorded sets the store to the project's recorded episodes if none is given.
+func (f *sourceFlags) useRecorded() error {
+	if f.store != "" {
+		return nil
+	}
+	dir := filepath.Join(recorded, "store")
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s is not in this folder: start in the project's folder, or pass --store DIR", recorded)
+	}
+	f.store = dir
+	return nil
+}
+
+// validationIfPresent returns the path of --validation, which must exist, or else
+// the default path if there is such a file, or else "".
+func (f *sourceFlags) validationIfPresent() (string, error) {
+	path := f.validation
+	if path == "" {
+		path = f.defaultValidation()
+	}
+	if path == "" {
+		return "", nil
+	}
+	_, err := os.Stat(path)
+	if f.validation == "" && errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("open the validation file: %w", err)
+	}
+	return path, nil
 }
 
 // fit fits the source. It fills in the limits and the progress of cfg.

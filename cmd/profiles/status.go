@@ -17,7 +17,7 @@ import (
 	"github.com/cis490/profiles/command/status"
 )
 
-type statusAction struct {
+type statusOptions struct {
 	nats    natsFlags
 	wait    bool
 	timeout time.Duration
@@ -25,7 +25,7 @@ type statusAction struct {
 }
 
 func statusCommand() command {
-	a := &statusAction{}
+	o := &statusOptions{}
 	cmd := &cobra.Command{
 		Use:   "status [--wait [--timeout 5m]] [--json] [flags]",
 		Short: "show the state of a running system, or wait until it is settled",
@@ -41,46 +41,46 @@ and every envelope is of the present sample.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.BoolVar(&a.wait, "wait", false, "wait until the system is settled")
-	f.DurationVar(&a.timeout, "timeout", 0, "fail if it is not settled after this `TIME`, such as 90s (default: wait without a limit)")
-	f.BoolVar(&a.json, "json", false, "print the report as JSON")
-	a.nats.add(f)
-	return command{cmd, a}
+	f.BoolVar(&o.wait, "wait", false, "wait until the system is settled")
+	f.DurationVar(&o.timeout, "timeout", 0, "fail if it is not settled after this `TIME`, such as 90s (default: wait without a limit)")
+	f.BoolVar(&o.json, "json", false, "print the report as JSON")
+	o.nats.add(f)
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *statusAction) validate() error {
+func (o *statusOptions) validate() error {
 	switch {
-	case a.timeout < 0:
-		return fmt.Errorf("--timeout is %s: it must not be negative", a.timeout)
-	case a.timeout > 0 && !a.wait:
+	case o.timeout < 0:
+		return fmt.Errorf("--timeout is %s: it must not be negative", o.timeout)
+	case o.timeout > 0 && !o.wait:
 		return errors.New("--timeout needs --wait")
 	}
 	return nil
 }
 
-func (a *statusAction) run(ctx context.Context, t *terminal) error {
-	b, err := a.nats.connect(ctx, t)
+func (o *statusOptions) run(ctx context.Context, t *terminal) error {
+	b, err := o.nats.connect(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	var r *status.Report
-	if a.wait {
-		r, err = a.waitUntilSettled(ctx, t, b)
+	if o.wait {
+		r, err = o.waitUntilSettled(ctx, t, b)
 	} else {
 		r, err = status.Collect(ctx, b)
 	}
 	if err != nil {
 		return err
 	}
-	return t.print(a.json, r, func(out io.Writer) error { return printStatus(out, r) })
+	return t.print(o.json, r, func(out io.Writer) error { return printStatus(out, r) })
 }
 
 // waitUntilSettled shows on a terminal what it waits for.
-func (a *statusAction) waitUntilSettled(ctx context.Context, t *terminal, b *bus.Bus) (*status.Report, error) {
-	if a.timeout > 0 {
+func (o *statusOptions) waitUntilSettled(ctx context.Context, t *terminal, b *bus.Bus) (*status.Report, error) {
+	if o.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, a.timeout)
+		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
 	const clearLine = "\r\x1b[K"
@@ -95,7 +95,7 @@ func (a *statusAction) waitUntilSettled(ctx context.Context, t *terminal, b *bus
 		fmt.Fprint(t.err, clearLine)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("not settled within %s: still waiting for %s", a.timeout, waitsFor)
+		err = fmt.Errorf("not settled within %s: still waiting for %s", o.timeout, waitsFor)
 	}
 	return r, err
 }

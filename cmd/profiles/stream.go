@@ -20,7 +20,7 @@ import (
 	"github.com/cis490/profiles/streamer"
 )
 
-type streamAction struct {
+type streamOptions struct {
 	nats   natsFlags
 	spec   string
 	table  string
@@ -35,7 +35,7 @@ type streamAction struct {
 const defaultCyclePause = 20 * time.Second
 
 func streamCommand() command {
-	a := &streamAction{}
+	o := &streamOptions{}
 	cmd := &cobra.Command{
 		Use:   "stream [--load-fit FILE] [--publish-url URL] [--loop] [flags]",
 		Short: "publish the envelopes of a parquet file as events",
@@ -49,54 +49,54 @@ envelope.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.table, "load-fit", defaultTable, "parquet `FILE` to read")
-	f.StringVar(&a.url, "publish-url", "", "post the events to this `URL` instead, such as http://127.0.0.1:8447/publish (PUBLISH_TOKEN: bearer token)")
-	f.BoolVar(&a.loop, "loop", false, "publish again and again, until interrupted")
-	f.Float64Var(&a.pause, "cycle-pause-s", defaultCyclePause.Seconds(), "`SECONDS` between two cycles of --loop")
-	f.BoolVar(&a.dryRun, "dry-run", false, "print the events, one JSON object on each line, and publish nothing")
-	f.StringVar(&a.spec, "spec", "", "fit spec, a YAML `FILE`, whose shape texts go into the events (default: the six profiles)")
-	streamer.ModelFlags(f, &a.models)
-	a.nats.add(f)
-	return command{cmd, a}
+	f.StringVar(&o.table, "load-fit", defaultTable, "parquet `FILE` to read")
+	f.StringVar(&o.url, "publish-url", "", "post the events to this `URL` instead, such as http://127.0.0.1:8447/publish (PUBLISH_TOKEN: bearer token)")
+	f.BoolVar(&o.loop, "loop", false, "publish again and again, until interrupted")
+	f.Float64Var(&o.pause, "cycle-pause-s", defaultCyclePause.Seconds(), "`SECONDS` between two cycles of --loop")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the events, one JSON object on each line, and publish nothing")
+	f.StringVar(&o.spec, "spec", "", "fit spec, a YAML `FILE`, whose shape texts go into the events (default: the six profiles)")
+	streamer.ModelFlags(f, &o.models)
+	o.nats.add(f)
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *streamAction) validate() error {
-	if err := a.models.Validate(); err != nil {
+func (o *streamOptions) validate() error {
+	if err := o.models.Validate(); err != nil {
 		return err
 	}
-	if !(a.pause > 0 && a.pause <= 86_400) { // also refuses NaN
-		return fmt.Errorf("--cycle-pause-s is %g: it must be above 0 and at most 86400", a.pause)
+	if !(o.pause > 0 && o.pause <= 86_400) { // also refuses NaN
+		return fmt.Errorf("--cycle-pause-s is %g: it must be above 0 and at most 86400", o.pause)
 	}
-	if a.dryRun && a.loop {
+	if o.dryRun && o.loop {
 		return errors.New("--dry-run and --loop cannot be combined")
 	}
-	if a.url != "" {
-		if u, err := url.Parse(a.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return fmt.Errorf("--publish-url is %q: it must be an http or https URL", a.url)
+	if o.url != "" {
+		if u, err := url.Parse(o.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return fmt.Errorf("--publish-url is %q: it must be an http or https URL", o.url)
 		}
 	}
 	return nil
 }
 
-func (a *streamAction) run(ctx context.Context, t *terminal) error {
-	saved, err := a.events()
+func (o *streamOptions) run(ctx context.Context, t *terminal) error {
+	saved, err := o.events()
 	if err != nil {
 		return err
 	}
-	publish, end, err := a.publisher(ctx, t)
+	publish, end, err := o.publisher(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer end()
 	for {
-		err := a.publishAll(ctx, t, saved, publish)
-		if a.loop && ctx.Err() != nil {
+		err := o.publishAll(ctx, t, saved, publish)
+		if o.loop && ctx.Err() != nil {
 			return nil // interrupted, as a loop is meant to end
 		}
-		if err != nil || !a.loop {
+		if err != nil || !o.loop {
 			return err
 		}
-		if wait.For(ctx, time.Duration(a.pause*float64(time.Second))) != nil {
+		if wait.For(ctx, time.Duration(o.pause*float64(time.Second))) != nil {
 			return nil
 		}
 	}
@@ -109,17 +109,17 @@ type savedEvent struct {
 }
 
 // events returns the events of the file, then those of the flags for models.
-func (a *streamAction) events() ([]savedEvent, error) {
-	spec, err := loadSpec(a.spec)
+func (o *streamOptions) events() ([]savedEvent, error) {
+	spec, err := loadSpec(o.spec)
 	if err != nil {
 		return nil, err
 	}
-	rows, _, err := dataset.ReadAttackProfilesFile(a.table)
+	rows, _, err := dataset.ReadAttackProfilesFile(o.table)
 	if err != nil {
 		return nil, err
 	}
 	var models []savedEvent
-	for subject, event := range a.models.Events() {
+	for subject, event := range o.models.Events() {
 		models = append(models, savedEvent{subject, event})
 	}
 	slices.SortFunc(models, func(a, b savedEvent) int { return strings.Compare(a.subject, b.subject) })
@@ -169,7 +169,7 @@ func normalised(row dataset.AttackProfile, values []float32) []float64 {
 }
 
 // publishAll publishes each event once.
-func (a *streamAction) publishAll(ctx context.Context, t *terminal, saved []savedEvent, publish publisher) error {
+func (o *streamOptions) publishAll(ctx context.Context, t *terminal, saved []savedEvent, publish publisher) error {
 	shown := 0
 	for _, e := range saved {
 		ok, err := publish(ctx, e)
@@ -180,7 +180,7 @@ func (a *streamAction) publishAll(ctx context.Context, t *terminal, saved []save
 			shown++
 		}
 	}
-	if a.dryRun {
+	if o.dryRun {
 		return nil
 	}
 	line := fmt.Sprintf("published %d of %d events", shown, len(saved))
@@ -195,18 +195,18 @@ func (a *streamAction) publishAll(ctx context.Context, t *terminal, saved []save
 type publisher func(context.Context, savedEvent) (bool, error)
 
 // publisher returns where the events go. The caller must call end.
-func (a *streamAction) publisher(ctx context.Context, t *terminal) (publish publisher, end func(), err error) {
+func (o *streamOptions) publisher(ctx context.Context, t *terminal) (publish publisher, end func(), err error) {
 	switch {
-	case a.dryRun:
+	case o.dryRun:
 		lines := json.NewEncoder(t.out)
 		return func(_ context.Context, e savedEvent) (bool, error) { return true, lines.Encode(e.event) }, func() {}, nil
-	case a.url != "":
+	case o.url != "":
 		client := &http.Client{Timeout: 10 * time.Second}
 		return func(ctx context.Context, e savedEvent) (bool, error) {
-			return true, post(ctx, client, a.url, e.event)
+			return true, post(ctx, client, o.url, e.event)
 		}, client.CloseIdleConnections, nil
 	}
-	b, err := a.nats.connectAndMakeStreams(ctx, t)
+	b, err := o.nats.connectAndMakeStreams(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/cis490/profiles/command/synth"
 )
 
-type synthAction struct {
+type synthOptions struct {
 	episodes int
 	seed     uint64
 	out      string
@@ -23,7 +23,7 @@ type synthAction struct {
 }
 
 func synthCommand() command {
-	a := &synthAction{}
+	o := &synthOptions{}
 	cmd := &cobra.Command{
 		Use:   "synth --out DIR [--episodes-per-profile N] [--seed N] [flags]",
 		Short: "make a synthetic store of any size, for tests at scale",
@@ -35,22 +35,22 @@ archives. An archive has about 62 KB.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.out, "out", "", "`DIR` to write into; it is made if missing")
-	f.IntVar(&a.episodes, "episodes-per-profile", 100, "make `N` archives of each profile")
-	f.Uint64Var(&a.seed, "seed", 0, "seed `N` of all random numbers (default 0)")
-	f.StringSliceVar(&a.profiles, "profiles", nil, "`NAMES` of the profiles to make, separated by commas (default: all six)")
-	f.BoolVar(&a.json, "json", false, "print the summary as JSON")
-	return command{cmd, a}
+	f.StringVar(&o.out, "out", "", "`DIR` to write into; it is made if missing")
+	f.IntVar(&o.episodes, "episodes-per-profile", 100, "make `N` archives of each profile")
+	f.Uint64Var(&o.seed, "seed", 0, "seed `N` of all random numbers (default 0)")
+	f.StringSliceVar(&o.profiles, "profiles", nil, "`NAMES` of the profiles to make, separated by commas (default: all six)")
+	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *synthAction) validate() error {
+func (o *synthOptions) validate() error {
 	switch {
-	case a.out == "":
+	case o.out == "":
 		return errors.New("--out DIR is missing")
-	case a.episodes < 1 || a.episodes > synth.MaxIndex+1:
-		return fmt.Errorf("--episodes-per-profile is %d: it must be from 1 to %d", a.episodes, synth.MaxIndex+1)
+	case o.episodes < 1 || o.episodes > synth.MaxIndex+1:
+		return fmt.Errorf("--episodes-per-profile is %d: it must be from 1 to %d", o.episodes, synth.MaxIndex+1)
 	}
-	for _, p := range a.profiles {
+	for _, p := range o.profiles {
 		if !slices.Contains(synth.Profiles(), p) {
 			return fmt.Errorf("--profiles: unknown profile %q, it must be one of %s", p, strings.Join(synth.Profiles(), ", "))
 		}
@@ -58,10 +58,10 @@ func (a *synthAction) validate() error {
 	return nil
 }
 
-func (a *synthAction) run(ctx context.Context, t *terminal) error {
+func (o *synthOptions) run(ctx context.Context, t *terminal) error {
 	writing := t.progress("writing archives")
 	written := 0
-	err := synth.New(a.seed).Write(ctx, a.out, a.episodes, a.profiles, func(done, total int) {
+	err := synth.New(o.seed).Write(ctx, o.out, o.episodes, o.profiles, func(done, total int) {
 		written = done
 		writing.set(done, total)
 	})
@@ -69,9 +69,9 @@ func (a *synthAction) run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	store, validation := filepath.Join(a.out, "store"), filepath.Join(a.out, "validation.parquet")
+	store, validation := filepath.Join(o.out, "store"), filepath.Join(o.out, "validation.parquet")
 	summary := map[string]any{"store": store, "validation": validation, "episodes": written}
-	return t.print(a.json, summary, func(out io.Writer) error {
+	return t.print(o.json, summary, func(out io.Writer) error {
 		_, err := fmt.Fprintf(out, "%d episodes in %s, listed in %s\n", written, store, validation)
 		return err
 	})

@@ -18,7 +18,7 @@ import (
 	"github.com/cis490/profiles/store"
 )
 
-type topologyAction struct {
+type topologyOptions struct {
 	nats     natsFlags
 	spec     string
 	patience time.Duration
@@ -27,7 +27,7 @@ type topologyAction struct {
 }
 
 func topologyCommand() command {
-	a := &topologyAction{}
+	o := &topologyOptions{}
 	cmd := &cobra.Command{
 		Use:   "topology [--spec FILE] [--archives URL] [flags]",
 		Short: "make the streams and buckets that the services use",
@@ -48,20 +48,20 @@ too few servers.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&a.spec, "spec", "", "also register the fit spec in this `FILE` and make its consumers; \"default\" is the built-in spec")
-	f.StringVar(&a.archives, "archives", "", "also make the bucket of archives at this `URL`: nats://bucket")
-	f.DurationVar(&a.patience, "patience", 0, "how long to wait for NATS, a `TIME` such as 5m (default: fail within seconds)")
-	f.BoolVar(&a.json, "json", false, "print the streams as JSON")
-	a.nats.add(f)
-	return command{cmd, a}
+	f.StringVar(&o.spec, "spec", "", "also register the fit spec in this `FILE` and make its consumers; \"default\" is the built-in spec")
+	f.StringVar(&o.archives, "archives", "", "also make the bucket of archives at this `URL`: nats://bucket")
+	f.DurationVar(&o.patience, "patience", 0, "how long to wait for NATS, a `TIME` such as 5m (default: fail within seconds)")
+	f.BoolVar(&o.json, "json", false, "print the streams as JSON")
+	o.nats.add(f)
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *topologyAction) validate() error {
+func (o *topologyOptions) validate() error {
 	switch {
-	case a.archives != "" && !store.NeedsBus(a.archives):
-		return fmt.Errorf("--archives is %q: it must be nats://bucket", a.archives)
-	case a.patience < 0:
-		return fmt.Errorf("--patience is %s: it must not be negative", a.patience)
+	case o.archives != "" && !store.NeedsBus(o.archives):
+		return fmt.Errorf("--archives is %q: it must be nats://bucket", o.archives)
+	case o.patience < 0:
+		return fmt.Errorf("--patience is %s: it must not be negative", o.patience)
 	}
 	return nil
 }
@@ -73,14 +73,14 @@ type topologyReport struct {
 	Archives   string           `json:"archives,omitempty"`
 }
 
-func (a *topologyAction) run(ctx context.Context, t *terminal) error {
-	spec, limits, err := a.loadSpec()
+func (o *topologyOptions) run(ctx context.Context, t *terminal) error {
+	spec, limits, err := o.loadSpec()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := withTimeout(ctx, max(a.patience, topologyTimeout))
+	ctx, cancel := withTimeout(ctx, max(o.patience, topologyTimeout))
 	defer cancel()
-	b, err := a.connect(ctx, t)
+	b, err := o.connect(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -88,9 +88,9 @@ func (a *topologyAction) run(ctx context.Context, t *terminal) error {
 	if err := b.EnsureTopology(ctx); err != nil {
 		return err
 	}
-	r := topologyReport{Archives: a.archives}
-	if a.archives != "" {
-		_, closeStore, err := makeStore(ctx, t, a.archives, b)
+	r := topologyReport{Archives: o.archives}
+	if o.archives != "" {
+		_, closeStore, err := makeStore(ctx, t, o.archives, b)
 		if err != nil {
 			return err
 		}
@@ -104,16 +104,16 @@ func (a *topologyAction) run(ctx context.Context, t *terminal) error {
 	if r.Streams, err = b.Streams(ctx); err != nil {
 		return err
 	}
-	return t.print(a.json, r, r.print)
+	return t.print(o.json, r, r.print)
 }
 
 // loadSpec returns the spec to register, nil without --spec, and the limits that are
 // part of its generation.
-func (a *topologyAction) loadSpec() (*fit.Spec, episode.Limits, error) {
-	if a.spec == "" {
+func (o *topologyOptions) loadSpec() (*fit.Spec, episode.Limits, error) {
+	if o.spec == "" {
 		return nil, episode.Limits{}, nil
 	}
-	path := a.spec
+	path := o.spec
 	if path == "default" {
 		path = ""
 	}
@@ -126,8 +126,8 @@ func (a *topologyAction) loadSpec() (*fit.Spec, episode.Limits, error) {
 }
 
 // connect tries again until the patience is over.
-func (a *topologyAction) connect(ctx context.Context, t *terminal) (*bus.Bus, error) {
-	cfg, err := a.nats.config()
+func (o *topologyOptions) connect(ctx context.Context, t *terminal) (*bus.Bus, error) {
+	cfg, err := o.nats.config()
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (a *topologyAction) connect(ctx context.Context, t *terminal) (*bus.Bus, er
 	for {
 		b, err := connect(ctx, t, cfg)
 		var mistake *service.UsageError
-		if err == nil || errors.As(err, &mistake) || time.Since(began) > a.patience {
+		if err == nil || errors.As(err, &mistake) || time.Since(began) > o.patience {
 			return b, err
 		}
 		if wait.For(ctx, time.Second) != nil {

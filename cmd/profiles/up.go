@@ -31,8 +31,6 @@ import (
 )
 
 const (
-	// recorded is the folder with real episodes in a clone of the project.
-	recorded = "examples/recorded"
 	// defaultNATS is the address of the default NATS_URL, so that other commands find
 	// the server.
 	defaultNATS = "127.0.0.1:4222"
@@ -40,7 +38,7 @@ const (
 	defaultPage = "127.0.0.1:8447"
 )
 
-type upAction struct {
+type upOptions struct {
 	source          sourceFlags
 	spec            string
 	data            string
@@ -51,7 +49,7 @@ type upAction struct {
 }
 
 func upCommand() command {
-	a := &upAction{}
+	o := &upOptions{}
 	cmd := &cobra.Command{
 		Use:   "up [--store DIR [--validation FILE]] [flags]",
 		Short: "run the whole system in this process, on real episodes",
@@ -67,58 +65,58 @@ Without --store it uses the recorded episodes in examples/recorded.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	a.source.add(f, anyStore)
-	addSpecFlag(f, &a.spec)
-	f.StringVar(&a.data, "data", "", "`DIR` for the files of the NATS server, which stay (default: a temporary folder, removed at the end)")
-	f.StringVar(&a.nats, "nats", defaultNATS, "`HOST:PORT` of the NATS server; port 0 takes a free port")
-	f.StringVar(&a.listen, "listen", defaultPage, "`HOST:PORT` of the dashboard, /healthz, /readyz and /metrics; port 0 takes a free port")
-	f.BoolVar(&a.exitWhenSettled, "exit-when-settled", false, "end when every accepted episode is in an envelope, rejected, or has a reason for no curve")
-	streamer.ModelFlags(f, &a.models)
-	return command{cmd, a}
+	o.source.add(f, anyStore)
+	addSpecFlag(f, &o.spec)
+	f.StringVar(&o.data, "data", "", "`DIR` for the files of the NATS server, which stay (default: a temporary folder, removed at the end)")
+	f.StringVar(&o.nats, "nats", defaultNATS, "`HOST:PORT` of the NATS server; port 0 takes a free port")
+	f.StringVar(&o.listen, "listen", defaultPage, "`HOST:PORT` of the dashboard, /healthz, /readyz and /metrics; port 0 takes a free port")
+	f.BoolVar(&o.exitWhenSettled, "exit-when-settled", false, "end when every accepted episode is in an envelope, rejected, or has a reason for no curve")
+	streamer.ModelFlags(f, &o.models)
+	return command{cmd, o.validate, o.run}
 }
 
-func (a *upAction) validate() error {
-	if a.source.store == "" && a.source.validation != "" {
+func (o *upOptions) validate() error {
+	if o.source.store == "" && o.source.validation != "" {
 		return errors.New("--validation needs --store DIR")
 	}
-	return a.models.Validate()
+	return o.models.Validate()
 }
 
-func (a *upAction) run(ctx context.Context, t *terminal) error {
-	err := a.runSystem(ctx, t)
-	if ctx.Err() != nil && !a.exitWhenSettled {
+func (o *upOptions) run(ctx context.Context, t *terminal) error {
+	err := o.runSystem(ctx, t)
+	if ctx.Err() != nil && !o.exitWhenSettled {
 		return nil // Ctrl-C is the usual end
 	}
 	return err
 }
 
-func (a *upAction) runSystem(ctx context.Context, t *terminal) error {
-	cfg := standalone.Config{NATS: a.nats}
-	if err := a.readSettings(&cfg); err != nil {
+func (o *upOptions) runSystem(ctx context.Context, t *terminal) error {
+	cfg := standalone.Config{NATS: o.nats}
+	if err := o.readSettings(&cfg); err != nil {
 		return err
 	}
-	spec, err := loadSpec(a.spec)
+	spec, err := loadSpec(o.spec)
 	if err != nil {
 		return err
 	}
-	if err := a.source.useRecorded(); err != nil {
+	if err := o.source.useRecorded(); err != nil {
 		return err
 	}
-	archives, closeStore, err := openStore(ctx, t, a.source.store, nil)
+	archives, closeStore, err := openStore(ctx, t, o.source.store, nil)
 	if err != nil {
 		return err
 	}
 	defer closeStore()
-	file, err := a.source.validationIfPresent()
+	file, err := o.source.validationIfPresent()
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", a.listen)
+	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("listen for the dashboard: %w (--listen sets another address)", err)
 	}
 	var remove func()
-	if cfg.Dir, remove, err = a.serverDir(); err != nil {
+	if cfg.Dir, remove, err = o.serverDir(); err != nil {
 		_ = listener.Close()
 		return err
 	}
@@ -131,8 +129,8 @@ func (a *upAction) runSystem(ctx context.Context, t *terminal) error {
 		}
 	}
 	d := &demo{
-		spec: spec, file: file, archives: archives, table: table, exitWhenSettled: a.exitWhenSettled,
-		page: "http://" + listener.Addr().String() + cfg.Dashboard.BasePath, defaultNATS: a.nats == defaultNATS,
+		spec: spec, file: file, archives: archives, table: table, exitWhenSettled: o.exitWhenSettled,
+		page: "http://" + listener.Addr().String() + cfg.Dashboard.BasePath, defaultNATS: o.nats == defaultNATS,
 	}
 	err = standalone.Run(ctx, cfg, standalone.Deps{Store: archives, Spec: spec, Log: t.log, Listener: listener}, d.run)
 	if errors.Is(err, standalone.ErrServer) {
@@ -142,8 +140,8 @@ func (a *upAction) runSystem(ctx context.Context, t *terminal) error {
 }
 
 // readSettings fills the services' settings from the environment.
-func (a *upAction) readSettings(cfg *standalone.Config) error {
-	cfg.Streamer.Models = a.models
+func (o *upOptions) readSettings(cfg *standalone.Config) error {
+	cfg.Streamer.Models = o.models
 	for _, s := range slices.Concat(cfg.Worker.Settings(), cfg.Streamer.Settings(), cfg.Dashboard.Settings()) {
 		if _, ok := s.Into.(*client.Config); ok {
 			continue // the settings of NATS are about another server
@@ -155,47 +153,14 @@ func (a *upAction) readSettings(cfg *standalone.Config) error {
 	return usage(cmp.Or(cfg.Worker.Validate(), cfg.Streamer.Validate(), cfg.Dashboard.Validate()))
 }
 
-// useRecorded sets the store to the project's recorded episodes if none is given.
-func (f *sourceFlags) useRecorded() error {
-	if f.store != "" {
-		return nil
-	}
-	dir := filepath.Join(recorded, "store")
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is not in this folder: start in the project's folder, or pass --store DIR", recorded)
-	}
-	f.store = dir
-	return nil
-}
-
-// validationIfPresent returns the path of --validation, which must exist, or else
-// the default path if there is such a file, or else "".
-func (f *sourceFlags) validationIfPresent() (string, error) {
-	path := f.validation
-	if path == "" {
-		path = f.defaultValidation()
-	}
-	if path == "" {
-		return "", nil
-	}
-	_, err := os.Stat(path)
-	if f.validation == "" && errors.Is(err, os.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("open the validation file: %w", err)
-	}
-	return path, nil
-}
-
 // serverDir returns the folder of the server's files. The caller must call remove,
 // which removes a temporary folder.
-func (a *upAction) serverDir() (dir string, remove func(), err error) {
-	if a.data != "" {
-		if err := os.MkdirAll(a.data, 0o755); err != nil {
+func (o *upOptions) serverDir() (dir string, remove func(), err error) {
+	if o.data != "" {
+		if err := os.MkdirAll(o.data, 0o755); err != nil {
 			return "", nil, fmt.Errorf("make the folder of --data: %w", err)
 		}
-		return a.data, func() {}, nil
+		return o.data, func() {}, nil
 	}
 	if dir, err = os.MkdirTemp("", "profiles-up-"); err != nil {
 		return "", nil, fmt.Errorf("make a temporary folder: %w (--data sets another one)", err)

@@ -10,19 +10,14 @@ import (
 )
 
 func versionCommand() command {
-	return command{&cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "print the version of this build",
 		Example: `  profiles version`,
 		Args:    cobra.NoArgs,
-	}, versionAction{}}
-}
-
-type versionAction struct{}
-
-func (versionAction) validate() error { return nil }
-
-func (versionAction) run(_ context.Context, t *terminal) error {
-	_, err := fmt.Fprintln(t.out, "profiles", service.Version())
-	return err
+	}
+	return command{cmd, nil, func(_ context.Context, t *terminal) error {
+		_, err := fmt.Fprintln(t.out, "profiles", service.Version())
+		return err
+	}}
 }

@@ -68,7 +68,7 @@ func specOf(target int, profiles ...string) *fit.Spec {
 
 func accepted(host, id, profile string) [4]string { return [4]string{host, id, profile, "accepted"} }
 
-func mustFit(t testing.TB, cfg Config, store episode.Store, rows [][4]string) []Fitted {
+func mustFit(t rapid.TB, cfg Config, store episode.Store, rows [][4]string) []Fitted {
 	t.Helper()
 	r, err := roster.Read(listed(rows), cfg.Spec.Seed)
 	if err != nil {
@@ -101,12 +101,12 @@ func TestBottomKDependsOnTheSetOnly(t *testing.T) {
 		spec := specOf(rapid.IntRange(1, 30).Draw(t, "target"), "a", "b")
 		spec.Seed = rapid.Uint64().Draw(t, "seed")
 		rows := all[:rapid.IntRange(0, len(all)).Draw(t, "rows")]
-		one := fitOf(t, Config{Spec: spec, Concurrency: 1}, store, rows)
+		one := mustFit(t, Config{Spec: spec, Concurrency: 1}, store, rows)
 
 		shuffled := slices.Clone(rows)
 		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
 		rnd.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		two := fitOf(t, Config{Spec: spec, Concurrency: rapid.IntRange(2, 16).Draw(t, "at once")}, store, shuffled)
+		two := mustFit(t, Config{Spec: spec, Concurrency: rapid.IntRange(2, 16).Draw(t, "at once")}, store, shuffled)
 		if text(t, one) != text(t, two) {
 			t.Fatalf("one at a time: %+v\nmany: %+v", one, two)
 		}
@@ -128,18 +128,6 @@ func text(t *rapid.T, fitted []Fitted) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-func fitOf(t *rapid.T, cfg Config, store episode.Store, rows [][4]string) []Fitted {
-	r, err := roster.Read(listed(rows), cfg.Spec.Seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fitted, err := Fit(context.Background(), cfg, store, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fitted
 }
 
 // naive computes the envelope of a profile from every archive, in the order of the rows.
