@@ -1,13 +1,22 @@
 package profiles
 
 import (
+	"cmp"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/dashboard"
+	"github.com/cis490/profiles/store"
+	"github.com/cis490/profiles/streamer"
+	"github.com/cis490/profiles/worker"
 )
 
 // documents returns the paths of all documents.
@@ -113,24 +122,32 @@ func TestDocumentsNameTests(t *testing.T) {
 // TestSettingsAreDescribed checks that a table of docs/OPERATIONS.md has every setting of the services with
 // its default. The limits of archives, EPISODE_MAX_..., are in docs/EPISODES.md, in larger units.
 func TestSettingsAreDescribed(t *testing.T) {
-	settings := regexp.MustCompile(`envconfig:"([A-Z0-9_]+)"(?: default:"([^"]*)")?`).FindAllStringSubmatch(source(t, false), -1)
-	if len(settings) < 40 {
-		t.Fatalf("found %d settings", len(settings))
-	}
 	described := read(t, operations)
-	limits := read(t, "docs/EPISODES.md")
-	for _, m := range settings {
-		if strings.Contains(limits, "`EPISODE_MAX_"+m[1]+"`") {
-			continue
-		}
-		row := regexp.MustCompile("(?m)^\\|[^|]*`" + m[1] + "`[^|]*\\|[^|]*`" + regexp.QuoteMeta(m[2]) + "`")
-		if m[2] == "" {
-			row = regexp.MustCompile("(?m)^\\|[^|]*`" + m[1] + "`")
-		}
-		if !row.MatchString(described) {
-			t.Errorf("no table of %s has %s with the default %q", operations, m[1], m[2])
+	check := func(config any) {
+		value := reflect.ValueOf(config).Elem()
+		for i := range value.NumField() {
+			name := value.Type().Field(i).Tag.Get("envconfig")
+			fallback := cmp.Or(value.Type().Field(i).Tag.Get("default"), fmt.Sprint(value.Field(i)))
+			if name == "" {
+				continue
+			}
+			row := "(?m)^\\|[^|]*`" + name + "`"
+			if fallback != "" && fallback != "[]" && name != "CONCURRENCY" {
+				row += "[^|]*\\|[^|]*`" + regexp.QuoteMeta(fallback) + "`"
+			}
+			if !regexp.MustCompile(row).MatchString(described) {
+				t.Errorf("no table of %s has %s with the default %q", operations, name, fallback)
+			}
 		}
 	}
+	stores := &store.Config{}
+	for _, config := range []interface{ Validate() error }{&worker.Config{}, &streamer.Config{}, &dashboard.Config{}, &client.Config{}, stores} {
+		if err := config.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		check(config)
+	}
+	check(&stores.S3)
 }
 
 // TestLayersAreDescribed checks that docs/ARCHITECTURE.md lists the layers as imports_test.go has them.
