@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// canonicalWalk is clean 10 s, armed 2 s, infecting 3 s, infected_running 25 s, clean 5 s.
+// canonicalWalk has clean 10 s, armed 2 s, infecting 3 s, infected_running 25 s, clean 5 s.
 var canonicalWalk = Walk{Armed: 10, Infecting: 12, Running: 15, RunningEnd: 40, DormantEnd: nan, Duration: 45}
 
 func TestSlices(t *testing.T) {
@@ -90,7 +90,7 @@ func TestAlignWithoutData(t *testing.T) {
 	s := Series{T: []float64{0, 50}, V: []float64{1, 1}}
 	for _, v := range Align(p, Linear, Walk{nan, nan, nan, nan, nan, nan}, s) {
 		if v == v {
-			t.Error("a walk of nothing has data")
+			t.Error("a zero walk has data")
 		}
 	}
 }
@@ -122,7 +122,7 @@ func TestAlignOfSliceTurnedRound(t *testing.T) {
 	}
 }
 
-// Gaps are bridged: the polyline goes through the finite samples only. The input stays as it is.
+// TestAlignIgnoresGaps: only the finite samples count, and the input is not changed.
 func TestAlignLeavesOutGaps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := Series{Counts: rapid.Bool().Draw(t, "counts")}

@@ -16,7 +16,7 @@ func TestSeedSequence(t *testing.T) {
 		t.Errorf("leading zeros make the state of seed 42 %x, want %x", got, want)
 	}
 	if newSeedSequence([]uint32{1, 2, 3, 4, 5}) == newSeedSequence([]uint32{1, 2, 3, 4, 6}) {
-		t.Error("the fifth word counts for nothing")
+		t.Error("the fifth word does not matter")
 	}
 }
 
@@ -76,7 +76,7 @@ func TestChoiceIsASubset(t *testing.T) {
 			t.Fatalf("choice(%d; %d, %d) = %v", seed, n, k, got)
 		}
 		if again := Choice(seed, n, k); !slices.Equal(again, ChoiceWords([]uint32{uint32(seed), uint32(seed >> 32)}, n, k)) {
-			t.Fatal("the same seed in words draws otherwise")
+			t.Fatal("the same seed in words gives another choice")
 		}
 	})
 }
@@ -95,7 +95,7 @@ func TestChoiceOfTooMany(t *testing.T) {
 	}
 }
 
-// The rejection in bounded is too rare to be met by chance where n is small: check it against the definition where it is not.
+// For a small n, bounded hardly ever rejects a number. This compares with the definition for an n that makes it reject often.
 func TestBoundedRejects(t *testing.T) {
 	const most = 3 << 30 // rejects a quarter of all draws
 	g, naive := newPCG64(newSeedSequence(nil)), newPCG64(newSeedSequence(nil))

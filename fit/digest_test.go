@@ -28,7 +28,7 @@ func TestDigest(t *testing.T) {
 	}
 	hash := func(s Signature, seconds Seconds) [8]byte { return hashValue(signed(s, seconds)) }
 	if one := hash(Signature{{1}}, Seconds{1}); one == hash(Signature{{2}}, Seconds{1}) || one == hash(Signature{{1}}, Seconds{2}) {
-		t.Error("signatures or seconds that differ have the same hash")
+		t.Error("different signatures or seconds have the same hash")
 	}
 	if hash(Signature{{float32(nan)}}, Seconds{1}) != hash(Signature{{math.Float32frombits(0x7fc00abc)}}, Seconds{1}) {
 		t.Error("gaps differ in a signature")
@@ -67,13 +67,13 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-// Which episode has which curve shows in no envelope, but in the digest: a digest that is equal stands for equal entries.
+// The digest depends on which episode has which curve, though the envelope does not.
 func TestDigestTellsRanks(t *testing.T) {
 	a, b := NewSample(2), NewSample(2)
 	a.Put(rankOf(1), curveEntry(1, 5))
 	b.Put(rankOf(2), curveEntry(1, 5))
 	if a.Digest() == b.Digest() {
-		t.Error("the same digest with another rank")
+		t.Error("another rank has the same digest")
 	}
 	c := NewSample(2)
 	c.Put(rankOf(1), Entry{Seq: 1, Host: "h", Episode: "e", State: StateReason, Reason: ReasonMissing})

@@ -10,14 +10,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sameEntry compares as reflect.DeepEqual does, but with all NaN alike.
+// sameEntry compares as reflect.DeepEqual does, but all NaN are equal.
 func sameEntry(a, b Entry) bool {
 	alike := same(a.Curve, b.Curve) && (a.Curve == nil) == (b.Curve == nil) && string(a.Signature.appendJSON(nil)) == string(b.Signature.appendJSON(nil))
 	a.Curve, b.Curve, a.Signature, b.Signature = nil, nil, nil, nil
 	return alike && reflect.DeepEqual(a, b)
 }
 
-// drawEntry draws a valid entry. All that it draws are of one episode, and few different ones, so that they meet.
+// drawEntry draws a valid entry of one episode. There are few different ones, so that equal ones are joined often.
 func drawEntry(t *rapid.T) Entry {
 	e := Entry{
 		Seq:     rapid.Uint64Range(1, 4).Draw(t, "seq"),
@@ -297,7 +297,7 @@ func FuzzDecodeEntry(f *testing.F) {
 	})
 }
 
-// Whatever is written of a curve is scanned: the slower way is for what somebody else wrote.
+// Every entry with a curve that is written can be read by scanEntry.
 func TestScanEntry(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := drawEntry(t)

@@ -57,7 +57,7 @@ func TestGeneration(t *testing.T) {
 
 	none := edited(func(s *Spec) { s.Signature.Channels = []string{} })
 	if none != edited(func(s *Spec) { s.Signature.Channels = nil }) {
-		t.Error("an empty list of signature channels is another than none")
+		t.Error("an empty list of signature channels and nil have different generations")
 	}
 
 	same := func(what string, g Generation) {
@@ -92,7 +92,7 @@ func TestGenerationOfYAML(t *testing.T) {
 	}
 }
 
-// These must not change unless codeVersion is raised: then they must.
+// These must change if codeVersion is raised, and only then.
 func TestGenerationIsStable(t *testing.T) {
 	if got, want := DefaultSpec().Generation(testLimits{Bytes: 1, Rows: 2}, 3), Generation("ti3xihiart"); got != want {
 		t.Errorf("generation = %s, want %s", got, want)
@@ -129,7 +129,7 @@ func TestGenerationSurvivesJSON(t *testing.T) {
 func TestGenerationOfBadLimits(t *testing.T) {
 	defer func() {
 		if recover() == nil {
-			t.Error("limits that are no JSON do not panic")
+			t.Error("limits without a JSON form do not panic")
 		}
 	}()
 	DefaultSpec().Generation(func() {}, 0)

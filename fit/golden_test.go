@@ -17,14 +17,14 @@ import (
 	"testing"
 )
 
-// The goldens are those of an independent program, which calls numpy itself: see testdata/oracle/README.md.
+// The goldens are from an independent program that calls numpy: see testdata/oracle/README.md.
 
 type golden[T any] struct {
 	Cases  []T               `json:"cases"`
 	Curves map[string]floats `json:"curves"`
 }
 
-// readGolden returns the goldens of that name. There are always some.
+// readGolden returns the goldens of that name. If there are none, the test fails.
 func readGolden[T any](t *testing.T, name string) golden[T] {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "oracle", "goldens", name+".json"))
@@ -41,7 +41,7 @@ func readGolden[T any](t *testing.T, name string) golden[T] {
 	return g
 }
 
-// floats are written as hex strings, with null for a gap.
+// floats is a list of hex floats, null for a gap.
 type floats []float64
 
 func (f *floats) UnmarshalJSON(text []byte) error {
@@ -206,8 +206,8 @@ func TestGoldenRank(t *testing.T) {
 	}
 }
 
-// TestGoldenFit draws among recorded episodes, and makes the envelopes from their golden curves. Those have 80 points: of a case of
-// other points only the drawing is compared.
+// TestGoldenFit samples recorded episodes, and makes the envelopes of their golden curves. These have 80 points; in a case with another number of
+// points, only the sample is compared.
 func TestGoldenFit(t *testing.T) {
 	type goldenProfile struct {
 		Profile   string   `json:"profile"`
@@ -278,14 +278,14 @@ func TestGoldenFit(t *testing.T) {
 	}
 }
 
-// validationRow is host, episode, profile and status.
+// A validationRow has host, episode, profile and status.
 type validationRow [4]string
 
 func (r validationRow) host() string              { return r[0] }
 func (r validationRow) episode() string           { return r[1] }
 func (r validationRow) accepted(name string) bool { return r[2] == name && r[3] == "accepted" }
 
-// lastRows leaves of each episode its last row.
+// lastRows returns the last row of each episode.
 func lastRows(rows []validationRow) []validationRow {
 	last := make(map[[2]string]validationRow)
 	for _, row := range rows {

@@ -93,7 +93,7 @@ func TestMeanOfCounterEqualsNaive(t *testing.T) {
 	})
 }
 
-// What was counted in a slice is what the bins hold, but for rounding.
+// The sum over the bins of a slice is its count, apart from rounding.
 func TestMeanOfCounterKeepsTheTotal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		times, increases := drawSamples(t, rapid.Float64Range(0, 100))
@@ -109,7 +109,7 @@ func TestMeanOfCounterKeepsTheTotal(t *testing.T) {
 			total += rate * (hi - lo) / float64(len(bins))
 		}
 		if want := counts[len(counts)-1]; math.Abs(total-want) > 1e-6*(1+want) {
-			t.Fatalf("the bins hold %g of %g", total, want)
+			t.Fatalf("the sum over the bins is %g, the count %g", total, want)
 		}
 	})
 }

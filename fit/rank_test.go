@@ -30,7 +30,7 @@ func TestRankOf(t *testing.T) {
 	s := DefaultSpec()
 	s.Seed = 9
 	if s.Rank("h", "e") != RankOf(9, "h", "e") || s.Rank("h", "e") == RankOf(0, "h", "e") {
-		t.Error("a spec's ranks are not of its seed")
+		t.Error("the ranks of a spec do not use its seed")
 	}
 	// from sha256sum
 	if got := RankOf(0, "lab-01", "ep-1").String(); got != "6330353bdf69e4d6a09deb806915c129" {
@@ -46,7 +46,7 @@ func TestRankText(t *testing.T) {
 			t.Fatalf("%v gives %v, %v", a, back, err)
 		}
 		if a.Compare(b) != strings.Compare(a.String(), b.String()) || a.Compare(b) != -b.Compare(a) {
-			t.Fatalf("%v and %v sort otherwise as text", a, b)
+			t.Fatalf("%v and %v have another order as text", a, b)
 		}
 	})
 	for _, text := range []string{"", "00", strings.Repeat("0", 31), strings.Repeat("0", 33), strings.Repeat("A", 32), strings.Repeat("g", 32), strings.Repeat("é", 16)} {

@@ -13,14 +13,14 @@ import (
 
 var nan = math.NaN()
 
-// same reports whether two lists are equal to the last bit, where all NaN are alike.
+// same reports whether two lists are equal to the last bit; all NaN are equal.
 func same(a, b []float64) bool {
 	return slices.EqualFunc(a, b, func(x, y float64) bool {
 		return math.Float64bits(x) == math.Float64bits(y) || math.IsNaN(x) && math.IsNaN(y)
 	})
 }
 
-// columnCurves makes a curve of one point from each value.
+// columnCurves returns a curve of one point for each value.
 func columnCurves(values ...float64) []Curve {
 	curves := make([]Curve, len(values))
 	for i, v := range values {
@@ -79,7 +79,7 @@ func TestReduceOfUnevenCurves(t *testing.T) {
 	}
 }
 
-// naiveQuantile is the definition, on sorted values, without shortcuts.
+// naiveQuantile follows the definition, on sorted values.
 func naiveQuantile(sorted []float64, q float64) float64 {
 	m := len(sorted)
 	if m == 0 {
@@ -165,7 +165,7 @@ func TestReduceEqualsNaive(t *testing.T) {
 	})
 }
 
-// sortTotally sorts with -0 before 0.
+// sortTotally sorts values, -0 before 0.
 func sortTotally(values []float64) {
 	slices.SortFunc(values, func(a, b float64) int {
 		if a == 0 && b == 0 {
@@ -183,7 +183,7 @@ func cloneCurves(curves []Curve) []Curve {
 	return clones
 }
 
-// Columns that make a careless quickselect slow, or wrong.
+// These columns make a simple quickselect slow or wrong.
 func TestReduceOfHardColumns(t *testing.T) {
 	const m = 5_000
 	shapes := map[string]func(i int) float64{
@@ -267,8 +267,8 @@ func BenchmarkReduce(b *testing.B) {
 	}
 }
 
-// BenchmarkPlace compares selecting with sorting, on so many columns that no processor learns them by heart.
-func BenchmarkPlace(b *testing.B) {
+// BenchmarkSelect compares selecting with sorting, on so many columns that a processor cannot predict their branches.
+func BenchmarkSelect(b *testing.B) {
 	for _, n := range []int{10, 30, 60, 100, 1_000, 10_000} {
 		random := rand.New(rand.NewPCG(1, 2))
 		columns, work := make([]column, 1+100_000/n), make(column, n)

@@ -78,7 +78,7 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// Samples are finite, but what numpy does with others is kept: where the value from the left is NaN it is reckoned from the right.
+// Samples are always finite. Other values still give what numpy gives: if the value computed from the left is NaN, it is computed from the right.
 func TestInterpolateOfInfinities(t *testing.T) {
 	tiny, inf := math.SmallestNonzeroFloat64, math.Inf(1)
 	if got := interpolate([]float64{0, 2}, []float64{-inf, 1}, 1); !math.IsInf(got, -1) {
@@ -95,8 +95,8 @@ func TestInterpolateOfInfinities(t *testing.T) {
 	}
 }
 
-// rounded computes as the definitions say: each operation exactly and then rounded once to 53 bits. It knows nothing of how the
-// processor or the compiler combine operations.
+// rounded computes by the definitions: each operation exactly, then rounded once to 53 bits. So it does not depend on how a compiler or a processor
+// combines operations.
 type rounded struct{ *big.Float }
 
 func fl(x float64) rounded { return rounded{big.NewFloat(x)} }
@@ -141,7 +141,7 @@ func naiveInterpolate(t, v []float64, x float64) float64 {
 	panic("not reached")
 }
 
-// drawSamples draws ascending times and values. None is so small that rounded, which knows no least exponent, would differ.
+// drawSamples draws ascending times and values. They are not so small that results are subnormal, which rounded does not compute.
 func drawSamples(t *rapid.T, value *rapid.Generator[float64]) (times, values []float64) {
 	n := rapid.IntRange(2, 40).Draw(t, "samples")
 	at := rapid.Float64Range(-1, 1).Draw(t, "start")
@@ -157,7 +157,7 @@ func drawSamples(t *rapid.T, value *rapid.Generator[float64]) (times, values []f
 	return times, values
 }
 
-// drawSlice draws a slice; often one that begins or ends on a sample.
+// drawSlice draws a slice, which often begins or ends at the time of a sample.
 func drawSlice(t *rapid.T, times []float64) (lo, hi float64) {
 	edge := rapid.OneOf(rapid.SampledFrom(times), rapid.Float64Range(-2, 10))
 	lo, hi = edge.Draw(t, "lo"), edge.Draw(t, "hi")
@@ -199,7 +199,7 @@ func TestGridAscends(t *testing.T) {
 	})
 }
 
-// TestLastNotAfter asks for places at, between and beside samples, of which several may be at one time.
+// TestLastNotAfter has times at, between and outside samples; several samples may have one time.
 func TestLastNotAfter(t *testing.T) {
 	for n := range 20 {
 		for every := 1; every <= 3; every++ {

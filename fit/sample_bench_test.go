@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// BenchmarkSamplePut puts a million episodes as a worker does that skips what is not needed.
+// BenchmarkSamplePut puts a million episodes, as a worker that skips those that are not needed.
 func BenchmarkSamplePut(b *testing.B) {
 	const episodes = 1_000_000
 	for _, target := range []int{100, 100_000} {

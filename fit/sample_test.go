@@ -13,14 +13,14 @@ import (
 
 const samplePoints = 3
 
-// An event is one message of an episode log and what reading the archive gave.
+// An event is one message of an episode log, with the entry that it gave.
 type event struct {
 	rank  Rank
 	entry Entry
 }
 
-// drawLog draws the log of a profile: episodes that are accepted, with a curve or a reason, and perhaps retracted and accepted again
-// later. retractions bounds how many curves are lost.
+// drawLog draws the log of a profile: episodes that are accepted, with a curve or a reason, and some that are retracted. At most retractions curves
+// are lost.
 func drawLog(t *rapid.T, retractions int) []event {
 	var log []event
 	seq := uint64(0)
@@ -66,7 +66,7 @@ func putAll(target int, log []event) *Sample {
 	return s
 }
 
-// batch is the definition, from the final states: sort what is usable by rank and take the target's number.
+// batch follows the definition, for the final states: it sorts the usable episodes by rank and takes the first.
 func batch(target int, log []event) (used []Rank, attempted int) {
 	final := map[Rank]State{}
 	for _, e := range log {
@@ -101,7 +101,7 @@ func members(s *Sample) []Rank {
 	return ranks
 }
 
-// sameSample reports a difference in anything that the two samples say of their envelope.
+// sameSample returns an error if two samples differ in anything that their envelopes depend on.
 func sameSample(a, b *Sample) error {
 	if !slices.Equal(members(a), members(b)) {
 		return fmt.Errorf("members\n%v\n%v", members(a), members(b))
@@ -160,8 +160,8 @@ func TestSampleForgetsOrder(t *testing.T) {
 	})
 }
 
-// A worker that skips all that lies above its threshold ends with the same envelope as one that reads everything, and as the batch;
-// unless it is short, and it is not where at most R curves were lost.
+// TestSampleMaySkip: a worker that skips all episodes above its threshold gets the same envelope as one that reads everything, and as the batch, unless
+// its sample is short. If at most R curves were lost, it is not short.
 func TestSampleMaySkip(t *testing.T) {
 	short := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -266,7 +266,7 @@ func curveEntry(seq uint64, values ...float64) Entry {
 func TestSampleStep(t *testing.T) {
 	s := NewSample(2) // R is 1
 	if _, ok := s.Threshold(); ok || s.Short() || !s.Needed(rankOf(255)) || s.Used() != 0 || s.Attempted() != 0 || s.Len() != 0 {
-		t.Error("an empty sample has something")
+		t.Error("an empty sample is not empty")
 	}
 	empty := s.Envelope(2)
 	if !same(empty.Median, []float64{0, 0}) || empty.Complete || empty.Target != 2 || empty.Min != 0 || empty.Max != 0 {
@@ -293,7 +293,7 @@ func TestSampleStep(t *testing.T) {
 		t.Errorf("the reserve changes the envelope to %+v", again)
 	}
 	if !s.Needed(rankOf(90)) || s.Needed(rankOf(91)) {
-		t.Error("what is needed is not what lies at or below the threshold")
+		t.Error("Needed differs from being at or below the threshold")
 	}
 
 	retract := func(seq uint64) Entry { return Entry{Seq: seq, Host: "h", Episode: "e", State: StateRetracted} }
@@ -326,13 +326,13 @@ func TestMembersMayBeLeft(t *testing.T) {
 func TestPutReportsChange(t *testing.T) {
 	s := NewSample(1)
 	if s.Put(rankOf(1), Entry{Seq: 9}) || s.Len() != 0 {
-		t.Error("an entry of no state is taken")
+		t.Error("an entry without a state was put")
 	}
 	if _, ok := s.Get(rankOf(1)); ok {
-		t.Error("an entry from nowhere")
+		t.Error("an entry that was not put")
 	}
 	if !s.Put(rankOf(1), curveEntry(1, 2)) || s.Put(rankOf(1), curveEntry(1, 2)) || !s.Put(rankOf(1), curveEntry(2, 2)) || s.Put(rankOf(1), curveEntry(1, 9)) {
-		t.Error("put does not report what changes")
+		t.Error("Put does not report a change")
 	}
 	if e, ok := s.Get(rankOf(1)); !ok || e.Seq != 2 || e.Curve[0] != 2 {
 		t.Errorf("got %+v, %t", e, ok)
@@ -342,8 +342,8 @@ func TestPutReportsChange(t *testing.T) {
 	}
 }
 
-// TestMemberLeaves: what enters the lowest without being a member, since its curve
-// was retracted before the sample saw it, may push a member out.
+// TestMemberLeaves: an episode whose curve was retracted before the sample got it is among the lowest without being a member. It may remove a member from
+// the lowest.
 func TestMemberLeaves(t *testing.T) {
 	retracted := func(seq uint64, had bool) Entry {
 		return Entry{Seq: seq, Host: "h", Episode: "e", State: StateRetracted, HadCurve: had}
@@ -368,8 +368,7 @@ func TestMemberLeaves(t *testing.T) {
 	}
 }
 
-// TestSampleWithoutDetail: what a sample says does not hang on the details of
-// reasons, and it keeps none of them.
+// TestSampleWithoutDetail: a sample does not depend on the details of reasons, and does not keep them.
 func TestSampleWithoutDetail(t *testing.T) {
 	e := Entry{Seq: 3, Host: "h", Episode: "e", State: StateReason, Reason: ReasonCorrupt, HadCurve: true}
 	long := e
@@ -397,7 +396,7 @@ func TestAccepted(t *testing.T) {
 			t.Errorf("after %d: %v accepted, want %v", i+1, got, want)
 		}
 	}
-	// The estimate of many is near their number.
+	// For many episodes, the estimate is near their number.
 	s = NewSample(400)
 	const n = 20_000
 	for i := range n {

@@ -10,7 +10,8 @@ import (
 const smallColumn = 16
 
 // selectQuartiles reorders the column such that median and the two quartiles are as if it were sorted: the keys at the indices that they read are
-// in place. It is a quickselect (Hoare, CACM 4, 1961) for all these indices at once.
+// in place. It is a quickselect (Hoare, CACM 4, 1961) for all these indices at once. Sorting takes four times as long for 100 values and 15 times for
+// 10,000 (BenchmarkSelect), that is 0.5 ms more for each envelope of 100 episodes.
 func (c column) selectQuartiles() {
 	m := len(c)
 	if m < 2 {

@@ -89,7 +89,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestMessageBytes: the longest entry has room, and not much too much.
+// TestMessageBytes: the longest entry fits, and the bound is not much higher.
 func TestMessageBytes(t *testing.T) {
 	const longest = -1.2345678901234567e-100
 	name := strings.Repeat("x", 128)
@@ -228,7 +228,7 @@ func TestParseSpec(t *testing.T) {
 	}
 }
 
-// The text of the design page is the default, but for the profiles.
+// TestParseSpecOfTheDocs parses the spec of the documents, which is the default apart from the profiles.
 func TestParseSpecOfTheDocs(t *testing.T) {
 	const text = `
 revision: 1
