@@ -36,10 +36,10 @@ func evaluateCommand() command {
 		Use:   "evaluate --store DIR [--validation FILE] [--model FILE] [flags]",
 		Short: "measure how well a model tells the profiles apart",
 		Long: `evaluate classifies the accepted episodes of a store by the nearest envelope and by the
-nearest examples (knn). The model is never fitted on the episode that it classifies. With
---model it is that model, and the episodes that it was fitted on are left out. Otherwise
-each episode is classified twice: by the model of all other episodes
-(leave-one-episode-out) and by the model of all other hosts (leave-one-host-out).
+nearest examples (knn), always with a model that was not fitted on them. With --model it
+uses that model and leaves out the episodes that the model was fitted on. Without --model
+it classifies each episode twice: with a model of all other episodes
+(leave-one-episode-out) and with a model of all other hosts (leave-one-host-out).
 
 An answer is right if its most likely profile is the episode's, even if the answer is
 "none of these". The interval is Wilson's with 95%; the baseline always answers the most

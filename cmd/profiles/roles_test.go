@@ -114,7 +114,7 @@ func waitUntil(t *testing.T, what string, ask func() error) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("waited in vain for %s: %v", what, err)
+			t.Fatalf("gave up waiting for %s: %v", what, err)
 		}
 	}
 }

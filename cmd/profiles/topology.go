@@ -39,7 +39,7 @@ With --spec it also registers a spec and makes its two consumers. With --archive
 also makes the bucket of archives. New streams have NATS_REPLICAS replicas. It may be
 repeated.
 
-Use --patience if NATS starts at the same time. Until then the command waits for a
+Use --patience if NATS may still be starting. For that time the command waits for a
 server that cannot be reached, for a cluster without a leader, and for a cluster with
 too few servers.`,
 		Example: `  profiles topology
