@@ -87,7 +87,7 @@ func openS3(bucket, prefix string, cfg Config) (*S3, error) {
 		return fail(err)
 	}
 	if prefix != "" && path.Clean("/"+prefix) != "/"+prefix {
-		return fail(errors.New("a part of its prefix is empty, . or .."))
+		return fail(errors.New("a part of its prefix is empty or only dots"))
 	}
 	if cfg.S3.AccessKey == "" || cfg.S3.SecretKey == "" {
 		return fail(errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set"))
