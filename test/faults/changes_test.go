@@ -21,29 +21,30 @@ func (f *fleet) clockJumps() {
 	}
 }
 
-// lowest are the claims of a profile that stand, of lowest rank: they are in the sample.
+// lowest returns the accepted claims of a profile with the lowest ranks: they are in the
+// sample.
 func (f *fleet) lowest(profile string, n int) []claim {
 	all := f.receiver.of(profile, true)
-	slicesSortByRank(f.spec, all)
+	sortByRank(f.spec, all)
 	return all[:min(n, len(all))]
 }
 
-// fickle draws two profiles, and of each more of the lowest ranks than a sample
-// has with its reserve: when the receiver can't make up its mind about those, the
-// epoch must rise again and again.
-func (f *fleet) fickle() []claim {
+// flapping chooses two profiles, and of each more episodes of low rank than a sample has
+// with its reserve. The receiver accepts and retracts them again and again, so that the
+// epoch must be raised again and again.
+func (f *fleet) flapping() []claim {
 	var all []claim
 	for _, i := range f.rand.Perm(6)[:2] {
 		profile := string(f.spec.Profiles[i].Name)
 		of := slices.DeleteFunc(slices.Clone(f.receiver.all), func(c claim) bool { return c.profile != profile })
-		slicesSortByRank(f.spec, of)
+		sortByRank(f.spec, of)
 		all = append(all, of[:target*3/2]...)
 	}
 	return all
 }
 
-// retract takes back more than the reserve of one profile, so that the epoch must
-// rise; then accepts and takes back the same episodes in any order.
+// retract retracts more episodes of one profile than are in reserve, so that the epoch
+// must be raised. Then it accepts and retracts the same episodes in random order.
 func (f *fleet) retract() {
 	profile := string(pick(f, f.spec.Profiles[:6]).Name)
 	var before bus.Generation
@@ -75,14 +76,15 @@ func (f *fleet) retract() {
 	f.while(f.between(50*time.Millisecond, 500*time.Millisecond))
 	pick(f, f.workers).kill()
 	sending.Wait()
-	for _, c := range low { // or too few would stand for the rounds to come
+	for _, c := range low { // leave enough of them accepted for the next rounds
 		if f.rand.IntN(4) != 0 {
 			f.receiver.send(c, false, false)
 		}
 	}
 }
 
-// twoGenerations rolls out another spec: the workers of both work side by side.
+// twoGenerations rolls out another spec, worker by worker, so that workers of both run at
+// the same time.
 func (f *fleet) twoGenerations() {
 	f.wantSpec(int(f.spec.Revision)+1, target+f.rand.IntN(5))
 	f.while(f.between(100*time.Millisecond, time.Second))

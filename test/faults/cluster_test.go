@@ -22,8 +22,8 @@ import (
 // nodes of the cluster.
 const nodes = 3
 
-// A cluster is three servers of NATS, each a process with its files. They reach
-// each other by links only.
+// A cluster is three NATS servers, each a process with files of its own. They connect
+// to each other only through links.
 type cluster struct {
 	t     *testing.T
 	nodes [nodes]*node
@@ -63,7 +63,7 @@ func newCluster(t *testing.T, dir, logs string) *cluster {
 				routes = append(routes, "nats://"+l.addr())
 			}
 		}
-		// What a node says of its own address leads nowhere: the links are the only way.
+		// The advertised address leads nowhere, so nodes use only the links.
 		conf := fmt.Sprintf(`
 server_name: %s
 listen: %q
@@ -83,7 +83,7 @@ cluster { name: profiles, listen: %q, advertise: "127.0.0.1:1", no_advertise: tr
 	return c
 }
 
-// mount gives each node a disk of its own, where it may.
+// mount mounts a file system for each node. Without root it does nothing.
 func (c *cluster) mount() {
 	for i, n := range c.nodes {
 		err := syscall.Mount("tmpfs", n.disk, "tmpfs", 0, fmt.Sprintf("size=%d", diskSize))
@@ -104,12 +104,12 @@ func (c *cluster) mount() {
 	}
 }
 
-// given are the ports that freeAddr gave out.
+// given are the ports that freeAddr returned.
 var given = map[int]bool{}
 
-// freeAddr is an address that nobody listens at. Its port is none that the kernel
-// gives to connections and links by itself: a node that is down must find it free
-// when it comes back.
+// freeAddr returns a free address. Its port is outside of the range that the kernel
+// uses for connections and links, so that it is still free when a node is started
+// again.
 func freeAddr(t *testing.T) string {
 	const first, last = 10_000, 30_000
 	for range 1000 {
@@ -129,7 +129,7 @@ func freeAddr(t *testing.T) string {
 	return ""
 }
 
-// url is where whoever needs no links reaches all nodes.
+// url returns the addresses of all nodes, without links.
 func (c *cluster) url() string {
 	var urls []string
 	for _, n := range c.nodes {
@@ -147,7 +147,7 @@ func (c *cluster) node(name string) *node {
 	return nil
 }
 
-// between are the links by which two nodes reach each other.
+// between returns the links between two nodes.
 func (c *cluster) between(a, b *node) []*link {
 	var all []*link
 	for _, l := range append(append([]*link{}, a.to...), b.to...) {
@@ -158,7 +158,7 @@ func (c *cluster) between(a, b *node) []*link {
 	return all
 }
 
-// around are the links between a node and the others.
+// around returns the links between a node and the others.
 func (c *cluster) around(n *node) []*link {
 	var all []*link
 	for _, other := range c.nodes {
@@ -169,7 +169,7 @@ func (c *cluster) around(n *node) []*link {
 	return all
 }
 
-// leader names the node that leads a stream.
+// leader returns the name of the node that leads a stream.
 func leader(ctx context.Context, js jetstream.JetStream, stream string) (string, error) {
 	var name string
 	err := ask(ctx, func(ctx context.Context) error {
@@ -188,7 +188,7 @@ func leader(ctx context.Context, js jetstream.JetStream, stream string) (string,
 	return name, err
 }
 
-// ask asks until there is an answer, or ctx ends.
+// ask repeats a request until it succeeds or ctx ends.
 func ask(ctx context.Context, question func(context.Context) error) error {
 	for {
 		try, cancel := context.WithTimeout(ctx, patient(5*time.Second))
@@ -205,7 +205,7 @@ func ask(ctx context.Context, question func(context.Context) error) error {
 	}
 }
 
-// connect is a plain client that goes on for ever.
+// connect returns a plain client that reconnects without end.
 func connect(t *testing.T, url, name string) *nats.Conn {
 	nc, err := nats.Connect(url, nats.Name(name), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.RetryOnFailedConnect(true),
 		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(3), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// A fault is something that goes wrong. inject does it while the receiver sends;
-// what it leaves behind is healed after it.
+// A fault is one kind of failure. inject causes it while the receiver sends. Whatever
+// it leaves broken is repaired by heal.
 type fault struct {
-	name   string
-	inject func(*fleet)
-	disks  bool // it needs nodes with disks of their own
-	brief  bool // TestBrief injects it, too
-	calm   bool // never amid fickle episodes
+	name              string
+	inject            func(*fleet)
+	disks             bool // nodes need disks of their own for it
+	brief             bool // it is part of TestBrief
+	neverWithFlapping bool // never together with flapping episodes
 }
 
-// faults are all that the harness knows, each of them injected by every run.
+// faults returns all faults. TestFaults injects each of them once.
 func faults() []fault {
 	all := []fault{
 		{name: "nothing", inject: func(f *fleet) { f.while(3 * time.Second) }},
@@ -32,11 +32,11 @@ func faults() []fault {
 		{name: "partition: services from nodes", inject: (*fleet).cutServices, brief: true},
 		{name: "partition: all nodes from each other", inject: (*fleet).cutAll},
 		{name: "delay and reordering on all links", inject: (*fleet).delay},
-		{name: "redelivery storm", inject: (*fleet).storm, brief: true},
+		{name: "redelivery storm", inject: (*fleet).redeliveryStorm, brief: true},
 		{name: "slow store", inject: (*fleet).slowStore},
 		{name: "failing store", inject: (*fleet).failingStore},
 		{name: "missing archives that come late", inject: (*fleet).lateArchives, brief: true},
-		{name: "poison episode", inject: (*fleet).poison, calm: true},
+		{name: "poison episode", inject: (*fleet).poison, neverWithFlapping: true},
 		{name: "clock jumps of a receiver", inject: (*fleet).clockJumps},
 		{name: "more retractions than the reserve", inject: (*fleet).retract, brief: true},
 		{name: "two generations at once", inject: (*fleet).twoGenerations},

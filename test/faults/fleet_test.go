@@ -29,7 +29,7 @@ import (
 	"github.com/cis490/profiles/internal/service"
 )
 
-// Sizes of the fleet and of what it works on.
+// Sizes of the fleet and of its store.
 const (
 	workers    = 3
 	streamers  = 2
@@ -38,10 +38,10 @@ const (
 	perProfile  = 60      // episodes
 	target      = 20      // of the samples
 	ghost       = "ghost" // a profile of the spec whose channel no archive has
-	damagedSize = 4000    // of archives that were cut off
+	damagedSize = 4000    // bytes of archives that are cut off
 )
 
-// A fleet is the whole system as processes, with links between all of them.
+// A fleet is the whole system: processes with links between them.
 type fleet struct {
 	t    *testing.T
 	dir  string
@@ -53,31 +53,31 @@ type fleet struct {
 	streamers  []*daemon
 	dashboards []*daemon
 	receiver   *receiver
-	receiving  []*link // the receiver's
-	watchers   *watchers
+	receiving  []*link // links of the receiver
+	observers  *observers
 
-	bus      *bus.Bus            // ours: no link is between
+	bus      *bus.Bus            // of the test itself, without links
 	js       jetstream.JetStream // the same
 	topology []string            // all streams
-	spec     *fit.Spec           // that is wanted
-	file     string              // its file
+	spec     *fit.Spec           // the wanted one
+	file     string              // file of the spec
 
-	history  *history
-	lost     map[string]bool // streams that were lost, or came back from a backup, since all was quiet
-	fates    map[string]int  // what became of episodes: how many at most
-	poisoned map[claim]bool  // episodes that killed their readers
-	uncopied uint64          // where the log ended when REJECTED was deleted: copies of what is before went with it
-	missed   bool            // archives came late: some may be in REJECTED as missing
+	history        *history
+	lost           map[string]bool // streams that were lost or restored in this round
+	fates          map[string]int  // greatest number of episodes by result
+	poisoned       map[claim]bool  // claims whose episodes killed workers
+	copiesLostUpTo uint64          // end of the log when REJECTED was deleted: older copies are lost
+	missed         bool            // archives came late: REJECTED may have some as missing
 }
 
-// A daemon is one process of the daemons with its links to the nodes.
+// A daemon is a process of a service with its links to the nodes.
 type daemon struct {
 	*process
 	links []*link
 	http  string // address
 }
 
-// short are settings that make minutes seconds.
+// short are settings with short intervals.
 var short = []string{
 	"NATS_REPLICAS=3", "LOG_LEVEL=info",
 	"ALIGN_ACK_WAIT=3s", "REDUCE_ACK_WAIT=3s", "DRAIN_TIME=3s", "MISSING_PATIENCE=1s", "CHECK_EVERY=2s", "CYCLE_PAUSE=2s",
@@ -93,7 +93,7 @@ func newFleet(t *testing.T) *fleet {
 		lost: map[string]bool{}, fates: map[string]int{}, poisoned: map[claim]bool{}}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("seed %d; what every process said is in %s", seed, f.logs)
+			t.Logf("seed %d; the logs of all processes are in %s", seed, f.logs)
 			for _, name := range []string{"store", "n1", "n2", "n3"} {
 				_ = os.RemoveAll(filepath.Join(dir, name))
 			}
@@ -101,7 +101,7 @@ func newFleet(t *testing.T) *fleet {
 		}
 		_ = os.RemoveAll(dir)
 	})
-	for _, d := range []string{f.logs, filepath.Join(dir, "moods")} {
+	for _, d := range []string{f.logs, filepath.Join(dir, "store-faults")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func newFleet(t *testing.T) *fleet {
 	f.must("the topology", time.Minute, f.bus.EnsureTopology)
 	f.nameStreams()
 	f.history = newHistory(f.js)
-	f.history.trail.follow(t)
+	f.history.follower.follow(t)
 	f.wantSpec(1, target)
 
 	for i := range workers {
@@ -136,11 +136,11 @@ func newFleet(t *testing.T) *fleet {
 	}
 	f.receiving = f.linksTo("receiver")
 	f.receiver = newReceiver(t, f.connect(natsURL(f.receiving), "receiver"), f.js, claims)
-	f.watchers = watch(t, nc, f.js, f.dashboards)
+	f.observers = watch(t, nc, f.js, f.dashboards)
 	return f
 }
 
-// connect is a bus of ours.
+// connect connects a bus that ends with the test.
 func (f *fleet) connect(url, name string) *bus.Bus {
 	b, err := bus.Connect(client.Config{URL: url, Name: name, Replicas: nodes}, f.logger(name))
 	if err != nil {
@@ -159,7 +159,7 @@ func (f *fleet) logger(name string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, nil))
 }
 
-// linksTo makes somebody's links to the nodes.
+// linksTo makes links from a process to every node.
 func (f *fleet) linksTo(from string) []*link {
 	var all []*link
 	for _, n := range f.cluster.nodes {
@@ -168,7 +168,7 @@ func (f *fleet) linksTo(from string) []*link {
 	return all
 }
 
-// clientLinks are those of all who talk to nodes: the services and the receiver.
+// clientLinks returns the links of all clients: the services and the receiver.
 func (f *fleet) clientLinks() []*link {
 	all := slices.Clone(f.receiving)
 	for _, s := range f.services() {
@@ -189,13 +189,13 @@ func (f *fleet) service(kind string, i int) *daemon {
 	name := fmt.Sprintf("%s-%d", kind, i+1)
 	links, listen := f.linksTo(name), freeAddr(f.t)
 	env := append(slices.Clone(short), "NATS_URL="+natsURL(links), "NATS_NAME="+name, "LISTEN="+listen,
-		"EPISODE_STORE="+f.storeDir(), moodsEnv+"="+filepath.Join(f.dir, "moods"))
+		"EPISODE_STORE="+f.storeDir(), storeFaultsEnv+"="+filepath.Join(f.dir, "store-faults"))
 	s := &daemon{newProcess(f.t, f.logs, name, filepath.Join(bin, "profile-"+kind), nil, env), links, listen}
 	f.t.Cleanup(s.kill)
 	return s
 }
 
-// startService starts a service on the wanted spec.
+// startService starts a service with the wanted spec.
 func (f *fleet) startService(s *daemon, more ...string) {
 	s.start(append([]string{"FIT_SPEC=" + f.file}, more...)...)
 }
@@ -215,9 +215,8 @@ func (f *fleet) processes() []*process {
 
 func (f *fleet) storeDir() string { return filepath.Join(f.dir, "store") }
 
-// makeStore writes the archives and returns all claims that there may be: of
-// usable episodes, of damaged and of missing ones, and of a profile whose channel
-// no archive has.
+// makeStore writes the archives and returns all claims: of good episodes, of damaged and
+// missing ones, and of a profile whose channel no archive has.
 func (f *fleet) makeStore() []claim {
 	g := synth.New(seed)
 	if err := g.Write(context.Background(), f.dir, perProfile, nil, nil); err != nil {
@@ -265,9 +264,9 @@ func (f *fleet) wantSpec(revision, target int) {
 	}
 }
 
-// mood puts the workers' store into a mood, or out of it.
-func (f *fleet) mood(name, says string, on bool) {
-	path := f.moodFile(name)
+// storeFault switches a fault of the workers' store on or off.
+func (f *fleet) storeFault(name, says string, on bool) {
+	path := f.storeFaultFile(name)
 	err := os.Remove(path)
 	if on {
 		err = os.WriteFile(path, []byte(says), 0o644)
@@ -277,9 +276,9 @@ func (f *fleet) mood(name, says string, on bool) {
 	}
 }
 
-func (f *fleet) moodFile(name string) string { return filepath.Join(f.dir, "moods", name) }
+func (f *fleet) storeFaultFile(name string) string { return filepath.Join(f.dir, "store-faults", name) }
 
-// must fails the test where something takes longer than a limit.
+// must ends the test if do fails within a limit of time.
 func (f *fleet) must(what string, limit time.Duration, do func(context.Context) error) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patient(limit))
@@ -289,7 +288,7 @@ func (f *fleet) must(what string, limit time.Duration, do func(context.Context) 
 	}
 }
 
-// profiles runs the operator's command and returns what it prints.
+// profiles runs the profiles command and returns its output.
 func (f *fleet) profiles(ctx context.Context, args ...string) (string, error) {
 	return runProfiles(ctx, []string{"NATS_URL=" + f.cluster.url(), "NATS_REPLICAS=3"}, args...)
 }
@@ -306,20 +305,20 @@ func runProfiles(ctx context.Context, env []string, args ...string) (string, err
 	return string(out), nil
 }
 
-// while lets time pass: the faults of a round last.
+// while waits, as a fault must last for a while.
 func (f *fleet) while(d time.Duration) { <-time.After(d) }
 
-// between draws a duration.
+// between returns a random duration.
 func (f *fleet) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(f.rand.Int64N(int64(most-least)))
 }
 
 func pick[T any](f *fleet, all []T) T { return all[f.rand.IntN(len(all))] }
 
-// heal takes back everything that a fault may have left.
+// heal undoes everything that a fault may have left: links, disks, stopped processes.
 func (f *fleet) heal() {
-	for _, mood := range []string{moodSlow, moodFails, moodPoison} {
-		f.mood(mood, "", false)
+	for _, storeFault := range []string{storeSlow, storeFails, storePoison} {
+		f.storeFault(storeFault, "", false)
 	}
 	for _, n := range f.cluster.nodes {
 		for _, l := range n.to {
@@ -340,7 +339,7 @@ func (f *fleet) heal() {
 	}
 }
 
-// kills many at once.
+// killAll kills processes at the same time.
 func killAll[P interface{ kill() }](all ...P) {
 	var killing sync.WaitGroup
 	for _, p := range all {
@@ -349,7 +348,7 @@ func killAll[P interface{ kill() }](all ...P) {
 	killing.Wait()
 }
 
-// copyTree copies a folder; nobody writes in it meanwhile.
+// copyTree copies a folder, in which nothing may write meanwhile.
 func copyTree(from, to string) error {
 	if err := os.RemoveAll(to); err != nil {
 		return err
@@ -357,7 +356,7 @@ func copyTree(from, to string) error {
 	return os.CopyFS(to, os.DirFS(from))
 }
 
-// events asks a dashboard for the last events of profiles, by subject.
+// events returns the last events of profiles that a dashboard has, by subject.
 func (d *daemon) events(ctx context.Context) (map[string]events.AttackProfile, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/api/events?type="+events.TypeAttackProfile, nil)
 	if err != nil {

@@ -16,17 +16,17 @@ import (
 	"github.com/cis490/profiles/internal/service"
 )
 
-// goroutinesMost is how many goroutines a service may have when all is quiet; seen
-// are 29 to 43.
+// goroutinesMost is the limit of goroutines of a service at rest. 29 to 43 were seen.
 const goroutinesMost = 60
 
-// uncrowded waits until no service has more goroutines than it may. What leaks stays.
-func (r *round) uncrowded(ctx context.Context) error {
+// fewGoroutines waits until no service exceeds the limit of goroutines. A leak would
+// not go away.
+func (r *round) fewGoroutines(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patient(shownWithin))
 	defer cancel()
 	return ask(ctx, func(ctx context.Context) error {
 		for _, s := range r.services() {
-			if err := s.uncrowded(ctx); err != nil {
+			if err := s.fewGoroutines(ctx); err != nil {
 				return err
 			}
 		}
@@ -34,8 +34,8 @@ func (r *round) uncrowded(ctx context.Context) error {
 	})
 }
 
-// uncrowded asks a service's metrics for its goroutines.
-func (d *daemon) uncrowded(ctx context.Context) error {
+// fewGoroutines reads the number of goroutines from a service's metrics.
+func (d *daemon) fewGoroutines(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/metrics", nil)
 	if err != nil {
 		return err
@@ -55,15 +55,15 @@ func (d *daemon) uncrowded(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.New(d.name + " does not say how many goroutines it has")
+	return errors.New(d.name + " has no metric go_goroutines")
 }
 
-func TestUncrowded(t *testing.T) {
+func TestFewGoroutines(t *testing.T) {
 	h := &service.Health{Ready: func() error { return nil }, Registry: service.NewRegistry()}
 	srv := httptest.NewServer(h.Handler())
 	defer srv.Close()
 	d := &daemon{&process{name: "it"}, nil, srv.Listener.Addr().String()}
-	if err := d.uncrowded(t.Context()); err != nil {
+	if err := d.fewGoroutines(t.Context()); err != nil {
 		t.Error(err)
 	}
 	end := make(chan struct{})
@@ -71,11 +71,11 @@ func TestUncrowded(t *testing.T) {
 	for range goroutinesMost {
 		go func() { <-end }()
 	}
-	if err := d.uncrowded(t.Context()); err == nil {
-		t.Error("any number of goroutines will do")
+	if err := d.fewGoroutines(t.Context()); err == nil {
+		t.Error("too many goroutines were accepted")
 	}
 	srv.Config.Handler = http.NotFoundHandler()
-	if err := d.uncrowded(t.Context()); err == nil {
-		t.Error("it need not say anything")
+	if err := d.fewGoroutines(t.Context()); err == nil {
+		t.Error("a service without the metric was accepted")
 	}
 }

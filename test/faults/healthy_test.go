@@ -16,7 +16,7 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// nameStreams notes which streams there are once all have been made.
+// nameStreams records the names of all streams once they exist.
 func (f *fleet) nameStreams() {
 	f.must("the streams' names", time.Minute, func(ctx context.Context) error {
 		return ask(ctx, func(ctx context.Context) error {
@@ -30,9 +30,9 @@ func (f *fleet) nameStreams() {
 	})
 }
 
-// healthy waits until every stream, and both consumers of the wanted generation, are
-// there, have a leader, and all of their replicas are up to date. It asks for each by
-// name: of what has no leader lists say nothing.
+// healthy waits until every stream, and both consumers of the wanted generation, exist and
+// have a leader, and all of their replicas are up to date. It asks for each by name,
+// since lists leave out streams without a leader.
 func (f *fleet) healthy(ctx context.Context) error {
 	for _, stream := range f.topology {
 		if err := ask(ctx, f.caughtUp(stream)); err != nil {
@@ -51,7 +51,7 @@ func (f *fleet) healthy(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("consumer %s: %w", name, err)
 			}
-			if err := whole3("consumer "+name, nodes, c.CachedInfo().Cluster); err != nil {
+			if err := checkReplicas("consumer "+name, nodes, c.CachedInfo().Cluster); err != nil {
 				return err
 			}
 		}
@@ -59,7 +59,8 @@ func (f *fleet) healthy(ctx context.Context) error {
 	})
 }
 
-// caughtUp asks whether a stream has a leader and all of its replicas are up to date.
+// caughtUp returns a check that a stream has a leader and that all of its replicas are up
+// to date.
 func (f *fleet) caughtUp(stream string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		s, err := f.js.Stream(ctx, stream)
@@ -67,12 +68,12 @@ func (f *fleet) caughtUp(stream string) func(context.Context) error {
 			return fmt.Errorf("stream %s: %w", stream, err)
 		}
 		info := s.CachedInfo()
-		return whole3("stream "+stream, info.Config.Replicas, info.Cluster)
+		return checkReplicas("stream "+stream, info.Config.Replicas, info.Cluster)
 	}
 }
 
-// whole3: a stream or consumer has a leader, and copies on all nodes, up to date.
-func whole3(what string, replicas int, c *jetstream.ClusterInfo) error {
+// checkReplicas checks that a stream or consumer has a leader, and a current copy on every node.
+func checkReplicas(what string, replicas int, c *jetstream.ClusterInfo) error {
 	if c == nil || c.Leader == "" {
 		return errors.New(what + " has no leader")
 	}
@@ -87,7 +88,7 @@ func whole3(what string, replicas int, c *jetstream.ClusterInfo) error {
 	return nil
 }
 
-// wanted is the generation of the wanted spec.
+// wanted returns the generation of the wanted spec.
 func (f *fleet) wanted(ctx context.Context) (bus.Generation, error) {
 	specs, err := f.bus.ReadSpecs(ctx)
 	if err != nil {

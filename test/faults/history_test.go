@@ -16,25 +16,25 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A history compares each envelope that is written with the one before, of the same
-// profile and generation.
+// A history compares each stored envelope with the previous one of the same profile and
+// generation.
 type history struct {
-	trail *trail // of the envelopes
+	follower *follower // of the envelopes
 
-	mu       sync.Mutex
-	last     map[string]bus.Envelope // by subject
-	backs    []string                // where as_of went back since the last look
-	falls    map[string]int          // how much n_used fell since then, in all, by subject
-	compared int
+	mu          sync.Mutex
+	last        map[string]bus.Envelope // by subject
+	regressions []string                // as_of went back, since the last look
+	falls       map[string]int          // sum of the decreases of n_used since then, by subject
+	compared    int
 }
 
 func newHistory(js jetstream.JetStream) *history {
 	h := &history{last: map[string]bus.Envelope{}, falls: map[string]int{}}
-	h.trail = &trail{js: js, stream: "KV_" + bus.EnvelopesBucket, fresh: h.forget, take: h.see}
+	h.follower = &follower{js: js, stream: "KV_" + bus.EnvelopesBucket, restart: h.forget, take: h.see}
 	return h
 }
 
-// forget: what was seen is of another life of the bucket.
+// forget drops what was seen of another incarnation of the bucket.
 func (h *history) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -55,22 +55,23 @@ func (h *history) see(subject string, data []byte) {
 	}
 	h.compared++
 	if env.AsOf.Seq < before.AsOf.Seq {
-		h.backs = append(h.backs, fmt.Sprintf("%s went back from as of %d to %d", subject, before.AsOf.Seq, env.AsOf.Seq))
+		h.regressions = append(h.regressions, fmt.Sprintf("%s went back from as of %d to %d", subject, before.AsOf.Seq, env.AsOf.Seq))
 	}
 	h.falls[subject] += max(0, before.Used-env.Used)
 }
 
-// look returns what went wrong since the last call: n_used may fall by one for each
-// time that an episode of the profile was taken back. With nil it may fall.
-func (h *history) look(backs map[string]int) error {
+// look returns an error if something went back since the last call. n_used may decrease
+// by one for each retraction of an episode of the profile; with nil it may always
+// decrease.
+func (h *history) look(retractions map[string]int) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	wrong, falls := h.backs, h.falls
-	h.backs, h.falls = nil, map[string]int{}
+	wrong, falls := h.regressions, h.falls
+	h.regressions, h.falls = nil, map[string]int{}
 	for subject, fell := range falls {
 		profile := subject[strings.LastIndex(subject, ".")+1:]
-		if backs != nil && fell > backs[profile] {
-			wrong = append(wrong, fmt.Sprintf("n_used of %s fell by %d in all, and %d episodes were taken back", subject, fell, backs[profile]))
+		if retractions != nil && fell > retractions[profile] {
+			wrong = append(wrong, fmt.Sprintf("n_used of %s fell by %d in all, but only %d episodes were retracted", subject, fell, retractions[profile]))
 		}
 	}
 	if len(wrong) > 0 {
@@ -79,21 +80,21 @@ func (h *history) look(backs map[string]int) error {
 	return nil
 }
 
-// TestHistory: an earlier as_of is seen, and a smaller sample where less was taken
-// back; in another life both are nothing.
+// TestHistory: an earlier as_of is an error, and so is a sample that shrinks by more than
+// the retractions. In another incarnation both are allowed.
 func TestHistory(t *testing.T) {
 	const a, b = "$KV.envelopes.gen.a", "$KV.envelopes.gen.b"
-	envelope := func(life client.Incarnation, seq uint64, used int) []byte {
-		data, err := json.Marshal(bus.Envelope{Envelope: fit.Envelope{Used: used}, AsOf: client.AsOf{Incarnation: life, Seq: seq}})
+	envelope := func(incarnation client.Incarnation, seq uint64, used int) []byte {
+		data, err := json.Marshal(bus.Envelope{Envelope: fit.Envelope{Used: used}, AsOf: client.AsOf{Incarnation: incarnation, Seq: seq}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return data
 	}
 	h := newHistory(nil)
-	want := func(what string, backs map[string]int, right bool) {
+	want := func(what string, retractions map[string]int, right bool) {
 		t.Helper()
-		if err := h.look(backs); (err == nil) != right {
+		if err := h.look(retractions); (err == nil) != right {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

@@ -25,21 +25,21 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A harm is one kind of archive that is meant to harm its reader.
-type harm struct {
+// A hostileKind is a kind of archive that is meant to harm its reader.
+type hostileKind struct {
 	name string
-	// shared: all of the kind are one file under many names, since it is costly to make.
+	// shared: it is costly to make, so there is one file under many names.
 	shared bool
-	// slow: it is costly to read, up to the limits, so there are ten times fewer.
+	// slow: it is costly to read, so there are a tenth as many.
 	slow bool
 	make func(draw *rand.Rand) []byte
-	// reasons are what its readers may say of it.
+	// reasons are the reasons that a worker may give; nil: any result.
 	reasons []fit.Reason
 }
 
-// Limits of the test's readers: low, so that thousands are read in minutes. The
-// window stays what it is by default, since it is what costs memory; the content
-// may be larger than that, so that a window fills.
+// hostileLimits are low, so that thousands of archives are read in minutes. The limit of
+// the window is the default, since windows need most of the memory. The limit of the
+// content is larger than that, so that a window can be filled.
 var hostileLimits = []string{
 	"EPISODE_MAX_TOTAL_BYTES=167772160", "EPISODE_MAX_MEMBER_BYTES=8388608", "EPISODE_MAX_LINE_BYTES=262144",
 	"EPISODE_MAX_ROWS=20000", "EPISODE_MAX_MEMBERS=2000",
@@ -50,15 +50,15 @@ var (
 	justLarge   = []fit.Reason{fit.ReasonTooLarge}
 )
 
-func harms() []harm {
+func hostileKinds() []hostileKind {
 	whole := et.Episode(450)
 	good := whole.Bytes()
-	return []harm{
+	return []hostileKind{
 		{"100 GB of zeros in 3 MB", true, true, func(*rand.Rand) []byte { return repeated(et.Window(17), nil, 0, 100<<30) }, justLarge},
 		{"100 GB of telemetry", true, false, func(*rand.Rand) []byte {
 			return repeated(et.Window(17), header("telemetry-proc.jsonl", 100<<30), '\n', 100<<30)
 		}, justLarge},
-		{"100 GB that nobody needs", true, true, func(*rand.Rand) []byte {
+		{"100 GB in a member that is not needed", true, true, func(*rand.Rand) []byte {
 			return repeated(et.Window(17), header("notes.txt", 100<<30), 'x', 100<<30)
 		}, justLarge},
 		{"a window of 128 MiB, filled", true, true, func(*rand.Rand) []byte { return repeated(et.Window(27), nil, 0, 1<<30) }, justLarge},
@@ -72,7 +72,7 @@ func harms() []harm {
 		{"a member of 1 TB, by its header", false, false, func(draw *rand.Rand) []byte {
 			return et.Compress(append(header(needed(draw), 1<<40+draw.Int64N(1<<30)), whole.Tar()...))
 		}, []fit.Reason{fit.ReasonTooLarge, fit.ReasonCorrupt}},
-		{"a member of 1 TB that nobody needs", false, false, func(draw *rand.Rand) []byte {
+		{"a member of 1 TB that is not needed", false, false, func(draw *rand.Rand) []byte {
 			return et.Compress(append(header("notes.txt", 1<<40+draw.Int64N(1<<30)), whole.Tar()...))
 		}, justCorrupt},
 		{"a million members", true, false, func(*rand.Rand) []byte {
@@ -121,7 +121,7 @@ func harms() []harm {
 				b[draw.IntN(len(b))] = byte(draw.Uint32())
 			}
 			return et.Compress(b)
-		}, nil}, // whatever a reader makes of it
+		}, nil}, // any result is right
 		{"noise", false, false, func(draw *rand.Rand) []byte {
 			b := make([]byte, draw.IntN(64<<10))
 			for i := range b {
@@ -132,23 +132,23 @@ func harms() []harm {
 	}
 }
 
-// cycle is an order of kinds in which slow ones come once and others ten times.
-func cycle(kinds []harm) []harm {
+// cycle returns a sequence of kinds with slow ones once and the others ten times.
+func cycle(kinds []hostileKind) []hostileKind {
 	all := slices.Clone(kinds)
 	for range 9 {
-		all = append(all, slices.DeleteFunc(slices.Clone(kinds), func(h harm) bool { return h.slow })...)
+		all = append(all, slices.DeleteFunc(slices.Clone(kinds), func(h hostileKind) bool { return h.slow })...)
 	}
 	return all
 }
 
 func pickOne(draw *rand.Rand, of ...string) string { return of[draw.IntN(len(of))] }
 
-// needed draws the name of a member that is parsed.
+// needed returns the name of a random member that is parsed.
 func needed(draw *rand.Rand) string {
 	return pickOne(draw, "meta.json", "labels.jsonl", "telemetry-proc.jsonl")
 }
 
-// header is a tar header that says size of a member, without the member.
+// header returns the tar header of a member of this size, without the member.
 func header(name string, size int64) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -158,8 +158,8 @@ func header(name string, size int64) []byte {
 	return b.Bytes()
 }
 
-// typed makes a header one of another type: L and K come before long names, x and
-// g before extended headers.
+// typed changes the type of a header: L and K are for long names, x and g for extended
+// headers.
 func typed(header []byte, kind byte) []byte {
 	header[156] = kind
 	copy(header[148:156], "        ")
@@ -171,8 +171,8 @@ func typed(header []byte, kind byte) []byte {
 	return header
 }
 
-// repeated is a frame of what comes first and then size times one byte, in four
-// bytes for each 128 KiB.
+// repeated appends blocks to a frame: first, and then size times one byte, in four bytes
+// for each 128 KiB.
 func repeated(frame, first []byte, b byte, size int64) []byte {
 	const most = 128 << 10
 	if len(first) > 0 {
@@ -184,12 +184,12 @@ func repeated(frame, first []byte, b byte, size int64) []byte {
 	return append(frame, et.Block(true, et.BlockRepeated, int(size), b)...)
 }
 
-// hostileMemory is what a worker may have at its peak, in KiB.
+// hostileMemory is the limit of a worker's peak memory in KiB.
 const hostileMemory = 256 << 10
 
-// TestHostile lets a worker read thousands of archives that are meant to harm it,
-// among some that are not. It must take no more memory than it may, say of each
-// what it is, and have the envelope of the others.
+// TestHostile makes a worker read thousands of hostile archives among some good ones. It
+// must stay below its memory limit, give the right reason for each hostile archive, and
+// have the envelope of the good ones.
 func TestHostile(t *testing.T) {
 	h := newHostile(t)
 	h.fillStore()
@@ -197,9 +197,9 @@ func TestHostile(t *testing.T) {
 	began := time.Now()
 	h.profiles("emit", "--validation", h.validation)
 	h.profiles("status", "--wait")
-	t.Logf("%d hostile archives of %d kinds among %d whole ones, read in %.0fs", hostile, len(harms()), len(h.whole), time.Since(began).Seconds())
+	t.Logf("%d hostile archives of %d kinds among %d whole ones, read in %.0fs", hostile, len(hostileKinds()), len(h.whole), time.Since(began).Seconds())
 
-	h.add("after", et.Episode(450).Bytes()) // it goes on
+	h.add("after", et.Episode(450).Bytes()) // the worker continues
 	h.profiles("emit", "--validation", h.validation)
 	h.profiles("status", "--wait")
 	h.checkEntries()
@@ -228,8 +228,8 @@ type hostileRun struct {
 	validation string
 	spec       string
 	rows       []row
-	whole      map[string]bool // episodes
-	kinds      map[string]harm // of the others
+	whole      map[string]bool        // episodes
+	kinds      map[string]hostileKind // of the hostile episodes
 }
 
 const (
@@ -239,12 +239,12 @@ const (
 
 func newHostile(t *testing.T) *hostileRun {
 	srv := bustest.Start(t)
-	h := &hostileRun{t: t, dir: t.TempDir(), url: srv.URL(), bus: srv.Topology(), whole: map[string]bool{}, kinds: map[string]harm{}}
+	h := &hostileRun{t: t, dir: t.TempDir(), url: srv.URL(), bus: srv.Topology(), whole: map[string]bool{}, kinds: map[string]hostileKind{}}
 	if err := os.MkdirAll(filepath.Join(h.dir, "store", hostileHost), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	h.validation, h.spec = filepath.Join(h.dir, "validation.parquet"), filepath.Join(h.dir, "spec.yaml")
-	// All belong to the sample, or some would not be read.
+	// The sample takes all, or some would not be read.
 	spec := fmt.Sprintf("target: %d\nprofiles: [{name: %s, channel: proc.cpu_user_jiffies}]\n", 2*hostile+1000, hostileProfile)
 	if err := os.WriteFile(h.spec, []byte(spec), 0o644); err != nil {
 		t.Fatal(err)
@@ -256,11 +256,11 @@ func newHostile(t *testing.T) *hostileRun {
 	return h
 }
 
-// fillStore writes the archives, hostile ones of each kind in turn and a whole
-// one now and then.
+// fillStore writes the archives: hostile ones of each kind in turn, and a good one after
+// each hundred.
 func (h *hostileRun) fillStore() {
 	draw := rand.New(rand.NewPCG(seed, 1))
-	all := cycle(harms())
+	all := cycle(hostileKinds())
 	shared := map[string]string{}
 	for i := range hostile {
 		kind := all[i%len(all)]
@@ -299,7 +299,7 @@ func (h *hostileRun) write(id string, archive []byte) {
 	h.list(id)
 }
 
-// add writes an archive that does no harm.
+// add writes a good archive.
 func (h *hostileRun) add(id string, archive []byte) {
 	h.write(id, archive)
 	h.whole[id] = true
@@ -322,7 +322,7 @@ func (h *hostileRun) profiles(args ...string) {
 	}
 }
 
-// checkEntries looks for what the worker says of each archive.
+// checkEntries checks the entry of each archive.
 func (h *hostileRun) checkEntries() {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patient(time.Minute))
@@ -348,7 +348,7 @@ func (h *hostileRun) checkEntries() {
 		kind := h.kinds[r.Episode]
 		switch {
 		case !e.Found:
-			h.t.Errorf("%s: nothing is known of %s", kind.name, r.Episode)
+			h.t.Errorf("%s: %s has no entry", kind.name, r.Episode)
 		case kind.reasons != nil && !slices.Contains(kind.reasons, e.Reason):
 			h.t.Errorf("%s: %s is %q, want one of %q", kind.name, r.Episode, e.Reason, kind.reasons)
 		}

@@ -21,33 +21,33 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// Limits of the wait after a fault.
+// Limits of time after a fault.
 const (
 	healthyWithin = 90 * time.Second
 	settledWithin = 2 * time.Minute
 	shownWithin   = 30 * time.Second
 )
 
-// Invariants, by the names that the table has.
+// Names of the invariants, as docs/RELIABILITY.md has them.
 const (
-	holdsLog       = "acknowledged, and in the log"
-	holdsLast      = "the log accepts what the receiver does"
-	holdsAccounted = "every episode accounted for"
-	holdsEqual     = "export equals fit"
-	holdsSigned    = "signatures equal the fit's"
-	holdsForward   = "envelopes only forward"
-	holdsShown     = "events show the envelopes"
-	holdsStored    = "no stored event goes back"
-	holdsOrder     = "no browser sees an event go back"
-	holdsHealthy   = "streams and consumers healthy"
-	holdsAlive     = "nobody died, memory under its limit"
-	holdsFew       = "goroutines under their limit"
+	holdsLog        = "acknowledged, and in the log"
+	holdsLast       = "the log accepts what the receiver does"
+	holdsAccounted  = "every episode accounted for"
+	holdsEqual      = "export equals fit"
+	holdsSigned     = "signatures equal the fit's"
+	holdsForward    = "envelopes only forward"
+	holdsShown      = "events show the envelopes"
+	holdsStored     = "no stored event goes back"
+	holdsOrder      = "no browser sees an event go back"
+	holdsHealthy    = "streams and consumers healthy"
+	holdsAlive      = "no process died, memory under its limit"
+	holdsGoroutines = "goroutines under their limit"
 
-	managesEmit  = "profiles emit brings a lost log back"
-	managesAgain = "profiles emit --rejected sends late archives again"
+	emitRestoresLog        = "profiles emit brings a lost log back"
+	emitSendsRejectedAgain = "profiles emit --rejected sends late archives again"
 )
 
-// A round is what is known of one fault while it is checked.
+// A round is the check of the system after one fault.
 type round struct {
 	*fleet
 	wrong []string
@@ -58,7 +58,7 @@ func (r *round) fail(invariant, format string, args ...any) {
 	r.wrong = append(r.wrong, invariant+": "+fmt.Sprintf(format, args...))
 }
 
-// check holds an invariant against what a question finds.
+// check records the result of one check of an invariant.
 func (r *round) check(invariant string, question func() error) {
 	r.held[invariant]++
 	if err := question(); err != nil {
@@ -66,8 +66,9 @@ func (r *round) check(invariant string, question func() error) {
 	}
 }
 
-// settle waits until all is quiet and checks everything. The receiver is silent.
-func (r *round) settle() {
+// checkAll waits until the system is at rest and checks every invariant. The receiver
+// sends nothing meanwhile.
+func (r *round) checkAll() {
 	ctx, cancel := context.WithTimeout(context.Background(), patient(healthyWithin+settledWithin+shownWithin))
 	defer cancel()
 	validation := filepath.Join(r.dir, "validation.parquet")
@@ -75,7 +76,7 @@ func (r *round) settle() {
 		r.t.Fatal(err)
 	}
 	if r.lost[bus.EpisodesStream] {
-		r.check(managesEmit, func() error {
+		r.check(emitRestoresLog, func() error {
 			return ask(ctx, func(context.Context) error { _, err := r.profiles(ctx, "emit", "--validation", validation); return err })
 		})
 		r.receiver.forget()
@@ -87,7 +88,7 @@ func (r *round) settle() {
 	})
 	if r.missed {
 		r.missed = false
-		r.check(managesAgain, func() error { return r.rejectedAgain(ctx) })
+		r.check(emitSendsRejectedAgain, func() error { return r.rejectedAgain(ctx) })
 	}
 	r.check(holdsEqual, func() error { return r.becomesEqual(ctx, validation) })
 	r.check(holdsSigned, func() error { return r.becomesSigned(ctx) })
@@ -97,7 +98,7 @@ func (r *round) settle() {
 	r.check(holdsShown, func() error { return r.shows(ctx) })
 	r.checkEvents(ctx)
 	r.check(holdsAlive, r.alive)
-	r.check(holdsFew, func() error { return r.uncrowded(ctx) })
+	r.check(holdsGoroutines, func() error { return r.fewGoroutines(ctx) })
 	clear(r.lost)
 	if len(r.wrong) > 0 {
 		r.report(ctx)
@@ -106,9 +107,9 @@ func (r *round) settle() {
 	r.prune(ctx)
 }
 
-// becomesEqual waits until the system says that it has settled, and compares the
-// live envelopes with the fit of the validation file, by the programs that an
-// operator has. Where nothing was lost, settled is settled: it may not differ.
+// becomesEqual waits as `profiles status --wait` does, and compares the live envelopes with
+// the fit of the validation file, by the commands of an operator. If no stream was lost,
+// they must be equal at once.
 func (r *round) becomesEqual(ctx context.Context, validation string) error {
 	live, batch := filepath.Join(r.dir, "live.parquet"), filepath.Join(r.dir, "batch.parquet")
 	if _, err := r.profiles(ctx, "fit", "--spec", r.file, "--store", r.storeDir(), "--validation", validation, "--fit-out", batch, "--signatures-out", r.signatures("batch")); err != nil {
@@ -124,7 +125,7 @@ func (r *round) becomesEqual(ctx context.Context, validation string) error {
 			return err
 		})
 		if err != nil {
-			return cmp.Or(differs, fmt.Errorf("it did not settle, and waits for %s: %w", waitsFor, err))
+			return cmp.Or(differs, fmt.Errorf("it did not come to rest, and still waits for %s: %w", waitsFor, err))
 		}
 		if differs = r.equal(ctx, live, batch); differs == nil || len(r.lost) == 0 {
 			return differs
@@ -133,8 +134,8 @@ func (r *round) becomesEqual(ctx context.Context, validation string) error {
 	}
 }
 
-// rejectedAgain sends what is in REJECTED again, as an operator does when archives
-// came late, once everything has its reason.
+// rejectedAgain sends the episodes in REJECTED again, as an operator does when archives
+// came late. Before that it waits until every episode has its reason.
 func (r *round) rejectedAgain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patient(settledWithin))
 	defer cancel()
@@ -157,7 +158,7 @@ func (r *round) equal(ctx context.Context, live, batch string) error {
 	return r.sameFile(live, batch)
 }
 
-// sameFile: what was exported is what the fit of the same episodes wrote.
+// sameFile compares an exported file with that of the fit.
 func (r *round) sameFile(live, batch string) error {
 	a, err := os.ReadFile(live)
 	if err != nil {
@@ -168,15 +169,15 @@ func (r *round) sameFile(live, batch string) error {
 		return err
 	}
 	if !bytes.Equal(a, b) {
-		return fmt.Errorf("%s, exported, differs from %s of the fit of the same episodes", live, batch)
+		return fmt.Errorf("the exported file %s differs from %s, the fit of the same episodes", live, batch)
 	}
 	return nil
 }
 
 func (r *round) signatures(of string) string { return filepath.Join(r.dir, of+".signatures.json") }
 
-// becomesSigned waits until the signatures, which follow the envelopes, are those
-// of the last fit.
+// becomesSigned waits until the signatures, which are written after the envelopes, equal
+// those of the fit.
 func (r *round) becomesSigned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patient(settledWithin))
 	defer cancel()
@@ -188,8 +189,8 @@ func (r *round) becomesSigned(ctx context.Context) error {
 	})
 }
 
-// checkLog reads the log: it has what was acknowledged, and its last word is the
-// receiver's.
+// checkLog reads the log: it must have every acknowledged message, and its last message
+// on each claim must be the receiver's.
 func (r *round) checkLog(ctx context.Context) {
 	have, accepted := map[string]bool{}, map[claim]bool{}
 	err := ask(ctx, func(ctx context.Context) error {
@@ -216,7 +217,7 @@ func (r *round) checkLog(ctx context.Context) {
 		return nil
 	})
 	if err != nil {
-		return // a part of the log has no last word
+		return // the rest of the log may have later messages
 	}
 	r.check(holdsLast, func() error {
 		for _, c := range r.receiver.all {
@@ -228,9 +229,9 @@ func (r *round) checkLog(ctx context.Context) {
 	})
 }
 
-// becomesAccounted looks again where something seems to be missing: a server that led
-// a stream and does not know yet that it was succeeded answers with what it has. What
-// was lost stays lost.
+// becomesAccounted checks again for a while if something seems to be missing: a server that
+// does not yet know that it is no longer the leader answers from its own copy. What is
+// really lost stays lost.
 func (r *round) becomesAccounted(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patient(shownWithin))
 	defer cancel()
@@ -240,39 +241,40 @@ func (r *round) becomesAccounted(ctx context.Context) error {
 		return r.accounted(ctx)
 	})
 	if err == nil && looks > 1 {
-		r.t.Logf("every episode was accounted for at the look number %d", looks)
+		r.t.Logf("every episode was accounted for at attempt %d", looks)
 	}
 	return err
 }
 
-// A filing is what a copy in REJECTED says of itself.
-type filing struct {
+// A rejectedCopy identifies a copy in REJECTED.
+type rejectedCopy struct {
 	claim
 	seq    uint64 // of the message in the log
 	reason fit.Reason
 }
 
-// filings reads REJECTED. What was filed before the log was made is of another log.
-func (r *round) filings(ctx context.Context) (map[filing]bool, error) {
+// rejectedCopies reads REJECTED. Copies from before the log was created belong to another
+// log.
+func (r *round) rejectedCopies(ctx context.Context) (map[rejectedCopy]bool, error) {
 	log, err := leads(ctx, r.js, bus.EpisodesStream)
 	if err != nil {
 		return nil, err
 	}
-	all := map[filing]bool{}
+	all := map[rejectedCopy]bool{}
 	err = r.bus.ReadRejected(ctx, func(x bus.Rejected) error {
 		if x.FiledAt.After(log.CachedInfo().Created) {
-			all[filing{claimOf(x.Notice), x.Seq, x.Reason}] = true
+			all[rejectedCopy{claimOf(x.Notice), x.Seq, x.Reason}] = true
 		}
 		return nil
 	})
 	return all, err
 }
 
-// accounted looks for every claim that stands: it has a curve, or a reason (and a
-// copy of that very message in REJECTED, with the same reason, where the reason asks
-// for one and REJECTED was not deleted since), or ranks beyond the sample. What does
-// is acknowledged when it is delivered again, also where a reader died between the
-// reason and the copy.
+// accounted checks every accepted claim: it has a curve, or a reason, or it ranks beyond
+// the sample. If the reason is one that is rejected, REJECTED must have a copy of that
+// very message with that reason, unless REJECTED was deleted since, or the episode ranks
+// beyond the sample by now: if a worker died between the reason and the copy, the
+// redelivered message was acknowledged without a copy.
 func (r *round) accounted(ctx context.Context) error {
 	gen, err := r.wanted(ctx)
 	if err != nil {
@@ -282,7 +284,7 @@ func (r *round) accounted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	filed, err := r.filings(ctx)
+	filed, err := r.rejectedCopies(ctx)
 	if err != nil {
 		return err
 	}
@@ -292,7 +294,7 @@ func (r *round) accounted(ctx context.Context) error {
 		}
 	}
 	counts := map[string]int{}
-	for _, c := range r.receiver.standing() {
+	for _, c := range r.receiver.acceptedClaims() {
 		profile, rank := fit.ProfileName(c.profile), gen.Spec.Rank(c.host, c.episode)
 		entry := curves.Seen(bus.EntryID{Profile: profile, Rank: rank})
 		switch {
@@ -300,17 +302,17 @@ func (r *round) accounted(ctx context.Context) error {
 			counts["curve"]++
 		case entry.Found && entry.State == fit.StateReason:
 			counts[string(entry.Reason)]++
-			copied := filed[filing{c, entry.Seq, entry.Reason}]
-			if entry.Reason.Rejected() && !copied && entry.Seq > r.uncopied && curves.Needed(bus.EntryID{Profile: profile, Rank: rank}) {
+			copied := filed[rejectedCopy{c, entry.Seq, entry.Reason}]
+			if entry.Reason.Rejected() && !copied && entry.Seq > r.copiesLostUpTo && curves.Needed(bus.EntryID{Profile: profile, Rank: rank}) {
 				return fmt.Errorf("%v is %s by message %d, which is not in REJECTED with that reason", c, entry.Reason, entry.Seq)
 			}
 			if entry.Reason == fit.ReasonFatal && !r.poisoned[c] {
-				return fmt.Errorf("%v was rejected as fatal, but is harmless", c)
+				return fmt.Errorf("%v was rejected as fatal, but is not the poison", c)
 			}
 		case !curves.Needed(bus.EntryID{Profile: profile, Rank: rank}):
 			counts["beyond the sample"]++
 		default:
-			return fmt.Errorf("nothing is known of %v", c)
+			return fmt.Errorf("%v has no entry", c)
 		}
 	}
 	for what, n := range counts {
@@ -319,37 +321,37 @@ func (r *round) accounted(ctx context.Context) error {
 	return nil
 }
 
-// forward: within a life and a generation as_of only rises, and n_used, too, unless
-// episodes were taken back. `profiles emit` takes back what a log that came back from
-// a backup has too many.
+// forward checks that as_of never goes back within an incarnation and a generation, and
+// that n_used decreases only by retractions. That is not checked if the log was lost,
+// since `profiles emit` retracts what a restored log has too many.
 func (r *round) forward(ctx context.Context) error {
-	backs := r.receiver.tookBack()
+	retractions := r.receiver.takeRetractions()
 	if r.lost[bus.EpisodesStream] {
-		backs = nil
+		retractions = nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, patient(shownWithin))
 	defer cancel()
-	return errors.Join(r.history.trail.catchUp(ctx), r.history.look(backs))
+	return errors.Join(r.history.follower.catchUp(ctx), r.history.look(retractions))
 }
 
-// checkEvents: no event went back, neither where they are stored nor where they are shown.
+// checkEvents checks that no event went back, neither in DASHBOARD nor at a browser.
 func (r *round) checkEvents(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patient(shownWithin))
 	defer cancel()
-	followed := r.watchers.trail.catchUp(ctx)
-	backs := r.watchers.look()
-	none := func(backs []string) error {
-		if len(backs) > 0 {
-			return fmt.Errorf("%d times, first: %s", len(backs), backs[0])
+	followed := r.observers.follower.catchUp(ctx)
+	regressions := r.observers.look()
+	none := func(regressions []string) error {
+		if len(regressions) > 0 {
+			return fmt.Errorf("%d times, first: %s", len(regressions), regressions[0])
 		}
 		return nil
 	}
-	r.check(holdsStored, func() error { return errors.Join(followed, none(backs[holdsStored])) })
-	r.check(holdsOrder, func() error { return none(backs[holdsOrder]) })
+	r.check(holdsStored, func() error { return errors.Join(followed, none(regressions[holdsStored])) })
+	r.check(holdsOrder, func() error { return none(regressions[holdsOrder]) })
 }
 
-// shows waits until the last events show the envelopes, in the stream and at
-// every dashboard.
+// shows waits until the last events belong to the envelopes, in the stream and at every
+// dashboard.
 func (r *round) shows(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patient(shownWithin))
 	defer cancel()
@@ -387,7 +389,7 @@ func (r *round) shows(ctx context.Context) error {
 	})
 }
 
-// alive: nobody ended who was not meant to, and nobody took more memory than it may.
+// alive checks that no process ended by itself, and that none exceeded its memory.
 func (r *round) alive() error {
 	for _, p := range r.processes() {
 		if died := p.deaths(); len(died) > 0 {
@@ -400,8 +402,8 @@ func (r *round) alive() error {
 	return nil
 }
 
-// memoryLimit is what a process may have, in KiB. One with the race detector
-// takes several times as much.
+// memoryLimit returns the memory limit of a process in KiB. With the race detector it is
+// five times as much.
 func memoryLimit(name string) int {
 	limit := 256 << 10
 	if name[0] == 'n' { // a node of NATS
@@ -414,7 +416,7 @@ func memoryLimit(name string) int {
 }
 
 // prune removes the consumers of generations that no worker runs any more, as
-// docs/OPERATIONS.md says. They would slow the cluster down.
+// docs/OPERATIONS.md describes. They would slow down the cluster.
 func (r *round) prune(ctx context.Context) {
 	gen, err := r.wanted(ctx)
 	if err != nil {
@@ -436,7 +438,7 @@ func (r *round) prune(ctx context.Context) {
 	}
 }
 
-// report says how the system stands, for who looks into it.
+// report logs the state of the system after a failed check.
 func (r *round) report(ctx context.Context) {
 	text, err := r.profiles(ctx, "status", "--json")
 	r.t.Logf("status: %s %v", text, err)

@@ -40,7 +40,7 @@ func (f *fleet) killNodes() {
 
 func (f *fleet) killLeaders() {
 	for _, stream := range f.topology {
-		// While one that came back still catches up, another's end leaves no quorum.
+		// If a restarted node still catches up, the end of another leaves no quorum.
 		f.must("all replicas of "+stream, healthyWithin, func(ctx context.Context) error { return ask(ctx, f.caughtUp(stream)) })
 		f.must("a leader of "+stream, time.Minute, func(ctx context.Context) error {
 			name, err := leader(ctx, f.js, stream)
@@ -49,10 +49,10 @@ func (f *fleet) killLeaders() {
 			}
 			n := f.cluster.node(name)
 			n.kill()
-			err = ask(ctx, func(ctx context.Context) error { // the others must do without
+			err = ask(ctx, func(ctx context.Context) error { // the others must elect another
 				now, err := leader(ctx, f.js, stream)
 				if err == nil && now == name {
-					err = errors.New("the dead one leads")
+					err = errors.New("the killed node still leads")
 				}
 				return err
 			})

@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// A link is one way by TCP from somebody to somebody, through this process, so
-// that it can be cut.
+// A link forwards TCP connections from one process to another, so that the test can cut
+// or delay them.
 type link struct {
 	from, to string // names
 	target   string // host:port
 	listener net.Listener
 	open     sync.WaitGroup
 
-	mu    sync.Mutex
-	state linkState
-	delay time.Duration // of each piece that is passed on
-	felt  int           // connections that were ended or refused, and pieces that had to wait, since the state was set
-	moved chan struct{} // closed and replaced when the state changes
-	conns map[net.Conn]struct{}
+	mu            sync.Mutex
+	state         linkState
+	delay         time.Duration // of each piece of data
+	affectedCount int           // since the state was set: connections ended or refused, and pieces of data delayed
+	moved         chan struct{} // closed and replaced when the state changes
+	conns         map[net.Conn]struct{}
 }
 
 type linkState int
@@ -31,7 +31,7 @@ type linkState int
 const (
 	whole  linkState = iota
 	cut              // connections end, new ones are refused
-	silent           // nothing comes through, and nobody is told
+	silent           // data waits, connections stay open
 )
 
 func newLink(t *testing.T, from, to, target string) *link {
@@ -55,11 +55,11 @@ func (k *link) addr() string { return k.listener.Addr().String() }
 func (k *link) set(s linkState, delay time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.state, k.delay, k.felt = s, delay, 0
+	k.state, k.delay, k.affectedCount = s, delay, 0
 	close(k.moved)
 	k.moved = make(chan struct{})
 	if s == cut {
-		k.felt += len(k.conns)
+		k.affectedCount += len(k.conns)
 		for c := range k.conns {
 			_ = c.Close()
 		}
@@ -67,11 +67,11 @@ func (k *link) set(s linkState, delay time.Duration) {
 	}
 }
 
-// hindered is how often the present state was felt.
-func (k *link) hindered() int {
+// affected returns how often the present state ended, refused or delayed something.
+func (k *link) affected() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.felt
+	return k.affectedCount
 }
 
 func (k *link) accept() {
@@ -110,12 +110,13 @@ func (k *link) serve(in net.Conn) {
 	both.Wait()
 }
 
-// hold notes a connection that ends when the link is cut; false: it is.
+// hold registers a connection, which ends when the link is cut. It returns false if the
+// link is cut already.
 func (k *link) hold(c net.Conn) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.state == cut {
-		k.felt++
+		k.affectedCount++
 		return false
 	}
 	k.conns[c] = struct{}{}
@@ -146,13 +147,13 @@ func (k *link) pass(to io.Writer, from io.Reader) {
 	}
 }
 
-// through waits as long as the link wants a piece to wait; false: it is cut.
+// through waits for the delay of a piece of data. It returns false if the link is cut.
 func (k *link) through() bool {
 	for {
 		k.mu.Lock()
 		state, delay, moved := k.state, k.delay, k.moved
 		if state == silent || delay > 0 {
-			k.felt++
+			k.affectedCount++
 		}
 		k.mu.Unlock()
 		switch {
@@ -174,21 +175,21 @@ func (k *link) through() bool {
 	}
 }
 
-// TestLinkHindered: a link feels what it hinders, and nothing where nothing comes.
-func TestLinkHindered(t *testing.T) {
+// TestLinkAffected: a link counts what it disturbs, and counts nothing without traffic.
+func TestLinkAffected(t *testing.T) {
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
 	k := newLink(t, "a", "b", server.Addr().String())
-	expect := func(when string, felt bool) {
+	expect := func(when string, affectedCount bool) {
 		t.Helper()
-		for end := time.Now().Add(patient(5 * time.Second)); felt && k.hindered() == 0 && time.Now().Before(end); {
+		for end := time.Now().Add(patient(5 * time.Second)); affectedCount && k.affected() == 0 && time.Now().Before(end); {
 			<-time.After(10 * time.Millisecond)
 		}
-		if n := k.hindered(); (n > 0) != felt {
-			t.Errorf("%s it was felt %d times", when, n)
+		if n := k.affected(); (n > 0) != affectedCount {
+			t.Errorf("%s: %d were affected", when, n)
 		}
 	}
 	dial := func() net.Conn {

@@ -18,10 +18,10 @@ import (
 	"github.com/cis490/profiles/bus/client"
 )
 
-// filler is the file that fills a disk.
+// filler is the name of the file that fills a disk.
 const filler = "filler"
 
-// fill fills a node's disk, and never that of the machine.
+// fill fills a node's disk. It refuses to fill the machine's own disk.
 func (f *fleet) fill(n *node) {
 	if err := isMount(n.disk); err != nil {
 		f.t.Fatal(err)
@@ -40,48 +40,48 @@ func (f *fleet) fill(n *node) {
 	}
 }
 
-// isMount: a folder is the root of a file system of its own.
+// isMount returns an error unless a folder is the root of a file system.
 func isMount(dir string) error {
 	var here, above syscall.Stat_t
 	err := errors.Join(syscall.Stat(dir, &here), syscall.Stat(filepath.Dir(dir), &above))
 	if err == nil && here.Dev == above.Dev {
-		err = errors.New(dir + " is no disk of its own")
+		err = errors.New(dir + " is not the root of a file system")
 	}
 	return err
 }
 
 func TestIsMount(t *testing.T) {
 	if isMount(t.TempDir()) == nil {
-		t.Error("any folder may be filled")
+		t.Error("an ordinary folder would be filled")
 	}
 	if err := isMount("/proc"); err != nil {
 		t.Error(err)
 	}
 }
 
-// fullDisk fills a node's disk. A server that could not write gives JetStream up
-// until it is started again, which is for the operator to do.
+// fullDisk fills a node's disk. A server that cannot write stops JetStream until an
+// operator starts it again, as replenish does.
 func (f *fleet) fullDisk() {
 	f.full(pick(f, f.cluster.nodes[:]))
 }
 
 func (f *fleet) fullDisks() { f.full(f.cluster.nodes[:]...) }
 
-// full fills disks for a while. One of their nodes must say that it could not write.
+// full fills disks for a while. At least one of the nodes must log that it cannot write.
 func (f *fleet) full(nodes ...*node) {
 	said := map[*node]int{}
 	for _, n := range nodes {
-		said[n] = len(n.said())
+		said[n] = len(n.output())
 		f.fill(n)
 	}
 	f.while(f.between(3*time.Second, 6*time.Second))
-	if !slices.ContainsFunc(nodes, func(n *node) bool { return bytes.Contains(n.said()[said[n]:], []byte("no space left on device")) }) {
-		f.t.Error("no node noticed that its disk was full")
+	if !slices.ContainsFunc(nodes, func(n *node) bool { return bytes.Contains(n.output()[said[n]:], []byte("no space left on device")) }) {
+		f.t.Error("no node logged that its disk was full")
 	}
 	f.replenish(nodes...)
 }
 
-// replenish makes room again and starts the nodes anew.
+// replenish makes room again and restarts the nodes.
 func (f *fleet) replenish(nodes ...*node) {
 	for _, n := range nodes {
 		if err := os.Remove(filepath.Join(n.disk, filler)); err != nil {
@@ -92,13 +92,13 @@ func (f *fleet) replenish(nodes ...*node) {
 	}
 }
 
-// lose says that streams will be lost, or come back from a backup.
+// lose records that streams will be lost or restored from a backup.
 func (f *fleet) lose(streams ...string) {
 	for _, s := range streams {
 		f.lost[s] = true
 	}
 	if slices.Contains(streams, bus.DashboardStream) {
-		f.watchers.lose()
+		f.observers.lose()
 	}
 }
 
@@ -118,16 +118,16 @@ func (f *fleet) deleteStreams() {
 		})
 		switch stream {
 		case bus.EpisodesStream:
-			f.uncopied = 0
+			f.copiesLostUpTo = 0
 		case bus.RejectedStream:
-			f.uncopied = f.logEnd()
+			f.copiesLostUpTo = f.logEnd()
 		}
 		f.while(f.between(100*time.Millisecond, 3*time.Second))
 	}
 	f.must("the topology again", time.Minute, f.bus.EnsureTopology)
 }
 
-// logEnd is the last sequence of the log; 0 where that is deleted.
+// logEnd returns the last sequence of the log, or 0 if it is deleted.
 func (f *fleet) logEnd() (last uint64) {
 	f.must("the end of the log", time.Minute, func(ctx context.Context) error {
 		return ask(ctx, func(ctx context.Context) error {
@@ -144,25 +144,25 @@ func (f *fleet) logEnd() (last uint64) {
 	return last
 }
 
-// oldBackup copies the nodes' files, goes on, and puts the copy back.
+// oldBackup copies the nodes' files, and restores the copy some seconds later.
 func (f *fleet) oldBackup() {
 	f.halted(func(n *node) error { return copyTree(n.store, f.backup(n)) })
 	f.must("the cluster after the copy", time.Minute, f.healthy)
 	f.while(f.between(3*time.Second, 5*time.Second))
 	f.lose(f.topology...)
 	f.halted(func(n *node) error {
-		f.watchers.trail.restored()
-		f.history.trail.restored()
+		f.observers.follower.restored()
+		f.history.follower.restored()
 		return copyTree(f.backup(n), n.store)
 	})
-	f.watchers.plain.forget() // orders of a backup are lower in the same life: nobody tells plain subscribers
+	f.observers.plain.forget() // it is not told of the backup, whose events are earlier in the same incarnation
 	f.must("the cluster of the backup", time.Minute, f.healthy)
 	f.while(f.between(0, 3*time.Second))
 }
 
 func (f *fleet) backup(n *node) string { return filepath.Join(f.dir, "backup-"+n.name) }
 
-// halted does something to all nodes' files while none runs.
+// halted calls do for each node while none is running.
 func (f *fleet) halted(do func(*node) error) {
 	var ending sync.WaitGroup
 	for _, n := range f.cluster.nodes {
@@ -182,7 +182,7 @@ func (f *fleet) halted(do func(*node) error) {
 func (f *fleet) totalLoss() {
 	f.while(f.between(100*time.Millisecond, time.Second))
 	f.lose(f.topology...)
-	f.uncopied = 0
+	f.copiesLostUpTo = 0
 	killAll(f.cluster.nodes[:]...)
 	for _, n := range f.cluster.nodes {
 		if err := os.RemoveAll(n.store); err != nil {

@@ -1,9 +1,10 @@
 //go:build faults
 
-// Package faults lets the real processes meet real faults: three servers of
-// NATS, workers, streamers and dashboards, each a process of its own, joined by
-// links that can be cut, while a receiver accepts and takes back episodes. After
-// each fault the system must settle, and hold what docs/RELIABILITY.md says.
+// Package faults tests the system under faults. Three NATS servers, workers,
+// streamers and dashboards run as processes of their own. The connections between
+// them go through links that the test can cut. Meanwhile a receiver accepts and
+// retracts episodes. After each fault the system must come to rest and satisfy the
+// invariants of docs/RELIABILITY.md.
 package faults
 
 import (
@@ -23,29 +24,30 @@ import (
 
 // Settings of a run, from the environment.
 var (
-	// seed draws the schedule: PROFILES_FAULT_SEED, or another each time.
+	// seed determines the schedule: PROFILES_FAULT_SEED, or else a random one.
 	seed = fromEnv("PROFILES_FAULT_SEED", strconv.ParseUint, rand.Uint64()>>32)
-	// soak is how long TestSoak goes on: PROFILES_FAULT_TIME. 0: it does not run.
+	// soak is the duration of TestSoak: PROFILES_FAULT_TIME. With 0 it is skipped.
 	soak = fromEnv("PROFILES_FAULT_TIME", duration, 0)
-	// patience is how many times longer than usual everything may take:
-	// PROFILES_FAULT_PATIENCE. It is for machines that are slow, or busy.
+	// patience multiplies every limit of time, for slow or busy machines:
+	// PROFILES_FAULT_PATIENCE.
 	patience = fromEnv("PROFILES_FAULT_PATIENCE", strconv.ParseInt, 1)
-	// hostile is how many hostile archives TestHostile makes: PROFILES_FAULT_ARCHIVES.
+	// hostile is the number of hostile archives in TestHostile: PROFILES_FAULT_ARCHIVES.
 	hostile = int(fromEnv("PROFILES_FAULT_ARCHIVES", strconv.ParseInt, 10_000))
-	// only are the faults that run, separated by commas: PROFILES_FAULT_ONLY. Empty: all.
+	// only selects faults by parts of their names, separated by commas:
+	// PROFILES_FAULT_ONLY. Empty selects all.
 	only = os.Getenv("PROFILES_FAULT_ONLY")
-	// race says that the daemons are built with the race detector: PROFILES_FAULT_RACE=1.
+	// race builds the services with the race detector: PROFILES_FAULT_RACE=1.
 	race = os.Getenv("PROFILES_FAULT_RACE") == "1"
 )
 
-// bin is where the programs are that this run has built.
+// bin is the folder of the programs that this run has built.
 var bin string
 
 func TestMain(m *testing.M) {
 	if os.Getenv(roleEnv) == roleWorker {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		os.Exit(moodyWorker(ctx))
+		os.Exit(faultyStoreWorker(ctx))
 	}
 	os.Exit(runAll(m))
 }
@@ -67,7 +69,7 @@ func runAll(m *testing.M) int {
 	return m.Run()
 }
 
-// build builds the daemons, the operator's command and the NATS server.
+// build builds the services, the profiles command and the NATS server.
 func build() error {
 	daemons := []string{"build", "-o", bin + "/"}
 	if race {
@@ -97,7 +99,7 @@ func fromEnv[T any](key string, parse func(string, int, int) (T, error), otherwi
 	return v
 }
 
-// patient is a limit on this machine.
+// patient multiplies a limit by the patience.
 func patient(limit time.Duration) time.Duration { return limit * time.Duration(patience) }
 
 func duration(text string, _, _ int) (time.Duration, error) { return time.ParseDuration(text) }

@@ -10,17 +10,17 @@ func (f *fleet) setLinks(links []*link, s linkState) {
 	}
 }
 
-// hindered lets time pass while links are not as they should be. Of each group one at
-// least must have had something to hinder.
-func (f *fleet) hindered(least, most time.Duration, groups ...[]*link) {
+// waitAffected waits while links are disturbed. At least one link of each group must
+// have had traffic to disturb.
+func (f *fleet) waitAffected(least, most time.Duration, groups ...[]*link) {
 	f.while(f.between(least, most))
 	for _, links := range groups {
-		felt := 0
+		affected := 0
 		for _, l := range links {
-			felt += l.hindered()
+			affected += l.affected()
 		}
-		if felt == 0 {
-			f.t.Errorf("nothing went over the links of %s and the like", links[0].from)
+		if affected == 0 {
+			f.t.Errorf("the links of %s and others had no traffic", links[0].from)
 		}
 	}
 }
@@ -28,7 +28,7 @@ func (f *fleet) hindered(least, most time.Duration, groups ...[]*link) {
 func (f *fleet) cutNode() {
 	around := f.cluster.around(pick(f, f.cluster.nodes[:]))
 	f.setLinks(around, cut)
-	f.hindered(2*time.Second, 8*time.Second, around)
+	f.waitAffected(2*time.Second, 8*time.Second, around)
 }
 
 func (f *fleet) silenceNode() {
@@ -40,15 +40,15 @@ func (f *fleet) silenceNode() {
 			l.set(silent, 0)
 		}
 	}
-	f.hindered(2*time.Second, 8*time.Second, around)
+	f.waitAffected(2*time.Second, 8*time.Second, around)
 }
 
-// cutServices is for the receiver, too.
+// cutServices also disturbs the links of the receiver.
 func (f *fleet) cutServices() {
 	for _, l := range f.clientLinks() {
 		l.set(pick(f, []linkState{whole, cut, silent}), 0)
 	}
-	f.hindered(2*time.Second, 6*time.Second, f.clientLinks())
+	f.waitAffected(2*time.Second, 6*time.Second, f.clientLinks())
 }
 
 func (f *fleet) cutAll() {
@@ -57,7 +57,7 @@ func (f *fleet) cutAll() {
 		all = append(all, n.to...)
 	}
 	f.setLinks(all, cut)
-	f.hindered(2*time.Second, 6*time.Second, all)
+	f.waitAffected(2*time.Second, 6*time.Second, all)
 }
 
 // delay makes each link slow by another measure, so that what goes by several
@@ -73,5 +73,5 @@ func (f *fleet) delay() {
 	for _, l := range f.clientLinks() {
 		l.set(whole, f.between(0, 150*time.Millisecond))
 	}
-	f.hindered(4*time.Second, 8*time.Second, routes, f.receiving)
+	f.waitAffected(4*time.Second, 8*time.Second, routes, f.receiving)
 }

@@ -17,29 +17,28 @@ import (
 	"time"
 )
 
-// A process is a program that runs, or has run, under a name. It is started
-// again under the same name and with the same log.
+// A process is a program with a name and a log file. It may be started again and again.
 type process struct {
 	t    *testing.T
 	name string
-	log  string // file that gets what it says
+	log  string // file of its output
 	path string
 	args []string
 	env  []string
 
-	mu     sync.Mutex
-	cmd    *exec.Cmd     // nil: it does not run
-	ended  chan struct{} // closed when cmd has ended
-	doomed bool          // it is meant to end
-	died   []string      // ends that nobody meant
-	most   int           // KiB of memory that any of its lives had at most
+	mu            sync.Mutex
+	cmd           *exec.Cmd     // nil: it is not running
+	ended         chan struct{} // closed when cmd has ended
+	deathExpected bool          // its end is intended
+	died          []string      // ends that were not intended
+	most          int           // greatest memory of any run, in KiB
 }
 
 func newProcess(t *testing.T, logs, name, path string, args, env []string) *process {
 	return &process{t: t, name: name, log: filepath.Join(logs, name+".log"), path: path, args: args, env: env}
 }
 
-// start starts the program, with more of an environment for this life.
+// start starts the program, with more variables for this run.
 func (p *process) start(more ...string) {
 	p.t.Helper()
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -51,19 +50,19 @@ func (p *process) start(more ...string) {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Env = append(append(os.Environ(), p.env...), more...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing outlives the test
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // ends with the test
 	if err := cmd.Start(); err != nil {
 		p.t.Fatalf("start %s: %v", p.name, err)
 	}
 	ended := make(chan struct{})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cmd, p.ended, p.doomed = cmd, ended, false
+	p.cmd, p.ended, p.deathExpected = cmd, ended, false
 	go func() {
 		err := cmd.Wait()
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if !p.doomed {
+		if !p.deathExpected {
 			p.died = append(p.died, fmt.Sprintf("%s ended by itself: %v", p.name, err))
 		}
 		p.cmd = nil
@@ -71,7 +70,7 @@ func (p *process) start(more ...string) {
 	}()
 }
 
-// signal sends a signal; nothing where the process does not run.
+// signal sends a signal, if the process is running.
 func (p *process) signal(s syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,12 +79,12 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// end measures, sends a signal that ends the process, and waits.
+// end measures the process, sends it a signal, and waits until it has ended.
 func (p *process) end(s syscall.Signal, limit time.Duration) error {
 	p.measure()
 	p.mu.Lock()
 	cmd, ended := p.cmd, p.ended
-	p.doomed = true
+	p.deathExpected = true
 	p.mu.Unlock()
 	if cmd == nil {
 		return nil
@@ -101,13 +100,13 @@ func (p *process) end(s syscall.Signal, limit time.Duration) error {
 	}
 }
 
-// kill ends it at once, wherever it is.
+// kill ends the process at once.
 func (p *process) kill() { _ = p.end(syscall.SIGKILL, time.Minute) }
 
-// stop ends it in order.
+// stop asks the process to end and waits for it.
 func (p *process) stop() error { return p.end(syscall.SIGTERM, time.Minute) }
 
-// pause stops its clock, resume lets it go on.
+// pause stops the process until resume is called.
 func (p *process) pause() {
 	p.signal(syscall.SIGSTOP)
 	for range 100 {
@@ -116,19 +115,19 @@ func (p *process) pause() {
 		}
 		<-time.After(10 * time.Millisecond)
 	}
-	p.t.Errorf("%s was to stop, and is %q", p.name, p.status("State:"))
+	p.t.Errorf("%s did not stop: its state is %q", p.name, p.status("State:"))
 }
 
 func (p *process) resume() { p.signal(syscall.SIGCONT) }
 
-// status is what the kernel says of the present life; empty: it has ended.
+// status returns a field of /proc/<pid>/status. It is empty if the process has ended.
 func (p *process) status(field string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cmd == nil {
 		return ""
 	}
-	all, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid)) // none: it ends just now
+	all, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid)) // an error means that it just ended
 	for line := range strings.Lines(string(all)) {
 		if text, ok := strings.CutPrefix(line, field); ok {
 			return strings.TrimSpace(text)
@@ -137,8 +136,8 @@ func (p *process) status(field string) string {
 	return ""
 }
 
-// said is all that it has said so far.
-func (p *process) said() []byte {
+// output returns everything that the process has written so far.
+func (p *process) output() []byte {
 	all, err := os.ReadFile(p.log)
 	if err != nil {
 		p.t.Fatal(err)
@@ -146,14 +145,14 @@ func (p *process) said() []byte {
 	return all
 }
 
-// doom says that it may die any time from now on.
-func (p *process) doom() {
+// expectDeath says that the process may end at any time from now on.
+func (p *process) expectDeath() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.doomed = true
+	p.deathExpected = true
 }
 
-// gone returns a channel that is closed when the present life has ended.
+// gone returns a channel that is closed when the present run has ended.
 func (p *process) gone() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -166,7 +165,7 @@ func (p *process) runs() bool {
 	return p.cmd != nil
 }
 
-// deaths returns the ends that nobody meant since the last call.
+// deaths returns the unintended ends since the last call.
 func (p *process) deaths() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -175,24 +174,23 @@ func (p *process) deaths() []string {
 	return died
 }
 
-// measure notes the most memory that the present life had, and returns the most
-// that any had, in KiB.
+// measure reads the peak memory of the present run and returns the greatest of all
+// runs, in KiB.
 func (p *process) measure() int {
-	kib, _ := strconv.Atoi(strings.TrimSuffix(p.status("VmHWM:"), " kB")) // 0 where it does not run
+	kib, _ := strconv.Atoi(strings.TrimSuffix(p.status("VmHWM:"), " kB")) // 0 if it is not running
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.most = max(p.most, kib)
 	return p.most
 }
 
-// goroutines ends the process with SIGQUIT, at which Go lists all of them, and
-// counts those.
+// goroutines ends the process with SIGQUIT and counts the goroutines that it lists.
 func (p *process) goroutines() (int, error) {
-	before := len(p.said())
+	before := len(p.output())
 	if err := p.end(syscall.SIGQUIT, time.Minute); err != nil {
 		return 0, err
 	}
-	n := bytes.Count(p.said()[before:], []byte("\ngoroutine "))
+	n := bytes.Count(p.output()[before:], []byte("\ngoroutine "))
 	if n == 0 {
 		return 0, errors.New(p.name + " listed no goroutines")
 	}

@@ -19,51 +19,51 @@ import (
 	"github.com/cis490/profiles/bus"
 )
 
-// A claim is that an episode counts for a profile.
+// A claim says that an episode belongs to a profile.
 type claim struct{ host, episode, profile string }
 
 func claimOf(n bus.Notice) claim { return claim{n.Host, n.Episode, n.Profile} }
 
-// A receiver accepts episodes and takes them back, at random, and knows what was
-// acknowledged. It never gives a sending up: what became of one that was not
-// acknowledged would not be known.
+// A receiver accepts and retracts random episodes and records what was acknowledged. It
+// publishes a message until it is acknowledged, or it would not know whether the log has
+// it.
 type receiver struct {
 	t    *testing.T
 	bus  *bus.Bus
-	js   jetstream.JetStream // sends what the project's own client never would
+	js   jetstream.JetStream // publishes the same message twice, which the project's client never does
 	all  []claim
 	work sync.WaitGroup
 	stop context.CancelFunc
 
-	mu       sync.Mutex
-	idle     *sync.Cond          // a claim is free again
-	accepted map[claim]bool      // false: taken back
-	busy     map[claim]bool      // a sending is under way
-	acked    map[string]struct{} // sendings since the last forget
-	sent     int64               // sendings; each has a time of its own
-	skew     time.Duration       // of its clock
-	total    int                 // sendings that were acknowledged
-	backs    map[string]int      // how often episodes were taken back since the last look, by profile
+	mu          sync.Mutex
+	idle        *sync.Cond          // signalled when a claim is no longer busy
+	accepted    map[claim]bool      // false: retracted
+	busy        map[claim]bool      // a message about it is being published
+	acked       map[string]struct{} // messages since the last forget
+	sent        int64               // messages; each has its own time
+	skew        time.Duration       // of its clock
+	total       int                 // messages that were acknowledged
+	retractions map[string]int      // retractions since the last look, by profile
 }
 
 func newReceiver(t *testing.T, b *bus.Bus, js jetstream.JetStream, all []claim) *receiver {
 	r := &receiver{t: t, bus: b, js: js, all: all, accepted: map[claim]bool{}, busy: map[claim]bool{},
-		acked: map[string]struct{}{}, backs: map[string]int{}}
+		acked: map[string]struct{}{}, retractions: map[string]int{}}
 	r.idle = sync.NewCond(&r.mu)
 	return r
 }
 
-// senders is how many sendings may be under way at once, pace the time between
-// two of one sender.
+// senders is the number of concurrent senders, pace the time between two messages of
+// one sender.
 const (
 	senders = 4
 	pace    = 60 * time.Millisecond
 )
 
-// begin sends until end is called; one sending in three is about a fickle claim,
-// which is accepted or taken back, whatever it was before. What is sent follows
-// from the seed, when it is from the machine.
-func (r *receiver) begin(seed uint64, fickle []claim) {
+// begin publishes until end is called. One message in three is about a flapping claim,
+// which is accepted or retracted whatever its state is. The seed determines the messages,
+// but not their times.
+func (r *receiver) begin(seed uint64, flapping []claim) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop = cancel
 	for i := range senders {
@@ -72,8 +72,8 @@ func (r *receiver) begin(seed uint64, fickle []claim) {
 			tick := time.NewTicker(pace)
 			defer tick.Stop()
 			for ctx.Err() == nil {
-				if len(fickle) > 0 && draw.IntN(3) == 0 {
-					r.send(fickle[draw.IntN(len(fickle))], draw.IntN(2) == 0, draw.IntN(10) == 0)
+				if len(flapping) > 0 && draw.IntN(3) == 0 {
+					r.send(flapping[draw.IntN(len(flapping))], draw.IntN(2) == 0, draw.IntN(10) == 0)
 				} else {
 					c := r.all[draw.IntN(len(r.all))]
 					r.send(c, r.takesBack(c, draw), draw.IntN(10) == 0)
@@ -87,7 +87,7 @@ func (r *receiver) begin(seed uint64, fickle []claim) {
 	}
 }
 
-// end returns when all that was begun is acknowledged.
+// end returns when every message is acknowledged.
 func (r *receiver) end() {
 	if r.stop != nil {
 		r.stop()
@@ -96,11 +96,11 @@ func (r *receiver) end() {
 	}
 }
 
-// fewBack is how many episodes of a profile may be taken back at once in the
-// normal course of things: no more than a sample has in reserve.
+// fewBack is the number of episodes of a profile that may be retracted at once, unless
+// they flap: no more than a sample has in reserve.
 const fewBack = 3
 
-// takesBack draws whether a claim that stands is taken back.
+// takesBack decides at random whether to retract a claim.
 func (r *receiver) takesBack(c claim, draw *rand.Rand) bool {
 	if draw.IntN(8) != 0 {
 		return false
@@ -108,15 +108,15 @@ func (r *receiver) takesBack(c claim, draw *rand.Rand) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	back := 0
-	for other, stands := range r.accepted {
-		if other.profile == c.profile && !stands {
+	for other, accepted := range r.accepted {
+		if other.profile == c.profile && !accepted {
 			back++
 		}
 	}
 	return back < fewBack
 }
 
-// send publishes one sending until it is acknowledged, some of them twice.
+// send publishes a message until it is acknowledged, and once more if twice is true.
 func (r *receiver) send(c claim, back, twice bool) {
 	r.mu.Lock()
 	for r.busy[c] {
@@ -144,29 +144,29 @@ func (r *receiver) send(c claim, back, twice bool) {
 	r.acked[key(n)] = struct{}{}
 	r.total++
 	if back {
-		r.backs[c.profile]++
+		r.retractions[c.profile]++
 	}
 }
 
-// key tells sendings apart.
+// key identifies a message.
 func key(n bus.Notice) string {
 	return fmt.Sprintf("%s retracted=%v at %d", n.Key(), n.Retracted, n.At.UnixNano())
 }
 
-// unacknowledged is how long a sending may go without an acknowledgement.
+// unacknowledged is how long a message may stay without an acknowledgement.
 const unacknowledged = 100 * time.Second
 
 func (r *receiver) publish(n bus.Notice) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patient(unacknowledged))
 	defer cancel()
-	return ask20(ctx, func(ctx context.Context) error {
+	return publishUntilStored(ctx, func(ctx context.Context) error {
 		_, err := r.bus.Publish(ctx, n)
 		return err
 	})
 }
 
-// again sends the same without an id, so that the log has it twice. Whether it
-// came through doesn't matter.
+// again publishes the same message without an id, so that the log has it twice. An error
+// does not matter.
 func (r *receiver) again(n bus.Notice) {
 	subject, word := bus.SubjectAccepted, "accepted_at"
 	if n.Retracted {
@@ -179,8 +179,8 @@ func (r *receiver) again(n bus.Notice) {
 	_, _ = r.js.PublishMsg(ctx, msg)
 }
 
-// ask20 is ask with the time that the bus needs for one publish.
-func ask20(ctx context.Context, question func(context.Context) error) error {
+// publishUntilStored is ask without its limit for one try: bus.Publish has its own.
+func publishUntilStored(ctx context.Context, question func(context.Context) error) error {
 	for {
 		err := question(ctx)
 		if err == nil {
@@ -194,15 +194,15 @@ func ask20(ctx context.Context, question func(context.Context) error) error {
 	}
 }
 
-// forget is for when acknowledged messages may be lost with the log.
+// forget drops the acknowledged messages, since the log was lost.
 func (r *receiver) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.acked)
 }
 
-// standing are the claims that stand, in a fixed order.
-func (r *receiver) standing() []claim {
+// acceptedClaims returns the accepted claims in a fixed order.
+func (r *receiver) acceptedClaims() []claim {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []claim
@@ -222,7 +222,7 @@ type row struct {
 	Status  string `parquet:"status"`
 }
 
-// writeValidation writes the file that the receiver would have kept.
+// writeValidation writes the validation file of a receiver.
 func (r *receiver) writeValidation(path string) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -230,7 +230,7 @@ func (r *receiver) writeValidation(path string) error {
 	}
 	defer f.Close()
 	w := parquet.NewGenericWriter[row](f)
-	for _, c := range r.standing() {
+	for _, c := range r.acceptedClaims() {
 		if _, err := w.Write([]row{{c.episode, c.host, c.profile, "accepted"}}); err != nil {
 			return err
 		}
@@ -238,16 +238,16 @@ func (r *receiver) writeValidation(path string) error {
 	return w.Close()
 }
 
-// tookBack returns how often episodes of each profile were taken back since the last call.
-func (r *receiver) tookBack() map[string]int {
+// takeRetractions returns the retractions of each profile since the last call.
+func (r *receiver) takeRetractions() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	backs := r.backs
-	r.backs = map[string]int{}
-	return backs
+	retractions := r.retractions
+	r.retractions = map[string]int{}
+	return retractions
 }
 
-// of returns the claims of a profile that stand, or that don't.
+// of returns the claims of a profile that are accepted, or that are not.
 func (r *receiver) of(profile string, stand bool) []claim {
 	r.mu.Lock()
 	defer r.mu.Unlock()

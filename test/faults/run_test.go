@@ -14,21 +14,19 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// TestFaults injects every fault once, in an order that the seed draws.
+// TestFaults injects every fault once, in an order that the seed determines.
 func TestFaults(t *testing.T) {
 	f := newFleet(t)
 	f.run(f.asked(func(fault) bool { return true }))
 }
 
-// TestBrief injects the faults that take little time, for a machine that has
-// little of it.
+// TestBrief injects only some faults, which take little time.
 func TestBrief(t *testing.T) {
 	f := newFleet(t)
 	f.run(f.asked(func(x fault) bool { return x.brief }))
 }
 
-// TestSoak goes on with faults drawn at random, one after the other, for
-// PROFILES_FAULT_TIME.
+// TestSoak injects random faults, one after the other, for PROFILES_FAULT_TIME.
 func TestSoak(t *testing.T) {
 	if soak == 0 {
 		t.Skip("PROFILES_FAULT_TIME is not set: make fault-soak sets it")
@@ -39,7 +37,8 @@ func TestSoak(t *testing.T) {
 	f.runWhile(func() (fault, bool) { return pick(f, all), time.Since(began) < soak && !t.Failed() })
 }
 
-// asked are the faults of a kind that this machine can inject, and that were asked for.
+// asked returns the faults of a kind that this machine can inject and that
+// PROFILES_FAULT_ONLY selects.
 func (f *fleet) asked(kind func(fault) bool) []fault {
 	all, err := choose(only, slices.DeleteFunc(faults(), func(x fault) bool { return x.disks && !f.cluster.disks || !kind(x) }))
 	if err != nil {
@@ -48,8 +47,8 @@ func (f *fleet) asked(kind func(fault) bool) []fault {
 	return all
 }
 
-// choose returns the faults whose names have one of some parts in them. Each part
-// must be in one.
+// choose returns the faults whose names contain one of the parts. Each part must occur
+// in at least one name.
 func choose(parts string, all []fault) ([]fault, error) {
 	var chosen, known []string
 	for _, x := range all {
@@ -58,7 +57,7 @@ func choose(parts string, all []fault) ([]fault, error) {
 	for part := range strings.SplitSeq(parts, ",") {
 		named := slices.DeleteFunc(slices.Clone(known), func(name string) bool { return !strings.Contains(name, part) })
 		if len(named) == 0 {
-			return nil, fmt.Errorf("PROFILES_FAULT_ONLY has %q, which is in none of:\n%s", part, strings.Join(known, "\n"))
+			return nil, fmt.Errorf("PROFILES_FAULT_ONLY has %q, which is part of none of these names:\n%s", part, strings.Join(known, "\n"))
 		}
 		chosen = append(chosen, named...)
 	}
@@ -75,7 +74,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// run injects faults in an order that the seed draws.
+// run injects faults in an order that the seed determines.
 func (f *fleet) run(all []fault) {
 	f.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	f.runWhile(func() (fault, bool) {
@@ -88,8 +87,8 @@ func (f *fleet) run(all []fault) {
 	})
 }
 
-// runWhile injects one fault after the other. After each the system settles and
-// everything is checked.
+// runWhile injects one fault after the other. After each it waits until the system is
+// at rest and checks the invariants.
 func (f *fleet) runWhile(next func() (fault, bool)) {
 	table := newTable()
 	defer func() {
@@ -103,43 +102,43 @@ func (f *fleet) runWhile(next func() (fault, bool)) {
 		}
 		began := time.Now()
 		r := &round{fleet: f, held: table.held}
-		var fickle []claim
-		if n%2 == 0 && !x.calm {
-			fickle = f.fickle()
+		var flapping []claim
+		if n%2 == 0 && !x.neverWithFlapping {
+			flapping = f.flapping()
 		}
-		f.receiver.begin(f.rand.Uint64(), fickle)
+		f.receiver.begin(f.rand.Uint64(), flapping)
 		x.inject(f)
 		f.heal()
 		injected := time.Now()
 		f.receiver.end()
-		r.settle()
-		table.add(x.name, len(fickle) > 0, injected.Sub(began), time.Since(injected), r.wrong)
-		f.t.Logf("%s, amid %d fickle episodes: injected in %.1fs, settled and checked in %.1fs", x.name, len(fickle), injected.Sub(began).Seconds(), time.Since(injected).Seconds())
+		r.checkAll()
+		table.add(x.name, len(flapping) > 0, injected.Sub(began), time.Since(injected), r.wrong)
+		f.t.Logf("%s, with %d flapping episodes: injected in %.1fs, at rest and checked in %.1fs", x.name, len(flapping), injected.Sub(began).Seconds(), time.Since(injected).Seconds())
 		for _, w := range r.wrong {
 			f.t.Errorf("after %q: %s", x.name, w)
 		}
 	}
 	table.episodes(f.receiver.total, f.fates)
-	table.dropped, table.stored, table.envelopes = f.watchers.dropped, f.watchers.compared, f.history.compared
-	f.farewell(table)
+	table.dropped, table.stored, table.envelopes = f.observers.dropped, f.observers.compared, f.history.compared
+	f.finish(table)
 }
 
-// fillSamples accepts everything once, so that samples are full and thresholds
-// are finite before anything goes wrong.
+// fillSamples accepts every episode once, so that samples are full and have thresholds
+// before the first fault.
 func (f *fleet) fillSamples() {
 	for _, c := range f.receiver.all {
 		f.receiver.send(c, false, false)
 	}
 }
 
-// farewell ends every service and looks at what it held.
-func (f *fleet) farewell(table *table) {
+// finish ends every process and checks its goroutines, memory and log.
+func (f *fleet) finish(table *table) {
 	for _, s := range f.services() {
 		n, err := s.goroutines()
 		if err != nil {
 			f.t.Error(err)
 		}
-		if said, err := os.ReadFile(s.log); err != nil || bytes.Contains(said, []byte("DATA RACE")) {
+		if output, err := os.ReadFile(s.log); err != nil || bytes.Contains(output, []byte("DATA RACE")) {
 			f.t.Errorf("%s has a data race (%v): see %s", s.name, err, s.log)
 		}
 		if n > goroutinesMost {
@@ -155,7 +154,7 @@ func (f *fleet) farewell(table *table) {
 	}
 }
 
-func slicesSortByRank(spec *fit.Spec, all []claim) {
+func sortByRank(spec *fit.Spec, all []claim) {
 	slices.SortFunc(all, func(a, b claim) int {
 		return spec.Rank(a.host, a.episode).Compare(spec.Rank(b.host, b.episode))
 	})

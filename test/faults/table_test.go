@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-// A table counts what was injected and what was checked.
+// A table counts the injected faults and the checks.
 type table struct {
 	rows      map[string]*faultRow
 	order     []string
 	held      map[string]int
 	sent      int
 	fates     map[string]int
-	dropped   int // events that the plain subscriber had to drop
-	stored    int // events that were compared with the one before
-	envelopes int // that were compared with the one before
+	dropped   int // events that the plain subscriber dropped
+	stored    int // events that were compared with the previous one
+	envelopes int // that were compared with the previous one
 	services  []string
 }
 
 type faultRow struct {
-	times, fickle     int           // all, and those amid fickle episodes
+	times, flapping   int           // all, and those with flapping episodes
 	injected, settled time.Duration // the longest
 	wrong             int
 }
 
 func newTable() *table { return &table{rows: map[string]*faultRow{}, held: map[string]int{}} }
 
-func (t *table) add(fault string, fickle bool, injected, settled time.Duration, wrong []string) {
+func (t *table) add(fault string, flapping bool, injected, settled time.Duration, wrong []string) {
 	row := t.rows[fault]
 	if row == nil {
 		row = &faultRow{}
@@ -39,8 +39,8 @@ func (t *table) add(fault string, fickle bool, injected, settled time.Duration, 
 		t.order = append(t.order, fault)
 	}
 	row.times++
-	if fickle {
-		row.fickle++
+	if flapping {
+		row.flapping++
 	}
 	row.injected, row.settled = max(row.injected, injected), max(row.settled, settled)
 	row.wrong += len(wrong)
@@ -60,20 +60,20 @@ func (t *table) process(name string, kib, goroutines int) {
 
 func (t *table) String() string {
 	var b strings.Builder
-	fmt.Fprintln(&b, "| injected | times | amid fickle episodes | lasted at most | settled and checked within | wrong |\n|---|---|---|---|---|---|")
+	fmt.Fprintln(&b, "| fault | times | with flapping episodes | injected in at most | at rest and checked in at most | failed checks |\n|---|---|---|---|---|---|")
 	for _, name := range t.order {
 		r := t.rows[name]
-		fmt.Fprintf(&b, "| %s | %d | %d | %.1fs | %.1fs | %d |\n", name, r.times, r.fickle, r.injected.Seconds(), r.settled.Seconds(), r.wrong)
+		fmt.Fprintf(&b, "| %s | %d | %d | %.1fs | %.1fs | %d |\n", name, r.times, r.flapping, r.injected.Seconds(), r.settled.Seconds(), r.wrong)
 	}
-	fmt.Fprintln(&b, "\n| checked | times |\n|---|---|")
+	fmt.Fprintln(&b, "\n| check | times |\n|---|---|")
 	for _, what := range slices.Sorted(maps.Keys(t.held)) {
 		fmt.Fprintf(&b, "| %s | %d |\n", what, t.held[what])
 	}
-	fmt.Fprintf(&b, "\n%d sendings were acknowledged. What became of episodes, at most at once:\n", t.sent)
+	fmt.Fprintf(&b, "\n%d messages were acknowledged. Greatest number of episodes by result:\n", t.sent)
 	for _, what := range slices.Sorted(maps.Keys(t.fates)) {
 		fmt.Fprintf(&b, "%s %d; ", what, t.fates[what])
 	}
-	fmt.Fprintf(&b, "\n\nA plain subscriber had to drop %d events that the stream had refused.\n%d stored events and %d envelopes were compared, each with the one before.\n", t.dropped, t.stored, t.envelopes)
+	fmt.Fprintf(&b, "\n\nA plain subscriber dropped %d events that the stream had refused.\n%d stored events and %d envelopes were compared, each with the previous one.\n", t.dropped, t.stored, t.envelopes)
 	fmt.Fprintln(&b, "\n| process | memory at the peak | goroutines at the end |\n|---|---|---|")
 	fmt.Fprint(&b, strings.Join(t.services, "\n"))
 	return b.String()

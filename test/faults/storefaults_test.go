@@ -14,25 +14,25 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// moody replaces the workers by such whose store has moods, this one for a start,
-// and brings the others back after do.
-func (f *fleet) moody(mood, says string, do func()) {
+// withFaultyStore replaces the workers by workers with a faulty store, calls do, and
+// brings the first ones back. The store begins with the fault that is named.
+func (f *fleet) withFaultyStore(storeFault, says string, do func()) {
 	self, err := os.Executable()
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	real := f.workers[0].path
-	f.mood(mood, says, true)
+	f.storeFault(storeFault, says, true)
 	f.swap(self, roleEnv+"="+roleWorker)
 	do()
-	f.mood(mood, "", false)
-	if os.Remove(f.moodFile(mood+feltMark)) != nil {
-		f.t.Errorf("no worker felt that the store was in the mood %q", mood)
+	f.storeFault(storeFault, "", false)
+	if os.Remove(f.storeFaultFile(storeFault+usedSuffix)) != nil {
+		f.t.Errorf("no worker met the fault %q of the store", storeFault)
 	}
 	f.swap(real)
 }
 
-// swap ends the workers and starts others in their place.
+// swap ends the workers and starts another program in place of each.
 func (f *fleet) swap(path string, env ...string) {
 	for _, w := range f.workers {
 		if err := w.stop(); err != nil {
@@ -43,37 +43,37 @@ func (f *fleet) swap(path string, env ...string) {
 	}
 }
 
-// storm makes the server deliver again much earlier than the work takes, and than
-// workers say that they are at it: they go by the wait that they made it with.
-func (f *fleet) storm() {
+// redeliveryStorm sets AckWait far below the time that work takes, and below the time
+// after which workers extend the deadline: they go by the AckWait that they set.
+func (f *fleet) redeliveryStorm() {
 	const tick = 200 * time.Millisecond
-	f.moody(moodSlow, "400ms", func() {
-		f.reread()
+	f.withFaultyStore(storeSlow, "400ms", func() {
+		f.readAgain()
 		first, last := map[string]int64{}, map[string]int64{} // by consumer: each epoch has its own
 		for range 6 * time.Second / tick {
-			name, again := f.hasten(bus.EpisodesStream, bus.AlignConsumer)
+			name, again := f.shortenAckWait(bus.EpisodesStream, bus.AlignConsumer)
 			if _, known := first[name]; !known {
 				first[name] = again
 			}
 			last[name] = again
-			f.hasten("KV_"+bus.CurvesBucket, bus.ReduceConsumer)
+			f.shortenAckWait("KV_"+bus.CurvesBucket, bus.ReduceConsumer)
 			f.while(tick)
 		}
 		total := int64(0)
 		for name := range last {
 			total += last[name] - first[name]
 		}
-		f.t.Logf("the storm: %d episodes were delivered again", total)
+		f.t.Logf("the storm redelivered %d episodes", total)
 		if total <= 0 {
-			f.t.Error("there was no storm")
+			f.t.Error("the storm redelivered nothing")
 		}
 	})
 }
 
-// hasten sets AckWait of a consumer, which each worker that begins sets back. It
-// returns the consumer's name and how many messages it has delivered again so far,
-// of a stream that has no gaps.
-func (f *fleet) hasten(stream string, consumer func(fit.Generation) string) (name string, again int64) {
+// shortenAckWait shortens AckWait of a consumer, which each worker that starts sets back.
+// It returns the consumer's name and how many messages it has redelivered so far. The
+// stream has no gaps.
+func (f *fleet) shortenAckWait(stream string, consumer func(fit.Generation) string) (name string, again int64) {
 	const wait = 100 * time.Millisecond
 	f.must("a shorter AckWait", time.Minute, func(ctx context.Context) error {
 		return ask(ctx, func(ctx context.Context) error {
@@ -100,9 +100,8 @@ func (f *fleet) hasten(stream string, consumer func(fit.Generation) string) (nam
 	return name, again
 }
 
-// reread sends episodes that must be read: those that were taken back and come
-// again.
-func (f *fleet) reread() {
+// readAgain makes workers read archives: it retracts and accepts episodes of the samples.
+func (f *fleet) readAgain() {
 	for _, p := range f.spec.Profiles {
 		for _, c := range f.lowest(string(p.Name), 3) {
 			f.receiver.send(c, true, false)
@@ -112,23 +111,23 @@ func (f *fleet) reread() {
 }
 
 func (f *fleet) slowStore() {
-	f.moody(moodSlow, f.between(200*time.Millisecond, 2*time.Second).String(), func() {
-		f.reread()
+	f.withFaultyStore(storeSlow, f.between(200*time.Millisecond, 2*time.Second).String(), func() {
+		f.readAgain()
 		f.while(6 * time.Second)
 	})
 }
 
 func (f *fleet) failingStore() {
-	f.moody(moodFails, "", func() {
-		f.reread()
+	f.withFaultyStore(storeFails, "", func() {
+		f.readAgain()
 		f.while(4 * time.Second)
-		f.mood(moodFails, "", false)
+		f.storeFault(storeFails, "", false)
 		f.while(time.Second)
 	})
 }
 
-// lateArchives takes some archives away, has their episodes accepted, and puts
-// them back while they are waited for, or later: then they have to be sent again
+// lateArchives removes some archives, accepts their episodes, and puts the archives back
+// while workers still wait for them, or later: then the episodes must be sent again
 // from REJECTED.
 func (f *fleet) lateArchives() {
 	for _, p := range f.spec.Profiles {
@@ -146,9 +145,9 @@ func (f *fleet) lateArchives() {
 	f.missed = true
 }
 
-// poison lets an episode kill whoever opens it, until it is in REJECTED. Its
-// archive is a damaged one, so that a fit counts it as what it comes to. Each
-// epoch kills its readers anew, so none should be raised meanwhile.
+// poison makes an episode kill every worker that opens it, until it is in REJECTED. Its
+// archive is a damaged one, so that the batch fit rejects it, too. Each epoch would kill
+// its readers again, so none should be raised meanwhile.
 func (f *fleet) poison() {
 	var damaged []claim
 	for _, c := range f.receiver.all {
@@ -158,18 +157,18 @@ func (f *fleet) poison() {
 		}
 	}
 	if len(damaged) == 0 {
-		f.t.Log("every damaged episode has been poison once")
+		f.t.Log("every damaged episode was poison already")
 		return
 	}
-	slicesSortByRank(f.spec, damaged) // one beyond the sample would never be opened
+	sortByRank(f.spec, damaged) // one beyond the sample would never be opened
 	victim := damaged[0]
 	f.poisoned[victim] = true
-	f.moody(moodPoison, victim.episode, func() {
+	f.withFaultyStore(storePoison, victim.episode, func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		var nursing sync.WaitGroup
+		var restarting sync.WaitGroup
 		for _, w := range f.workers {
-			nursing.Go(func() { f.nurse(ctx, w) })
+			restarting.Go(func() { f.restartWhenDead(ctx, w) })
 		}
 		f.receiver.send(victim, true, false)
 		f.receiver.send(victim, false, false)
@@ -187,14 +186,14 @@ func (f *fleet) poison() {
 			})
 		})
 		cancel()
-		nursing.Wait()
+		restarting.Wait()
 	})
 }
 
-// nurse starts a worker again whenever it dies, as an orchestrator does.
-func (f *fleet) nurse(ctx context.Context, w *daemon) {
+// restartWhenDead starts a worker again whenever it dies, as an orchestrator does.
+func (f *fleet) restartWhenDead(ctx context.Context, w *daemon) {
 	for {
-		w.doom()
+		w.expectDeath()
 		select {
 		case <-w.gone():
 			f.startService(w, roleEnv+"="+roleWorker)

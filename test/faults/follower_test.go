@@ -13,23 +13,23 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A trail hands on what a stream stores, each message as it comes and in order,
-// over elections, reconnects and lives of the stream. What is replaced while no
-// server answers it misses.
-type trail struct {
-	js     jetstream.JetStream
-	stream string
-	fresh  func()                            // what comes next has nothing to do with what came
-	take   func(subject string, data []byte) // called by one goroutine at a time, as is fresh
+// A follower receives each message that a stream stores, in order, across elections,
+// reconnects and incarnations of the stream. It misses messages that are replaced while
+// no server answers.
+type follower struct {
+	js      jetstream.JetStream
+	stream  string
+	restart func()                            // called before the first message of another incarnation
+	take    func(subject string, data []byte) // called by one goroutine at a time, like restart
 
-	mu   sync.Mutex
-	life time.Time          // when the stream was made
-	seq  uint64             // all up to here was taken
-	end  context.CancelFunc // of the session
+	mu          sync.Mutex
+	incarnation time.Time          // when the stream was made
+	seq         uint64             // last sequence that was taken
+	end         context.CancelFunc // of the session
 }
 
-// follow begins; it ends with the test.
-func (t *trail) follow(test *testing.T) {
+// follow starts following the stream until the test ends.
+func (t *follower) follow(test *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var following sync.WaitGroup
 	following.Go(func() {
@@ -52,8 +52,8 @@ func (t *trail) follow(test *testing.T) {
 	})
 }
 
-// session follows until something goes wrong, if only the server that its consumer is at.
-func (t *trail) session(ctx context.Context) error {
+// session follows the stream until an error, such as the end of its consumer's server.
+func (t *follower) session(ctx context.Context) error {
 	asking, asked := context.WithTimeout(ctx, 5*time.Second)
 	defer asked()
 	s, err := leads(asking, t.js, t.stream)
@@ -91,8 +91,8 @@ func (t *trail) session(ctx context.Context) error {
 	}
 }
 
-// step takes a message, unless its session is over.
-func (t *trail) step(ctx context.Context, msg jetstream.Msg, seq uint64) {
+// step takes a message, unless the session has ended.
+func (t *follower) step(ctx context.Context, msg jetstream.Msg, seq uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if ctx.Err() == nil {
@@ -101,42 +101,42 @@ func (t *trail) step(ctx context.Context, msg jetstream.Msg, seq uint64) {
 	}
 }
 
-func (t *trail) begin(life time.Time) {
+func (t *follower) begin(incarnation time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.life, t.seq = life, 0
-	t.fresh()
+	t.incarnation, t.seq = incarnation, 0
+	t.restart()
 }
 
-// restored says that the stream comes back from a backup: in the same life it has
-// other messages at the same places. No server may run meanwhile.
-func (t *trail) restored() {
+// restored must be called when the stream is restored from a backup, while no server
+// runs: the same incarnation then has other messages at the same sequences.
+func (t *follower) restored() {
 	t.begin(time.Time{})
 	t.again()
 }
 
-// again ends the session; another begins.
-func (t *trail) again() {
+// again ends the session, so that another one begins.
+func (t *follower) again() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.end()
 }
 
-func (t *trail) follows(life time.Time) bool {
+func (t *follower) follows(incarnation time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.life.Equal(life)
+	return t.incarnation.Equal(incarnation)
 }
 
-func (t *trail) reached() uint64 {
+func (t *follower) reached() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.seq
 }
 
-// catchUp waits until all that the stream has now was taken. A server whose copy
-// stands still keeps the consumer that it has where it is: then another is made.
-func (t *trail) catchUp(ctx context.Context) error {
+// catchUp waits until everything that the stream has now was taken. If a server's copy
+// stops, so does the consumer there: then it makes another.
+func (t *follower) catchUp(ctx context.Context) error {
 	for look := 1; ; look++ {
 		var info *jetstream.StreamInfo
 		if err := ask(ctx, func(ctx context.Context) error {
@@ -157,12 +157,12 @@ func (t *trail) catchUp(ctx context.Context) error {
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("what %s stores could not be followed beyond %d of %d: %w", t.stream, t.reached(), info.State.LastSeq, context.Cause(ctx))
+			return fmt.Errorf("stream %s could be followed only up to %d of %d: %w", t.stream, t.reached(), info.State.LastSeq, context.Cause(ctx))
 		}
 	}
 }
 
-// leads asks a stream's leader how it stands.
+// leads opens a stream with information from its leader.
 func leads(ctx context.Context, js jetstream.JetStream, stream string) (jetstream.Stream, error) {
 	s, err := js.Stream(ctx, stream)
 	if err != nil {
