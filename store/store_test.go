@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kelseyhightower/envconfig"
 	"go.uber.org/goleak"
 
 	"github.com/cis490/profiles/bus/bustest"
@@ -149,20 +148,6 @@ func (s *shrinking) Seek(offset int64, whence int) (int64, error) {
 		return 0, nil
 	}
 	return s.Reader.Seek(offset, whence)
-}
-
-// TestConfigDefaults compares the defaults of the environment with those of the zero
-// Config.
-func TestConfigDefaults(t *testing.T) {
-	var zero, fromEnv store.Config
-	for _, settings := range fromEnv.Settings() {
-		if err := envconfig.Process("STORE_TEST", settings); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := zero.Validate(); err != nil || zero != fromEnv {
-		t.Errorf("%+v, the environment has %+v; %v", zero, fromEnv, err)
-	}
 }
 
 func TestOpenStores(t *testing.T) {
