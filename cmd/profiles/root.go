@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,7 +81,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.PersistentFlags().StringVar(&t.level, "log-level", envOr("LOG_LEVEL", "warn"), "debug, info, warn or error (LOG_LEVEL)")
+	service.AddLogLevelFlag(root.PersistentFlags(), &t.level, "warn")
 	for _, group := range commandGroups() {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, c := range group.commands {
@@ -147,14 +146,6 @@ func exitCode(err error) int {
 // read it as one line of stderr.
 func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
-}
-
-// envOr returns an environment variable, or otherwise if it is empty.
-func envOr(key, otherwise string) string {
-	if v := strings.TrimSpace(os.Getenv(key)); v != "" {
-		return v
-	}
-	return otherwise
 }
 
 // fileArgument takes exactly one argument, whose name is what.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -226,7 +227,7 @@ func post(ctx context.Context, client *http.Client, url string, event any) error
 	}
 	pause := wait.Backoff{Min: 250 * time.Millisecond}
 	for try := 1; ; try++ {
-		again, err := streamer.Post(ctx, client, url, envOr("PUBLISH_TOKEN", ""), body)
+		again, err := streamer.Post(ctx, client, url, strings.TrimSpace(os.Getenv("PUBLISH_TOKEN")), body)
 		if err == nil || !again || try == maxPosts || ctx.Err() != nil {
 			return err
 		}

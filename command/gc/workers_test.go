@@ -17,6 +17,7 @@ import (
 	"github.com/cis490/profiles/command/status"
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/worker"
 )
 
@@ -44,11 +45,7 @@ func (s *system) work(spec *fit.Spec) (stop func()) {
 	stop = func() { cancel(); _ = g.Wait() }
 	s.t.Cleanup(stop)
 	for w.Ready() != nil {
-		s.must(s.ctx.Err())
-		select {
-		case <-time.After(time.Millisecond):
-		case <-s.ctx.Done():
-		}
+		s.must(wait.For(s.ctx, time.Millisecond))
 	}
 	return stop
 }
@@ -101,9 +98,7 @@ func (s *system) equal(spec *fit.Spec, n int) bus.Generation {
 		if caught && reflect.DeepEqual(have.Envelope, want[0].Envelope) {
 			return gen
 		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-s.ctx.Done():
+		if wait.For(s.ctx, 10*time.Millisecond) != nil {
 			s.t.Fatalf("generation %s caught up: %t; it has used %d, want %d", gen.ID, caught, have.Used, want[0].Envelope.Used)
 		}
 	}

@@ -38,7 +38,8 @@ func (d *Daemon) Main(args []string, stdout, stderr io.Writer) int {
 	flags := pflag.NewFlagSet(d.Name, pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.SortFlags = false
-	level := flags.String("log-level", envOr("LOG_LEVEL", "info"), "debug, info, warn or error (LOG_LEVEL)")
+	var level string
+	AddLogLevelFlag(flags, &level, "info")
 	version := flags.Bool("version", false, "print the version and exit")
 	flags.Usage = func() {}
 	if d.Flags != nil {
@@ -62,7 +63,7 @@ func (d *Daemon) Main(args []string, stdout, stderr io.Writer) int {
 	default:
 		err = d.fill()
 	}
-	log, logErr := Log(stderr, *level)
+	log, logErr := Log(stderr, level)
 	if err = errors.Join(err, logErr); err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", d.Name, err)
 		return ExitUsage
@@ -102,9 +103,11 @@ func (d *Daemon) run(log *slog.Logger) int {
 	return 0
 }
 
-func envOr(key, otherwise string) string {
-	if v := strings.TrimSpace(os.Getenv(key)); v != "" {
-		return v
+// AddLogLevelFlag adds --log-level. Its default is LOG_LEVEL or, if that is empty,
+// otherwise.
+func AddLogLevelFlag(flags *pflag.FlagSet, level *string, otherwise string) {
+	if v := strings.TrimSpace(os.Getenv("LOG_LEVEL")); v != "" {
+		otherwise = v
 	}
-	return otherwise
+	flags.StringVar(level, "log-level", otherwise, "debug, info, warn or error (LOG_LEVEL)")
 }
