@@ -71,6 +71,7 @@ func TestImportsPointOneWay(t *testing.T) {
 func TestWhatPackagesDoNotKnow(t *testing.T) {
 	for pkg, forbidden := range map[string][]string{
 		"fit":                   {"os", "time", "log/slog", "context", "sync", module + "episode"},
+		"episode":               {"os", "time", "log/slog"},
 		"model":                 {"os", "log/slog", "context", "math/rand", "math/rand/v2", module + "episode"},
 		"signature":             {"os", "log/slog", "context", "sync"},
 		"bus/client":            {module + "fit", module + "bus"},

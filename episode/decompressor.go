@@ -41,7 +41,7 @@ func (d *decompressor) reset(file io.Reader, lim Limits) (err error) {
 // release drops the file, and a big window.
 func (d *decompressor) release() {
 	d.src.Reset(nil)
-	if err := d.zstd.Reset(nil); err != nil || d.frames.bigWindow > 0 {
+	if d.frames.bigWindow > 0 || d.zstd != nil && d.zstd.Reset(nil) != nil {
 		d.zstd = nil
 	}
 	d.frames.release()
