@@ -2,18 +2,18 @@ package fit
 
 import "math"
 
-// Series is one channel of a whole episode. T has ascending times in seconds since the episode's first label, V the value at each; a value that
-// is not finite is a gap. They must have the same length.
+// Series is one channel of a whole episode. T has ascending times in seconds since the episode's first label, V the value at
+// each; a value that is not finite is a gap. They must have the same length.
 type Series struct {
 	T, V []float64
-	// Counts says that V has the unwrapped counts of a counter, as [Mean] needs them. Otherwise V has the values of a gauge or, for [Linear], the
-	// rates of a counter per second.
+	// Counts says that V has the unwrapped counts of a counter, as [Mean] needs them. Otherwise V has the values of a gauge or,
+	// for [Linear], the rates of a counter per second.
 	Counts bool
 }
 
-// Align resamples one episode's channel onto the grid of a curve, slice by slice. The result has p.Total() values and belongs to the caller.
-// Its unit is that of V, or V per second if V has counts and r is [Mean]. Points without data are gaps; if the series has fewer than two finite
-// samples, all are. An unknown r counts as [Linear].
+// Align resamples one episode's channel onto the grid of a curve, slice by slice. The result has p.Total() values and belongs to
+// the caller. Its unit is that of V, or V per second if V has counts and r is [Mean]. Points without data are gaps; if the series
+// has fewer than two finite samples, all are. An unknown r counts as [Linear].
 func Align(p Points, r Resample, w Walk, s Series) Curve {
 	resample := resampleLinear
 	switch {

@@ -10,8 +10,8 @@ import (
 //
 //	numpy.random.default_rng(seed).choice(n, k, replace=False)
 //
-// returns: k different integers from 0 to n-1. The Python program draws its samples so; Choice serves to compare with it. It panics unless
-// 0 <= k <= n < 2^32. It takes memory for n integers if n > 10,000 and k > n/50, else for k.
+// returns: k different integers from 0 to n-1. The Python program draws its samples so; Choice serves to compare with it. It
+// panics unless 0 <= k <= n < 2^32. It takes memory for n integers if n > 10,000 and k > n/50, else for k.
 func Choice(seed uint64, n, k int) []int {
 	return ChoiceWords([]uint32{uint32(seed), uint32(seed >> 32)}, n, k)
 }
@@ -68,8 +68,8 @@ func (g *pcg64) shuffle(values []int, first int) {
 	}
 }
 
-// A seedSequence distributes the entropy of a seed over a pool of 128 bits, as numpy.random.SeedSequence does (after M. E. O'Neill, "Developing a
-// seed_seq alternative", 2015). All arithmetic wraps.
+// A seedSequence distributes the entropy of a seed over a pool of 128 bits, as numpy.random.SeedSequence does (after M. E.
+// O'Neill, "Developing a seed_seq alternative", 2015). All arithmetic wraps.
 type seedSequence [4]uint32
 
 // newSeedSequence takes the seed in words of 32 bits, the lowest first. High words that are 0 do not matter.
@@ -125,8 +125,9 @@ func (s seedSequence) state() (words [4]uint64) {
 	return words
 }
 
-// pcg64 is the generator PCG64 XSL-RR (O'Neill, "PCG: a family of simple fast space-efficient statistically good algorithms for random
-// number generation", 2014), as numpy.random.PCG64: a linear congruential generator modulo 2^128 whose state is folded to 64 bits.
+// pcg64 is the generator PCG64 XSL-RR (O'Neill, "PCG: a family of simple fast space-efficient statistically good algorithms for
+// random number generation", 2014), as numpy.random.PCG64: a linear congruential generator modulo 2^128 whose state is folded to
+// 64 bits.
 type pcg64 struct {
 	state, inc uint128
 	high       uint32 // the half of the last 64 bits that next32 has not returned yet

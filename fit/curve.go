@@ -8,12 +8,12 @@ import (
 	"strconv"
 )
 
-// Curve is one episode on the grid: a value for each point, NaN for a gap. In JSON it is a list of numbers, each with the fewest digits that
-// give the same float64, and null for a gap. Curves are never changed once made, so they may be shared.
+// Curve is one episode on the grid: a value for each point, NaN for a gap. In JSON it is a list of numbers, each with the fewest
+// digits that give the same float64, and null for a gap. Curves are never changed once made, so they may be shared.
 type Curve []float64
 
-// maxMagnitude bounds the values of a curve that [Entry.Validate] accepts. Samples are at most 1e30, so the curves of [Align] are far below, and
-// nothing that is computed from accepted values can overflow.
+// maxMagnitude bounds the values of a curve that [Entry.Validate] accepts. Samples are at most 1e30, so the curves of [Align] are
+// far below, and nothing that is computed from accepted values can overflow.
 const maxMagnitude = 1e60
 
 // MarshalJSON writes the list. An infinity is an error, since JSON has none.

@@ -32,7 +32,8 @@ func (s State) String() string {
 	return fmt.Sprintf("state %d", uint8(s))
 }
 
-// Entry has what is stored about one episode. Stored entries are changed by [Join] only. The slices are shared between copies and never changed.
+// Entry has what is stored about one episode. Stored entries are changed by [Join] only. The slices are shared between copies and
+// never changed.
 type Entry struct {
 	Seq     uint64 // place in the episode log of the message that gave the state
 	Host    string
@@ -49,10 +50,11 @@ type Entry struct {
 	HadCurve bool
 }
 
-// Join merges two entries of one episode, and reports whether the result differs from old. The later one in the episode log wins. At the same place
-// in the log, retracted wins over a curve, a curve over a reason, and of two entries of one state the one with the greater JSON, byte by byte.
-// HadCurve is set if one of the entries has or had a curve and the result has none. So Join is commutative, associative and idempotent: entries may
-// arrive in any order and any number of times. Every entry wins over the zero Entry.
+// Join merges two entries of one episode, and reports whether the result differs from old. The later one in the episode log wins.
+// At the same place in the log, retracted wins over a curve, a curve over a reason, and of two entries of one state the one with
+// the greater JSON, byte by byte. HadCurve is set if one of the entries has or had a curve and the result has none. So Join is
+// commutative, associative and idempotent: entries may arrive in any order and any number of times. Every entry wins over the
+// zero Entry.
 func Join(old, new Entry) (Entry, bool) {
 	order := compareEntries(new, old)
 	joined := old
@@ -81,9 +83,9 @@ func compareEntries(a, b Entry) int {
 	return bytes.Compare(a.appendJSON(nil), b.appendJSON(nil))
 }
 
-// Validate returns an error if the entry is not valid for the spec: if its curve or signature has another length, a value is infinite or above 1e60, a
-// slice's length is not a number from 0, the reason is not a word, or a field does not belong to the state. An entry that was read must pass it before
-// it is put into a [Sample].
+// Validate returns an error if the entry is not valid for the spec: if its curve or signature has another length, a value is
+// infinite or above 1e60, a slice's length is not a number from 0, the reason is not a word, or a field does not belong to the
+// state. An entry that was read must pass it before it is put into a [Sample].
 func (e Entry) Validate(spec *Spec) error {
 	points := spec.Points.Total()
 	if err := e.check(); err != nil {

@@ -18,8 +18,8 @@ import (
 //	{"seq":12,"host":"lab-01","episode":"ep-1","reason":"corrupt","detail":"wrong checksum"}
 //	{"seq":12,"host":"lab-01","episode":"ep-1","retracted":true}
 //
-// If the spec has no signature, the first form has neither signature nor seconds. The other two also have "had_curve":true if that is so. An empty
-// detail is left out.
+// If the spec has no signature, the first form has neither signature nor seconds. The other two also have "had_curve":true if
+// that is so. An empty detail is left out.
 
 // EncodeEntry returns the JSON of an entry. It is an error if [DecodeEntry] would not accept it.
 func EncodeEntry(e Entry) ([]byte, error) { return e.MarshalJSON() }
@@ -40,8 +40,8 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 	return e.appendJSON(make([]byte, 0, 256+(20+6*len(e.Signature))*len(e.Curve))), nil
 }
 
-// appendJSON appends the JSON of any entry. For an entry that MarshalJSON refuses, the text may not be valid, but it differs from that of other
-// entries, so [Join] can compare it.
+// appendJSON appends the JSON of any entry. For an entry that MarshalJSON refuses, the text may not be valid, but it differs from
+// that of other entries, so [Join] can compare it.
 func (e Entry) appendJSON(to []byte) []byte {
 	to = append(to, `{"seq":`...)
 	to = strconv.AppendUint(to, e.Seq, 10)
@@ -91,8 +91,8 @@ func appendString(to []byte, text string) []byte {
 	return append(to, '"')
 }
 
-// DecodeEntry reads an entry. It is an error if the text is not one JSON object, has an unknown key or no sequence, or not exactly one of the three
-// states. The number of points is checked by [Entry.Validate].
+// DecodeEntry reads an entry. It is an error if the text is not one JSON object, has an unknown key or no sequence, or not
+// exactly one of the three states. The number of points is checked by [Entry.Validate].
 func DecodeEntry(text []byte) (Entry, error) {
 	var e Entry
 	err := e.UnmarshalJSON(text)
@@ -156,11 +156,11 @@ func parseEntry(text []byte) (Entry, error) {
 	return read, nil
 }
 
-// scanEntry reads an entry with a curve exactly as appendJSON writes it. For every other text it returns false; such a text may still be an entry.
-// What it reads, it reads as encoding/json does.
+// scanEntry reads an entry with a curve exactly as appendJSON writes it. For every other text it returns false; such a text may
+// still be an entry. What it reads, it reads as encoding/json does.
 //
-// It is some six times as fast as encoding/json: with it, a worker that starts with 60,000 curves takes 2.4 to 2.6 s of CPU time, without it 6.5 to
-// 7.3 s (BenchmarkEntry, docs/PERFORMANCE.md).
+// It is some six times as fast as encoding/json: with it, a worker that starts with 60,000 curves takes 2.4 to 2.6 s of CPU time,
+// without it 6.5 to 7.3 s (BenchmarkEntry, docs/PERFORMANCE.md).
 func scanEntry(text []byte) (Entry, bool) {
 	s := entryScanner{rest: text}
 	e := Entry{State: StateCurve}

@@ -2,8 +2,8 @@ package fit
 
 import "math"
 
-// Envelope is the canonical shape of a profile: the band over a sample's curves, and the numbers of that sample. Its slices have one value for each
-// point.
+// Envelope is the canonical shape of a profile: the band over a sample's curves, and the numbers of that sample. Its slices have
+// one value for each point.
 type Envelope struct {
 	Median []float64 `json:"median"` // in the unit of the curves; 0 if no curve has a value there
 	P25    []float64 `json:"p25"`
@@ -18,8 +18,9 @@ type Envelope struct {
 	Digest    Digest `json:"digest"`    // of the sample; empty if the curves are not from a sample
 }
 
-// EnvelopeOf returns the envelope of curves that were not chosen by a [Sample]: Used and Attempted are their number; Target, Complete and Digest are
-// zero, and may be set by the caller. The curves are neither changed nor kept. The slices belong to the caller.
+// EnvelopeOf returns the envelope of curves that were not chosen by a [Sample]: Used and Attempted are their number; Target,
+// Complete and Digest are zero, and may be set by the caller. The curves are neither changed nor kept. The slices belong to the
+// caller.
 func EnvelopeOf(curves []Curve, points int) Envelope {
 	band := Reduce(curves, points)
 	for _, values := range [][]float64{band.Median, band.P25, band.P75} {
@@ -47,7 +48,8 @@ func EnvelopeOf(curves []Curve, points int) Envelope {
 	return e
 }
 
-// Normalised is an envelope for display: the medians scaled to [0, 1], and the quartiles by the same scale, so they may be outside [0, 1].
+// Normalised is an envelope for display: the medians scaled to [0, 1], and the quartiles by the same scale, so they may be
+// outside [0, 1].
 type Normalised struct {
 	Median, P25, P75 []float32
 }
@@ -55,7 +57,8 @@ type Normalised struct {
 // flat is the range of medians below which an envelope is shown as a flat line.
 const flat = 1e-9
 
-// Normalised returns the envelope scaled by x -> fl(fl(x-Min)/fl(Max-Min)), then rounded to float32. If Max-Min is below 1e-9, all values are 0.
+// Normalised returns the envelope scaled by x -> fl(fl(x-Min)/fl(Max-Min)), then rounded to float32. If Max-Min is below 1e-9,
+// all values are 0.
 func (e Envelope) Normalised() Normalised {
 	scale := func(values []float64) []float32 {
 		scaled := make([]float32, len(values))
@@ -70,8 +73,8 @@ func (e Envelope) Normalised() Normalised {
 	return Normalised{Median: scale(e.Median), P25: scale(e.P25), P75: scale(e.P75)}
 }
 
-// Float32 rounds to the nearest float32, ties to even. A value beyond the range, infinities included, becomes the largest float32 of its sign, so that
-// no infinity gets into a file or an event. NaN stays NaN.
+// Float32 rounds to the nearest float32, ties to even. A value beyond the range, infinities included, becomes the largest float32
+// of its sign, so that no infinity gets into a file or an event. NaN stays NaN.
 func Float32(v float64) float32 {
 	switch f := float32(v); {
 	case math.IsInf(float64(f), 1):

@@ -8,18 +8,19 @@ import (
 	"fmt"
 )
 
-// Generation identifies everything that curves depend on: for equal generations, an episode has equal curves. It has ten characters of [a-z0-9], which
-// may stand in names of consumers and keys.
+// Generation identifies everything that curves depend on: for equal generations, an episode has equal curves. It has ten
+// characters of [a-z0-9], which may stand in names of consumers and keys.
 type Generation string
 
 const generationLength = 10
 
-// Generation returns the id of the spec with the given episode limits and epoch: the first 50 bits, in lower-case base32, of SHA-256 over the canonical
-// JSON of the code version of this package, the spec without its revision and shapes, the limits, and the epoch. Canonical JSON has sorted keys and no
-// spaces, so the order of keys in a YAML file or of fields in a Go struct does not matter.
+// Generation returns the id of the spec with the given episode limits and epoch: the first 50 bits, in lower-case base32, of
+// SHA-256 over the canonical JSON of the code version of this package, the spec without its revision and shapes, the limits, and
+// the epoch. Canonical JSON has sorted keys and no spaces, so the order of keys in a YAML file or of fields in a Go struct does
+// not matter.
 //
-// limits is any value that encoding/json can write; the method panics on another. epoch is raised if a sample has lost too many episodes to retractions,
-// so that the episode log must be read again.
+// limits is any value that encoding/json can write; the method panics on another. epoch is raised if a sample has lost too many
+// episodes to retractions, so that the episode log must be read again.
 func (s *Spec) Generation(limits any, epoch uint64) Generation {
 	sum := sha256.Sum256(s.canonical(limits, epoch))
 	return Generation(base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").EncodeToString(sum[:])[:generationLength])

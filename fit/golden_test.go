@@ -206,8 +206,8 @@ func TestGoldenRank(t *testing.T) {
 	}
 }
 
-// TestGoldenFit samples recorded episodes, and makes the envelopes of their golden curves. These have 80 points; in a case with another number of
-// points, only the sample is compared.
+// TestGoldenFit samples recorded episodes, and makes the envelopes of their golden curves. These have 80 points; in a case with
+// another number of points, only the sample is compared.
 func TestGoldenFit(t *testing.T) {
 	type goldenProfile struct {
 		Profile   string   `json:"profile"`

@@ -2,12 +2,12 @@ package fit
 
 import "math"
 
-// Resampling by means: each point of a curve has the channel's mean over a bin. The len(out) bins of a slice have the edges e[k], k = 0 to
-// len(out), which are the grid of len(out)+1 points from lo to hi. A bin that reaches outside the samples is a gap; if the slice is shorter than
-// 1e-9 s or there are fewer than two samples, all are.
+// Resampling by means: each point of a curve has the channel's mean over a bin. The len(out) bins of a slice have the edges e[k],
+// k = 0 to len(out), which are the grid of len(out)+1 points from lo to hi. A bin that reaches outside the samples is a gap; if
+// the slice is shorter than 1e-9 s or there are fewer than two samples, all are.
 
-// meanOfCounter fills out with the mean rate over each bin. t and u are the samples of the unwrapped count, which never falls. With C(x) from
-// [interpolate]:
+// meanOfCounter fills out with the mean rate over each bin. t and u are the samples of the unwrapped count, which never falls.
+// With C(x) from [interpolate]:
 //
 //	out[i] = fl(fl(C(e[i+1]) - C(e[i])) / fl(e[i+1]-e[i]))
 //
@@ -27,8 +27,8 @@ func meanOfCounter(out []float64, lo, hi float64, t, u []float64) {
 	}
 }
 
-// meanOfGauge fills out with the time-weighted mean of the polyline through (t, v) over each bin. The samples strictly inside a bin divide it into
-// pieces from (t0, v0) to (t1, v1), which are summed from left to right:
+// meanOfGauge fills out with the time-weighted mean of the polyline through (t, v) over each bin. The samples strictly inside a
+// bin divide it into pieces from (t0, v0) to (t1, v1), which are summed from left to right:
 //
 //	out[i] = fl((Σ fl(fl(fl(v0+v1)/2) * fl(t1-t0))) / fl(e[i+1]-e[i]))
 func meanOfGauge(out []float64, lo, hi float64, t, v []float64) {

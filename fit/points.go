@@ -22,8 +22,8 @@ const (
 
 const (
 	sliceCount = 5
-	// maxPoints bounds the points of a curve, and so the memory that a spec can ask for. (The server's message limit is lower: at its default of
-	// 1 MiB it allows some 7,000 points, see [Spec.MessageBytes].)
+	// maxPoints bounds the points of a curve, and so the memory that a spec can ask for. (The server's message limit is lower: at
+	// its default of 1 MiB it allows some 7,000 points, see [Spec.MessageBytes].)
 	maxPoints = 100_000
 )
 
@@ -32,10 +32,10 @@ func DefaultPoints() Points {
 	return Points{CleanLead: 10, Armed: 5, Infecting: 10, InfectedRunning: 40, CleanTail: 15}
 }
 
-// ScalePoints divides n points among the slices in the proportions of [DefaultPoints], by the largest-remainder method: slice i of weight w[i]
-// gets floor(w[i]*n/80), and each remaining point goes to the slice with the largest remainder, on a tie to the earlier one. Then each empty
-// slice takes one point from the slice that has most, on a tie from the earlier one. It is an error if n is below 5, the number of slices, or
-// above 100,000.
+// ScalePoints divides n points among the slices in the proportions of [DefaultPoints], by the largest-remainder method: slice i
+// of weight w[i] gets floor(w[i]*n/80), and each remaining point goes to the slice with the largest remainder, on a tie to the
+// earlier one. Then each empty slice takes one point from the slice that has most, on a tie from the earlier one. It is an error
+// if n is below 5, the number of slices, or above 100,000.
 func ScalePoints(n int) (Points, error) {
 	if n < sliceCount || n > maxPoints {
 		return Points{}, fmt.Errorf("scale points: %d is not from %d to %d", n, sliceCount, maxPoints)

@@ -2,14 +2,15 @@ package fit
 
 import "math"
 
-// A column has the finite values of one grid point as keys, which have the order of the values. -0 and 0 are equal, but the key of -0 is lower, so
-// no result depends on the order of the input. Before median and quantile, the column must be sorted, or [column.selectQuartiles] called.
+// A column has the finite values of one grid point as keys, which have the order of the values. -0 and 0 are equal, but the key
+// of -0 is lower, so no result depends on the order of the input. Before median and quantile, the column must be sorted, or
+// [column.selectQuartiles] called.
 type column []uint64
 
 const signBit = 1 << 63
 
-// keyOf maps a float64 that is not NaN to an integer with the same order: the sign bit of positive values is set, all bits of negative values are
-// inverted.
+// keyOf maps a float64 that is not NaN to an integer with the same order: the sign bit of positive values is set, all bits of
+// negative values are inverted.
 func keyOf(v float64) uint64 {
 	b := math.Float64bits(v)
 	return b ^ (uint64(int64(b)>>63) | signBit)
@@ -33,9 +34,9 @@ func (c column) median() float64 {
 	return (c.at(m/2-1) + c.at(m/2)) / 2
 }
 
-// quantile returns the quantile q, 0 <= q <= 1, by linear interpolation between the values next to the virtual index vi = fl((m-1)*q), as
-// numpy.quantile does by default. If vi >= m-1 it is the last value. Else let i = floor(vi), g = fl(vi-i), a and b the values at i and i+1, and
-// d = fl(b-a):
+// quantile returns the quantile q, 0 <= q <= 1, by linear interpolation between the values next to the virtual index vi =
+// fl((m-1)*q), as numpy.quantile does by default. If vi >= m-1 it is the last value. Else let i = floor(vi), g = fl(vi-i), a and
+// b the values at i and i+1, and d = fl(b-a):
 //
 //	fl(a + fl(d*g))      g < 0.5
 //	fl(b - fl(d*fl(1-g)))  otherwise

@@ -12,8 +12,8 @@ import (
 //
 //	SHA-256(seed in decimal, NUL, host, NUL, episode)
 //
-// Ranks are uniform, so the N lowest of a set are a uniform random sample of it without replacement, whatever the order in which the set arrived
-// (a bottom-k sample; Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
+// Ranks are uniform, so the N lowest of a set are a uniform random sample of it without replacement, whatever the order in which
+// the set arrived (a bottom-k sample; Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007).
 type Rank [16]byte
 
 // RankOf returns the rank of an episode under a seed. Neither id may contain a NUL byte; valid ids never do.

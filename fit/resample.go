@@ -53,9 +53,9 @@ func gridPoint(lo, hi float64, n, i int) float64 {
 	return float64(float64(i)*step) + lo
 }
 
-// interpolate returns the value at x of the polyline through (t[i], v[i]), as numpy.interp does. t must ascend, and all values must be finite.
-// Before the first and after the last sample it is NaN. Else let j be the largest index with t[j] <= x. If j is the last index or t[j] = x, it
-// is v[j]; otherwise
+// interpolate returns the value at x of the polyline through (t[i], v[i]), as numpy.interp does. t must ascend, and all values
+// must be finite. Before the first and after the last sample it is NaN. Else let j be the largest index with t[j] <= x. If j is
+// the last index or t[j] = x, it is v[j]; otherwise
 //
 //	s = fl(fl(v[j+1]-v[j]) / fl(t[j+1]-t[j]))
 //	r = fl(fl(s*fl(x-t[j])) + v[j])
@@ -86,8 +86,8 @@ func lastNotAfter(t []float64, x float64) int {
 	return sort.Search(len(t), func(i int) bool { return t[i] > x }) - 1
 }
 
-// resampleLinear fills out with the values of the polyline through (t, v) at len(out) points from lo to hi. Points outside the samples are gaps;
-// if the slice is shorter than 1e-9 s or there are fewer than two samples, all are.
+// resampleLinear fills out with the values of the polyline through (t, v) at len(out) points from lo to hi. Points outside the
+// samples are gaps; if the slice is shorter than 1e-9 s or there are fewer than two samples, all are.
 func resampleLinear(out []float64, lo, hi float64, t, v []float64) {
 	if empty(lo, hi) || len(t) < 2 {
 		fillGaps(out)

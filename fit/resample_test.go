@@ -78,7 +78,8 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// Samples are always finite. Other values still give what numpy gives: if the value computed from the left is NaN, it is computed from the right.
+// Samples are always finite. Other values still give what numpy gives: if the value computed from the left is NaN, it is computed
+// from the right.
 func TestInterpolateOfInfinities(t *testing.T) {
 	tiny, inf := math.SmallestNonzeroFloat64, math.Inf(1)
 	if got := interpolate([]float64{0, 2}, []float64{-inf, 1}, 1); !math.IsInf(got, -1) {
@@ -95,8 +96,8 @@ func TestInterpolateOfInfinities(t *testing.T) {
 	}
 }
 
-// rounded computes by the definitions: each operation exactly, then rounded once to 53 bits. So it does not depend on how a compiler or a processor
-// combines operations.
+// rounded computes by the definitions: each operation exactly, then rounded once to 53 bits. So it does not depend on how a
+// compiler or a processor combines operations.
 type rounded struct{ *big.Float }
 
 func fl(x float64) rounded { return rounded{big.NewFloat(x)} }

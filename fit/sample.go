@@ -11,14 +11,14 @@ import (
 	"unique"
 )
 
-// A Sample has the entries of one profile, and decides which of them the envelope is made of. Entries may be put in any order and any number of
-// times: the results depend on the set of entries only.
+// A Sample has the entries of one profile, and decides which of them the envelope is made of. Entries may be put in any order and
+// any number of times: the results depend on the set of entries only.
 //
-// Let N be the target and R = max(1, N/4) the reserve. The threshold is the (N+R)-th lowest rank among the entries that have or had a curve. That set
-// only grows, so the threshold only falls. An episode above it need not be read: it will not be among the N lowest, unless more than R of the episodes
-// below are retracted or lose their curves. The members are the N curves of lowest rank at or below the threshold, so they do not depend on whether
-// episodes above it were read. Above the threshold, curves are not kept, so the memory of a sample grows with the log by some 200 bytes an episode. A
-// reason's detail is never kept.
+// Let N be the target and R = max(1, N/4) the reserve. The threshold is the (N+R)-th lowest rank among the entries that have or
+// had a curve. That set only grows, so the threshold only falls. An episode above it need not be read: it will not be among the N
+// lowest, unless more than R of the episodes below are retracted or lose their curves. The members are the N curves of lowest
+// rank at or below the threshold, so they do not depend on whether episodes above it were read. Above the threshold, curves are
+// not kept, so the memory of a sample grows with the log by some 200 bytes an episode. A reason's detail is never kept.
 //
 // A Sample is not safe for concurrent use, not even for reading: results are cached until the next change.
 type Sample struct {
@@ -78,8 +78,9 @@ func NewSample(target int) *Sample {
 	return &Sample{target: target, reserve: max(target/4, 1), slots: make(map[Rank]*slot)}
 }
 
-// Put joins an entry with the one that the sample has at that rank ([Join]), and reports whether that changed it. An entry without a valid state is
-// ignored. As long as the rank is needed, the sample keeps the entry's curve, which must not be changed afterwards. It keeps no detail.
+// Put joins an entry with the one that the sample has at that rank ([Join]), and reports whether that changed it. An entry
+// without a valid state is ignored. As long as the rank is needed, the sample keeps the entry's curve, which must not be changed
+// afterwards. It keeps no detail.
 func (s *Sample) Put(rank Rank, e Entry) bool {
 	if !e.State.valid() {
 		return false
@@ -134,7 +135,8 @@ func curvesIn(state State) int {
 	return 0
 }
 
-// Get returns the entry at a rank, without its detail, and whether there is one. If the rank is not needed, it may be the [Entry.Outline].
+// Get returns the entry at a rank, without its detail, and whether there is one. If the rank is not needed, it may be the
+// [Entry.Outline].
 func (s *Sample) Get(rank Rank) (Entry, bool) {
 	at := s.slots[rank]
 	if at == nil {
@@ -149,8 +151,8 @@ func (s *Sample) Len() int { return len(s.slots) }
 // Target returns N.
 func (s *Sample) Target() int { return s.target }
 
-// Threshold returns the rank above which episodes need not be read. It returns false if there is no such rank yet: while fewer than N+R entries have
-// or had a curve. The threshold only falls.
+// Threshold returns the rank above which episodes need not be read. It returns false if there is no such rank yet: while fewer
+// than N+R entries have or had a curve. The threshold only falls.
 func (s *Sample) Threshold() (Rank, bool) {
 	if len(s.lowest) < s.target+s.reserve {
 		return Rank{}, false
@@ -164,8 +166,8 @@ func (s *Sample) Needed(rank Rank) bool {
 	return !ok || rank.Compare(threshold) <= 0
 }
 
-// Short reports whether there is a threshold, but fewer than N curves are at or below it. Then the sample may lack episodes that were skipped, and the
-// log must be read again in the next epoch.
+// Short reports whether there is a threshold, but fewer than N curves are at or below it. Then the sample may lack episodes that
+// were skipped, and the log must be read again in the next epoch.
 func (s *Sample) Short() bool {
 	_, ok := s.Threshold()
 	return ok && s.curves < s.target
@@ -185,8 +187,9 @@ func (s *Sample) Members() iter.Seq2[Rank, Entry] {
 // Used returns the number of members.
 func (s *Sample) Used() int { return len(s.count().members) }
 
-// Accepted estimates the number of accepted episodes that give a curve. If the sample is not full, it is the number of members. Else it is (N-1)/u,
-// where u is the N-th rank as a fraction of all ranks; the relative error is about 1/√(N-2). (Bar-Yossef et al., 2002; Beyer et al., 2007.)
+// Accepted estimates the number of accepted episodes that give a curve. If the sample is not full, it is the number of members.
+// Else it is (N-1)/u, where u is the N-th rank as a fraction of all ranks; the relative error is about 1/√(N-2). (Bar-Yossef et
+// al., 2002; Beyer et al., 2007.)
 func (s *Sample) Accepted() float64 {
 	members := s.count().members
 	n := len(members)
@@ -197,13 +200,13 @@ func (s *Sample) Accepted() float64 {
 	return float64(n-1) / (float64(binary.BigEndian.Uint64(rank[:8])) / (1 << 64))
 }
 
-// Attempted returns the number of members and of entries with a reason that rank lower than the highest member. If the sample is not full, all entries
-// with a reason count.
+// Attempted returns the number of members and of entries with a reason that rank lower than the highest member. If the sample is
+// not full, all entries with a reason count.
 func (s *Sample) Attempted() int { return len(s.count().members) + s.count().reasons }
 
-// Digest identifies the result of a sample: samples with different results have different digests. It is the first 16 hex digits of SHA-256 over the
-// rank, state and value hash of all members and of the reasons that Attempted counts, by rank. The value is the curve with its signature, bit for bit,
-// or the reason. The place in the log, the detail and the other entries do not matter.
+// Digest identifies the result of a sample: samples with different results have different digests. It is the first 16 hex digits
+// of SHA-256 over the rank, state and value hash of all members and of the reasons that Attempted counts, by rank. The value is
+// the curve with its signature, bit for bit, or the reason. The place in the log, the detail and the other entries do not matter.
 type Digest string
 
 // Digest returns the digest of the present result.
@@ -268,7 +271,8 @@ func digest(slots []*slot) Digest {
 	return Digest(hex.EncodeToString(hash.Sum(nil)[:8]))
 }
 
-// hashValue returns the first 8 bytes of SHA-256 over an entry's state, curve, signature and seconds, or reason. All gaps count as equal.
+// hashValue returns the first 8 bytes of SHA-256 over an entry's state, curve, signature and seconds, or reason. All gaps count
+// as equal.
 func hashValue(e Entry) [8]byte {
 	text := make([]byte, 0, 1+maxReason+(8+4*len(e.Signature))*len(e.Curve))
 	text = append(text, byte(e.State))

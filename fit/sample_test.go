@@ -19,8 +19,8 @@ type event struct {
 	entry Entry
 }
 
-// drawLog draws the log of a profile: episodes that are accepted, with a curve or a reason, and some that are retracted. At most retractions curves
-// are lost.
+// drawLog draws the log of a profile: episodes that are accepted, with a curve or a reason, and some that are retracted. At most
+// retractions curves are lost.
 func drawLog(t *rapid.T, retractions int) []event {
 	var log []event
 	seq := uint64(0)
@@ -160,8 +160,8 @@ func TestSampleForgetsOrder(t *testing.T) {
 	})
 }
 
-// TestSampleMaySkip: a worker that skips all episodes above its threshold gets the same envelope as one that reads everything, and as the batch, unless
-// its sample is short. If at most R curves were lost, it is not short.
+// TestSampleMaySkip: a worker that skips all episodes above its threshold gets the same envelope as one that reads everything,
+// and as the batch, unless its sample is short. If at most R curves were lost, it is not short.
 func TestSampleMaySkip(t *testing.T) {
 	short := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -342,8 +342,8 @@ func TestPutReportsChange(t *testing.T) {
 	}
 }
 
-// TestMemberLeaves: an episode whose curve was retracted before the sample got it is among the lowest without being a member. It may remove a member from
-// the lowest.
+// TestMemberLeaves: an episode whose curve was retracted before the sample got it is among the lowest without being a member. It
+// may remove a member from the lowest.
 func TestMemberLeaves(t *testing.T) {
 	retracted := func(seq uint64, had bool) Entry {
 		return Entry{Seq: seq, Host: "h", Episode: "e", State: StateRetracted, HadCurve: had}

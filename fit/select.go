@@ -9,9 +9,9 @@ import (
 // smallColumn is the length up to which insertion sort is faster than another partition.
 const smallColumn = 16
 
-// selectQuartiles reorders the column such that median and the two quartiles are as if it were sorted: the keys at the indices that they read are
-// in place. It is a quickselect (Hoare, CACM 4, 1961) for all these indices at once. Sorting takes four times as long for 100 values and 15 times for
-// 10,000 (BenchmarkSelect), that is 0.5 ms more for each envelope of 100 episodes.
+// selectQuartiles reorders the column such that median and the two quartiles are as if it were sorted: the keys at the indices
+// that they read are in place. It is a quickselect (Hoare, CACM 4, 1961) for all these indices at once. Sorting takes four times
+// as long for 100 values and 15 times for 10,000 (BenchmarkSelect), that is 0.5 ms more for each envelope of 100 episodes.
 func (c column) selectQuartiles() {
 	m := len(c)
 	if m < 2 {
@@ -54,8 +54,8 @@ func before(want []int, end int) int {
 	return i
 }
 
-// pivots returns two keys of the column, which may be equal. In most cases the key of the index is between them, and few others are: they stand a
-// little below and above its position in a sorted sample (Floyd and Rivest, CACM 18, 1975).
+// pivots returns two keys of the column, which may be equal. In most cases the key of the index is between them, and few others
+// are: they stand a little below and above its position in a sorted sample (Floyd and Rivest, CACM 18, 1975).
 func (c column) pivots(index int) (lo, hi uint64) {
 	var room [maxSample]uint64
 	size := sampleSize(len(c))
@@ -75,8 +75,8 @@ func sampleSize(m int) int {
 	return min(max(m/12, 5), maxSample)
 }
 
-// partition reorders the keys: first those less than lo, from index below those equal to lo, from index equal those up to hi, from index upTo those
-// greater than hi.
+// partition reorders the keys: first those less than lo, from index below those equal to lo, from index equal those up to hi,
+// from index upTo those greater than hi.
 func (c column) partition(lo, hi uint64) (below, equal, upTo int) {
 	below = c.gather(lo)
 	upTo = below + c[below:].gather(hi+1) // no overflow: the highest keys are those of NaN
@@ -84,8 +84,8 @@ func (c column) partition(lo, hi uint64) (below, equal, upTo int) {
 	return below, equal, upTo
 }
 
-// gather moves the keys less than bound to the front and returns their number. The loop has no branch that depends on a key: half of such branches
-// would be mispredicted on random keys, which costs more than ten times as much as the rest.
+// gather moves the keys less than bound to the front and returns their number. The loop has no branch that depends on a key: half
+// of such branches would be mispredicted on random keys, which costs more than ten times as much as the rest.
 func (c column) gather(bound uint64) int {
 	n := 0
 	for i, key := range c {

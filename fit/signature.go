@@ -10,13 +10,13 @@ import (
 	"strconv"
 )
 
-// Signature is one episode on the grid in the channels of the spec's [SignatureSpec]: for each channel, in the spec's order, one value for each
-// point of a curve, NaN for a gap. If the episode lacks a channel, all of its values are gaps. Values are float32, which has seven digits of a
-// rate in half the space. Signatures are never changed once made, so they may be shared.
+// Signature is one episode on the grid in the channels of the spec's [SignatureSpec]: for each channel, in the spec's order, one
+// value for each point of a curve, NaN for a gap. If the episode lacks a channel, all of its values are gaps. Values are float32,
+// which has seven digits of a rate in half the space. Signatures are never changed once made, so they may be shared.
 type Signature [][]float32
 
-// AlignSignature resamples each of an episode's channels as [Align] does, and then rounds to float32 ([Float32]). A series without samples is a
-// channel that the episode lacks. The result belongs to the caller.
+// AlignSignature resamples each of an episode's channels as [Align] does, and then rounds to float32 ([Float32]). A series
+// without samples is a channel that the episode lacks. The result belongs to the caller.
 func AlignSignature(p Points, r Resample, w Walk, channels []Series) Signature {
 	points := p.Total()
 	all := make([]float32, points*len(channels))
@@ -38,7 +38,8 @@ func toFloat32(v float64) float32 {
 	return Float32(v)
 }
 
-// Seconds has the lengths of an episode's five slices in seconds; 0 for a slice without data. In a minute, float32 resolves microseconds.
+// Seconds has the lengths of an episode's five slices in seconds; 0 for a slice without data. In a minute, float32 resolves
+// microseconds.
 type Seconds [sliceCount]float32
 
 // SecondsOf returns the lengths of slices.
@@ -63,8 +64,8 @@ func (s Seconds) appendJSON(to []byte) []byte {
 	return append(to, ']')
 }
 
-// MarshalJSON writes a list with a string for each channel: the base64 of its values, each in four little-endian bytes. That takes a quarter of
-// the space of decimal numbers, and a tenth of the time to read.
+// MarshalJSON writes a list with a string for each channel: the base64 of its values, each in four little-endian bytes. That
+// takes a quarter of the space of decimal numbers, and a tenth of the time to read.
 func (s Signature) MarshalJSON() ([]byte, error) { return s.appendJSON(nil), nil }
 
 func (s Signature) appendJSON(to []byte) []byte {

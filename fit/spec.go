@@ -39,7 +39,8 @@ type Profile struct {
 	Shape   string      `json:"shape"`   // a description of the profile, for people only
 }
 
-// Spec defines what is fitted and how. A Spec from [ParseSpec], [DefaultSpec] or JSON is valid; call [Spec.Validate] for any other.
+// Spec defines what is fitted and how. A Spec from [ParseSpec], [DefaultSpec] or JSON is valid; call [Spec.Validate] for any
+// other.
 type Spec struct {
 	Revision int64     `json:"revision"` // of several specs, the one with the highest revision is shown; at least 0
 	Target   int       `json:"target"`   // N, the episodes in a full sample: 1 to 100,000
@@ -51,8 +52,8 @@ type Spec struct {
 	Signature SignatureSpec `json:"signature"` // what an entry has beside the curve
 }
 
-// SignatureSpec defines the channels of an episode's [Signature]. They are the same for all profiles, so that episodes of different profiles can be
-// compared.
+// SignatureSpec defines the channels of an episode's [Signature]. They are the same for all profiles, so that episodes of
+// different profiles can be compared.
 type SignatureSpec struct {
 	Resample Resample `json:"resample"` // mean, or linear
 	Channels []string `json:"channels"` // <source>.<field>, each once, at most 32; if there are none, entries have no signature
@@ -65,7 +66,8 @@ const (
 	maxSignature = 32
 )
 
-// DefaultSignature returns the bin means of seven channels: CPU time, waiting, page faults, reads and writes of a process. It belongs to the caller.
+// DefaultSignature returns the bin means of seven channels: CPU time, waiting, page faults, reads and writes of a process. It
+// belongs to the caller.
 func DefaultSignature() SignatureSpec {
 	return SignatureSpec{Resample: Mean, Channels: []string{
 		"proc.cpu_user_jiffies", "proc.cpu_sys_jiffies", "proc.ctxt_voluntary", "proc.minflt",
@@ -73,7 +75,8 @@ func DefaultSignature() SignatureSpec {
 	}}
 }
 
-// DefaultSpec returns the spec of the Python program (six profiles, 100 episodes, 80 points) with the [DefaultSignature]. It belongs to the caller.
+// DefaultSpec returns the spec of the Python program (six profiles, 100 episodes, 80 points) with the [DefaultSignature]. It
+// belongs to the caller.
 func DefaultSpec() *Spec {
 	const user, sys = "proc.cpu_user_jiffies", "proc.cpu_sys_jiffies"
 	return &Spec{
@@ -156,8 +159,8 @@ func (s SignatureSpec) validate(field string) error {
 	return nil
 }
 
-// MessageBytes returns the greatest size in bytes, as JSON, of an entry with its curve, an envelope, or an event that shows the envelope both raw and
-// normalised. Messages of that size must be allowed.
+// MessageBytes returns the greatest size in bytes, as JSON, of an entry with its curve, an envelope, or an event that shows the
+// envelope both raw and normalised. Messages of that size must be allowed.
 func (s *Spec) MessageBytes() int {
 	const (
 		others = 4096 // names, times, digests
@@ -167,8 +170,8 @@ func (s *Spec) MessageBytes() int {
 	return others + max(entry, 6*value)*s.Points.Total()
 }
 
-// checkChannel returns an error unless name is <source>.<field>. The source ends at the first dot and matches [A-Za-z0-9_-]+, the field matches
-// [A-Za-z0-9_.-]+, and each has at most 128 bytes.
+// checkChannel returns an error unless name is <source>.<field>. The source ends at the first dot and matches [A-Za-z0-9_-]+, the
+// field matches [A-Za-z0-9_.-]+, and each has at most 128 bytes.
 func checkChannel(name string) error {
 	source, field, dotted := strings.Cut(name, ".")
 	switch {
@@ -188,7 +191,8 @@ func checkChannel(name string) error {
 	return nil
 }
 
-// A fieldError is an error about one field of a spec. The field is a path such as profiles[2].channel, by which the parser finds its line.
+// A fieldError is an error about one field of a spec. The field is a path such as profiles[2].channel, by which the parser finds
+// its line.
 type fieldError struct {
 	field string
 	err   error
@@ -196,8 +200,8 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return e.field + ": " + e.err.Error() }
 
-// UnmarshalJSON reads the JSON that encoding/json writes for a Spec. As in YAML, a missing key has its default, and an unknown key or an invalid value is
-// an error. On an error s is unchanged.
+// UnmarshalJSON reads the JSON that encoding/json writes for a Spec. As in YAML, a missing key has its default, and an unknown
+// key or an invalid value is an error. On an error s is unchanged.
 func (s *Spec) UnmarshalJSON(data []byte) error {
 	if string(bytes.TrimSpace(data)) == "null" {
 		return errors.New("parse spec: it is null") // encoding/json would treat it as an object without keys

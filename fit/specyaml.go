@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ParseSpec reads a spec from YAML. A missing key has its default ([DefaultSpec]), also within points; an empty document is the default spec. What could be
-// a mistake is an error that names the line: an unknown key, a key or a profile that comes twice, a value of another type or out of range, an alias, a
-// second document.
+// ParseSpec reads a spec from YAML. A missing key has its default ([DefaultSpec]), also within points; an empty document is the
+// default spec. What could be a mistake is an error that names the line: an unknown key, a key or a profile that comes twice, a
+// value of another type or out of range, an alias, a second document.
 func ParseSpec(document []byte) (*Spec, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(document))
 	var first yaml.Node
@@ -43,8 +43,8 @@ func ParseSpec(document []byte) (*Spec, error) {
 	return spec, nil
 }
 
-// A specReader reads the YAML tree: one method for each mapping of a spec, with a case for each of its keys. It remembers the line of each field, for
-// the errors of [Spec.Validate].
+// A specReader reads the YAML tree: one method for each mapping of a spec, with a case for each of its keys. It remembers the
+// line of each field, for the errors of [Spec.Validate].
 type specReader struct {
 	lines map[string]int // by field path; "" is the document
 }
@@ -191,8 +191,8 @@ func (r specReader) mapping(node *yaml.Node, path string, visit func(key, path s
 	return nil
 }
 
-// The following read scalars. A value must be written in its type: "100" in quotes is not an integer, and 1 is not text. Integers are decimal, without
-// the sign +, underscores or leading zeros, because YAML versions differ in their meaning.
+// The following read scalars. A value must be written in its type: "100" in quotes is not an integer, and 1 is not text. Integers
+// are decimal, without the sign +, underscores or leading zeros, because YAML versions differ in their meaning.
 
 func integer(node *yaml.Node, path string, to *int64) error {
 	n, err := strconv.ParseInt(node.Value, 10, 64)

@@ -9,8 +9,8 @@ var counters = map[string]bool{
 	"minflt": true, "majflt": true, "ctxt_voluntary": true, "ctxt_involuntary": true,
 }
 
-// Unit returns the unit of a channel's values: jiffies/s, bytes/s or 1/s for the rate of a counter; bytes, kB, jiffies or "" for a gauge, which is
-// "" if the name does not give a unit.
+// Unit returns the unit of a channel's values: jiffies/s, bytes/s or 1/s for the rate of a counter; bytes, kB, jiffies or "" for
+// a gauge, which is "" if the name does not give a unit.
 func Unit(channel string) string {
 	source, field, _ := strings.Cut(channel, ".")
 	unit := ""

@@ -12,8 +12,8 @@ type Walk struct {
 	Duration   float64 // observed duration of the episode; 0 if it is not known
 }
 
-// A Slice is one of the five parts of a curve: Points points over the seconds from Start to End. If End is not after Start, or one of them is
-// NaN, the slice has no data.
+// A Slice is one of the five parts of a curve: Points points over the seconds from Start to End. If End is not after Start, or
+// one of them is NaN, the slice has no data.
 type Slice struct {
 	Name       string
 	Start, End float64
@@ -31,8 +31,8 @@ const shortSlice = 0.1
 //	infected_running  Running               to  RunningEnd, or DormantEnd if that is later
 //	clean_tail        end of the one before to  Duration if that is later, else its start + 0.1
 //
-// So dormant counts as infected_running. If the phases come in an unusual order, slices may overlap, or end before they start; a slice that
-// ends before it starts has no data.
+// So dormant counts as infected_running. If the phases come in an unusual order, slices may overlap, or end before they start; a
+// slice that ends before it starts has no data.
 func (p Points) Slices(w Walk) [5]Slice {
 	armedEnd := w.Infecting
 	if math.IsNaN(armedEnd) {

@@ -32,8 +32,8 @@ func benchVectors(n int) [][]float32 {
 	return vectors
 }
 
-// BenchmarkNearest measures the k nearest of 150,000 x 230 float32. If PROFILES_PYTHON is set, scikit-learn's brute force does the same
-// ("scikit-learn").
+// BenchmarkNearest measures the k nearest of 150,000 x 230 float32. If PROFILES_PYTHON is set, scikit-learn's brute force does
+// the same ("scikit-learn").
 func BenchmarkNearest(b *testing.B) {
 	vectors, query := benchVectors(benchRows), benchVectors(1)[0]
 	for _, metric := range []Metric{Euclidean, Manhattan} {
@@ -68,8 +68,8 @@ func scikitLearn(b *testing.B, metric Metric) {
 	b.ReportMetric(single, "ms/query")
 }
 
-// liveModel returns the model of a worker with the default spec: 100 examples of each of six profiles in seven channels. signature makes the
-// signature of one more episode.
+// liveModel returns the model of a worker with the default spec: 100 examples of each of six profiles in seven channels.
+// signature makes the signature of one more episode.
 func liveModel(b *testing.B) (m *Model, signature func() fit.Signature) {
 	b.Helper()
 	spec := fit.DefaultSpec()

@@ -15,8 +15,8 @@ type class struct {
 	vectors [][]float32 // of the members
 	median  []float32   // pointwise, over the members that have the feature
 
-	// A vector whose distance is beyond these is none of the profile: the outer fences of the members' own distances from the median and
-	// from the nearest member, each measured without the member itself. +Inf if there are too few members.
+	// A vector beyond these does not have the profile: the outer fences of the members' own distances from the
+	// median and from the nearest member, each measured without the member itself. +Inf if there are too few members.
 	medianFence, memberFence float64
 }
 
@@ -99,8 +99,8 @@ func vectorsOf(members []Example, without int) [][]float32 {
 // minFenceValues is how many distances a fence needs.
 const minFenceValues = 4
 
-// outerFence returns Tukey's outer fence Q3 + 3*(Q3-Q1) (Exploratory Data Analysis, 1977); +Inf if fewer than 4 values are finite. It sorts
-// the values in place.
+// outerFence returns Tukey's outer fence Q3 + 3*(Q3-Q1) (Exploratory Data Analysis, 1977); +Inf if fewer than 4 values are
+// finite. It sorts the values in place.
 func outerFence(values []float64) float64 {
 	slices.Sort(values)
 	for len(values) > 0 && math.IsInf(values[len(values)-1], 1) {
@@ -152,8 +152,8 @@ func columnsWithout(columns [][]float32, vector []float32) [][]float32 {
 	return rest
 }
 
-// medians returns the pointwise median of all vectors, and for each vector the pointwise median of the others. columns are those of the
-// vectors. Gaps are left out; if no values remain, the median is a gap.
+// medians returns the pointwise median of all vectors, and for each vector the pointwise median of the others. columns are those
+// of the vectors. Gaps are left out; if no values remain, the median is a gap.
 func medians(columns [][]float32, vectors [][]float32) (all []float32, without [][]float32) {
 	all = make([]float32, len(columns))
 	without = make([][]float32, len(vectors))
@@ -191,7 +191,8 @@ func median(sorted []float32) float32 {
 	return between(sorted[n/2-1], sorted[n/2])
 }
 
-// mediansWithoutOne returns the median of sorted values without one of them, which is below, equal to, or above the value at index n/2.
+// mediansWithoutOne returns the median of sorted values without one of them, which is below, equal to, or above the value at
+// index n/2.
 func mediansWithoutOne(sorted []float32) (below, equal, above float32) {
 	n := len(sorted)
 	switch {

@@ -29,8 +29,8 @@ func ParseMetric(text string) (Metric, error) {
 	return "", fmt.Errorf("metric %q is neither %s nor %s", text, Manhattan, Euclidean)
 }
 
-// Distance returns the distance of x and y, summed in float64 from the first feature to the last. It is +Inf if they have no feature in
-// common. If one is shorter, its missing features are gaps.
+// Distance returns the distance of x and y, summed in float64 from the first feature to the last. It is +Inf if they have no
+// feature in common. If one is shorter, its missing features are gaps.
 func (m Metric) Distance(x, y []float32) float64 {
 	sum, n := 0.0, 0
 	y = y[:min(len(x), len(y))]

@@ -98,7 +98,8 @@ type Score struct {
 	High     float64 `json:"high"`
 	// Baseline is the accuracy of always answering the most frequent profile.
 	Baseline float64 `json:"baseline"`
-	// NoneOfThese counts the answers "none of these", right and wrong ones. RightOfAnswered is the accuracy of the others, 0 if there are none.
+	// NoneOfThese counts the answers "none of these", right and wrong ones. RightOfAnswered is the accuracy of the others, 0 if
+	// there are none.
 	NoneOfThese     int     `json:"none_of_these"`
 	RightOfAnswered float64 `json:"right_of_answered"`
 	// Confusion has a row for each of Profiles that episodes have, and a column for each that was answered.
@@ -119,8 +120,8 @@ type Miss struct {
 	Refuted bool            `json:"refuted"` // see [Verdict.Refutes]
 }
 
-// Evaluate classifies every fold's episodes by every method, one after the other. clock returns the time since any fixed moment; it is called
-// before and after each classification. The scores come in the order of the methods.
+// Evaluate classifies every fold's episodes by every method, one after the other. clock returns the time since any fixed moment;
+// it is called before and after each classification. The scores come in the order of the methods.
 func Evaluate(folds iter.Seq2[Fold, error], methods []Method, clock func() time.Duration) ([]Score, error) {
 	scorers := make([]scorer, len(methods))
 	for i, method := range methods {
@@ -233,8 +234,8 @@ func (s *scorer) score() Score {
 // z95 is the 97.5% quantile of the normal distribution.
 const z95 = 1.959963984540054
 
-// Wilson returns the 95% score interval of the probability of being right, if right of n answers were (E. Wilson, JASA 22, 1927). With
-// p = right/n and z = 1.96:
+// Wilson returns the 95% score interval of the probability of being right, if right of n answers were (E. Wilson, JASA 22, 1927).
+// With p = right/n and z = 1.96:
 //
 //	(p + z²/2n ± z*sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)
 //

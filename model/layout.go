@@ -13,8 +13,8 @@ import (
 type Features string
 
 const (
-	// Levels are log1p of the level curve ([signature.LevelsOf]): how high the values are and for what part of each slice, but not when.
-	// So bursts at different times give equal vectors.
+	// Levels are log1p of the level curve ([signature.LevelsOf]): how high the values are and for what part of each slice, but
+	// not when. So bursts at different times give equal vectors.
 	Levels Features = "levels"
 	// Means are log1p of the bins, in order of time.
 	Means Features = "means"
@@ -63,8 +63,8 @@ func (l Layout) Equal(other Layout) bool {
 // Dim returns the length of a vector.
 func (l Layout) Dim() int { return len(l.Channels) * l.Points.Total() }
 
-// Metric returns the metric of the features: manhattan for levels, since the pointwise median has the least sum of manhattan distances;
-// else euclidean.
+// Metric returns the metric of the features: manhattan for levels, since the pointwise median has the least sum of manhattan
+// distances; else euclidean.
 func (l Layout) Metric() Metric {
 	if l.Features == Levels {
 		return Manhattan
@@ -72,8 +72,8 @@ func (l Layout) Metric() Metric {
 	return Euclidean
 }
 
-// Vector returns the vector of a signature: one value for each point of each channel, NaN for a gap. A signature with another number of
-// channels or points is an error. It is neither changed nor kept.
+// Vector returns the vector of a signature: one value for each point of each channel, NaN for a gap. A signature with another
+// number of channels or points is an error. It is neither changed nor kept.
 func (l Layout) Vector(s fit.Signature) ([]float32, error) {
 	if len(s) != len(l.Channels) {
 		return nil, fmt.Errorf("make a vector: the signature has %d channels, the model %d", len(s), len(l.Channels))
@@ -100,5 +100,6 @@ func (l Layout) Vector(s fit.Signature) ([]float32, error) {
 	return vector, nil
 }
 
-// log1p returns the logarithm of 1+|v| with the sign of v. On this scale of rates from 0 to 10^8, equal factors are equal distances.
+// log1p returns the logarithm of 1+|v| with the sign of v. On this scale of rates from 0 to 10^8, equal factors are equal
+// distances.
 func log1p(v float64) float64 { return math.Copysign(math.Log1p(math.Abs(v)), v) }

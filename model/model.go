@@ -23,8 +23,8 @@ type Model struct {
 	classes []*class // by name of profile
 }
 
-// New makes a model of examples, in any order. It keeps their vectors. It is an error if there are no examples, if an episode comes twice, or
-// if a vector has another length than the layout's.
+// New makes a model of examples, in any order. It keeps their vectors. It is an error if there are no examples, if an episode
+// comes twice, or if a vector has another length than the layout's.
 func New(l Layout, examples []Example) (*Model, error) {
 	if err := l.Validate(); err != nil {
 		return nil, fmt.Errorf("make a model: %w", err)
@@ -90,8 +90,8 @@ func (m *Model) Unknown(episodes []Example) []Example {
 	return slices.DeleteFunc(slices.Clone(episodes), func(e Example) bool { return m.Has(e.Host, e.Episode) })
 }
 
-// Without returns the model of the examples for which leaveOut returns false; nil if there are none. It shares the classes of profiles that
-// lose no example.
+// Without returns the model of the examples for which leaveOut returns false; nil if there are none. It shares the classes of
+// profiles that lose no example.
 func (m *Model) Without(leaveOut func(Example) bool) *Model {
 	rest := &Model{layout: m.layout}
 	for _, c := range m.classes {

@@ -61,8 +61,8 @@ func TestOrderOfExamples(t *testing.T) {
 	})
 }
 
-// TestVerdictsAreConsistent: the candidates are all profiles, each once; the votes add up to k; the positive shares add up to 1; an answer
-// is none of these if it is beyond its fence.
+// TestVerdictsAreConsistent: the candidates are all profiles, each once; the votes add up to k; the positive shares add up to 1;
+// an answer is none of these if it is beyond its fence.
 func TestVerdictsAreConsistent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := mustNew(t, drawExamples(t))
@@ -242,8 +242,8 @@ func TestFew(t *testing.T) {
 	}
 }
 
-// TestRefutes: an episode among those of another profile and far from its own is refuted. One that is far from all is none of these, and not
-// refuted. A profile with too few examples refutes nothing and is not refuted.
+// TestRefutes: an episode among those of another profile and far from its own is refuted. One that is far from all is none of
+// these, and not refuted. A profile with too few examples refutes nothing and is not refuted.
 func TestRefutes(t *testing.T) {
 	var examples []Example
 	for n := range 8 {

@@ -11,9 +11,9 @@ type Neighbour struct {
 	Distance float64
 }
 
-// Nearest returns the k vectors nearest to the query, or all if there are fewer: the nearest first, and of equally near ones the one with
-// the lower number. It measures every vector, by [Metric.Distance]. It is an error if a vector has another length than the query, or if k is
-// below 1. Nothing is kept; the result belongs to the caller.
+// Nearest returns the k vectors nearest to the query, or all if there are fewer: the nearest first, and of equally near ones the
+// one with the lower number. It measures every vector, by [Metric.Distance]. It is an error if a vector has another length than
+// the query, or if k is below 1. Nothing is kept; the result belongs to the caller.
 func (m Metric) Nearest(query []float32, vectors [][]float32, k int) ([]Neighbour, error) {
 	if k < 1 {
 		return nil, fmt.Errorf("find the nearest: k is %d, it must be at least 1", k)
@@ -42,11 +42,11 @@ func insert(nearest []Neighbour, n Neighbour, k int) []Neighbour {
 	return slices.Insert(nearest[:min(len(nearest), k-1)], at, n)
 }
 
-// distances returns the distance of each vector, all of which have the query's length.
+// distances returns the distance of each vector; all must have the query's length.
 //
-// It measures four vectors at a time. Each sum is that of [Metric.Distance], term by term, so it is the same to the last bit; but a processor
-// adds to four sums in the time in which it would wait for one: classifying by 600 examples takes 0.2 ms of CPU time instead of 0.4
-// (BenchmarkClassify).
+// It measures four vectors at a time. Each sum is that of [Metric.Distance], term by term, so it is the same to the last bit; but
+// a processor adds to four sums in the time in which it would wait for one: classifying by 600 examples takes 0.2 ms of CPU time
+// instead of 0.4 (BenchmarkClassify).
 func (m Metric) distances(query []float32, vectors [][]float32) []float64 {
 	distances := make([]float64, len(vectors))
 	measured := 0

@@ -24,15 +24,15 @@ type Verdict struct {
 type Candidate struct {
 	Profile  fit.ProfileName `json:"profile"`
 	Distance float64         `json:"distance"`        // per feature; see [Metric]
-	Fence    *float64        `json:"fence"`           // beyond this distance an episode is none of the profile; nil if it has fewer than 4 examples
+	Fence    *float64        `json:"fence"`           // beyond this distance an episode does not have the profile; nil if it has fewer than 4 examples
 	Votes    int             `json:"votes,omitempty"` // of the k nearest examples; only by knn
 }
 
 // Within reports whether the vector is within the fence of the profile, or the profile has none.
 func (c Candidate) Within() bool { return c.Fence == nil || c.Distance <= *c.Fence }
 
-// A Share is how much one channel in one phase favoured the answer over the runner-up, as a part of all that favoured it. The positive shares
-// add up to 1; negative ones favoured the runner-up.
+// A Share is how much one channel in one phase favoured the answer over the runner-up, as a part of all that favoured it. The
+// positive shares add up to 1; negative ones favoured the runner-up.
 type Share struct {
 	Channel string  `json:"channel"`
 	Phase   string  `json:"phase"`
@@ -51,8 +51,8 @@ func (v Verdict) Of(p fit.ProfileName) (Candidate, bool) {
 	return v.RunnersUp[i], true
 }
 
-// Refutes reports whether the verdict contradicts that the episode has profile p: the episode is beyond the fence of p, and within the fence of
-// the answered profile, which is another. It reports false if the model has no fence for either.
+// Refutes reports whether the verdict contradicts that the episode has profile p: the episode is beyond the fence of p, and
+// within the fence of the answered profile, which is another. It reports false if the model has no fence for either.
 func (v Verdict) Refutes(p fit.ProfileName) bool {
 	claimed, known := v.Of(p)
 	return known && v.Profile != p && !v.NoneOfThese && v.Fence != nil && !claimed.Within()
@@ -66,9 +66,9 @@ type measured struct {
 
 // NearestEnvelope answers with the profile whose pointwise median is nearest; of equally near ones, the first by name.
 //
-// For each feature, its part of the distance from the runner-up, minus its part of the distance from the answer, favours the answer. Decided
-// has the sums of that over each slice of each channel, divided by the sum of the positive ones. A feature that one of the three vectors lacks
-// is left out.
+// For each feature, its part of the distance from the runner-up, minus its part of the distance from the answer, favours the
+// answer. Decided has the sums of that over each slice of each channel, divided by the sum of the positive ones. A feature that
+// one of the three vectors lacks is left out.
 func (m *Model) NearestEnvelope(vector []float32) (Verdict, error) {
 	if err := m.check(vector); err != nil {
 		return Verdict{}, err
@@ -81,9 +81,9 @@ func (m *Model) NearestEnvelope(vector []float32) (Verdict, error) {
 	return m.verdict(vector, all)
 }
 
-// KNN answers with the profile of most of the k nearest examples. If several have equally many, it is the one with the nearest example, then
-// the first by name. k must be at least 1; a k above the number of examples counts as that number. Distances and Decided are those of the
-// nearest example of each candidate.
+// KNN answers with the profile of most of the k nearest examples. If several have equally many, it is the one with the nearest
+// example, then the first by name. k must be at least 1; a k above the number of examples counts as that number. Distances and
+// Decided are those of the nearest example of each candidate.
 func (m *Model) KNN(vector []float32, k int) (Verdict, error) {
 	if err := m.check(vector); err != nil {
 		return Verdict{}, err
@@ -123,8 +123,8 @@ func (m *Model) check(vector []float32) error {
 	return nil
 }
 
-// verdict orders the candidates, which come by name: by votes, then by distance. Profiles without a feature in common with the vector are left
-// out.
+// verdict orders the candidates, which come by name: by votes, then by distance. Profiles without a feature in common with the
+// vector are left out.
 func (m *Model) verdict(vector []float32, all []measured) (Verdict, error) {
 	all = slices.DeleteFunc(all, func(s measured) bool { return math.IsInf(s.Distance, 1) })
 	if len(all) == 0 {

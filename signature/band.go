@@ -20,8 +20,8 @@ type Band struct {
 	N    []int `json:"n"` // episodes that have a value there
 }
 
-// BandOf returns the band of rows with the given number of points. Gaps and infinities are left out; a shorter row has gaps at its
-// end. The slices belong to the caller.
+// BandOf returns the band of rows with the given number of points. Gaps and infinities are left out; a shorter row has gaps at
+// its end. The slices belong to the caller.
 func BandOf(rows [][]float64, points int) Band {
 	curves := make([]fit.Curve, len(rows))
 	for i, row := range rows {
@@ -52,8 +52,8 @@ func columnOf(rows [][]float64, at int) []float64 {
 	return sorted(column)
 }
 
-// sorted sorts values in place and returns them. -0 becomes 0: they are equal, so sorting alone would leave them in the order of the
-// input.
+// sorted sorts values in place and returns them. -0 becomes 0: they are equal, so sorting alone would leave them in the order of
+// the input.
 func sorted(values []float64) []float64 {
 	for i, v := range values {
 		if v == 0 {
@@ -78,8 +78,8 @@ func mean(sorted []float64) float64 {
 	return sum / float64(len(sorted))
 }
 
-// median sorts the values in place and returns their median: the middle one, or fl(fl(a+b)/2) of the two in the middle; NaN if there
-// are none.
+// median sorts the values in place and returns their median: the middle one, or fl(fl(a+b)/2) of the two in the middle; NaN if
+// there are none.
 func median(values []float64) float64 {
 	n := len(values)
 	if n == 0 {
@@ -95,13 +95,14 @@ func median(values []float64) float64 {
 // Confidence is the least coverage of [MedianInterval].
 const Confidence = 0.95
 
-// MedianInterval returns which two of n independent values bound the median of their distribution: the lower-th least and the lower-th
-// greatest, where lower is the largest number whose coverage is at least [Confidence],
+// MedianInterval returns which two of n independent values bound the median of their distribution: the lower-th least and the
+// lower-th greatest, where lower is the largest number whose coverage is at least [Confidence],
 //
 //	coverage = P(lower <= B <= n-lower) = Σ_{j=lower}^{n-lower} C(n,j)/2^n    B binomial(n, 1/2)
 //
-// It is exact for every continuous distribution; if values are equal, the coverage is higher. For n = 100 they are the 40th and the 61st
-// value, with 0.9648. Below n = 6 there is no such pair: lower is 0 and coverage NaN. (Conover, Practical Nonparametric Statistics, 3.2.)
+// It is exact for every continuous distribution; if values are equal, the coverage is higher. For n = 100 they are the 40th and
+// the 61st value, with 0.9648. Below n = 6 there is no such pair: lower is 0 and coverage NaN. (Conover, Practical Nonparametric
+// Statistics, 3.2.)
 func MedianInterval(n int) (lower int, coverage float64) {
 	if n < 1 {
 		return 0, math.NaN()

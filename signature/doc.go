@@ -1,5 +1,5 @@
-// Package signature computes the figures of a profile's sample that stand beside its envelope: activity at any time of a phase, how far
-// the envelope can be trusted, and whether hosts differ. docs/SIGNATURES.md explains each figure and names its source.
+// Package signature computes the figures of a profile's sample that stand beside its envelope: activity at any time of a phase,
+// how far the envelope can be trusted, and whether hosts differ. docs/SIGNATURES.md explains each figure and names its source.
 //
 //	Member    one episode of the sample
 //	Of        makes a Summary of the members
@@ -10,9 +10,9 @@
 //	Hosts     an envelope for each host, and whether hosts differ
 //	Snapshot  an envelope at a moment; Drift compares a later one with it
 //
-// There is no input, output, clock or randomness. Functions are pure and may be called concurrently; inputs are neither changed nor
-// kept. The order of the members does not matter: sums are taken in an order given by the values, so results are equal to the last bit. A
-// gap is NaN in memory and null in JSON.
+// There is no input, output, clock or randomness. Functions are pure and may be called concurrently; inputs are neither changed
+// nor kept. The order of the members does not matter: sums are taken in an order given by the values, so results are equal to the
+// last bit. A gap is NaN in memory and null in JSON.
 //
 // The p-value of the test between hosts needs the incomplete gamma function, which is gonum's (mathext.GammaIncRegComp).
 package signature

@@ -26,11 +26,12 @@ func (s Summary) Snapshot(at time.Time, accepted float64) Snapshot {
 type Drift struct {
 	At       time.Time `json:"at"`       // of the earlier one
 	Accepted Value     `json:"accepted"` // of the earlier one
-	// Distance is the mean over channels and points of |ln(1+a) - ln(1+b)|, where a and b are the two level curves. It is about the
-	// relative change of the rates: 0.1 for a tenth. Points where one has a gap or is below 0 are left out; NaN if no point remains.
+	// Distance is the mean over channels and points of |ln(1+a) - ln(1+b)|, where a and b are the two level curves. It is about
+	// the relative change of the rates: 0.1 for a tenth. Points where one has a gap or is below 0 are left out; NaN if no point
+	// remains.
 	Distance Value `json:"distance"`
-	// Outside is the part of the points where the earlier median of the curve lies outside the interval of the present median; NaN if
-	// no point has an interval.
+	// Outside is the part of the points where the earlier median of the curve lies outside the interval of the present median;
+	// NaN if no point has an interval.
 	Outside Value `json:"outside"`
 }
 
@@ -72,8 +73,8 @@ func outsideInterval(curve Band, earlier Row) Value {
 // maxSnapshots is the most that are kept.
 const maxSnapshots = 64
 
-// Due reports whether a snapshot should be taken: there is none yet, the last one is a day old, or the accepted episodes have doubled since.
-// A last one that is dated more than a day ahead is due, too: the clock that dated it was wrong.
+// Due reports whether a snapshot should be taken: there is none yet, the last one is a day old, or the accepted episodes have
+// doubled since. A last one that is dated more than a day ahead is due, too: the clock that dated it was wrong.
 func Due(earlier []Snapshot, now time.Time, accepted float64) bool {
 	if len(earlier) == 0 {
 		return true
@@ -82,8 +83,8 @@ func Due(earlier []Snapshot, now time.Time, accepted float64) bool {
 	return now.Sub(last.At).Abs() >= 24*time.Hour || accepted >= 2*float64(last.Accepted)
 }
 
-// Keep returns the earlier snapshots and a new one. If they are more than 64, the oldest of those goes that were taken because a day had
-// passed; the first one stays, and so do those taken because the episodes had doubled. The slice is new.
+// Keep returns the earlier snapshots and a new one. If they are more than 64, the oldest of those goes that were taken because a
+// day had passed; the first one stays, and so do those taken because the episodes had doubled. The slice is new.
 func Keep(earlier []Snapshot, s Snapshot) []Snapshot {
 	kept := append(append([]Snapshot(nil), earlier...), s)
 	for len(kept) > maxSnapshots {

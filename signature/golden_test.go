@@ -155,8 +155,8 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
-// TestPythonOracle computes the goldens again with numpy and scipy and compares them with the committed ones, and the depths with those of
-// scikit-fda. It needs a Python that has these, which PROFILES_PYTHON names; `make oracle-test` sets it.
+// TestPythonOracle computes the goldens again with numpy and scipy and compares them with the committed ones, and the depths with
+// those of scikit-fda. It needs a Python that has these, which PROFILES_PYTHON names; `make oracle-test` sets it.
 func TestPythonOracle(t *testing.T) {
 	python := os.Getenv("PROFILES_PYTHON")
 	if python == "" {

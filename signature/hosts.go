@@ -48,14 +48,14 @@ const (
 	maxHostValues = 32_768
 )
 
-// KruskalWallis returns the statistic H, corrected for ties, and the probability p of an H at least as great if all groups have one
-// distribution. p is of the chi-squared distribution with len(groups)-1 degrees of freedom. Both are NaN for fewer than two groups, an
-// empty group, or values that are all equal. Values must be finite. (Kruskal and Wallis, 1952.)
+// KruskalWallis returns the statistic H, corrected for ties, and the probability p of an H at least as great if all groups have
+// one distribution. p is of the chi-squared distribution with len(groups)-1 degrees of freedom. Both are NaN for fewer than two
+// groups, an empty group, or values that are all equal. Values must be finite. (Kruskal and Wallis, 1952.)
 //
 //	H = [12/(N(N+1)) Σ R²/n - 3(N+1)] / [1 - Σ(t³-t)/(N³-N)]
 //
-// where R is the sum of a group's ranks (equal values share the mean of theirs), n its size, N the number of all values, and t the number
-// of values in each set of equals.
+// where R is the sum of a group's ranks (equal values share the mean of theirs), n its size, N the number of all values, and t
+// the number of values in each set of equals.
 func KruskalWallis(groups [][]float64) (h, p float64) {
 	var all []float64
 	for _, g := range groups {
@@ -98,9 +98,9 @@ func KruskalWallis(groups [][]float64) (h, p float64) {
 	return h, mathext.GammaIncRegComp(float64(len(groups)-1)/2, max(h, 0)/2)
 }
 
-// Holm adjusts the probabilities of m tests, so that the chance of a false alarm among all of them is that of one test. With p sorted and
-// i from 0, the adjusted p[i] is the maximum over all j <= i of (m-j)p[j], and at most 1. A NaN counts as no test and stays. The result is
-// new. (Holm, 1979.)
+// Holm adjusts the probabilities of m tests, so that the chance of a false alarm among all of them is that of one test. With p
+// sorted and i from 0, the adjusted p[i] is the maximum over all j <= i of (m-j)p[j], and at most 1. A NaN counts as no test and
+// stays. The result is new. (Holm, 1979.)
 func Holm(p []float64) []float64 {
 	adjusted := slices.Clone(p)
 	var order []int
@@ -118,7 +118,8 @@ func Holm(p []float64) []float64 {
 	return adjusted
 }
 
-// hostsOf compares hosts by the mean rates, which are given by channel, member and slice, and makes their envelopes of the curves.
+// hostsOf compares hosts by the mean rates, which are given by channel, member and slice, and makes their envelopes of the
+// curves.
 func hostsOf(members []Member, curves [][]float64, rates [][][5]float64, spec *fit.Spec) Hosts {
 	byHost := map[string][]int{}
 	for i, m := range members {

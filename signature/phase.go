@@ -16,16 +16,18 @@ type Phase struct {
 	Share     Value  `json:"share"`             // of the total over all slices, 0 to 1
 }
 
-// Activity describes one channel of one episode in one slice, in the units of [Phase]. A figure that the values do not give is NaN.
+// Activity describes one channel of one episode in one slice, in the units of [Phase]. A figure that the values do not give is
+// NaN.
 type Activity struct {
 	PerMinute, Length, Height, Total float64
 }
 
-// ActivityOf describes the values of one slice of the given length in seconds. Each value is that of a bin of seconds/len(values).
+// ActivityOf describes the values of one slice of the given length in seconds. Each value is that of a bin of
+// seconds/len(values).
 //
-// A burst is a run of neighbouring bins above half of the slice's greatest value (full width at half maximum). A gap ends a burst. A slice
-// without a value above 0 has no bursts. The height of a burst is its greatest value, its length the seconds of its bins. Total is the sum
-// of value times seconds over the bins that are no gaps.
+// A burst is a run of neighbouring bins above half of the slice's greatest value (full width at half maximum). A gap ends a
+// burst. A slice without a value above 0 has no bursts. The height of a burst is its greatest value, its length the seconds of
+// its bins. Total is the sum of value times seconds over the bins that are no gaps.
 func ActivityOf(values []float64, seconds float64) Activity {
 	top, known, total := 0.0, 0, 0.0
 	width := seconds / float64(len(values))
@@ -63,8 +65,8 @@ func ActivityOf(values []float64, seconds float64) Activity {
 	return a
 }
 
-// phasesOf returns the five phases of a channel, and the mean rate of each episode in each slice. rows has the values of each episode,
-// seconds the lengths of its slices.
+// phasesOf returns the five phases of a channel, and the mean rate of each episode in each slice. rows has the values of each
+// episode, seconds the lengths of its slices.
 func phasesOf(rows [][]float64, seconds [][]float64, points fit.Points) (phases [5]Phase, rates [][5]float64) {
 	episodes := make([][5]Activity, len(rows))
 	rates = make([][5]float64, len(rows))

@@ -47,7 +47,8 @@ type Channel struct {
 	Trust  Trust    `json:"trust"` // among the level curves
 }
 
-// Of returns the summary of members, whose points and channels are the spec's. In a member without a signature all channels are gaps.
+// Of returns the summary of members, whose points and channels are the spec's. In a member without a signature all channels are
+// gaps.
 func Of(spec *fit.Spec, members []Member) Summary {
 	points := spec.Points.Total()
 	ids := make([]Episode, len(members))

@@ -8,14 +8,14 @@ import (
 	"sort"
 )
 
-// Depths returns the modified band depth of each row among all: how deep inside the others it lies, from 0 to 1. Any two rows make a
-// band. At a point where n >= 2 rows have a value, the part of the C(n,2) bands that contain the row's value is
+// Depths returns the modified band depth of each row among all: how deep inside the others it lies, from 0 to 1. Any two rows
+// make a band. At a point where n >= 2 rows have a value, the part of the C(n,2) bands that contain the row's value is
 //
 //	[C(n,2) - C(below,2) - C(above,2)] / C(n,2)
 //
-// where below and above are the numbers of rows with a strictly lower and a strictly higher value. A row's depth is the mean of that over
-// the points where it has a value, from left to right; NaN if there is no such point. A band contains its own bounds. (López-Pintado and
-// Romo, 2009, with bands of two curves.)
+// where below and above are the numbers of rows with a strictly lower and a strictly higher value. A row's depth is the mean of
+// that over the points where it has a value, from left to right; NaN if there is no such point. A band contains its own bounds.
+// (López-Pintado and Romo, 2009, with bands of two curves.)
 func Depths(rows [][]float64, points int) []float64 {
 	sums, counts := make([]float64, len(rows)), make([]int, len(rows))
 	for at := range points {
@@ -81,9 +81,10 @@ func (o Outlier) String() string {
 // fenceFactor times its height is added to the central region on each side.
 const fenceFactor = 1.5
 
-// trustOf returns the functional boxplot of rows (Sun and Genton, 2011). The central region lies between the least and the greatest values
-// of the deepest half: the ceil(n/2) deepest of the n rows that have a depth, and all that are as deep as the last of them. The fence is
-// that region, widened on each side by 1.5 times its height. A row that leaves it at any point is an outlier.
+// trustOf returns the functional boxplot of rows (Sun and Genton, 2011). The central region lies between the least and the
+// greatest values of the deepest half: the ceil(n/2) deepest of the n rows that have a depth, and all that are as deep as the
+// last of them. The fence is that region, widened on each side by 1.5 times its height. A row that leaves it at any point is an
+// outlier.
 //
 // ids name the rows. Of equally deep rows, the first by host and episode counts as the deepest.
 func trustOf(rows [][]float64, points int, ids []Episode) Trust {

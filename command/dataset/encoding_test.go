@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestValidationReadsEveryEncoding compares the decoders of package parquetfile with the encoders of parquet-go, in every encoding,
-// compression and page size.
+// TestValidationReadsEveryEncoding compares the decoders of package parquetfile with the encoders of parquet-go, in every
+// encoding, compression and page size.
 func TestValidationReadsEveryEncoding(t *testing.T) {
 	encodings := map[string]encoding.Encoding{
 		"plain": &parquet.Plain, "dictionary": &parquet.RLEDictionary,

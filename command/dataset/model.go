@@ -32,8 +32,8 @@ const layoutKey = "layout"
 // maxModel bounds a model that is read: 256 MiB of vectors.
 var maxModel = tableLimits{rows: 1 << 20, values: 64 << 20}
 
-// WriteModel writes a model as its examples, one a row: profile, host_id, episode_id and vector. Its layout is in the key-value metadata,
-// as JSON.
+// WriteModel writes a model as its examples, one a row: profile, host_id, episode_id and vector. Its layout is in the key-value
+// metadata, as JSON.
 func WriteModel(w io.Writer, m *model.Model) error {
 	layout, err := json.Marshal(m.Layout())
 	if err != nil {

@@ -51,7 +51,8 @@ func TestModelRoundTrip(t *testing.T) {
 	}
 }
 
-// TestDamagedModel cuts a model's file at every byte and flips a bit of every byte: each gives an error or a model, never a panic.
+// TestDamagedModel cuts a model's file at every byte and flips a bit of every byte: each gives an error or a model, never a
+// panic.
 func TestDamagedModel(t *testing.T) {
 	var b bytes.Buffer
 	if err := WriteModel(&b, smallModel(t)); err != nil {

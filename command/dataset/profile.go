@@ -12,9 +12,9 @@ import (
 
 // AttackProfile is one row of attack_profiles_v1.parquet: the envelope of a profile.
 //
-// The four lists have one number for each grid point (80 by default), so the same length. The raw ones are in the channel's unit; Median
-// is scaled to [0, 1] by MedianMinRaw and MedianMaxRaw, the least and the greatest of the raw medians before they were rounded to
-// float32. All numbers are finite; a point without data is 0.
+// The four lists have one number for each grid point (80 by default), so the same length. The raw ones are in the channel's unit;
+// Median is scaled to [0, 1] by MedianMinRaw and MedianMaxRaw, the least and the greatest of the raw medians before they were
+// rounded to float32. All numbers are finite; a point without data is 0.
 type AttackProfile struct {
 	Profile      string    `parquet:"profile"`
 	Channel      string    `parquet:"channel"`              // <source>.<field>
@@ -44,8 +44,8 @@ var profileColumns = []tableColumn[AttackProfile]{
 // maxProfiles bounds an attack profiles file that is read. (It usually has six rows of 80 points.)
 var maxProfiles = tableLimits{rows: 10_000, values: 4 << 20}
 
-// NewAttackProfile returns the row of a profile's envelope. Each number is rounded to float32 once, except the two that are float64. The
-// slices are new.
+// NewAttackProfile returns the row of a profile's envelope. Each number is rounded to float32 once, except the two that are
+// float64. The slices are new.
 func NewAttackProfile(p fit.Profile, e fit.Envelope) AttackProfile {
 	return AttackProfile{
 		Profile:      string(p.Name),
@@ -119,10 +119,10 @@ func checkProfiles(rows []AttackProfile) error {
 	return nil
 }
 
-// WriteAttackProfiles writes rows as attack_profiles_v1.parquet, in their order, with meta as the file's key-value metadata: the columns
-// of AttackProfile in that order, zstd, nothing nullable. The same input gives the same bytes. A row that does not pass Check, or a
-// profile that comes twice, is an error before anything is written. The rows are neither changed nor kept. No rows give a file without
-// rows.
+// WriteAttackProfiles writes rows as attack_profiles_v1.parquet, in their order, with meta as the file's key-value metadata: the
+// columns of AttackProfile in that order, zstd, nothing nullable. The same input gives the same bytes. A row that does not pass
+// Check, or a profile that comes twice, is an error before anything is written. The rows are neither changed nor kept. No rows
+// give a file without rows.
 func WriteAttackProfiles(w io.Writer, rows []AttackProfile, meta map[string]string) error {
 	err := checkProfiles(rows)
 	if err == nil {
@@ -139,14 +139,14 @@ func WriteAttackProfilesFile(path string, rows []AttackProfile, meta map[string]
 	return atomicfile.Write(path, 0o644, func(w io.Writer) error { return WriteAttackProfiles(w, rows, meta) })
 }
 
-// ReadAttackProfiles reads an attack profiles file of size bytes and its key-value metadata (of a key that comes twice, the last value).
-// It also reads what pyarrow, DuckDB and pandas write of the same rows: columns in any order and among others, nullable types, lists of
-// float64 (rounded to float32 once) or of a fixed size, list elements of any name, int64 counts, float32 for the two float64 columns, any
-// compression.
+// ReadAttackProfiles reads an attack profiles file of size bytes and its key-value metadata (of a key that comes twice, the last
+// value). It also reads what pyarrow, DuckDB and pandas write of the same rows: columns in any order and among others, nullable
+// types, lists of float64 (rounded to float32 once) or of a fixed size, list elements of any name, int64 counts, float32 for the
+// two float64 columns, any compression.
 //
-// Errors match ErrDamaged or ErrShape, or are those of r. ErrShape is for a column that is missing or of another type, a null, a row that
-// does not pass Check, and a profile that comes twice; it names the column and the row, counted from 0. Rows and metadata belong to the
-// caller; a list without numbers is nil.
+// Errors match ErrDamaged or ErrShape, or are those of r. ErrShape is for a column that is missing or of another type, a null, a
+// row that does not pass Check, and a profile that comes twice; it names the column and the row, counted from 0. Rows and
+// metadata belong to the caller; a list without numbers is nil.
 func ReadAttackProfiles(r io.ReaderAt, size int64) ([]AttackProfile, map[string]string, error) {
 	rows, meta, err := readTable(r, size, profileColumns, maxProfiles)
 	if err == nil {

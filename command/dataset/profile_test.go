@@ -318,8 +318,8 @@ json.dump({"pyarrow": table.to_pylist(), "schema": {f.name: str(f.type) for f in
            "meta": meta, "duckdb": rows, "types": dict(types)}, sys.stdout)
 `
 
-// TestOraclesReadAttackProfiles compares what pyarrow and DuckDB read with what was written. It needs a python that has both, which
-// PROFILES_PYTHON names; "make oracle-test" sets it.
+// TestOraclesReadAttackProfiles compares what pyarrow and DuckDB read with what was written. It needs a python that has both,
+// which PROFILES_PYTHON names; "make oracle-test" sets it.
 func TestOraclesReadAttackProfiles(t *testing.T) {
 	python := os.Getenv("PROFILES_PYTHON")
 	if python == "" {

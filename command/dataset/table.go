@@ -91,8 +91,8 @@ func (v value) double() float64 {
 
 func (v value) float() float32 { return float32(v.double()) }
 
-// readTable reads the columns of a file of size bytes into rows, and its key-value metadata. Errors match ErrDamaged or ErrShape, or are
-// those of r.
+// readTable reads the columns of a file of size bytes into rows, and its key-value metadata. Errors match ErrDamaged or ErrShape,
+// or are those of r.
 func readTable[Row any](r io.ReaderAt, size int64, columns []tableColumn[Row], most tableLimits) (rows []Row, meta map[string]string, err error) {
 	f, err := parquetfile.Open(r, size)
 	if err != nil {
@@ -201,8 +201,8 @@ func (c *cellsInto[Row]) null(definition int) error {
 	}
 }
 
-// onlyLeaf returns the leaf below c, or nil if there is not exactly one. listed is the definition level from which on a list below c
-// has an element.
+// onlyLeaf returns the leaf below c, or nil if there is not exactly one. listed is the definition level from which on a list
+// below c has an element.
 //
 // A list is a group that holds a repeated group that holds the element, under any names, or (from old writers) one level less.
 func onlyLeaf(c *parquet.Column) (leaf *parquet.Column, listed int) {

@@ -8,8 +8,8 @@ import (
 	"github.com/cis490/profiles/command/dataset/parquetfile"
 )
 
-// ValidationRow is one episode as validation.parquet lists it. The strings are as the file has them: nothing is trimmed, and no grammar
-// is checked.
+// ValidationRow is one episode as validation.parquet lists it. The strings are as the file has them: nothing is trimmed, and no
+// grammar is checked.
 type ValidationRow struct {
 	EpisodeID, HostID, Profile string
 	Status                     string // StatusAccepted if the episode may be used
@@ -20,13 +20,13 @@ const StatusAccepted = "accepted"
 
 var validationColumns = [...]string{"episode_id", "host_id", "profile", "status"}
 
-// Validation streams the rows of a validation file of size bytes, in the file's order. The columns episode_id, host_id, profile and status
-// are found by name among any others; they hold strings in any encoding, required or optional, packed with snappy, gzip, zstd, lz4_raw,
-// brotli or not at all.
+// Validation streams the rows of a validation file of size bytes, in the file's order. The columns episode_id, host_id, profile
+// and status are found by name among any others; they hold strings in any encoding, required or optional, packed with snappy,
+// gzip, zstd, lz4_raw, brotli or not at all.
 //
-// Memory is bounded by a few pages, not by the file. An error comes last, with a zero row: it matches ErrDamaged, or ErrShape (a column
-// that is missing or of another type; a null cell, with its row, counted from 0, and its column), or is that of r. The rows before it are
-// valid. Each use of the sequence reads the file again. r may be shared, as io.ReaderAt says.
+// Memory is bounded by a few pages, not by the file. An error comes last, with a zero row: it matches ErrDamaged, or ErrShape (a
+// column that is missing or of another type; a null cell, with its row, counted from 0, and its column), or is that of r. The
+// rows before it are valid. Each use of the sequence reads the file again. r may be shared, as io.ReaderAt says.
 func Validation(r io.ReaderAt, size int64) iter.Seq2[ValidationRow, error] {
 	return func(yield func(ValidationRow, error) bool) {
 		v, err := newValidationReader(r, size)
@@ -51,8 +51,8 @@ func Validation(r io.ReaderAt, size int64) iter.Seq2[ValidationRow, error] {
 	}
 }
 
-// OpenValidation streams the rows of the validation file at path as [Validation] does; errors name the path. The file is opened when a
-// loop over the sequence starts, and closed when the loop ends.
+// OpenValidation streams the rows of the validation file at path as [Validation] does; errors name the path. The file is opened
+// when a loop over the sequence starts, and closed when the loop ends.
 func OpenValidation(path string) iter.Seq2[ValidationRow, error] {
 	return func(yield func(ValidationRow, error) bool) {
 		f, size, err := openPath(path, "validation file")
@@ -126,7 +126,8 @@ func (v *validationReader) read(rows []ValidationRow) (n int, err error) {
 	return n, err
 }
 
-// nextGroup goes to the next row group that has rows if all rows of the present one were read. After the last one it returns io.EOF.
+// nextGroup goes to the next row group that has rows if all rows of the present one were read. After the last one it returns
+// io.EOF.
 func (v *validationReader) nextGroup() error {
 	for v.left == 0 {
 		if err := v.endGroup(); err != nil {

@@ -93,7 +93,7 @@ func TestValidationReadsTheRecordedFile(t *testing.T) {
 		}
 	}
 	if len(rows) != 58 || len(accepted) != 7 {
-		t.Errorf("read %d rows, accepted %v, want 58 rows, six profiles and one that is none of theirs", len(rows), accepted)
+		t.Errorf("read %d rows, accepted %v, want 58 rows, six profiles and an unknown one", len(rows), accepted)
 	}
 	total := 0
 	for _, n := range accepted {
@@ -162,8 +162,8 @@ func TestValidationRefusesWhatIsNoParquet(t *testing.T) {
 	}
 }
 
-// TestValidationSurvivesDamage changes every byte, cuts the file at every byte, and removes the first bytes (in short tests at every
-// seventh byte): each gives an error or the right number of rows.
+// TestValidationSurvivesDamage changes every byte, cuts the file at every byte, and removes the first bytes (in short tests at
+// every seventh byte): each gives an error or the right number of rows.
 func TestValidationSurvivesDamage(t *testing.T) {
 	for _, name := range []string{"validation-duckdb", "validation-lz4", "validation-v2-plain", "validation-brotli", "validation-delta", "validation-gzip"} {
 		t.Run(name, func(t *testing.T) {
@@ -274,7 +274,8 @@ func TestValidationLetsTheCallersPanicThrough(t *testing.T) {
 	t.Fatal("the panic was swallowed")
 }
 
-// writeMany writes a validation file of n rows as a receiver does over a long time: one large row group with many pages, then smaller ones.
+// writeMany writes a validation file of n rows as a receiver does over a long time: one large row group with many pages, then
+// smaller ones.
 func writeMany(t testing.TB, path string, n int) {
 	t.Helper()
 	f, err := os.Create(path)

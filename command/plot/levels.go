@@ -31,11 +31,12 @@ const (
 	levelGap    = 0.12 * vg.Inch
 )
 
-// Levels draws the level curves of profiles: a column for each profile, a row for each channel, in which the median is an area before that of
-// the upper quartile. The scale of a row goes from 0 to its greatest value. If phase names a slice, only that slice is drawn.
+// Levels draws the level curves of profiles: a column for each profile, a row for each channel, in which the median is an area
+// before that of the upper quartile. The scale of a row goes from 0 to its greatest value. If phase names a slice, only that
+// slice is drawn.
 //
-// It is an error, and nothing is written, if format is unknown, if there are no columns or more than 64, if a column has other channels than
-// the first or another number of points than points, or if no slice is named phase.
+// It is an error, and nothing is written, if format is unknown, if there are no columns or more than 64, if a column has other
+// channels than the first or another number of points than points, or if no slice is named phase.
 func Levels(w io.Writer, format Format, columns []LevelColumn, points fit.Points, phase string) error {
 	format, err := ParseFormat(string(format))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package plot draws figures as PNG or SVG: the envelopes of profiles, a panel for each ([Profiles]), and the level curves of signatures, a
-// column for each profile ([Levels]).
+// Package plot draws figures as PNG or SVG: the envelopes of profiles, a panel for each ([Profiles]), and the level curves of
+// signatures, a column for each profile ([Levels]).
 package plot
 
 import (
@@ -50,12 +50,12 @@ const (
 	dpi         = 144
 )
 
-// Profiles draws a panel for each row, in their order: the median as a line over the band from p25 to p75, in the channel's unit, with the
-// phases marked and named. points divides the points among the phases; if it is zero, the number of points of the first row is divided by
-// [fit.ScalePoints] (10/5/10/40/15 of 80).
+// Profiles draws a panel for each row, in their order: the median as a line over the band from p25 to p75, in the channel's unit,
+// with the phases marked and named. points divides the points among the phases; if it is zero, the number of points of the first
+// row is divided by [fit.ScalePoints] (10/5/10/40/15 of 80).
 //
-// It is an error, and nothing is written, if format is unknown, if there are no rows or more than 64, if a row does not pass its Check, or if it
-// has another number of points than points. The rows are neither changed nor kept.
+// It is an error, and nothing is written, if format is unknown, if there are no rows or more than 64, if a row does not pass its
+// Check, or if it has another number of points than points. The rows are neither changed nor kept.
 func Profiles(w io.Writer, format Format, rows []dataset.AttackProfile, points fit.Points) error {
 	format, err := ParseFormat(string(format))
 	if err != nil {
@@ -121,8 +121,8 @@ func checkRows(rows []dataset.AttackProfile, points fit.Points) (fit.Points, err
 	return points, nil
 }
 
-// ProfilesFile writes the figure of [Profiles] to the file at path, whose name must end in .png or .svg. The file is written whole or not at all;
-// missing folders are made.
+// ProfilesFile writes the figure of [Profiles] to the file at path, whose name must end in .png or .svg. The file is written
+// whole or not at all; missing folders are made.
 func ProfilesFile(path string, rows []dataset.AttackProfile, points fit.Points) error {
 	return toFile(path, func(w io.Writer, format Format) error { return Profiles(w, format, rows, points) })
 }

@@ -69,7 +69,8 @@ func TestPNGHasTheSizeOfItsPanels(t *testing.T) {
 	}
 }
 
-// TestPNGShowsLineAndBandInEachPanel counts the dots of line and band in each panel, and in the place of the sixth, which has no profile.
+// TestPNGShowsLineAndBandInEachPanel counts the dots of line and band in each panel, and in the place of the sixth, which has no
+// profile.
 func TestPNGShowsLineAndBandInEachPanel(t *testing.T) {
 	m := decoded(t, six()[:5])
 	size := m.Bounds().Size()

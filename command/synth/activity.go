@@ -25,8 +25,9 @@ func newRun(r *random) run {
 // quiet is the guest at rest. It is added to every other activity.
 var quiet = activity{user: 0.008, sys: 0.006, read: 900, faults: 4, sent: 0.5, received: 0.5}
 
-// A shape returns a profile's activity in the phase infected_running. through is the part of the phase that is over, 0 to 1. since is the same
-// in seconds of a run of canonical length, so what repeats does so equally often in short and in long runs, and appears in the envelope.
+// A shape returns a profile's activity in the phase infected_running. through is the part of the phase that is over, 0 to 1.
+// since is the same in seconds of a run of canonical length, so what repeats does so equally often in short and in long runs, and
+// appears in the envelope.
 type shape func(r run, since, through float64) activity
 
 var shapes = map[string]shape{

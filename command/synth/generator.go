@@ -19,9 +19,9 @@ import (
 // MaxIndex is the highest number of an episode of a profile.
 const MaxIndex = 9_999_999
 
-// A Generator computes the archives of synthetic episodes. The unpacked bytes of an archive depend on the seed, the profile and the number
-// only, and are the same on every machine. The packed bytes also depend on the version of the zstd library. Its methods may be called
-// concurrently.
+// A Generator computes the archives of synthetic episodes. The unpacked bytes of an archive depend on the seed, the profile and
+// the number only, and are the same on every machine. The packed bytes also depend on the version of the zstd library. Its
+// methods may be called concurrently.
 type Generator struct {
 	seed    uint64
 	encoder *zstd.Encoder
@@ -40,7 +40,8 @@ func New(seed uint64) *Generator {
 // Profiles returns the names of the profiles that a generator knows, sorted. The slice belongs to the caller.
 func Profiles() []string { return slices.Sorted(maps.Keys(shapes)) }
 
-// Ref returns the host and the episode id of a profile's i-th episode, i from 0 to [MaxIndex]. It does not check its arguments; Archive does.
+// Ref returns the host and the episode id of a profile's i-th episode, i from 0 to [MaxIndex]. It does not check its arguments;
+// Archive does.
 func (g *Generator) Ref(profile string, i int) (host, episode string) {
 	return hostName(g.hostOf(profile, i)), fmt.Sprintf("%s-%07d", profile, i)
 }
@@ -76,8 +77,8 @@ func check(profile string, i int) error {
 	return nil
 }
 
-// Archive writes the .tar.zst of a profile's i-th episode to w: about 62 KB, 643 KB unpacked. It is an error if the profile is unknown, or i
-// is below 0 or above [MaxIndex].
+// Archive writes the .tar.zst of a profile's i-th episode to w: about 62 KB, 643 KB unpacked. It is an error if the profile is
+// unknown, or i is below 0 or above [MaxIndex].
 func (g *Generator) Archive(w io.Writer, profile string, i int) error {
 	packed, err := g.render(profile, i)
 	if err != nil {

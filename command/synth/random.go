@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// random is the generator SplitMix64 (Steele, Lea, Flood 2014). The same seed must give the same archive on every machine, so the generator
-// is written here, and no function of package math is called whose last bit may differ between machines.
+// random is the generator SplitMix64 (Steele, Lea, Flood 2014). The same seed must give the same archive on every machine, so the
+// generator is written here, and no function of package math is called whose last bit may differ between machines.
 type random struct{ state uint64 }
 
 // newRandom returns the stream of a seed and a list of names.

@@ -1,7 +1,7 @@
 package synth
 
-// walk has the phases of an episode with their canonical lengths in seconds. The lengths of a run differ from these by up to spread, which
-// is relative.
+// walk has the phases of an episode with their canonical lengths in seconds. The lengths of a run differ from these by up to
+// spread, which is relative.
 var walk = []struct {
 	phase          string
 	length, spread float64
@@ -21,7 +21,8 @@ const (
 	tail
 )
 
-// A schedule has the times at which the phases of one run start, in seconds since its first label; starts[len(walk)] is the run's end.
+// A schedule has the times at which the phases of one run start, in seconds since its first label; starts[len(walk)] is the run's
+// end.
 type schedule struct{ starts [6]float64 }
 
 func newSchedule(r *random) (s schedule) {
@@ -42,8 +43,8 @@ func (s *schedule) at(t float64) (step int, through float64) {
 
 const interval = 0.1 // seconds between samples
 
-// instants returns the times at which a source is sampled, ascending, from about the first label to just after the end: 10 Hz with jitter,
-// with a few samples missing.
+// instants returns the times at which a source is sampled, ascending, from about the first label to just after the end: 10 Hz
+// with jitter, with a few samples missing.
 func (s *schedule) instants(r *random, jitter float64) []float64 {
 	end := s.starts[len(walk)] + 1.5*interval
 	times := make([]float64, 0, 460)

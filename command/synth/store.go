@@ -9,15 +9,16 @@ import (
 	"github.com/cis490/profiles/episode"
 )
 
-// A Store computes archives when they are opened, so it takes no space on a disk. It implements episode.Store and may be used concurrently.
+// A Store computes archives when they are opened, so it takes no space on a disk. It implements episode.Store and may be used
+// concurrently.
 type Store struct {
 	generator *Generator
 	number    int
 	profiles  map[string]bool
 }
 
-// NewStore returns a store of the first perProfile episodes of each of the profiles, or of all [Profiles] if none are named. Its archives
-// have the bytes that [Generator.Write] writes for the same arguments.
+// NewStore returns a store of the first perProfile episodes of each of the profiles, or of all [Profiles] if none are named. Its
+// archives have the bytes that [Generator.Write] writes for the same arguments.
 func NewStore(g *Generator, perProfile int, profiles ...string) (*Store, error) {
 	profiles, err := checkStore(perProfile, profiles)
 	if err != nil {
@@ -30,7 +31,8 @@ func NewStore(g *Generator, perProfile int, profiles ...string) (*Store, error) 
 	return s, nil
 }
 
-// Open returns an archive. The error matches episode.ErrNotFound if the store has no such archive, and is ctx.Err() if ctx has ended.
+// Open returns an archive. The error matches episode.ErrNotFound if the store has no such archive, and is ctx.Err() if ctx has
+// ended.
 func (s *Store) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -7,8 +7,8 @@ import (
 
 const jiffiesPerSecond = 100
 
-// A recorder turns activity into the rows of the three sources. Counters are kept as exact amounts and written rounded down, as a kernel
-// counts.
+// A recorder turns activity into the rows of the three sources. Counters are kept as exact amounts and written rounded down, as a
+// kernel counts.
 type recorder struct {
 	host  host
 	run   run
@@ -42,7 +42,8 @@ func (r *recorder) vary(x float64) float64 {
 	return float64(x * max(1+float64(r.host.noise*r.noise.noise()), 0))
 }
 
-// sample calls row for each of a source's instants t, with the seconds dt since the instant before (0 for the first) and the activity at t.
+// sample calls row for each of a source's instants t, with the seconds dt since the instant before (0 for the first) and the
+// activity at t.
 func (r *recorder) sample(row func(t, dt float64, a activity)) {
 	before := 0.0
 	for i, t := range r.plan.instants(r.noise, r.host.jitter) {

@@ -15,13 +15,14 @@ import (
 	"github.com/cis490/profiles/internal/atomicfile"
 )
 
-// Write writes a store into dir, on all cores: dir/store/<host>/<id>.tar.zst, the first perProfile episodes of each of the profiles (all of
-// [Profiles] if none are named), and after them dir/validation.parquet, which lists all of them as accepted. Folders are made, and files
-// that are there are replaced. A file gets its name only when it is whole ([atomicfile.WriteUnsynced]), so an interrupted Write leaves no broken
-// archive, and no validation file that lists archives which are not there.
+// Write writes a store into dir, on all cores: dir/store/<host>/<id>.tar.zst, the first perProfile episodes of each of the
+// profiles (all of [Profiles] if none are named), and after them dir/validation.parquet, which lists all of them as accepted.
+// Folders are made, and files that are there are replaced. A file gets its name only when it is whole
+// ([atomicfile.WriteUnsynced]), so an interrupted Write leaves no broken archive, and no validation file that lists archives
+// which are not there.
 //
-// progress, unless nil, is called after each archive with the number of archives that are written and of all; calls come one at a time,
-// with done rising. A write error or the end of ctx stops the work.
+// progress, unless nil, is called after each archive with the number of archives that are written and of all; calls come one at a
+// time, with done rising. A write error or the end of ctx stops the work.
 func (g *Generator) Write(ctx context.Context, dir string, perProfile int, profiles []string, progress func(done, total int)) error {
 	profiles, err := checkStore(perProfile, profiles)
 	if err != nil {

@@ -25,16 +25,16 @@ type ColumnReader struct {
 	values   valueReader
 }
 
-// A Cell is one value of a column with its levels, as the parquet format defines them: a repetition level of 0 begins a row, and the
-// definition level says how many of the optional and repeated groups around the value are there.
+// A Cell is one value of a column with its levels, as the parquet format defines them: a repetition level of 0 begins a row, and
+// the definition level says how many of the optional and repeated groups around the value are there.
 type Cell struct {
 	Repetition, Definition int
 	Null                   bool   // the definition level is below the column's highest
 	Value                  []byte // a string's bytes or a number in little endian; nil if null. Valid until the next call of Next
 }
 
-// NewColumnReader returns a reader of a leaf column of f. Only columns of strings, int32, int64, float and double are read; others are
-// an error that matches [ErrShape]. Close must be called in the end.
+// NewColumnReader returns a reader of a leaf column of f. Only columns of strings, int32, int64, float and double are read;
+// others are an error that matches [ErrShape]. Close must be called in the end.
 func NewColumnReader(f *File, leaf *parquet.Column) (*ColumnReader, error) {
 	kind := leaf.Type().Kind()
 	if kind != parquet.ByteArray && numberSize(kind) == 0 {

@@ -28,8 +28,8 @@ func (u *unpacker) close() {
 	}
 }
 
-// unpack returns what packed decompresses to, which must have exactly size bytes. The result is valid until the next call, or as long as
-// packed if that is not compressed.
+// unpack returns what packed decompresses to, which must have exactly size bytes. The result is valid until the next call, or as
+// long as packed if that is not compressed.
 func (u *unpacker) unpack(codec format.CompressionCodec, packed []byte, size int64) ([]byte, error) {
 	if codec == format.Uncompressed {
 		return packed, wantBytes(len(packed), size)

@@ -1,15 +1,15 @@
-// Package parquetfile reads parquet files of untrusted origin: it checks the footer, finds columns by name, and decodes their pages
-// cell by cell.
+// Package parquetfile reads parquet files of untrusted origin: it checks the footer, finds columns by name, and decodes their
+// pages cell by cell.
 //
-// It exists because the page decoder of parquet-go believes the counts and sizes that stand in a page: one flipped byte was seen to
-// make it allocate 8 GiB. Only the structures of the footer and of page headers are decoded by parquet-go here, after a walk over
-// their bytes has bounded what that allocates.
+// It exists because the page decoder of parquet-go believes the counts and sizes that stand in a page: one flipped byte was seen
+// to make it allocate 8 GiB. Only the structures of the footer and of page headers are decoded by parquet-go here, after a walk
+// over their bytes has bounded what that allocates.
 //
 // # Guarantees
 //
-// For every input, reading inside [File.Guard] gives cells or an error; it neither panics nor loops forever. No memory is allocated by
-// a number in the file before that number was compared with the bytes that are there, or with a limit. An open column holds one page,
-// packed and unpacked, and one dictionary. The limits are
+// For every input, reading inside [File.Guard] gives cells or an error; it neither panics nor loops forever. No memory is
+// allocated by a number in the file before that number was compared with the bytes that are there, or with a limit. An open
+// column holds one page, packed and unpacked, and one dictionary. The limits are
 //
 //	footer                  64 MiB
 //	page header             16 MiB
@@ -21,9 +21,9 @@
 //
 // # What is read
 //
-// Columns of strings, int32, int64, float and double, required, optional or repeated, in data pages of version 1 and 2; the encodings
-// PLAIN, dictionary, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY and BYTE_STREAM_SPLIT; uncompressed or in snappy,
-// gzip, zstd, lz4_raw or brotli. Page indexes and bloom filters are ignored. Encrypted files are not read.
+// Columns of strings, int32, int64, float and double, required, optional or repeated, in data pages of version 1 and 2; the
+// encodings PLAIN, dictionary, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY and BYTE_STREAM_SPLIT; uncompressed
+// or in snappy, gzip, zstd, lz4_raw or brotli. Page indexes and bloom filters are ignored. Encrypted files are not read.
 package parquetfile
 
 import (
@@ -41,8 +41,8 @@ var (
 	// ErrDamaged matches errors about bytes that are no parquet file, are cut off or corrupt, or exceed this package's limits.
 	ErrDamaged = errors.New("no readable parquet file")
 
-	// ErrShape matches errors about a sound parquet file with other content than wanted: a column that is missing, of another type
-	// or written in a way that this package does not read.
+	// ErrShape matches errors about a sound parquet file with other content than wanted: a column that is missing, of another
+	// type or written in a way that this package does not read.
 	ErrShape = errors.New("unexpected content")
 )
 
@@ -108,8 +108,8 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 
 // Guard calls read, in which everything must happen that reads from the file, and returns its error: io.EOF and errors that match
 // [ErrShape] as they are, an error of the file's reader as that error alone, and every other one, a panic included, as one that
-// matches [ErrDamaged]. (parquet-go panics on some damaged files.) Code that has nothing to do with the file, such as the body of a
-// range-over-func loop, must not run inside read: its panics would be taken for damage.
+// matches [ErrDamaged]. (parquet-go panics on some damaged files.) Code that has nothing to do with the file, such as the body of
+// a range-over-func loop, must not run inside read: its panics would be taken for damage.
 func (f *File) Guard(read func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

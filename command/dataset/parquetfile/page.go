@@ -28,8 +28,8 @@ type page struct {
 	defEncoding format.Encoding
 }
 
-// A pageReader reads the pages of a column chunk (a column's part of a row group) one after the other. The zero value is ready for
-// open; it may be opened again and again, and must be closed in the end.
+// A pageReader reads the pages of a column chunk (a column's part of a row group) one after the other. The zero value is ready
+// for open; it may be opened again and again, and must be closed in the end.
 type pageReader struct {
 	src     *source
 	codec   format.CompressionCodec
@@ -128,8 +128,8 @@ func (p *pageReader) pageV2(h *format.PageHeader, body []byte) (page, error) {
 	return page{count: int64(v2.NumValues), v2: true, rep: body[:rep], def: body[rep : rep+def], data: data, encoding: v2.Encoding}, nil
 }
 
-// readHeader decodes the page header at p.at and goes to the byte after it. How long a header is, only decoding shows; so a small window
-// is tried first, and a larger one if the header does not end in it.
+// readHeader decodes the page header at p.at and goes to the byte after it. How long a header is, only decoding shows; so a small
+// window is tried first, and a larger one if the header does not end in it.
 func (p *pageReader) readHeader() (*format.PageHeader, error) {
 	for window := int64(512); ; window *= 8 {
 		window = min(window, p.end-p.at, maxHeaderBytes)

@@ -34,8 +34,9 @@ var (
 	errThriftBig   = errors.New("thrift data has too many elements")
 )
 
-// A thriftWalker walks over one encoded struct without decoding it. The decoder that is used afterwards allocates lists and strings by
-// the lengths that stand in the data; data that passed the walk has no length that exceeds the data, and a bounded number of elements.
+// A thriftWalker walks over one encoded struct without decoding it. The decoder that is used afterwards allocates lists and
+// strings by the lengths that stand in the data; data that passed the walk has no length that exceeds the data, and a bounded
+// number of elements.
 type thriftWalker struct {
 	b        []byte
 	at       int

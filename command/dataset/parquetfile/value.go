@@ -10,16 +10,16 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// The encodings of parquet (https://parquet.apache.org/docs/file-format/data-pages/encodings/). Each has a reader that decodes one value
-// at a time, so nothing is allocated by the counts that a page claims.
+// The encodings of parquet (https://parquet.apache.org/docs/file-format/data-pages/encodings/). Each has a reader that decodes
+// one value at a time, so nothing is allocated by the counts that a page claims.
 
 const maxValueBytes = 1 << 20 // of one string
 
 // errRunOut is the error of a page with fewer values than its header says.
 var errRunOut = fmt.Errorf("a page runs out of values: %w", io.ErrUnexpectedEOF)
 
-// A valueReader returns a page's values that are not null, one after the other: a string's bytes, or a number in little endian. A value
-// is valid until the next.
+// A valueReader returns a page's values that are not null, one after the other: a string's bytes, or a number in little endian. A
+// value is valid until the next.
 type valueReader interface {
 	next() ([]byte, error)
 }
@@ -176,8 +176,8 @@ func (d *dictValues) next() ([]byte, error) {
 	return d.dict.value(i)
 }
 
-// A hybrid reads parquet's RLE/bit-packing hybrid, in which levels and dictionary indices are written: runs of one repeated value, and
-// runs of bit-packed values. width is at most 32 bits.
+// A hybrid reads parquet's RLE/bit-packing hybrid, in which levels and dictionary indices are written: runs of one repeated
+// value, and runs of bit-packed values. width is at most 32 bits.
 type hybrid struct {
 	data   []byte
 	width  uint
@@ -232,7 +232,8 @@ func (h *hybrid) nextRun() error {
 	return nil
 }
 
-// unpackBits returns the value of width bits (at most 64) that starts at the given bit of b, lowest bit first. b must reach that far.
+// unpackBits returns the value of width bits (at most 64) that starts at the given bit of b, lowest bit first. b must reach that
+// far.
 func unpackBits(b []byte, bit uint64, width uint) uint64 {
 	var v uint64
 	for got := uint(0); got < width; {
