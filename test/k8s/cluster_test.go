@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// namespace is where the test works; it is deleted at the end.
+// namespace is the namespace of the test, which is deleted at the end.
 const namespace = "profiles-test"
 
-// A cluster is what kubectl talks to.
+// A cluster is the cluster to which kubectl connects.
 type cluster struct {
 	t *testing.T
-	// root is the project's folder, dir the overlay that the test applies.
+	// root is the folder of the project, dir that of the overlay which the test applies.
 	root, dir string
 }
 
@@ -38,7 +38,7 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-// try runs kubectl and returns what it printed.
+// try runs kubectl and returns its output.
 func (c *cluster) try(ctx context.Context, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "kubectl", args...)
 	cmd.Stdin = strings.NewReader(stdin)
@@ -50,13 +50,13 @@ func (c *cluster) try(ctx context.Context, stdin string, args ...string) (string
 	return out.String(), nil
 }
 
-// kubectl runs kubectl in the test's namespace; an error ends the test.
+// kubectl runs kubectl in the test's namespace. An error ends the test.
 func (c *cluster) kubectl(args ...string) string {
 	c.t.Helper()
 	return c.feed("", args...)
 }
 
-// feed is kubectl with something to read.
+// feed is kubectl with text for its stdin.
 func (c *cluster) feed(stdin string, args ...string) string {
 	c.t.Helper()
 	out, err := c.try(c.t.Context(), stdin, append([]string{"--namespace", namespace}, args...)...)
@@ -66,13 +66,13 @@ func (c *cluster) feed(stdin string, args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// words is what kubectl printed, by spaces and lines.
+// words runs kubectl and returns the words of its output.
 func (c *cluster) words(args ...string) []string {
 	c.t.Helper()
 	return strings.Fields(c.kubectl(args...))
 }
 
-// A spec is what the overlay fits.
+// A spec is the fit spec of the overlay.
 type spec struct {
 	revision, target, seed int
 }
@@ -81,9 +81,8 @@ func (s spec) yaml() string {
 	return fmt.Sprintf("revision: %d\ntarget: %d\nseed: %d\n", s.revision, s.target, s.seed)
 }
 
-// apply applies overlays/single in the test's namespace, with this spec. A
-// topology Job of the apply before stands in the way where it is younger than a
-// minute.
+// apply applies overlays/single in the test's namespace, with this spec. It first deletes
+// the topology Job of the last apply, which stays for a minute and cannot be changed.
 func (c *cluster) apply(s spec, autoscale bool) {
 	c.t.Helper()
 	autoscaler := `
@@ -135,20 +134,20 @@ func (c *cluster) write(name, text string) {
 	}
 }
 
-// rolledOut waits until a workload has what it should have.
+// rolledOut waits until the rollout of a workload is complete.
 func (c *cluster) rolledOut(kind, name string) {
 	c.t.Helper()
 	c.kubectl("rollout", "status", kind+"/"+name, "--timeout=5m")
 }
 
-// pods are the names of a workload's pods that are not on their way out.
+// pods returns the names of a workload's running pods, without those that are being deleted.
 func (c *cluster) pods(name string) []string {
 	c.t.Helper()
 	return c.words("get", "pods", "-l", "app.kubernetes.io/name="+name, "--field-selector=status.phase=Running", "-o",
 		`go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}`)
 }
 
-// command starts the profiles command as a Job under a role, beside the archives.
+// command starts the profiles command as a Job in a role, with access to the archives.
 func (c *cluster) command(job, role string, args ...string) {
 	c.t.Helper()
 	manifest := map[string]any{
@@ -206,7 +205,7 @@ func (c *cluster) commandPod(role string, args []string) map[string]any {
 	}
 }
 
-// config is the present name of a generated ConfigMap: that which a Deployment uses.
+// config returns the full name of a generated ConfigMap that the workers use.
 func (c *cluster) config(prefix string) string {
 	c.t.Helper()
 	for _, name := range c.words("get", "deployment", "profile-worker", "-o",
@@ -219,8 +218,7 @@ func (c *cluster) config(prefix string) string {
 	return ""
 }
 
-// ended waits for a command and returns what it printed; one that failed ends the
-// test.
+// ended waits for a command and returns its output. If it failed, the test ends.
 func (c *cluster) ended(job string, limit time.Duration) string {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), limit)
@@ -235,12 +233,12 @@ func (c *cluster) ended(job string, limit time.Duration) string {
 	<-ctx.Done()
 	logs := c.kubectl("logs", "job/"+job, "--tail=-1")
 	if c.kubectl("get", "job", job, "-o", "jsonpath={.status.succeeded}") != "1" {
-		c.t.Fatalf("%s did not end well within %s: %s\n%s", job, limit, logs, c.kubectl("describe", "pods", "-l", "job="+job))
+		c.t.Fatalf("%s did not succeed within %s: %s\n%s", job, limit, logs, c.kubectl("describe", "pods", "-l", "job="+job))
 	}
 	return logs
 }
 
-// run is command and ended.
+// run starts a command and waits for its end.
 func (c *cluster) run(job, role string, args ...string) string {
 	c.t.Helper()
 	return c.runFor(5*time.Minute, job, role, args...)
@@ -252,7 +250,7 @@ func (c *cluster) runFor(limit time.Duration, job, role string, args ...string) 
 	return c.ended(job, limit)
 }
 
-// A recordedFolder is a folder of examples/recorded that travels as a ConfigMap.
+// A recordedFolder is a folder of examples/recorded that is copied as a ConfigMap.
 type recordedFolder struct {
 	folder string // below /recorded
 	files  []string
@@ -274,7 +272,7 @@ func (c *cluster) recorded() []recordedFolder {
 	return folders
 }
 
-// bringRecorded puts the recorded episodes into the cluster.
+// bringRecorded copies the recorded episodes into the cluster.
 func (c *cluster) bringRecorded() {
 	c.t.Helper()
 	for i, f := range c.recorded() {
@@ -286,7 +284,7 @@ func (c *cluster) bringRecorded() {
 	}
 }
 
-// until asks every half second until the answer is yes.
+// until calls ok every half second until it returns true.
 func (c *cluster) until(what string, limit time.Duration, ok func() bool) {
 	c.t.Helper()
 	end := time.After(limit)
@@ -297,7 +295,7 @@ func (c *cluster) until(what string, limit time.Duration, ok func() bool) {
 		case <-tick.C:
 		case <-end:
 			pods, _ := c.try(c.t.Context(), "", "--namespace", namespace, "get", "pods", "-o", "wide")
-			c.t.Fatalf("waited %s in vain for %s\n%s", limit, what, pods)
+			c.t.Fatalf("after %s still waiting for %s\n%s", limit, what, pods)
 		}
 	}
 }

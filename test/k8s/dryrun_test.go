@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// The kinds that are not Kubernetes' own, with where their schema is: a module
-// and a file of it.
+// schemas are the kinds that Kubernetes does not have, with the module and file of their
+// schemas.
 var schemas = []struct{ kind, module, file string }{
 	{"scaledobjects.keda.sh", "github.com/kedacore/keda/v2@v2.21.0", "config/crd/bases/keda.sh_scaledobjects.yaml"},
 	{"triggerauthentications.keda.sh", "github.com/kedacore/keda/v2@v2.21.0", "config/crd/bases/keda.sh_triggerauthentications.yaml"},
@@ -22,9 +22,9 @@ var schemas = []struct{ kind, module, file string }{
 	{"prometheusrules.monitoring.coreos.com", "github.com/prometheus-operator/prometheus-operator@v0.85.0", "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"},
 }
 
-// TestDryRun has the server check every manifest strictly and change nothing:
-// schemas, unknown fields, admission. Kinds that the cluster does not know are
-// taught to it meanwhile.
+// TestDryRun applies every manifest as a dry run, which checks schemas, unknown fields and
+// admission on the server and changes nothing. It installs the schemas that the cluster
+// lacks, and removes them at the end.
 func TestDryRun(t *testing.T) {
 	c := newCluster(t)
 	for _, s := range schemas {
@@ -40,7 +40,7 @@ func TestDryRun(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		c.until(s.kind, time.Minute, func() bool { // kubectl wait fails where there is no condition yet
+		c.until(s.kind, time.Minute, func() bool { // kubectl wait fails as long as there is no condition
 			_, err := c.try(t.Context(), "", "wait", "--for=condition=Established", "crd/"+s.kind, "--timeout=10s")
 			return err == nil
 		})
@@ -72,7 +72,7 @@ func TestDryRun(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			if n := strings.Count(out, "serverside-applied (server dry run)"); n == 0 || n != strings.Count(out, "\n") {
-				t.Errorf("not each object was taken: %s", out)
+				t.Errorf("not every object was accepted: %s", out)
 			} else {
 				t.Logf("%d objects", n)
 			}
@@ -80,11 +80,11 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// moduleFolder downloads a module and returns where it is.
+// moduleFolder downloads a module and returns its folder.
 func moduleFolder(t *testing.T, module string) string {
 	t.Helper()
 	cmd := exec.Command("go", "mod", "download", "-json", module)
-	cmd.Dir = t.TempDir() // not this module: nothing is to be added to it
+	cmd.Dir = t.TempDir() // outside of this module, whose go.mod must not change
 	out, err := cmd.Output()
 	var found struct{ Dir, Error string }
 	if jsonErr := json.Unmarshal(out, &found); jsonErr != nil || err != nil || found.Dir == "" {

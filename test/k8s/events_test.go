@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// An event is what the test reads of an attack_profile.
+// An event has the fields of an attack_profile that the test reads.
 type event struct {
 	Name       string    `json:"name"`
 	Curve      []float64 `json:"curve"`
@@ -28,15 +28,15 @@ type event struct {
 	Epoch      uint64    `json:"epoch"`
 }
 
-// A browser listens to the dashboard's feed through a port-forward, and begins
-// anew when that ends, as a page does.
+// A browser follows the dashboard's feed through a port-forward, and reconnects when that
+// ends, as a page does.
 type browser struct {
 	t  *testing.T
 	mu sync.Mutex
-	// events are all that came, by profile, in order; a repetition after a
+	// events are those received, in order, by profile. One that is repeated after a
 	// reconnect is left out.
 	events map[string][]event
-	lost   int // times that the feed ended
+	lost   int // how often the feed ended
 }
 
 func (c *cluster) browse(ctx context.Context) *browser {
@@ -58,7 +58,7 @@ func (c *cluster) browse(ctx context.Context) *browser {
 
 var forwarding = regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`)
 
-// listen is one connection, from port-forward to the feed's end.
+// listen reads the feed over one port-forward until it ends.
 func (b *browser) listen(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -85,7 +85,7 @@ func (b *browser) listen(ctx context.Context) {
 		return
 	}
 	defer response.Body.Close()
-	// A forward through a pod that is gone does not end by itself: heartbeats do.
+	// A forward to a pod that is gone does not end by itself: end it without heartbeats.
 	silent := time.AfterFunc(30*time.Second, cancel)
 	defer silent.Stop()
 	feed := bufio.NewScanner(response.Body)
@@ -101,7 +101,7 @@ func (b *browser) listen(ctx context.Context) {
 func (b *browser) take(data string) {
 	var e event
 	if err := json.Unmarshal([]byte(data), &e); err != nil {
-		b.t.Errorf("an event that is no JSON: %v", err)
+		b.t.Errorf("parse an event: %v", err)
 		return
 	}
 	b.mu.Lock()
@@ -113,7 +113,7 @@ func (b *browser) take(data string) {
 	b.events[e.Name] = append(seen, e)
 }
 
-// seen returns what came of each profile since the last call.
+// seen returns the events of each profile since the last call.
 func (b *browser) seen() map[string][]event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -122,7 +122,7 @@ func (b *browser) seen() map[string][]event {
 	return events
 }
 
-// switched tells whether the last event of all profiles is of this target, and
+// switched reports whether the last event of every profile has this target and is
 // complete.
 func (b *browser) switched(target int) bool {
 	b.mu.Lock()
@@ -136,8 +136,8 @@ func (b *browser) switched(target int) bool {
 	return n == 6
 }
 
-// neverBack says what went back among the events of a profile: to an earlier
-// revision of the spec, or to an earlier envelope of one generation.
+// neverBack returns an error if the events of a profile went back to an earlier revision
+// of the spec, or to an earlier envelope of one generation.
 func neverBack(events []event) error {
 	for i := 1; i < len(events); i++ {
 		before, now := events[i-1], events[i]

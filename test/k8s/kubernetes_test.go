@@ -1,7 +1,7 @@
 //go:build k8s
 
-// Package k8s_test runs the system in a real cluster: the one that KUBECONFIG
-// names. `make k8s-test` says what it needs.
+// Package k8s_test runs the system in a real cluster: that of KUBECONFIG. k8s/README.md
+// lists what the cluster needs.
 package k8s_test
 
 import (
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// A report is what the test reads of `profiles status --json`.
+// A report has the fields of `profiles status --json` that the test reads.
 type report struct {
 	Wanted      string `json:"wanted"`
 	Generations []struct {
@@ -55,8 +55,8 @@ func (r report) lastSeq(stream string) int {
 	return 0
 }
 
-// status waits until a spec's revision is wanted and all is settled. It tries
-// again where NATS was lost meanwhile.
+// status waits until the revision of a spec is wanted and everything is settled. It tries
+// again if the connection to NATS was lost meanwhile.
 func (c *cluster) status(revision int) report {
 	c.t.Helper()
 	for began := time.Now(); ; {
@@ -74,8 +74,8 @@ func (c *cluster) status(revision int) report {
 	}
 }
 
-// equal fails unless the live envelopes are those of the batch fit, value for
-// value, and returns how many bytes of text were compared.
+// equal ends the test unless the live envelopes have the same values as the batch fit. It
+// returns how many bytes of text were compared.
 func (c *cluster) equal(validation, store string) int {
 	c.t.Helper()
 	c.command("fit", "viewer", "fit", "--spec", "/etc/profiles/spec.yaml", "--store", store, "--validation", validation, "--fit-out", "/episodes/batch.parquet")
@@ -89,7 +89,7 @@ func (c *cluster) equal(validation, store string) int {
 	return len(live)
 }
 
-// setting is a number from the environment.
+// setting returns a number from the environment.
 func setting(t *testing.T, name string, otherwise int) int {
 	text := os.Getenv(name)
 	if text == "" {
@@ -102,23 +102,23 @@ func setting(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
-// inFlight is what one worker holds at most that is delivered and not
-// acknowledged: 500 fetched ahead, what is in work, and acks on their way.
+// inFlight is the greatest number of messages that one worker may hold unacknowledged: 500
+// fetched ahead, those in work, and those whose acks are on their way.
 const inFlight = 512
 
 func TestKubernetes(t *testing.T) {
 	c := newCluster(t)
 	episodes := setting(t, "K8S_EPISODES", 20_000)
 	perProfile := episodes / 6
-	most := perProfile * 9 / 10 // a target that has nearly every archive opened
-	many := perProfile / 4      // one that has two thirds of them opened
-	some := perProfile / 10     // and one that has a third of them opened
+	most := perProfile * 9 / 10 // a target at which nearly every archive is opened
+	many := perProfile / 4      // ... two thirds of them
+	some := perProfile / 10     // ... a third of them
 	table := newTable(t)
 	const store, validation = "/episodes/store", "/episodes/validation.parquet"
 	const missing = 5 // of the recorded episodes that are accepted, and whose profile the spec names
 
 	if out, err := c.try(t.Context(), "", "create", "namespace", namespace); err != nil {
-		t.Fatalf("%v %s (is a test still running, or was one cut off? kubectl delete namespace %s)", err, out, namespace)
+		t.Fatalf("%v %s (is another test running, or was one interrupted? Then: kubectl delete namespace %s)", err, out, namespace)
 	}
 	t.Cleanup(func() {
 		c.try(context.Background(), "", "--namespace", namespace, "delete", "pods", "--all", "--grace-period=0", "--force")
@@ -166,7 +166,7 @@ func TestKubernetes(t *testing.T) {
 	// Each load is a spec change: the new generation reads the log from its start
 	// and opens nearly every archive.
 	revision := 1
-	// disturb returns how often a worker lost what it held, each time inFlight at most.
+	// disturb returns how often a worker may have lost the messages that it held: inFlight at most.
 	load := func(name string, target int, disturb func() (losses int)) {
 		t.Helper()
 		revision++
@@ -176,7 +176,7 @@ func TestKubernetes(t *testing.T) {
 		r := c.status(revision)
 		again := r.Lag.Align.Deliveries - r.lastSeq("EPISODES")
 		if again > losses*inFlight {
-			t.Errorf("%s: %d messages were delivered again: %d losses explain %d at most", name, again, losses, losses*inFlight)
+			t.Errorf("%s: %d messages were redelivered: %d losses explain at most %d", name, again, losses, losses*inFlight)
 		}
 		n := c.equal(validation, store)
 		for profile, events := range page.seen() {
@@ -184,7 +184,7 @@ func TestKubernetes(t *testing.T) {
 				t.Errorf("%s: %v", profile, err)
 			}
 		}
-		table.row("%s: settled; 6 envelopes equal the fit (%d bytes of text); %d of %d messages delivered again", name, n, again, r.lastSeq("EPISODES"))
+		table.row("%s: settled; 6 envelopes equal the fit (%d bytes of text); %d of %d messages redelivered", name, n, again, r.lastSeq("EPISODES"))
 		if r.Rejected["missing"] != missing || len(r.Rejected) != 1 {
 			t.Errorf("REJECTED holds %v", r.Rejected)
 		}
@@ -226,7 +226,7 @@ func TestKubernetes(t *testing.T) {
 		c.kubectl("rollout", "restart", "statefulset/nats")
 		c.rolledOut("statefulset", "nats")
 		table.row("  restarted; %s", c.progress())
-		return len(c.pods("nats")) * len(c.pods("profile-worker")) // a server that ends may take the acks on their way along
+		return len(c.pods("nats")) * len(c.pods("profile-worker")) // acks on their way to a server that ends may be lost
 	})
 	load("drained a node", some, func() int {
 		node, workers := c.nodeOf("nats-1"), len(c.pods("profile-worker"))
@@ -234,11 +234,11 @@ func TestKubernetes(t *testing.T) {
 		table.row("  drained %s; %s", node, c.progress())
 		c.kubectl("uncordon", node)
 		c.rolledOut("statefulset", "nats")
-		return workers // those on the node that ended, or lost their server
+		return workers // those on the drained node, or connected to its server
 	})
 	c.killNode(table, load, some)
 
-	// The autoscaler: from one worker, as the load says.
+	// The autoscaler starts from one worker and adds others under load.
 	c.kubectl("scale", "deployment/profile-worker", "--replicas=1")
 	c.until("1 worker", time.Minute, func() bool { return len(c.pods("profile-worker")) == 1 })
 	revision++
@@ -264,7 +264,7 @@ func TestKubernetes(t *testing.T) {
 		}
 		for _, e := range events {
 			shown++
-			// Whatever was shown is complete and of one spec.
+			// Every event is complete and of one spec.
 			if !e.Complete || e.Used != e.Target || e.Target == 50 != (e.Revision[0] == uint64(revision)) {
 				t.Errorf("%s: the page was shown %d of %d, complete %v, of revision %v", profile, e.Used, e.Target, e.Complete, e.Revision)
 			}
@@ -274,13 +274,13 @@ func TestKubernetes(t *testing.T) {
 	table.row("spec changed from target 100 to 50, other seed: %d events, each complete and of one spec; equals the fit (%d bytes of text)", shown, n)
 }
 
-// nodeOf is the node that a pod is on.
+// nodeOf returns the node of a pod.
 func (c *cluster) nodeOf(pod string) string {
 	c.t.Helper()
 	return c.kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
 }
 
-// progress says how far the present generation is, by the workers' own metrics.
+// progress describes how many messages the workers have settled, by their metrics.
 func (c *cluster) progress() string {
 	settled, pods := 0.0, c.pods("profile-worker")
 	for _, pod := range pods {
@@ -298,10 +298,10 @@ func (c *cluster) progress() string {
 	return fmt.Sprintf("%d workers now running have settled %.0f messages", len(pods), settled)
 }
 
-// scaledUp waits for the autoscaler to have made a second worker.
+// scaledUp waits until the autoscaler has added a second worker.
 func (c *cluster) scaledUp(limit time.Duration) string {
 	c.t.Helper()
-	c.until("the autoscaler to ask for more than one worker", limit, func() bool {
+	c.until("the autoscaler to want more than one worker", limit, func() bool {
 		wanted, _ := strconv.Atoi(c.kubectl("get", "hpa", "profile-worker", "-o", "jsonpath={.status.desiredReplicas}"))
 		return wanted > 1
 	})
@@ -310,9 +310,9 @@ func (c *cluster) scaledUp(limit time.Duration) string {
 		c.kubectl("get", "hpa", "profile-worker", "-o", "jsonpath={.status.currentMetrics[0].resource.current.averageUtilization}% of the CPU asked for"))
 }
 
-// killNode takes the power from a node that holds a NATS server and workers, and
-// gives it back. How is the cluster's own: K8S_NODE_KILL and K8S_NODE_START are
-// commands that get the node's name.
+// killNode kills a node that runs a NATS server and workers, and starts it again. The
+// commands depend on the cluster: K8S_NODE_KILL and K8S_NODE_START, which get the node's
+// name as argument.
 func (c *cluster) killNode(table *table, load func(string, int, func() int), most int) {
 	kill, start := os.Getenv("K8S_NODE_KILL"), os.Getenv("K8S_NODE_START")
 	if kill == "" || start == "" {
@@ -332,7 +332,7 @@ func (c *cluster) killNode(table *table, load func(string, int, func() int), mos
 		})
 		c.rolledOut("statefulset", "nats")
 		table.row("  brought %s back; %s", node, c.progress())
-		return workers // those on the node that died, or lost their server
+		return workers // those on the killed node, or connected to its server
 	})
 }
 

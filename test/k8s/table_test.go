@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A table tells each step with what it saw, as it happens.
+// A table prints one row for each step of the test, as soon as the step is done.
 type table struct {
 	t     *testing.T
 	began time.Time
@@ -22,7 +22,7 @@ func newTable(t *testing.T) *table {
 	return &table{t: t, began: now, last: now}
 }
 
-// row says what was seen since the row before.
+// row prints what happened since the row before.
 func (r *table) row(format string, args ...any) {
 	now := time.Now()
 	fmt.Fprintf(os.Stderr, "%6.0fs %6.1fs  %s\n", now.Sub(r.began).Seconds(), now.Sub(r.last).Seconds(), fmt.Sprintf(format, args...))

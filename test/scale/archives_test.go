@@ -18,10 +18,10 @@ import (
 	"github.com/cis490/profiles/episode"
 )
 
-// render serves synthetic archives, made when they are asked for, until it is told to end. A million of them would take 62 GB. It is
-// a process of its own, so that neither its time nor its memory is taken for a worker's.
+// render serves synthetic archives over HTTP until its stdin ends. It makes each when it is requested, since a million of them would take
+// 62 GB. It is a process of its own, so that its time and memory do not count as a worker's.
 func render() error {
-	ctx, end := told()
+	ctx, end := untilStdinEnds()
 	defer end()
 	number, err := strconv.Atoi(os.Getenv(numberVariable))
 	if err != nil {
@@ -72,7 +72,7 @@ func render() error {
 	return say(opened)
 }
 
-// remote is the store that render serves, by its URL.
+// remote is the store that render serves, as its URL.
 type remote string
 
 func (r remote) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {

@@ -1,3 +1,3 @@
-// Package scaletest measures the system where it is big: a log of a million episodes through a real NATS server and two workers, each a
-// process of its own, and a worker's start with sixty thousand curves. It holds nothing but benchmarks.
+// Package scale measures the system at large sizes: two workers that read a log of a million episodes from a NATS server, each a process
+// of its own, and the start of a worker with sixty thousand curves. The package has only benchmarks.
 package scale

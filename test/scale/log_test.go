@@ -22,26 +22,26 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// seed is that of the synthetic episodes.
+// seed is the seed of the synthetic episodes.
 const seed = 1
 
-// memoryLimit is what workers are told to collect garbage at, as the manifests tell them a limit of theirs.
+// memoryLimit is GOMEMLIMIT of the workers. The manifests set one, too.
 const memoryLimit = "48MiB"
 
-// mostVariable says how many episodes the biggest log may have; the default is the smallest.
+// mostVariable is the environment variable for the size of the largest log, in episodes. The default is the smallest log only.
 const mostVariable = "PROFILES_SCALE_EPISODES"
 
-// BenchmarkLog lets two workers, each a process, read a log that is there from its beginning, from a NATS server that is another. It
-// holds that the envelopes are those of the whole log, to the bit. Publishing is timed apart. The archives are made when a worker opens
-// them, by a fourth process, which shares the machine.
+// BenchmarkLog starts two workers on a log that is complete. They, the NATS server, and the program that makes archives when a worker opens
+// them are processes of their own on one machine. It fails unless the envelopes equal those of the whole log in every bit. Publishing is
+// timed separately.
 //
-//	s             from the workers' start until all is acknowledged and reduced
+//	s             seconds from the workers' start until everything is acknowledged and reduced
 //	worker-cpu-s  CPU time of both workers
-//	server-cpu-s  that of the server, from the workers' start on
-//	render-cpu-s  that of making archives
-//	x-opened      archives opened of the profile with most, over K·(1 + ln(n/K)), with K = N + R
-//	worker-MiB    resident memory of the bigger worker, at most
-//	log-MB        bytes of EPISODES in NATS; curves-MB those of the curves bucket
+//	server-cpu-s  CPU time of the server from the workers' start on
+//	render-cpu-s  CPU time of making archives
+//	x-opened      most archives opened of one profile, divided by K·(1 + ln(n/K)), with K = N + R
+//	worker-MiB    peak resident memory of the larger worker
+//	log-MB        bytes of stream EPISODES; curves-MB: of the curves bucket
 func BenchmarkLog(b *testing.B) {
 	most := 10_000
 	if text := os.Getenv(mostVariable); text != "" {
@@ -61,7 +61,7 @@ func BenchmarkLog(b *testing.B) {
 	}
 }
 
-// A run is a log with a server and, later, workers.
+// A run is a log at a server, and the workers that read it.
 type run struct {
 	b        *testing.B
 	spec     *fit.Spec
@@ -101,7 +101,7 @@ func readLog(b *testing.B, n int) {
 	gen := r.caughtUp()
 	b.ReportMetric(time.Since(began).Seconds(), "s")
 	b.ReportMetric((server.spent(b) - served).Seconds(), "server-cpu-s")
-	b.ReportMetric(0, "ns/op") // of all, publishing and checking too
+	b.ReportMetric(0, "ns/op") // would include publishing and checking
 	r.ended()
 	r.exact(gen)
 	r.stored()
@@ -109,7 +109,7 @@ func readLog(b *testing.B, n int) {
 	_ = server.end(b, &url)
 }
 
-// notices accept every episode, profile by profile in turn.
+// notices yields messages that accept every episode, of the profiles in turn.
 func (r *run) notices() iter.Seq[bus.Notice] {
 	generator := synth.New(seed)
 	at := time.Now()
@@ -125,7 +125,7 @@ func (r *run) notices() iter.Seq[bus.Notice] {
 	}
 }
 
-// caughtUp waits until the workers have nothing left to do.
+// caughtUp waits until the workers have nothing left to do, and returns their generation.
 func (r *run) caughtUp() fit.Generation {
 	r.b.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -152,7 +152,7 @@ func (r *run) caughtUp() fit.Generation {
 	}
 }
 
-// ended ends the workers and reports what they did.
+// ended ends the workers and reports their metrics.
 func (r *run) ended() {
 	r.b.Helper()
 	var cpu time.Duration
@@ -182,7 +182,7 @@ func (r *run) ended() {
 	r.b.ReportMetric(float64(most)/expected, "x-opened")
 }
 
-// exact holds that each envelope is that of the episodes of lowest rank in the whole log.
+// exact checks that each envelope is computed from the episodes of lowest rank in the whole log.
 func (r *run) exact(gen fit.Generation) {
 	r.b.Helper()
 	type ranked struct {
@@ -224,12 +224,12 @@ func (r *run) exact(gen fit.Generation) {
 			r.b.Fatalf("no envelope of %s: %v", p.Name, err)
 		}
 		if !slices.Equal(have.Median, want.Median) || !slices.Equal(have.P25, want.P25) || !slices.Equal(have.P75, want.P75) || have.Used != want.Used {
-			r.b.Errorf("the envelope of %s is not that of the whole log", p.Name)
+			r.b.Errorf("the envelope of %s differs from that of the whole log", p.Name)
 		}
 	}
 }
 
-// stored reports how much NATS holds.
+// stored reports the sizes of streams.
 func (r *run) stored() {
 	r.b.Helper()
 	sizes, err := r.bus.Streams(r.b.Context())

@@ -31,7 +31,7 @@ import (
 	"github.com/cis490/profiles/worker"
 )
 
-// The test binary is also the programs that are measured; this names which.
+// roleVariable selects what the test binary runs as: a program that is measured, or the tests.
 const roleVariable = "PROFILES_SCALE_ROLE"
 
 func TestMain(m *testing.M) {
@@ -52,14 +52,14 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// A process is one that runs, or has run, in a role. It says one line of JSON when it is ready, and one at its end.
+// A process is this program in a role. It writes one line of JSON when it is ready, and one at its end.
 type process struct {
 	cmd   *exec.Cmd
-	stdin io.Closer // its end ends the process
+	stdin io.Closer // closing it ends the process
 	says  *json.Decoder
 }
 
-// start starts this program in a role and waits for its first line.
+// start starts this program in a role and decodes its first line into ready.
 func start(tb testing.TB, role string, ready any, env ...string) *process {
 	tb.Helper()
 	p := &process{cmd: exec.Command(os.Args[0])}
@@ -83,12 +83,12 @@ func start(tb testing.TB, role string, ready any, env ...string) *process {
 	return p
 }
 
-// end ends the process in order and returns what it has cost. last takes its last line.
+// end ends the process, decodes its last line into last, and returns its usage.
 func (p *process) end(tb testing.TB, last any) usage {
 	tb.Helper()
 	_ = p.stdin.Close()
 	if err := p.says.Decode(last); err != nil {
-		tb.Fatalf("the last words of a process: %v", err)
+		tb.Fatalf("read the last line of a process: %v", err)
 	}
 	if err := p.cmd.Wait(); err != nil {
 		tb.Fatal(err)
@@ -97,7 +97,7 @@ func (p *process) end(tb testing.TB, last any) usage {
 	return usage{cpu: p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(), memory: used.Maxrss << 10}
 }
 
-// spent is the CPU time that the process, which runs, has had so far.
+// spent returns the CPU time of the running process so far.
 func (p *process) spent(tb testing.TB) time.Duration {
 	tb.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
@@ -117,17 +117,17 @@ func (p *process) spent(tb testing.TB) time.Duration {
 	return time.Duration(ticks) * tick
 }
 
-// usage is what a process has cost: CPU time, and the most memory that it had, in bytes.
+// usage is the CPU time of a process and its peak memory in bytes.
 type usage struct {
 	cpu    time.Duration
 	memory int64
 }
 
-// say writes a line for the parent.
+// say writes a line of JSON for the parent process.
 func say(v any) error { return json.NewEncoder(os.Stdout).Encode(v) }
 
-// told ends when stdin does, or with a signal.
-func told() (context.Context, context.CancelFunc) {
+// untilStdinEnds returns a context that ends with stdin or a signal.
+func untilStdinEnds() (context.Context, context.CancelFunc) {
 	ctx, end := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -142,13 +142,13 @@ const (
 	archivesVariable  = "PROFILES_SCALE_ARCHIVES" // URL of the archives, for workers
 	numberVariable    = "PROFILES_SCALE_NUMBER"   // episodes a profile
 
-	// profileVariable is a folder that gets a CPU profile of each worker; by default none is made.
+	// profileVariable names a folder for CPU profiles of the workers. By default there are none.
 	profileVariable = "PROFILES_SCALE_PPROF"
 )
 
-// serve is a NATS server until it is told to end.
+// serve runs a NATS server until stdin ends.
 func serve() error {
-	ctx, end := told()
+	ctx, end := untilStdinEnds()
 	defer end()
 	server, err := embedded.Start(embedded.Config{Addr: "127.0.0.1:0", Dir: os.Getenv(directoryVariable)})
 	if err != nil {
@@ -162,7 +162,7 @@ func serve() error {
 	return say("ended")
 }
 
-// profiled makes a CPU profile of this process, where that is asked for, until stop is called.
+// profiled writes a CPU profile of this process until stop is called, if profileVariable is set.
 func profiled() (stop func(), err error) {
 	dir := os.Getenv(profileVariable)
 	if dir == "" {
@@ -175,9 +175,9 @@ func profiled() (stop func(), err error) {
 	return pprof.StopCPUProfile, pprof.StartCPUProfile(file)
 }
 
-// work is a worker until it is told to end.
+// work runs a worker until stdin ends.
 func work() error {
-	ctx, end := told()
+	ctx, end := untilStdinEnds()
 	defer end()
 	stop, err := profiled()
 	if err != nil {

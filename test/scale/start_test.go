@@ -18,14 +18,14 @@ import (
 	"github.com/cis490/profiles/worker"
 )
 
-// BenchmarkStart starts a worker where the bucket has 10,000 curves of each of six profiles, all of which count.
+// BenchmarkStart starts a worker when the bucket has 10,000 curves of each of six profiles, all of them in the sample or its reserve.
 //
-//	s      until it is ready
-//	cpu-s  CPU time of this process meanwhile, the server's part included
+//	s      seconds until it is ready
+//	cpu-s  CPU time of this process meanwhile, including the server's
 func BenchmarkStart(b *testing.B) {
 	const each = 10_000
 	spec := fit.DefaultSpec()
-	spec.Target = each * 4 / 5 // the others are the reserve
+	spec.Target = each * 4 / 5 // the rest is the reserve
 	server := bustest.Start(b)
 	nc := server.Topology()
 	fill(b, nc, spec, each)
@@ -48,10 +48,10 @@ func BenchmarkStart(b *testing.B) {
 	}
 	b.ReportMetric(took.Seconds()/float64(b.N), "s")
 	b.ReportMetric(cpu.Seconds()/float64(b.N), "cpu-s")
-	b.ReportMetric(0, "ns/op") // of all, its end too
+	b.ReportMetric(0, "ns/op") // would include its end
 }
 
-// fill accepts so many episodes of each profile and puts their curves.
+// fill publishes that so many episodes of each profile are accepted, and puts their curves.
 func fill(b *testing.B, nc *bus.Bus, spec *fit.Spec, each int) {
 	b.Helper()
 	ctx := context.Background()
@@ -97,11 +97,11 @@ func randomSignature(spec *fit.Spec, seed uint64) fit.Signature {
 	return signature
 }
 
-// processTime is the CPU time that this process has had.
+// processTime returns the CPU time of this process.
 func processTime() time.Duration {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		panic(err) // it fails for bad arguments alone
+		panic(err) // it fails only for invalid arguments
 	}
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
