@@ -5,53 +5,44 @@ import (
 	"slices"
 )
 
-// Options are what a check has to know beside the manifests.
+// Options of a check.
 type Options struct {
-	// Given are objects that are made by other means, "Kind/name".
-	Given []string
-	// Metrics are the names of the project's metrics.
-	Metrics []string
+	Given   []string // objects that exist without a manifest, "Kind/name"
+	Metrics []string // names of the project's metrics
 }
 
-// Problem is one thing that is wrong, and where.
+// Problem is a mistake in the manifests.
 type Problem struct{ Where, What string }
 
 func (p Problem) String() string { return p.Where + ": " + p.What }
 
-// Report is what a check found. Problems are sorted, each is there once.
+// Report is the result of a check. Problems are sorted and unique.
 type Report struct {
 	Builds      []Build
-	Expressions int
+	Expressions int // of PromQL
 	Problems    []Problem
 }
 
 func (r *Report) add(where, what string) { r.Problems = append(r.Problems, Problem{where, what}) }
 
-// Check checks all manifests below a folder. The error is of the folder: it is
-// not there, or has no kustomization.
+// Check checks all manifests below a folder. It returns an error if the folder does not exist or has no kustomization.
 func Check(folder string, o Options) (Report, error) {
 	var r Report
-	tree, err := open(folder)
+	read, err := open(folder)
 	if err != nil {
 		return r, err
 	}
-	r.Problems = tree.problems
-	r.Builds = tree.builds
-	for _, b := range r.Builds {
-		for _, p := range b.pods() {
-			for _, what := range podProblems(p) {
-				r.add(b.Name+": "+p.of.String(), what)
-			}
-		}
-		b.checkNamespaces(&r)
-		b.checkReferences(o.Given, &r)
-		b.checkSelectors(tree.builds, &r)
-	}
+	r.Problems = read.problems
+	r.Builds = read.builds
 	queries := newQueries(o.Metrics)
 	for _, b := range r.Builds {
+		b.checkPods(&r)
+		b.checkNamespaces(&r)
+		b.checkReferences(o.Given, &r)
+		b.checkSelectors(read.builds, &r)
 		queries.build(b, &r)
 	}
-	for _, d := range tree.dashboards {
+	for _, d := range read.dashboards {
 		queries.dashboard(d, &r)
 	}
 	r.Expressions = queries.count

@@ -46,7 +46,7 @@ func TestGood(t *testing.T) {
 	}
 }
 
-// TestBroken changes one thing of the good manifests, and wants that found.
+// TestBroken makes one mistake in the good manifests and expects that Check finds it.
 func TestBroken(t *testing.T) {
 	const (
 		worker     = "base/worker.yaml"
@@ -91,38 +91,38 @@ func TestBroken(t *testing.T) {
 		{"no readiness", worker, "          readinessProbe: {httpGet: {path: /readyz, port: http}}\n", "", "no readiness probe"},
 		{"probe of no port", worker, "path: /readyz, port: http", "path: /readyz, port: web", "a probe asks port web"},
 		{"probe by a shell", worker, "readinessProbe: {httpGet: {path: /readyz, port: http}}", "readinessProbe: {exec: {command: [/bin/sh, -c, ls]}}", "runs a shell"},
-		{"somebody's image", worker, "ghcr.io/cis490/profile-worker:dev", "docker.io/library/busybox:1", "none of the project's"},
-		{"latest", nats, "profiles-nats:dev", "profiles-nats:latest", "no tag that stays"},
-		{"no tag", nats, "profiles-nats:dev", "profiles-nats", "no tag that stays"},
-		{"latest by an overlay", "overlays/small/kustomization.yaml", "newTag: v1.0.0", "newTag: latest", "no tag that stays"},
+		{"somebody's image", worker, "ghcr.io/cis490/profile-worker:dev", "docker.io/library/busybox:1", "not one of the project's"},
+		{"latest", nats, "profiles-nats:dev", "profiles-nats:latest", "no fixed tag"},
+		{"no tag", nats, "profiles-nats:dev", "profiles-nats", "no fixed tag"},
+		{"latest by an overlay", "overlays/small/kustomization.yaml", "newTag: v1.0.0", "newTag: latest", "no fixed tag"},
 		{"no volume", worker, "volumeMounts: [{name: spec,", "volumeMounts: [{name: other,", "no volume other"},
 
 		// References.
-		{"no ConfigMap", worker, "configMap: {name: spec}", "configMap: {name: other}", "ConfigMap other is not there"},
+		{"no ConfigMap", worker, "configMap: {name: spec}", "configMap: {name: other}", "there is no ConfigMap other"},
 		{"no key", worker, "configMap: {name: spec}", "configMap: {name: spec, items: [{key: other, path: other}]}", "has no key other"},
-		{"no Secret", worker, "secretRef: {name: keys}", "secretRef: {name: locks}", "Secret locks is not there"},
-		{"no claim", worker, "configMap: {name: spec}", "persistentVolumeClaim: {claimName: store}", "PersistentVolumeClaim store is not there"},
-		{"no ServiceAccount", worker, "serviceAccountName: worker", "serviceAccountName: other", "ServiceAccount other is not there"},
-		{"no target", scaling, "scaleTargetRef: {name: worker}", "scaleTargetRef: {name: other}", "Deployment other is not there"},
-		{"no authentication", scaling, "authenticationRef: {name: nats}", "authenticationRef: {name: other}", "TriggerAuthentication other is not there"},
-		{"no Service of a StatefulSet", nats, "serviceName: nats", "serviceName: other", "Service other is not there"},
+		{"no Secret", worker, "secretRef: {name: keys}", "secretRef: {name: locks}", "there is no Secret locks"},
+		{"no claim", worker, "configMap: {name: spec}", "persistentVolumeClaim: {claimName: store}", "there is no PersistentVolumeClaim store"},
+		{"no ServiceAccount", worker, "serviceAccountName: worker", "serviceAccountName: other", "there is no ServiceAccount other"},
+		{"no target", scaling, "scaleTargetRef: {name: worker}", "scaleTargetRef: {name: other}", "there is no Deployment other"},
+		{"no authentication", scaling, "authenticationRef: {name: nats}", "authenticationRef: {name: other}", "there is no TriggerAuthentication other"},
+		{"no Service of a StatefulSet", nats, "serviceName: nats", "serviceName: other", "there is no Service other"},
 
 		// Selectors.
 		{"Service of nothing", nats, "  selector: {app: nats}\n  ports", "  selector: {app: other}\n  ports", "selector matches no pod: app=other"},
-		{"Service of no port", worker, "targetPort: http", "targetPort: web", "port web is none of Deployment worker"},
+		{"Service of no port", worker, "targetPort: http", "targetPort: web", "Deployment worker has no port web"},
 		{"budget of nothing", worker, "maxUnavailable: 1\n  selector: {matchLabels: {app: worker}}", "maxUnavailable: 1\n  selector: {matchLabels: {app: other}}", "matches no pod"},
 		{"policy of nothing", worker, "  podSelector: {matchLabels: {app: worker}}", "  podSelector: {matchLabels: {app: other}}", "podSelector matches no pod"},
 		{"policy to nothing", worker, "[{podSelector: {matchLabels: {app: nats}}}]", "[{podSelector: {matchLabels: {app: other}}}]", "peer matches no pod"},
-		{"pods of others", worker, "  template:\n    metadata: {labels: {app: worker}}", "  template:\n    metadata: {labels: {app: other}}", "selector does not match its own pods"},
+		{"pods of others", worker, "  template:\n    metadata: {labels: {app: worker}}", "  template:\n    metadata: {labels: {app: other}}", "selector of its own pods matches no pod"},
 		{"monitor of nothing", monitoring, "  selector: {matchLabels: {app: worker}}\n  podMetricsEndpoints", "  selector: {matchLabels: {app: other}}\n  podMetricsEndpoints", "matches no pod"},
-		{"monitor of no port", monitoring, "podMetricsEndpoints: [{port: http}]", "podMetricsEndpoints: [{port: web}]", "port web"},
+		{"monitor of no port", monitoring, "podMetricsEndpoints: [{port: http}]", "podMetricsEndpoints: [{port: web}]", "has no port web"},
 		{"monitor of no Service", monitoring, "  selector: {matchLabels: {app: worker}}\n  endpoints", "  selector: {matchLabels: {app: other}}\n  endpoints", "matches no Service"},
-		{"monitor of no Service's port", monitoring, "endpoints: [{port: http}]", "endpoints: [{port: web}]", "port web is none of Service worker"},
+		{"monitor of no Service's port", monitoring, "endpoints: [{port: http}]", "endpoints: [{port: web}]", "Service worker has no port web"},
 
 		// Queries.
 		{"rule that is no PromQL", monitoring, "p99 > 5", "p99 >", "parse error"},
 		{"rule of no metric", monitoring, "profiles:align_seconds:p99 > 5", "profiles_align_second > 5", `no metric "profiles_align_second"`},
-		{"rule without a name", monitoring, "        - alert: SlowAlign\n          expr", "        - expr", "neither alert nor record"},
+		{"rule without a name", monitoring, "        - alert: SlowAlign\n          expr", "        - expr", "either alert or record"},
 		{"panel that is no PromQL", board, "[$__rate_interval])", "[$__rate_interval]", "parse error"},
 		{"panel of no metric", board, "rate(profiles_episodes_total", "rate(profiles_episode_total", `no metric "profiles_episode_total"`},
 		{"variable of no metric", board, "label_values(profiles_sample_used", "label_values(profiles_samples", `no metric "profiles_samples"`},
@@ -179,21 +179,21 @@ func TestMetricsOf(t *testing.T) {
 
 func TestCommand(t *testing.T) {
 	for _, test := range []struct {
-		name string
-		args []string
-		code int
-		says string
+		name   string
+		args   []string
+		code   int
+		output string
 	}{
 		{"good", []string{"-code", "../..", "-given", "Secret/keys", good}, 0, "overlays/small"},
-		{"no Secret", []string{"-code", "../..", good}, 1, "Secret keys is not there"},
+		{"no Secret", []string{"-code", "../..", good}, 1, "there is no Secret keys"},
 		{"no folder", []string{"-code", "../.."}, 2, "usage"},
 		{"no code", []string{good}, 2, "usage"},
 		{"nothing there", []string{"-code", "../..", "nowhere"}, 1, "nowhere"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var said bytes.Buffer
-			if code := run(test.args, &said, &said); code != test.code || !strings.Contains(said.String(), test.says) {
-				t.Errorf("it ends with %d and says %q, want %d and %q", code, said.String(), test.code, test.says)
+			var out bytes.Buffer
+			if code := run(test.args, &out, &out); code != test.code || !strings.Contains(out.String(), test.output) {
+				t.Errorf("exit code %d, output %q; want %d and %q", code, out.String(), test.code, test.output)
 			}
 		})
 	}

@@ -1,6 +1,5 @@
-// Command manifests checks a folder of Kubernetes manifests without a cluster:
-// it builds every kustomization, decodes what comes out strictly, and holds it
-// to the "restricted" Pod Security level and to the rules of the house.
+// Command manifests checks a folder of Kubernetes manifests without a cluster: it builds every kustomization, decodes
+// the objects strictly, and checks them against the "restricted" level of Pod Security and the project's own rules.
 package main
 
 import (
@@ -16,8 +15,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("manifests", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	code := flags.String("code", "", "`folder` of the Go code that registers the metrics")
-	given := flags.String("given", "", "`objects` made by other means, such as Secret/nats-worker,Secret/s3")
+	code := flags.String("code", "", "`folder` of the Go code that declares the metrics")
+	given := flags.String("given", "", "`objects` that exist without a manifest, such as Secret/nats-worker,Secret/s3")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: manifests -code DIR [-given KIND/NAME,...] FOLDER")
 		flags.PrintDefaults()
@@ -42,7 +41,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	for _, b := range report.Builds {
 		fmt.Fprintf(stdout, "%-30s %3d objects, %2d pod templates\n", b.Name, len(b.Objects), len(b.pods()))
 	}
-	fmt.Fprintf(stdout, "%d expressions use metrics of the project\n", report.Expressions)
+	fmt.Fprintf(stdout, "%d PromQL expressions\n", report.Expressions)
 	for _, p := range report.Problems {
 		fmt.Fprintln(stderr, p)
 	}

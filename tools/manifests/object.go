@@ -5,6 +5,7 @@ import (
 
 	keda "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"go.yaml.in/yaml/v3"
 	apps "k8s.io/api/apps/v1"
 	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
@@ -17,17 +18,19 @@ import (
 // Object is one decoded object of a build.
 type Object struct {
 	Kind, Namespace, Name string
-	// Value is the typed object, such as *apps.Deployment.
-	Value runtime.Object
+	Value                 runtime.Object // of its Go type, such as *apps.Deployment
+	Fields                map[string]any // the same as YAML
 }
 
 func (o Object) String() string { return o.Kind + " " + o.Name }
 
-// Build is what one kustomization gives.
+// Build is the result of one kustomization.
 type Build struct {
-	Name    string // its folder
+	Name    string // the folder of the kustomization
 	Objects []Object
 }
+
+func (b Build) where(o Object) string { return b.Name + ": " + o.String() }
 
 var codecs = func() serializer.CodecFactory {
 	scheme := runtime.NewScheme()
@@ -39,8 +42,7 @@ var codecs = func() serializer.CodecFactory {
 	return serializer.NewCodecFactory(scheme, serializer.EnableStrict)
 }()
 
-// decode reads an object into its Go type. A kind that none of the known APIs
-// has, a field that the type lacks, a key that is there twice are errors.
+// decode decodes an object into its Go type. Unknown kinds, unknown fields and repeated keys are errors.
 func decode(body []byte) (Object, error) {
 	value, kind, err := codecs.UniversalDeserializer().Decode(body, nil, nil)
 	if err != nil {
@@ -48,20 +50,19 @@ func decode(body []byte) (Object, error) {
 	}
 	m, ok := value.(meta.Object)
 	if !ok {
-		return Object{}, fmt.Errorf("%s is no single object", kind.Kind)
+		return Object{}, fmt.Errorf("%s is not a single object", kind.Kind)
 	}
-	return Object{Kind: kind.Kind, Namespace: m.GetNamespace(), Name: m.GetName(), Value: value}, nil
+	o := Object{Kind: kind.Kind, Namespace: m.GetNamespace(), Name: m.GetName(), Value: value}
+	return o, yaml.Unmarshal(body, &o.Fields)
 }
 
-// pod is a pod template, with the object that makes pods of it.
+// pod is the pod template of an object.
 type pod struct {
-	of   Object
-	meta meta.ObjectMeta
-	spec core.PodSpec
-	// serves says that it is to run for ever, so that probes make sense.
-	serves bool
-	// claims are the volumes that a StatefulSet makes.
-	claims []core.PersistentVolumeClaim
+	of     Object
+	meta   meta.ObjectMeta
+	spec   core.PodSpec
+	serves bool                         // it runs until it is stopped, so it needs probes
+	claims []core.PersistentVolumeClaim // the volumes that a StatefulSet creates
 }
 
 func (b Build) pods() []pod {
@@ -76,26 +77,12 @@ func (b Build) pods() []pod {
 			template, p.serves, p.claims = v.Spec.Template, true, v.Spec.VolumeClaimTemplates
 		case *apps.DaemonSet:
 			template, p.serves = v.Spec.Template, true
-		case *apps.ReplicaSet:
-			template, p.serves = v.Spec.Template, true
-		case *core.ReplicationController:
-			if v.Spec.Template == nil {
-				continue
-			}
-			template, p.serves = *v.Spec.Template, true
 		case *batch.Job:
 			template = v.Spec.Template
 		case *batch.CronJob:
 			template = v.Spec.JobTemplate.Spec.Template
-		case *keda.ScaledJob:
-			if v.Spec.JobTargetRef == nil {
-				continue
-			}
-			template = v.Spec.JobTargetRef.Template
 		case *core.Pod:
 			template = core.PodTemplateSpec{ObjectMeta: v.ObjectMeta, Spec: v.Spec}
-		case *core.PodTemplate:
-			template = v.Template
 		default:
 			continue
 		}

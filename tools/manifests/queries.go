@@ -2,14 +2,12 @@ package main
 
 import (
 	"fmt"
-	"go/scanner"
-	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	keda "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
@@ -17,57 +15,39 @@ import (
 	promql "github.com/prometheus/prometheus/promql/parser"
 )
 
-// others are the beginnings of names that the project does not make: those of
-// the scrape itself, of every process, of kube-state-metrics and of cAdvisor.
-var others = regexp.MustCompile(`^(up$|ALERTS|scrape_|process_|go_|kube_|container_)`)
+// foreign matches metrics that the project does not declare: those of scrapes, of Go processes, of kube-state-metrics
+// and of cAdvisor.
+var foreign = regexp.MustCompile(`^(up$|ALERTS|scrape_|process_|go_|kube_|container_)`)
 
-var metricName = regexp.MustCompile(`^profiles_[a-z0-9_]+$`)
+var metricLiteral = regexp.MustCompile(`"(profiles_[a-z0-9_]+)"`)
 
-// MetricsOf finds the names of metrics in Go code: each string that looks like
-// one, outside of tests.
+// MetricsOf returns the names of metrics in the Go code below a folder, sorted: the strings that look like one, outside
+// of tests and tools.
 func MetricsOf(folder string) ([]string, error) {
-	var names []string
+	names := map[string]bool{}
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() {
-			if name := d.Name(); path != folder && (name == "tools" || name == "testdata" || strings.HasPrefix(name, ".")) {
-				return filepath.SkipDir
-			}
-			return nil
+		if name := d.Name(); d.IsDir() && path != folder && (name == "tools" || strings.HasPrefix(name, ".")) {
+			return filepath.SkipDir
 		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
 		body, err := os.ReadFile(path)
-		if err != nil {
-			return err
+		for _, m := range metricLiteral.FindAllSubmatch(body, -1) {
+			names[string(m[1])] = true
 		}
-		var s scanner.Scanner
-		files := token.NewFileSet()
-		s.Init(files.AddFile(path, -1, len(body)), body, nil, 0)
-		for {
-			_, kind, text := s.Scan()
-			if kind == token.EOF {
-				return nil
-			}
-			if kind != token.STRING {
-				continue
-			}
-			if name, err := strconv.Unquote(text); err == nil && metricName.MatchString(name) {
-				names = append(names, name)
-			}
-		}
+		return err
 	})
 	if err == nil && len(names) == 0 {
 		err = fmt.Errorf("no metric in the code of %s", folder)
 	}
-	slices.Sort(names)
-	return slices.Compact(names), err
+	return slices.Sorted(maps.Keys(names)), err
 }
 
-// queries checks PromQL against the names of metrics that there are.
+// queries checks PromQL expressions: their syntax, and that their metrics exist.
 type queries struct {
 	known map[string]bool
 	count int
@@ -83,46 +63,46 @@ func newQueries(metrics []string) *queries {
 	return q
 }
 
-// build checks rules and the queries of KEDA's triggers. What a rule records
-// is known from there on.
+// build checks the expressions of rules and of KEDA's triggers. Metrics that a rule records are known afterwards.
 func (q *queries) build(b Build, r *Report) {
 	for _, o := range b.Objects {
-		where := b.Name + ": " + o.String()
 		switch v := o.Value.(type) {
 		case *monitoring.PrometheusRule:
-			for _, g := range v.Spec.Groups {
-				for _, rule := range g.Rules {
-					if rule.Record != "" {
-						q.known[rule.Record] = true
-					}
-				}
-			}
-			for _, g := range v.Spec.Groups {
-				for _, rule := range g.Rules {
-					if (rule.Alert == "") == (rule.Record == "") {
-						r.add(where, "a rule of "+g.Name+" is neither alert nor record, or both")
-					}
-					q.expression(where+": "+rule.Alert+rule.Record, rule.Expr.String(), r)
-				}
-			}
+			q.rules(b.where(o), v, r)
 		case *keda.ScaledObject:
 			for _, t := range v.Spec.Triggers {
 				if t.Type == "prometheus" {
-					q.expression(where, t.Metadata["query"], r)
+					q.expression(b.where(o), t.Metadata["query"], r)
 				}
 			}
 		}
 	}
 }
 
-// Grafana puts durations and the reader's choices in the place of these.
+func (q *queries) rules(where string, rules *monitoring.PrometheusRule, r *Report) {
+	var all []monitoring.Rule
+	for _, g := range rules.Spec.Groups {
+		all = append(all, g.Rules...)
+	}
+	for _, rule := range all {
+		if rule.Record != "" {
+			q.known[rule.Record] = true
+		}
+	}
+	for _, rule := range all {
+		if (rule.Alert == "") == (rule.Record == "") {
+			r.add(where, "a rule must have either alert or record: "+rule.Expr.String())
+		}
+		q.expression(where+": "+rule.Alert+rule.Record, rule.Expr.String(), r)
+	}
+}
+
 var (
 	duration    = regexp.MustCompile(`\$(__rate_interval|__interval|__range|\{__(rate_interval|interval|range)\})`)
 	labelValues = regexp.MustCompile(`^label_values\((.*),\s*\w+\s*\)$`)
-	queryResult = regexp.MustCompile(`^query_result\((.*)\)$`)
 )
 
-// dashboard checks each "expr" of a dashboard, and the queries of its variables.
+// dashboard checks each "expr" of a Grafana dashboard, and the queries of its variables.
 func (q *queries) dashboard(d dashboard, r *Report) {
 	before := q.count
 	q.walk(d.name, d.body, r)
@@ -146,10 +126,8 @@ func (q *queries) walk(where string, value any, r *Report) {
 			case key == "expr":
 				q.expression(where, text, r)
 			case key == "query" || key == "definition":
-				for _, form := range []*regexp.Regexp{labelValues, queryResult} {
-					if m := form.FindStringSubmatch(text); m != nil {
-						q.expression(where, m[1], r)
-					}
+				if m := labelValues.FindStringSubmatch(text); m != nil {
+					q.expression(where, m[1], r)
 				}
 			}
 		}
@@ -158,13 +136,14 @@ func (q *queries) walk(where string, value any, r *Report) {
 
 func (q *queries) expression(where, text string, r *Report) {
 	q.count++
+	// Grafana replaces its variables by durations.
 	parsed, err := promql.NewParser(promql.Options{}).ParseExpr(duration.ReplaceAllString(text, "5m"))
 	if err != nil {
 		r.add(where, fmt.Sprintf("%s: %v", text, err))
 		return
 	}
 	promql.Inspect(parsed, func(n promql.Node, _ []promql.Node) error {
-		if s, ok := n.(*promql.VectorSelector); ok && !q.known[s.Name] && !others.MatchString(s.Name) {
+		if s, ok := n.(*promql.VectorSelector); ok && !q.known[s.Name] && !foreign.MatchString(s.Name) {
 			r.add(where, fmt.Sprintf("%s: there is no metric %q", text, s.Name))
 		}
 		return nil

@@ -14,15 +14,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// checkSelectors wants every selector to match something: one for an object's
-// own pods in the same build, one for others' (a NetworkPolicy's peers, what a
-// monitor scrapes) in any.
+// checkSelectors reports each selector that matches nothing. Most select pods of the same build; the peers of a
+// NetworkPolicy and the targets of a monitor may be in any build.
 func (b Build) checkSelectors(builds []Build, r *Report) {
 	own := b.pods()
-	var others []pod
+	var all []pod
 	var services []Object
 	for _, each := range builds {
-		others = append(others, each.pods()...)
+		all = append(all, each.pods()...)
 		for _, o := range each.Objects {
 			if o.Kind == "Service" {
 				services = append(services, o)
@@ -30,89 +29,117 @@ func (b Build) checkSelectors(builds []Build, r *Report) {
 		}
 	}
 	for _, o := range b.Objects {
-		where := b.Name + ": " + o.String()
-		matching := func(what string, selector *meta.LabelSelector, among []pod) []pod {
-			found, err := matches(selector, among)
-			switch {
-			case err != nil:
-				r.add(where, fmt.Sprintf("%s: %v", what, err))
-			case len(found) == 0:
-				r.add(where, what+" matches no pod: "+meta.FormatLabelSelector(selector))
-			}
-			return found
-		}
+		c := selectorCheck{b.where(o), r}
 		switch v := o.Value.(type) {
 		case *core.Service:
-			if len(v.Spec.Selector) == 0 {
-				continue
-			}
-			found := matching("selector", &meta.LabelSelector{MatchLabels: v.Spec.Selector}, own)
-			for _, p := range v.Spec.Ports {
-				target := p.TargetPort
-				if target == (intstr.IntOrString{}) {
-					target = intstr.FromInt32(p.Port)
-				}
-				wantPort(where, target, found, r)
+			if len(v.Spec.Selector) > 0 {
+				c.service(v, own)
 			}
 		case *disruption.PodDisruptionBudget:
-			matching("selector", v.Spec.Selector, own)
+			c.selects("selector", v.Spec.Selector, own)
 		case *networking.NetworkPolicy:
-			matching("podSelector", &v.Spec.PodSelector, own)
+			c.selects("podSelector", &v.Spec.PodSelector, own)
 			for _, peer := range peers(v) {
 				if peer.PodSelector != nil && peer.NamespaceSelector == nil {
-					matching("peer", peer.PodSelector, others)
+					c.selects("peer", peer.PodSelector, all)
 				}
 			}
 		case *monitoring.PodMonitor:
-			found := matching("selector", &v.Spec.Selector, others)
+			found := c.selects("selector", &v.Spec.Selector, all)
 			for _, e := range v.Spec.PodMetricsEndpoints {
 				if e.Port != nil {
-					wantPort(where, intstr.FromString(*e.Port), found, r)
+					c.port(intstr.FromString(*e.Port), found)
 				}
 			}
 		case *monitoring.ServiceMonitor:
-			checkServiceMonitor(where, v, services, r)
+			c.serviceMonitor(v, services)
 		case *apps.Deployment:
-			wantOwn(where, v.Spec.Selector, v.Spec.Template, r)
+			c.itself(v.Spec.Selector, v.Spec.Template.ObjectMeta)
 		case *apps.StatefulSet:
-			wantOwn(where, v.Spec.Selector, v.Spec.Template, r)
+			c.itself(v.Spec.Selector, v.Spec.Template.ObjectMeta)
 		case *apps.DaemonSet:
-			wantOwn(where, v.Spec.Selector, v.Spec.Template, r)
+			c.itself(v.Spec.Selector, v.Spec.Template.ObjectMeta)
 		}
 	}
 	for _, p := range own {
-		for _, c := range p.spec.TopologySpreadConstraints {
-			wantOwn(b.Name+": "+p.of.String(), c.LabelSelector, core.PodTemplateSpec{ObjectMeta: p.meta}, r)
+		for _, spread := range p.spec.TopologySpreadConstraints {
+			selectorCheck{b.where(p.of), r}.itself(spread.LabelSelector, p.meta)
 		}
 	}
 }
 
-// wantOwn wants a selector to match the very template that it stands beside.
-func wantOwn(where string, selector *meta.LabelSelector, template core.PodTemplateSpec, r *Report) {
-	found, err := matches(selector, []pod{{meta: template.ObjectMeta}})
-	if err != nil || len(found) == 0 {
-		r.add(where, "selector does not match its own pods: "+meta.FormatLabelSelector(selector))
-	}
+// selectorCheck checks the selectors of one object.
+type selectorCheck struct {
+	where string
+	r     *Report
 }
 
-func matches(selector *meta.LabelSelector, among []pod) ([]pod, error) {
+// selects returns the pods that a selector matches.
+func (c selectorCheck) selects(what string, selector *meta.LabelSelector, among []pod) []pod {
 	s, err := meta.LabelSelectorAsSelector(selector)
 	if err != nil {
-		return nil, err
+		c.r.add(c.where, fmt.Sprintf("%s: %v", what, err))
+		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(among), func(p pod) bool { return !s.Matches(labels.Set(p.meta.Labels)) }), nil
+	found := slices.DeleteFunc(slices.Clone(among), func(p pod) bool { return !s.Matches(labels.Set(p.meta.Labels)) })
+	if len(found) == 0 {
+		c.r.add(c.where, what+" matches no pod: "+meta.FormatLabelSelector(selector))
+	}
+	return found
 }
 
-// wantPort wants each of the pods to have a container with the port.
-func wantPort(where string, port intstr.IntOrString, pods []pod, r *Report) {
+// itself checks that a selector matches the pod template of its own object.
+func (c selectorCheck) itself(selector *meta.LabelSelector, template meta.ObjectMeta) {
+	c.selects("selector of its own pods", selector, []pod{{meta: template}})
+}
+
+// port checks that each pod has a container with the port.
+func (c selectorCheck) port(port intstr.IntOrString, pods []pod) {
 	for _, p := range pods {
-		if !slices.ContainsFunc(slices.Concat(p.spec.InitContainers, p.spec.Containers), func(c core.Container) bool {
-			return slices.ContainsFunc(c.Ports, func(cp core.ContainerPort) bool {
-				return port.Type == intstr.String && cp.Name == port.StrVal || port.Type == intstr.Int && cp.ContainerPort == port.IntVal
-			})
-		}) {
-			r.add(where, "port "+port.String()+" is none of "+p.of.String())
+		if !slices.ContainsFunc(p.spec.Containers, func(c core.Container) bool { return hasPort(c, port) }) {
+			c.r.add(c.where, p.of.String()+" has no port "+port.String())
 		}
+	}
+}
+
+func hasPort(c core.Container, port intstr.IntOrString) bool {
+	return slices.ContainsFunc(c.Ports, func(p core.ContainerPort) bool {
+		return port.Type == intstr.String && p.Name == port.StrVal || port.Type == intstr.Int && p.ContainerPort == port.IntVal
+	})
+}
+
+func (c selectorCheck) service(s *core.Service, pods []pod) {
+	found := c.selects("selector", &meta.LabelSelector{MatchLabels: s.Spec.Selector}, pods)
+	for _, p := range s.Spec.Ports {
+		target := p.TargetPort
+		if target == (intstr.IntOrString{}) {
+			target = intstr.FromInt32(p.Port)
+		}
+		c.port(target, found)
+	}
+}
+
+func (c selectorCheck) serviceMonitor(m *monitoring.ServiceMonitor, services []Object) {
+	s, err := meta.LabelSelectorAsSelector(&m.Spec.Selector)
+	if err != nil {
+		c.r.add(c.where, err.Error())
+		return
+	}
+	found := false
+	for _, o := range services {
+		service := o.Value.(*core.Service)
+		if !s.Matches(labels.Set(service.Labels)) {
+			continue
+		}
+		found = true
+		for _, e := range m.Spec.Endpoints {
+			if e.Port != "" && !slices.ContainsFunc(service.Spec.Ports, func(p core.ServicePort) bool { return p.Name == e.Port }) {
+				c.r.add(c.where, o.String()+" has no port "+e.Port)
+			}
+		}
+	}
+	if !found {
+		c.r.add(c.where, "selector matches no Service: "+meta.FormatLabelSelector(&m.Spec.Selector))
 	}
 }
 
@@ -125,28 +152,4 @@ func peers(n *networking.NetworkPolicy) []networking.NetworkPolicyPeer {
 		all = append(all, rule.To...)
 	}
 	return all
-}
-
-func checkServiceMonitor(where string, m *monitoring.ServiceMonitor, services []Object, r *Report) {
-	s, err := meta.LabelSelectorAsSelector(&m.Spec.Selector)
-	if err != nil {
-		r.add(where, err.Error())
-		return
-	}
-	found := false
-	for _, o := range services {
-		service := o.Value.(*core.Service)
-		if !s.Matches(labels.Set(service.Labels)) {
-			continue
-		}
-		found = true
-		for _, e := range m.Spec.Endpoints {
-			if e.Port != "" && !slices.ContainsFunc(service.Spec.Ports, func(p core.ServicePort) bool { return p.Name == e.Port }) {
-				r.add(where, "port "+e.Port+" is none of "+o.String())
-			}
-		}
-	}
-	if !found {
-		r.add(where, "selector matches no Service: "+meta.FormatLabelSelector(&m.Spec.Selector))
-	}
 }
