@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The binaries themselves, from accepted episodes to the saved fit: an embedded
-# NATS, workers and streamers of their own beside it, a worker killed at its
-# work; at the end the live envelopes equal the batch fit.
+# Tests the binaries from accepted episodes to the saved fit: `profiles up` with its
+# embedded NATS, and more workers and a streamer beside it, one of which is killed
+# while it works. At the end the live envelopes must equal the batch fit.
 # Usage: test/e2e.sh BIN_DIR RECORDED_DIR
 set -euo pipefail
 
@@ -31,7 +31,7 @@ until NATS_URL=$(grep -om1 'nats://[0-9.:]*' up.out up.log 2>/dev/null | head -n
 done
 export NATS_URL EPISODE_STORE=synthetic/store FIT_SPEC=spec.yaml
 
-say "two more workers and a streamer at $NATS_URL; one worker is killed while 594 more are accepted"
+say "two more workers and a streamer at $NATS_URL; one worker is killed while 594 more episodes are accepted"
 ALIGN_ACK_WAIT=3s LISTEN=127.0.0.1:0 "$bin/profile-worker" 2> worker-1.log &
 doomed=$!
 ALIGN_ACK_WAIT=3s LISTEN=127.0.0.1:0 "$bin/profile-worker" 2> worker-2.log &
@@ -40,7 +40,7 @@ LISTEN=127.0.0.1:0 "$bin/profile-streamer" 2> streamer.log &
 kill -9 $doomed
 wait $doomed 2> /dev/null || true
 
-say "settle, save, and fit the same in one go"
+say "wait until all is settled, export, and fit the same episodes in one batch"
 "$bin/profiles" status --wait --timeout 2m
 "$bin/profiles" export --fit-out live.parquet
 "$bin/profiles" fit --spec spec.yaml --store synthetic/store --validation synthetic/validation.parquet --fit-out batch.parquet
@@ -52,7 +52,7 @@ expect() {
 	shift
 	"$@" > out 2> err || got=$?
 	[ "$got" = "$want" ] || fail "$* ended with $got, not $want"
-	[ "$want" = 0 ] || [ "$(wc -l < err)" = 1 ] || fail "$* said more or less than one line: $(cat err)"
+	[ "$want" = 0 ] || [ "$(wc -l < err)" = 1 ] || fail "$* printed more or less than one line: $(cat err)"
 }
 episode=$(find "$recorded/store" -name '*.tar.zst' | sort | head -n 1)
 head -c 5000 "$episode" > cut.tar.zst
@@ -63,7 +63,7 @@ expect 2 "$bin/profile-streamer" --also-perf-latency-us 3
 expect 3 "$bin/profiles" curve "$episode" --channel proc.no_such_field
 expect 4 "$bin/profiles" curve cut.tar.zst --channel proc.cpu_user_jiffies
 
-say "an orderly end"
+say "end with SIGTERM"
 kill -TERM $up
 wait $up || fail "up ended with $?"
 echo "end to end: 1 passed, 0 failed"

@@ -280,9 +280,9 @@ func (c *cluster) nodeOf(pod string) string {
 	return c.kubectl("get", "pod", pod, "-o", "jsonpath={.spec.nodeName}")
 }
 
-// progress describes how many messages the workers have settled, by their metrics.
+// progress describes how many messages the workers have handled, by their metrics.
 func (c *cluster) progress() string {
-	settled, pods := 0.0, c.pods("profile-worker")
+	handled, pods := 0.0, c.pods("profile-worker")
 	for _, pod := range pods {
 		out, err := c.try(c.t.Context(), "", "get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+pod+":8448/proxy/metrics")
 		if err != nil {
@@ -291,11 +291,11 @@ func (c *cluster) progress() string {
 		for line := range strings.Lines(out) {
 			if strings.HasPrefix(line, "profiles_episodes_total{") {
 				n, _ := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndex(line, " "):]), 64)
-				settled += n
+				handled += n
 			}
 		}
 	}
-	return fmt.Sprintf("%d workers now running have settled %.0f messages", len(pods), settled)
+	return fmt.Sprintf("%d workers now running have handled %.0f messages", len(pods), handled)
 }
 
 // scaledUp waits until the autoscaler has added a second worker.
