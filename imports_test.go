@@ -1,4 +1,5 @@
-// Package profiles holds the rules of the house: which package may import which.
+// Package profiles tests rules of the whole project: which package may import which, and that alerts, metrics and the
+// Grafana dashboard are documented.
 package profiles
 
 import (
@@ -10,8 +11,8 @@ import (
 
 const module = "github.com/cis490/profiles/"
 
-// layers are the packages from the bottom up. A package imports only packages
-// of layers below its own; those of one layer don't know each other.
+// layers are the packages from the bottom up. A package imports only packages of lower layers, so no package of its own
+// layer.
 var layers = [][]string{
 	{"episode", "fit", "internal/atomicfile", "internal/logkey", "internal/setting", "internal/wait", "command/dataset/parquetfile", "bus/embedded", "dashboard/web"},
 	{"bus/client", "signature"},
@@ -24,7 +25,7 @@ var layers = [][]string{
 	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles"},
 }
 
-// testOnly are packages that only tests import, or that hold nothing but tests.
+// testOnly are packages that only tests may import, and packages with nothing but tests.
 var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest", "test/protocol", "test/scale"}
 
 func list(t *testing.T, args ...string) []string {
@@ -49,7 +50,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		}
 		own := layerOf(pkg)
 		if own < 0 {
-			t.Errorf("package %s stands in no layer: say where it belongs", pkg)
+			t.Errorf("package %s is in no layer: add it to layers", pkg)
 			continue
 		}
 		for _, imported := range parts[1:] {
@@ -60,15 +61,15 @@ func TestImportsPointOneWay(t *testing.T) {
 			case strings.HasPrefix(imported, "github.com/nats-io/nats-server/") && pkg != "bus/embedded":
 				t.Errorf("%s imports %s: only bus/embedded may", pkg, imported)
 			case ours && layerOf(name) >= own:
-				t.Errorf("%s imports %s, which does not lie below it", pkg, name)
+				t.Errorf("%s imports %s, which is in the same layer or a higher one", pkg, name)
 			}
 		}
 	}
 }
 
-// TestWhatPackagesDoNotKnow lists packages and what they must not import, including
+// TestForbiddenImports lists packages and what they must not import, including
 // the packages below that. A command must not import it indirectly either.
-func TestWhatPackagesDoNotKnow(t *testing.T) {
+func TestForbiddenImports(t *testing.T) {
 	for pkg, forbidden := range map[string][]string{
 		"fit":                   {"os", "time", "log/slog", "context", "sync", module + "episode"},
 		"episode":               {"os", "time", "log/slog"},
@@ -81,13 +82,13 @@ func TestWhatPackagesDoNotKnow(t *testing.T) {
 		"cmd/profile-streamer":  {"testing", "github.com/nats-io/nats-server/v2/server", "github.com/minio/minio-go/v7"},
 		"cmd/profile-dashboard": {"testing", "github.com/nats-io/nats-server/v2/server", "gonum.org/v1/gonum", module + "model", module + "signature", module + "align"},
 	} {
-		known := list(t, "-f", `{{join .Imports "\n"}}`, "./"+pkg)
+		imports := list(t, "-f", `{{join .Imports "\n"}}`, "./"+pkg)
 		if strings.HasPrefix(pkg, "cmd/") {
-			known = list(t, "-deps", "./"+pkg)
+			imports = list(t, "-deps", "./"+pkg)
 		}
 		for _, f := range forbidden {
-			if i := slices.IndexFunc(known, func(k string) bool { return strings.HasPrefix(k+"/", f+"/") }); i >= 0 {
-				t.Errorf("%s knows %s", pkg, known[i])
+			if i := slices.IndexFunc(imports, func(k string) bool { return strings.HasPrefix(k+"/", f+"/") }); i >= 0 {
+				t.Errorf("%s imports %s", pkg, imports[i])
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func read(t *testing.T, path string) string {
 	return string(data)
 }
 
-// declared returns the names of all metrics that the code declares, by their kind.
+// declared returns the kind of each metric that the code declares, by name.
 func declared(t *testing.T) map[string]string {
 	t.Helper()
 	declaration := regexp.MustCompile(`(Counter|Gauge|Histogram)Opts\{Name: "(profiles_\w+)"|gauge\("(profiles_\w+)"`)
@@ -55,8 +55,8 @@ func declared(t *testing.T) map[string]string {
 	return names
 }
 
-// TestAlerts: each says what it means, and has its section in the manual, which
-// has no others. What they ask for is checked by `make manifests-test`.
+// TestAlerts checks that each alert has its texts and a section in the manual, and that the manual has no other alerts.
+// make manifests-test checks the expressions.
 func TestAlerts(t *testing.T) {
 	type rule struct {
 		Alert               string
@@ -77,7 +77,7 @@ func TestAlerts(t *testing.T) {
 				t.Errorf("%s has severity %q", r.Alert, s)
 			}
 			if r.Annotations["summary"] == "" || r.Annotations["description"] == "" || r.Annotations["runbook_url"] != runbook+strings.ToLower(r.Alert) {
-				t.Errorf("%s says %q", r.Alert, r.Annotations)
+				t.Errorf("%s has annotations %q", r.Alert, r.Annotations)
 			}
 			if !strings.Contains(manual, "\n### "+r.Alert+"\n") {
 				t.Errorf("%s has no section in %s", r.Alert, operations)
@@ -86,15 +86,15 @@ func TestAlerts(t *testing.T) {
 	}
 	for _, m := range regexp.MustCompile(`(?m)^### (Profiles\w+)$`).FindAllStringSubmatch(manual, -1) {
 		if alerts--; !strings.Contains(read(t, monitoring+"rules.yaml"), "alert: "+m[1]+"\n") {
-			t.Errorf("%s tells of %s, which is no alert", operations, m[1])
+			t.Errorf("%s has a section %s, but there is no such alert", operations, m[1])
 		}
 	}
 	if alerts != 0 {
-		t.Errorf("%d alerts more than sections", alerts)
+		t.Errorf("the difference of alerts and sections is %d", alerts)
 	}
 }
 
-// Every metric that the services have is described.
+// TestMetricsAreDescribed checks that the manual describes every metric.
 func TestMetricsAreDescribed(t *testing.T) {
 	manual := read(t, operations)
 	for _, name := range slices.Sorted(maps.Keys(declared(t))) {
@@ -104,7 +104,7 @@ func TestMetricsAreDescribed(t *testing.T) {
 	}
 }
 
-// TestGrafanaDashboard: its rows, and every metric that the services have.
+// TestGrafanaDashboard checks the rows and panels of the dashboard, and that it shows every metric.
 func TestGrafanaDashboard(t *testing.T) {
 	type panel struct {
 		ID      int
@@ -138,7 +138,7 @@ func TestGrafanaDashboard(t *testing.T) {
 		ids[p.ID] = true
 		for _, o := range board.Panels[:i] {
 			if a, b := p.GridPos, o.GridPos; a.X < b.X+b.W && b.X < a.X+a.W && a.Y < b.Y+b.H && b.Y < a.Y+a.H {
-				t.Errorf("%s lies over %s", p.Title, o.Title)
+				t.Errorf("panels %s and %s overlap", p.Title, o.Title)
 			}
 		}
 		if p.Type == "row" {

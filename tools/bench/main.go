@@ -17,7 +17,7 @@ import (
 
 func main() {
 	code := flag.String("code", ".", "`folder` of the code")
-	only := flag.String("only", "", "run only packages whose path has this in it")
+	only := flag.String("only", "", "run only packages whose path contains this `text`")
 	flag.Parse()
 	ctx, end := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer end()
@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-// report prints the rows as their benchmarks end. What these say meanwhile goes to progress.
+// report prints each row as soon as its benchmark has ended. The output of the benchmarks goes to progress.
 func report(ctx context.Context, code, only string, table, progress io.Writer) error {
 	fmt.Fprintln(table, "| measured | figure | goal |\n|---|---|---|")
 	for _, r := range runs {
@@ -45,7 +45,7 @@ func report(ctx context.Context, code, only string, table, progress io.Writer) e
 	return nil
 }
 
-// figures are what benchmarks reported: by name, without "Benchmark" and the number of processors, and unit.
+// figures are the results of benchmarks, by name and unit. Names have neither "Benchmark" nor the number of processors.
 type figures map[string]map[string]float64
 
 // measure runs the benchmarks once.
@@ -60,7 +60,7 @@ func (r run) measure(ctx context.Context, code string, progress io.Writer) (figu
 	return parse(&out)
 }
 
-// parse reads what go test -bench prints.
+// parse reads the output of go test -bench.
 func parse(r io.Reader) (figures, error) {
 	f := figures{}
 	for lines := bufio.NewScanner(r); lines.Scan(); {
@@ -84,7 +84,8 @@ func parse(r io.Reader) (figures, error) {
 	return f, nil
 }
 
-// figure fills in the row's text: each {unit} is that of its benchmark, {a/b} one over another, {1e6/a} a rate.
+// figure returns the row's text with figures: {unit} is replaced by that figure of the benchmark, {a/b} by a quotient.
+// a and b may be numbers.
 func (r row) figure(all figures) string {
 	mine, ok := all[r.benchmark]
 	if !ok {
@@ -108,7 +109,7 @@ func (r row) figure(all figures) string {
 	}
 }
 
-// evaluate computes a unit, a number, or one of these over another. Units may have a slash themselves.
+// evaluate returns the value of a unit, a number or a quotient of these. Units may contain a slash.
 func evaluate(term string, units map[string]float64) (float64, bool) {
 	if v, ok := units[term]; ok {
 		return v, true
@@ -129,7 +130,7 @@ func evaluate(term string, units map[string]float64) (float64, bool) {
 	return 0, false
 }
 
-// digits writes three digits that count.
+// digits formats three significant digits, or more for 1000 and above.
 func digits(v float64) string {
 	switch {
 	case v >= 100:

@@ -15,7 +15,7 @@ func TestFigure(t *testing.T) {
 		"{1e6/align-µs} a second":    "5000 a second",
 		"{KB/align-µs/1e-3} MB/s":    "500 MB/s",
 		"{episodes/s} episodes/s":    "12.5 episodes/s",
-		"{KB} and {what is no unit}": "not measured",
+		"{KB} and {no such unit}": "not measured",
 	} {
 		if got := (row{benchmark: "Cost/recorded-host", text: text}).figure(all); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)

@@ -1,6 +1,6 @@
 package main
 
-// A run is one go test of benchmarks, and the rows that come of it.
+// A run is one go test of benchmarks, and the rows of its figures.
 type run struct {
 	pkg, benchmark, times string
 	rows                  []row
@@ -10,7 +10,7 @@ type run struct {
 type row struct {
 	what      string
 	benchmark string // its name as go test prints it, without "Benchmark" and the number of processors
-	text      string // see figure
+	text      string // with {units}, see figure
 	goal      string
 }
 
