@@ -5,6 +5,7 @@ package fit
 // archive that was read but gives no curve.
 type Reason string
 
+// The reasons. [Reason.Meaning] has the meaning of each.
 const (
 	ReasonMalformed   Reason = "malformed"
 	ReasonCorrupt     Reason = "corrupt"
