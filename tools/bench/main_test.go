@@ -11,10 +11,10 @@ func TestFigure(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"{align-µs} µs":              "200 µs",
-		"{1e6/align-µs} a second":    "5000 a second",
-		"{KB/align-µs/1e-3} MB/s":    "500 MB/s",
-		"{episodes/s} episodes/s":    "12.5 episodes/s",
+		"{align-µs} µs":           "200 µs",
+		"{1e6/align-µs} a second": "5000 a second",
+		"{KB/align-µs/1e-3} MB/s": "500 MB/s",
+		"{episodes/s} episodes/s": "12.5 episodes/s",
 		"{KB} and {no such unit}": "not measured",
 	} {
 		if got := (row{benchmark: "Cost/recorded-host", text: text}).figure(all); got != want {

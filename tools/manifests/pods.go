@@ -43,35 +43,38 @@ func (b Build) checkPods(r *Report) {
 		if t := p.spec.AutomountServiceAccountToken; t == nil || *t {
 			add("automountServiceAccountToken is not false")
 		}
-		var volumes []string
-		for _, v := range p.spec.Volumes {
-			volumes = append(volumes, v.Name)
-		}
-		for _, c := range p.claims {
-			volumes = append(volumes, c.Name)
-		}
-		for _, c := range slices.Concat(p.spec.InitContainers, p.spec.Containers) {
-			in := func(format string, args ...any) { add("container "+c.Name+": "+format, args...) }
-			checkContainer(c, in)
-			checkProbes(c, in)
-			for _, m := range c.VolumeMounts {
-				if !slices.Contains(volumes, m.Name) {
-					in("there is no volume %s to mount", m.Name)
-				}
-			}
+		for _, c := range p.spec.InitContainers {
+			p.checkContainer(c, false, add)
 		}
 		for _, c := range p.spec.Containers {
-			if p.serves && c.LivenessProbe == nil {
-				add("container %s: no liveness probe", c.Name)
-			}
-			if p.serves && c.ReadinessProbe == nil {
-				add("container %s: no readiness probe", c.Name)
-			}
+			p.checkContainer(c, p.serves, add)
 		}
 	}
 }
 
-func checkContainer(c core.Container, add func(string, ...any)) {
+func (p pod) checkContainer(c core.Container, probed bool, addTo func(string, ...any)) {
+	add := func(format string, args ...any) { addTo("container "+c.Name+": "+format, args...) }
+	checkSettings(c, add)
+	checkProbes(c, add)
+	if probed && c.LivenessProbe == nil {
+		add("no liveness probe")
+	}
+	if probed && c.ReadinessProbe == nil {
+		add("no readiness probe")
+	}
+	for _, m := range c.VolumeMounts {
+		if !p.hasVolume(m.Name) {
+			add("there is no volume %s to mount", m.Name)
+		}
+	}
+}
+
+func (p pod) hasVolume(name string) bool {
+	return slices.ContainsFunc(p.spec.Volumes, func(v core.Volume) bool { return v.Name == name }) ||
+		slices.ContainsFunc(p.claims, func(c core.PersistentVolumeClaim) bool { return c.Name == name })
+}
+
+func checkSettings(c core.Container, add func(string, ...any)) {
 	name, tag := splitImage(c.Image)
 	switch {
 	case !slices.Contains(images, name):

@@ -29,37 +29,7 @@ func (b Build) checkSelectors(builds []Build, r *Report) {
 		}
 	}
 	for _, o := range b.Objects {
-		c := selectorCheck{b.where(o), r}
-		switch v := o.Value.(type) {
-		case *core.Service:
-			if len(v.Spec.Selector) > 0 {
-				c.service(v, own)
-			}
-		case *disruption.PodDisruptionBudget:
-			c.selects("selector", v.Spec.Selector, own)
-		case *networking.NetworkPolicy:
-			c.selects("podSelector", &v.Spec.PodSelector, own)
-			for _, peer := range peers(v) {
-				if peer.PodSelector != nil && peer.NamespaceSelector == nil {
-					c.selects("peer", peer.PodSelector, all)
-				}
-			}
-		case *monitoring.PodMonitor:
-			found := c.selects("selector", &v.Spec.Selector, all)
-			for _, e := range v.Spec.PodMetricsEndpoints {
-				if e.Port != nil {
-					c.port(intstr.FromString(*e.Port), found)
-				}
-			}
-		case *monitoring.ServiceMonitor:
-			c.serviceMonitor(v, services)
-		case *apps.Deployment:
-			c.itself(v.Spec.Selector, v.Spec.Template.ObjectMeta)
-		case *apps.StatefulSet:
-			c.itself(v.Spec.Selector, v.Spec.Template.ObjectMeta)
-		case *apps.DaemonSet:
-			c.itself(v.Spec.Selector, v.Spec.Template.ObjectMeta)
-		}
+		selectorCheck{b.where(o), r}.object(o, own, all, services)
 	}
 	for _, p := range own {
 		for _, spread := range p.spec.TopologySpreadConstraints {
@@ -72,6 +42,40 @@ func (b Build) checkSelectors(builds []Build, r *Report) {
 type selectorCheck struct {
 	where string
 	r     *Report
+}
+
+// object checks the selectors of an object, given the pods of its build, the pods of all builds, and all Services.
+func (c selectorCheck) object(o Object, own, all []pod, services []Object) {
+	switch v := o.Value.(type) {
+	case *core.Service:
+		if len(v.Spec.Selector) > 0 {
+			c.service(v, own)
+		}
+	case *disruption.PodDisruptionBudget:
+		c.selects("selector", v.Spec.Selector, own)
+	case *networking.NetworkPolicy:
+		c.selects("podSelector", &v.Spec.PodSelector, own)
+		for _, peer := range peers(v) {
+			if peer.PodSelector != nil && peer.NamespaceSelector == nil {
+				c.selects("peer", peer.PodSelector, all)
+			}
+		}
+	case *monitoring.PodMonitor:
+		found := c.selects("selector", &v.Spec.Selector, all)
+		for _, e := range v.Spec.PodMetricsEndpoints {
+			if e.Port != nil {
+				c.port(intstr.FromString(*e.Port), found)
+			}
+		}
+	case *monitoring.ServiceMonitor:
+		c.serviceMonitor(v, services)
+	case *apps.Deployment:
+		c.itself(v.Spec.Selector, v.Spec.Template.ObjectMeta)
+	case *apps.StatefulSet:
+		c.itself(v.Spec.Selector, v.Spec.Template.ObjectMeta)
+	case *apps.DaemonSet:
+		c.itself(v.Spec.Selector, v.Spec.Template.ObjectMeta)
+	}
 }
 
 // selects returns the pods that a selector matches.
