@@ -20,7 +20,7 @@ type scored struct {
 // publishModels publishes how well the models tell the profiles apart: what was
 // measured on the wanted generation's samples where that changed, and with again
 // that and what was given by hand, which goes over a measurement of the same name.
-func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error {
+func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error { //nolint:gocognit // a list of steps in their order, each with one condition
 	of := sourceOf(wanted, s.signatures.Scores(wanted.ID))
 	changed := s.scored.of != of
 	if !changed && !again {

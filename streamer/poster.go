@@ -62,7 +62,7 @@ func (p *Poster) Post(subject string, event any) {
 }
 
 // Run posts until ctx ends.
-func (p *Poster) Run(ctx context.Context) error {
+func (p *Poster) Run(ctx context.Context) error { //nolint:gocognit // one loop over the queue; each result of a post is a short case
 	pause := wait.Backoff{Min: 250 * time.Millisecond, Max: 30 * time.Second}
 	defer p.client.CloseIdleConnections()
 	for {

@@ -112,7 +112,7 @@ func rejection(e fit.Entry) error {
 
 // Run implements bus.EpisodeTask: it writes what the message says into the episode's
 // entry, unless a later entry is there. The message ends after that.
-func (c *candidate) Run(ctx context.Context, attempt bus.Attempt) error {
+func (c *candidate) Run(ctx context.Context, attempt bus.Attempt) error { //nolint:gocognit // one compare-and-set: its conditions belong together
 	s := c.session
 	have := s.curves.Seen(c.id)
 	if have.Found && have.Seq == c.notice.Seq && have.Reason.Rejected() { // a view does not keep the detail

@@ -38,7 +38,7 @@ func (s *session) compareLoop(ctx context.Context) error {
 }
 
 // compare checks the streams and writes every envelope that is not that of the view.
-func (s *session) compare(ctx context.Context) error {
+func (s *session) compare(ctx context.Context) error { //nolint:gocognit // a list of checks in their order; each may end with an error
 	s.bus.KeepTopology(ctx)
 	if err := s.specs.Check(ctx); err != nil {
 		return err

@@ -187,7 +187,7 @@ func (c *Client) msgFromLeader(ctx context.Context, stream string, which map[str
 // APISubject is the subject of a request of the JetStream API.
 func APISubject(call string) string { return "$JS.API." + call }
 
-// request asks one question and waits for at most RequestTimeout. What is asked of
+// Request asks one question and waits for at most RequestTimeout. What is asked of
 // a stream while it has no leader is never answered: ask again.
 func (c *Client) Request(ctx context.Context, subject string, question []byte) (*nats.Msg, error) {
 	ctx, end := context.WithTimeout(ctx, RequestTimeout)

@@ -136,7 +136,7 @@ func (r *feedRun) report(err error) {
 	}
 }
 
-func (r *feedRun) loop(ctx context.Context) error {
+func (r *feedRun) loop(ctx context.Context) error { //nolint:gocognit // one select; its cases share the state of the loop
 	poll := time.NewTicker(feedPoll)
 	defer poll.Stop()
 	if r.feed.empty {
@@ -145,7 +145,7 @@ func (r *feedRun) loop(ctx context.Context) error {
 		}
 	}
 	for {
-		whole := false
+		var whole bool
 		select {
 		case d := <-r.deliveries:
 			if err := r.take(d.Stored); err != nil {

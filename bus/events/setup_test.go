@@ -3,10 +3,8 @@ package events_test
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -20,19 +18,6 @@ func generation(id, base fit.Generation, epoch uint64, revision int64) bus.Gener
 	s.Points = fit.Points{CleanLead: 1, Armed: 1, Infecting: 1, InfectedRunning: 1, CleanTail: 1}
 	s.Profiles = []fit.Profile{{Name: "a", Channel: "proc.cpu_user_jiffies", Shape: "shape of a"}}
 	return bus.Generation{Spec: *s, Base: base, Epoch: epoch, ID: id}
-}
-
-// until waits for a condition that a server's answer decides.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	ctx := bustest.Context(t)
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited in vain: %s", what)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
 }
 
 func decode[T any](t *testing.T, data []byte) (x T) {

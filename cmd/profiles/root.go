@@ -59,7 +59,7 @@ type commandGroup struct {
 const helpGroup = "Also:"
 
 // run runs one command line and returns its exit code.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int { //nolint:gocognit // it sets up the commands, and has two closures
 	t := &terminal{in: stdin, out: stdout, err: stderr, log: slog.New(slog.DiscardHandler)}
 	started := false // an error before run is called is a mistake in the command line
 	root := &cobra.Command{

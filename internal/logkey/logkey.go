@@ -2,6 +2,7 @@
 // all services, so a search for it finds every line about that thing.
 package logkey
 
+// Keys of log lines.
 const (
 	Err    = "err"    // what failed, and why
 	Reason = "reason" // why something was done or left out, where nothing failed
