@@ -55,6 +55,7 @@ lint: ## golangci-lint, pinned in tools/go.mod
 vet: ## go vet; fail if go mod tidy would change a go.mod
 	go vet -tags faults ./...
 	go mod tidy -diff
+	go mod tidy -C test/s3 -diff
 	@set -e; for dir in $(TOOLS); do echo "vet $$dir"; go vet -C $$dir ./...; go mod tidy -C $$dir -diff; done
 
 fmt: ## format the code
@@ -63,6 +64,7 @@ fmt: ## format the code
 
 tidy: ## bring go.mod and go.sum up to date
 	go mod tidy
+	go mod tidy -C test/s3
 	@set -e; for dir in $(TOOLS); do go mod tidy -C $$dir; done
 
 build: ## static binaries in bin/
