@@ -14,7 +14,7 @@ const module = "github.com/cis490/profiles/"
 // layers are the packages from the bottom up. A package imports only packages of lower layers, so no package of its own
 // layer.
 var layers = [][]string{
-	{"episode", "fit", "internal/atomicfile", "internal/logkey", "internal/setting", "internal/wait", "command/dataset/parquetfile", "bus/embedded", "dashboard/web"},
+	{"episode", "fit", "internal/atomicfile", "internal/logkey", "internal/setting", "internal/wait", "internal/warnonce", "command/dataset/parquetfile", "bus/embedded", "dashboard/web"},
 	{"bus/client", "signature"},
 	{"bus", "model"},
 	{"bus/events", "align", "command/dataset"},

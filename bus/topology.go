@@ -194,7 +194,7 @@ func (b *Bus) KeepTopology(ctx context.Context) {
 	ensuring, end := context.WithTimeout(ctx, keepTopologyTime)
 	defer end()
 	if err := b.EnsureTopology(ensuring); err != nil && ctx.Err() == nil {
-		b.Log().Warn("make sure of the streams", "err", err)
+		b.WarnOnce("topology", err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/model"
 )
 
@@ -72,7 +73,7 @@ func (s *session) modelLoop(ctx context.Context) error {
 		case ctx.Err() == nil:
 			s.logger.Warn("measure the models", logkey.Err, err)
 		}
-		if client.Pause(ctx, modelRestRatio*time.Since(began)) != nil {
+		if wait.For(ctx, modelRestRatio*time.Since(began)) != nil {
 			return nil
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/signature"
 )
 
@@ -98,14 +99,14 @@ func (s *session) signatureLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if client.Pause(ctx, signatureDelay) != nil {
+		if wait.For(ctx, signatureDelay) != nil {
 			return nil
 		}
 		began := time.Now()
 		if err := s.writeSignatures(ctx, s.stale.take()); err != nil {
 			return err
 		}
-		if client.Pause(ctx, signatureRestRatio*time.Since(began)) != nil {
+		if wait.For(ctx, signatureRestRatio*time.Since(began)) != nil {
 			return nil
 		}
 	}

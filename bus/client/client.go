@@ -16,6 +16,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/warnonce"
 )
 
 // A Client is one connection to NATS. It is safe for concurrent use. Close ends it.
@@ -25,8 +28,8 @@ type Client struct {
 	js  jetstream.JetStream
 	log *slog.Logger
 
-	denials      denials
-	connectError changes // the last error of connecting
+	denials denials
+	failing warnonce.Reasons // to connect, and to find or create streams
 
 	mu      sync.Mutex
 	streams map[string]jetstream.Stream // by name; see Stream
@@ -65,25 +68,41 @@ func Connect(cfg Config, log *slog.Logger, more ...nats.Option) (*Client, error)
 func (c *Client) handlers() []nats.Option {
 	return []nats.Option{
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err = c.cfg.explain(err); err != nil && c.connectError.set(err.Error()) {
-				c.log.Warn("no connection to NATS, keep trying", "url", c.cfg.redactedURL(), "err", err)
-			}
+			c.warnConnect(err)
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
-			c.connectError.set("")
-			c.log.Info("reached NATS again", "server", nc.ConnectedServerName())
+			c.failing.Works(connecting)
+			c.log.Info("reached NATS again", logkey.Server, nc.ConnectedServerName())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if !c.denials.report(err, c.cfg.InboxPrefix) {
-				c.log.Warn("NATS reports", "err", err)
+				c.log.Warn("NATS reports", logkey.Err, err)
 			}
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			c.denials.reset()
 			if err != nil {
-				c.log.Warn("lost NATS", "err", err)
+				c.log.Warn("lost NATS", logkey.Err, err)
 			}
 		}),
+	}
+}
+
+// connecting is what may fail when there is no connection.
+const connecting = "connecting"
+
+// warnConnect logs an error of connecting, once for each reason.
+func (c *Client) warnConnect(err error) {
+	if err = c.cfg.explain(err); err != nil && c.failing.IsNew(connecting, err.Error()) {
+		c.log.Warn("no connection to NATS, keep trying", logkey.URL, c.cfg.redactedURL(), logkey.Err, err)
+	}
+}
+
+// WarnOnce logs a warning that a stream, consumer or watch is missing or does not answer,
+// and that the client keeps trying. It does not log the same reason twice in a row.
+func (c *Client) WarnOnce(piece string, err error) {
+	if c.failing.IsNew(piece, err.Error()) {
+		c.log.Warn("not available, keep trying", logkey.Piece, piece, logkey.Err, err)
 	}
 }
 
@@ -115,6 +134,8 @@ func (c *Client) Ready(ctx context.Context) error {
 		select {
 		case <-up:
 		case <-time.After(time.Second): // the change may have come just before StatusChanged
+			// The library does not report a server that refuses this user when it connects again.
+			c.warnConnect(c.nc.LastError())
 		case <-ctx.Done():
 			if err := c.nc.LastError(); err != nil {
 				return fmt.Errorf("connect to NATS at %s: %w (%w)", c.cfg.redactedURL(), c.cfg.explain(err), ctx.Err())
@@ -175,16 +196,4 @@ func (c *Client) Reconnects() (<-chan nats.Status, func()) {
 func (c *Client) StatusChanges() (<-chan nats.Status, func()) {
 	ch := c.nc.StatusChanged(nats.CONNECTED, nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
 	return ch, func() { c.nc.RemoveStatusListener(ch) }
-}
-
-// Pause waits for d or until ctx ends; it returns the cause then.
-func Pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -5,8 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
-	"sync"
 
 	"github.com/nats-io/nats.go"
 )
@@ -24,6 +24,12 @@ func (c *Config) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case strings.Contains(err.Error(), "rootCA file"):
+		hint = "NATS_CA must name a PEM file with certificates of authorities"
+	case strings.Contains(err.Error(), "client certificate") && errors.Is(err, fs.ErrNotExist):
+		hint = "NATS_CERT and NATS_KEY must name the files of this client's certificate"
+	case c.Creds != "" && errors.Is(err, fs.ErrNotExist):
+		hint = "NATS_CREDS must name a credentials file"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		hint = "the server's certificate has expired, or a clock is wrong: `profiles credentials --renew` makes another"
 	case errors.As(err, &unknown) && c.CA == "":
@@ -57,20 +63,4 @@ func (c *Config) explain(err error) error {
 func unauthorized(err error) bool {
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) ||
 		strings.Contains(strings.ToLower(err.Error()), "authorization violation")
-}
-
-// changes filters a text that repeats: what fails the same way again and again is
-// logged once. It is safe for concurrent use.
-type changes struct {
-	mu   sync.Mutex
-	text string
-}
-
-// set reports whether text differs from the one before.
-func (c *changes) set(text string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	differs := c.text != text
-	c.text = text
-	return differs
 }

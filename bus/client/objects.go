@@ -15,6 +15,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
+
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // Objects is an object store of JetStream: a bucket of named byte sequences. An object
@@ -78,7 +80,7 @@ func (o *Objects) Ensure(ctx context.Context) error {
 // retry sends a request up to objectTries times, with pauses, until there is an answer
 // or a refusal.
 func (o *Objects) retry(ctx context.Context, request func(context.Context) error) error {
-	wait := objectPause
+	pause := wait.Backoff{Min: objectPause}
 	for try := 1; ; try++ {
 		once, end := context.WithTimeout(ctx, o.timeout)
 		err := request(once)
@@ -91,10 +93,9 @@ func (o *Objects) retry(ctx context.Context, request func(context.Context) error
 		case try == objectTries:
 			return fmt.Errorf("no answer in %d tries: %w", objectTries, err)
 		}
-		if err := Pause(ctx, wait); err != nil {
+		if err := pause.Wait(ctx); err != nil {
 			return err
 		}
-		wait *= 2
 	}
 }
 

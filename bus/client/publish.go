@@ -7,6 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // publishTime is how long PublishMsg tries. An election takes 4 to 9 s, and the
@@ -21,7 +23,7 @@ func (c *Client) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstrea
 	defer cancel()
 	ctx, done := c.WatchDenials(ctx, msg.Subject)
 	defer done()
-	wait := 50 * time.Millisecond
+	pause := wait.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
 	for {
 		try, end := context.WithTimeout(ctx, RequestTimeout)
 		ack, err := c.js.PublishMsg(try, msg, opts...)
@@ -32,9 +34,8 @@ func (c *Client) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstrea
 		if err = OrDenied(ctx, err); IsRefused(err) || ctx.Err() != nil {
 			return 0, err
 		}
-		if Pause(ctx, wait) != nil {
+		if pause.Wait(ctx) != nil {
 			return 0, fmt.Errorf("publish %s: no acknowledgement within %s: %w", msg.Subject, publishTime, err)
 		}
-		wait = min(2*wait, time.Second)
 	}
 }

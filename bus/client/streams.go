@@ -7,14 +7,17 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // Ensure repeats try until it returns nil: elections, servers that start, and
 // other clients that create the same all pass. It returns an error when ctx ends,
 // or when try is refused for good. what names the piece in logs and errors.
 func (c *Client) Ensure(ctx context.Context, what string, try func(context.Context) error) error {
-	wait := 50 * time.Millisecond
-	for logged := false; ; {
+	pause := wait.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second}
+	began := time.Now()
+	for {
 		// Without a leader nobody answers. One try must not use up the caller's time.
 		once, end := context.WithTimeout(ctx, RequestTimeout)
 		once, done := c.WatchDenials(once, APISubject(">"))
@@ -23,20 +26,22 @@ func (c *Client) Ensure(ctx context.Context, what string, try func(context.Conte
 		end()
 		switch {
 		case err == nil:
+			c.failing.Works(what)
 			return nil
 		case ctx.Err() != nil:
 			return fmt.Errorf("ensure %s: %w", what, context.Cause(ctx))
 		case IsRefused(err) && !IsAbsent(err) && !isInUse(err) && !isTooFewServers(err):
 			return fmt.Errorf("ensure %s: %w", what, err)
 		}
-		if !logged && wait > 500*time.Millisecond {
-			c.log.Info("waiting for the topology", "piece", what, "err", err)
-			logged = true
+		if time.Since(began) > time.Second {
+			if IsAbsent(err) && !c.Creates() {
+				err = fmt.Errorf("%w: with TOPOLOGY=expect another program must create it: run profiles topology", err)
+			}
+			c.WarnOnce(what, err)
 		}
-		if err := Pause(ctx, wait); err != nil {
+		if err := pause.Wait(ctx); err != nil {
 			return fmt.Errorf("ensure %s: %w", what, err)
 		}
-		wait = min(2*wait, 2*time.Second)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // A Value is the last message of a subject. The key of a bucket is a subject, too:
@@ -115,7 +117,7 @@ func (c *Client) UpdateFrom(ctx context.Context, have Value, stream, subject str
 		if !IsConflict(err) {
 			return 0, fmt.Errorf("write %s: %w", subject, err)
 		}
-		if err := Pause(ctx, conflictPause); err != nil {
+		if err := wait.For(ctx, conflictPause); err != nil {
 			return 0, err
 		}
 		if have, err = c.LastFromLeader(ctx, stream, subject); err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // A watch is one watcher of the NATS library and the state computed from its
@@ -218,17 +220,16 @@ func (f *follower[S]) stop() {
 
 // watchAgain starts a watch, trying until ctx ends; nil then.
 func (v *View[S]) watchAgain(ctx context.Context, delay time.Duration) *watch[S] {
-	for {
-		if Pause(ctx, delay) != nil {
-			return nil
-		}
+	pause := wait.Backoff{Min: max(2*delay, 250*time.Millisecond), Max: 10 * time.Second}
+	for ended := wait.For(ctx, delay); ended == nil; ended = pause.Wait(ctx) {
 		w, err := v.watch(ctx)
 		if err == nil {
+			v.client.failing.Works("watch of " + v.bucket)
 			return w
 		}
 		if ctx.Err() == nil {
-			v.client.log.Warn("watch again", "bucket", v.bucket, "err", err)
+			v.client.WarnOnce("watch of "+v.bucket, err)
 		}
-		delay = min(max(2*delay, 250*time.Millisecond), 10*time.Second)
 	}
+	return nil
 }

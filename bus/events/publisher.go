@@ -14,6 +14,7 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/wait"
 )
 
 // A Publisher publishes events so that any number of publishers agree on the last
@@ -135,7 +136,7 @@ const readPause = 50 * time.Millisecond
 func (p *Publisher) readPatiently(ctx context.Context, subject string) (client.Value, error) {
 	for {
 		last, err := p.bus.Last(ctx, bus.DashboardStream, subject)
-		if err == nil || client.IsRefused(err) || client.Pause(ctx, readPause) != nil {
+		if err == nil || client.IsRefused(err) || wait.For(ctx, readPause) != nil {
 			return last, err
 		}
 	}

@@ -1,0 +1,34 @@
+// Package warnonce finds out which failures are worth a warning: what fails for the same
+// reason again and again is logged once.
+package warnonce
+
+import "sync"
+
+// Reasons remember the last reason for which a thing failed. The zero value has no reasons.
+// They are safe for concurrent use.
+type Reasons struct {
+	mu   sync.Mutex
+	last map[string]string
+}
+
+// IsNew remembers the reason for which a thing failed, and reports whether it differs from
+// the one before.
+func (r *Reasons) IsNew(thing, reason string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last, failed := r.last[thing]; failed && last == reason {
+		return false
+	}
+	if r.last == nil {
+		r.last = map[string]string{}
+	}
+	r.last[thing] = reason
+	return true
+}
+
+// Works forgets why a thing failed: the next failure is new.
+func (r *Reasons) Works(thing string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.last, thing)
+}

@@ -1,0 +1,121 @@
+package streamer_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/bustest"
+	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/command/credentials"
+	"github.com/cis490/profiles/streamer"
+)
+
+// oldServer accepts connections as a NATS server of version 2.9 does.
+func oldServer(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	serve := func(c net.Conn) {
+		defer c.Close()
+		fmt.Fprint(c, `INFO {"server_id":"x","version":"2.9.0","headers":true,"max_payload":1048576}`+"\r\n")
+		for lines := bufio.NewScanner(c); lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "PING") {
+				fmt.Fprint(c, "PONG\r\n")
+			}
+		}
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(c)
+		}
+	}()
+	return "nats://" + l.Addr().String()
+}
+
+// TestSaysWhyItDoesNotStart: a service that can't start logs a warning that says why and
+// what to do. It logs it once, however often it tries.
+func TestSaysWhyItDoesNotStart(t *testing.T) {
+	secure := bustest.StartSecure(t)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	for name, c := range map[string]struct {
+		cfg  func(*client.Config)
+		says []string // in one warning
+	}{
+		"no server":  {func(c *client.Config) { *c = client.Config{URL: "nats://" + closed.Addr().String()} }, []string{"connection refused", closed.Addr().String()}},
+		"old server": {func(c *client.Config) { *c = client.Config{URL: oldServer(t)} }, []string{"2.9.0 is too old", "2.11"}},
+		"no key":     {func(c *client.Config) { c.NKey = "" }, []string{"NATS_NKEY names the file"}},
+		"unknown key": {func(c *client.Config) {
+			c.NKey = filepath.Join(bustest.Credentials(t), credentials.SeedFile("streamer"))
+		}, []string{"is NATS_NKEY of the same"}},
+		"key of other role":  {func(c *client.Config) { c.NKey = filepath.Join(secure.Credentials, credentials.SeedFile("viewer")) }, []string{"not permitted", "NATS_NKEY"}},
+		"wrong inbox prefix": {func(c *client.Config) { c.InboxPrefix = "_INBOX_elsewhere" }, []string{"not permitted", "NATS_INBOX_PREFIX"}},
+		"no CA":              {func(c *client.Config) { c.CA = "" }, []string{"NATS_CA is not set"}},
+		"missing CA file":    {func(c *client.Config) { c.CA = filepath.Join(t.TempDir(), "ca.crt") }, []string{"ca.crt", "NATS_CA"}},
+		"no streams":         {func(*client.Config) {}, []string{"stream", "TOPOLOGY=expect", "profiles topology"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := secure.Config("streamer")
+			c.cfg(&cfg)
+			var said bustest.Record
+			log := said.Log(t)
+			b, err := bus.Connect(cfg, log)
+			if err != nil { // it ends the service, with an error in its log
+				for _, want := range c.says {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("error %q does not contain %q", err, want)
+					}
+				}
+				return
+			}
+			defer b.Close()
+			s, err := streamer.New(streamer.Config{Bus: cfg}, streamer.Deps{Bus: b, Log: log, Registry: prometheus.NewRegistry()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithTimeout(t.Context(), 4*time.Second)
+			defer stop()
+			if err := s.Run(ctx); err != nil {
+				t.Error(err)
+			}
+			warnings, lines := said.Lines("level=WARN", "level=ERROR"), map[string]int{}
+			found := false
+			for _, line := range warnings {
+				_, text, _ := strings.Cut(line, "level=")
+				lines[text]++
+				all := true
+				for _, want := range c.says {
+					all = all && strings.Contains(line, want)
+				}
+				found = found || all
+			}
+			if !found {
+				t.Errorf("no warning contains %q; there are\n%s", c.says, strings.Join(warnings, ""))
+			}
+			for line, n := range lines {
+				if n > 1 {
+					t.Errorf("%d times: %s", n, line)
+				}
+			}
+		})
+	}
+}
