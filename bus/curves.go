@@ -11,6 +11,7 @@ import (
 
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // Curves is a view of a generation's entries in bucket curves, and the way to write
@@ -94,7 +95,7 @@ func (c *Curves) apply(s *curvesState, e jetstream.KeyValueEntry) {
 	id, err := parseEntryID(e.Key())
 	entries := s.byProfile[id.Profile]
 	if err != nil || entries == nil {
-		c.bus.Log().Warn("ignore a key in bucket curves", "key", e.Key())
+		c.bus.Log().Warn("ignore a key in bucket curves", logkey.Key, e.Key())
 		return
 	}
 	entries.revisions[id.Rank] = e.Revision()
@@ -103,7 +104,7 @@ func (c *Curves) apply(s *curvesState, e jetstream.KeyValueEntry) {
 	}
 	entry, err := c.decode(e.Value())
 	if err != nil {
-		c.bus.Log().Warn("ignore an entry in bucket curves", "key", e.Key(), "err", err)
+		c.bus.Log().Warn("ignore an entry in bucket curves", logkey.Key, e.Key(), logkey.Err, err)
 		return
 	}
 	entries.sample.Put(id.Rank, entry)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // An EpisodeTask is the work that one message of the log asks for. It is made once
@@ -208,7 +209,7 @@ func (c *episodeConsumer) end(ctx context.Context, d *client.Delivery[*episode],
 	case c.inbox.Stopping():
 		c.inbox.HandBack(d, 0)
 	default:
-		c.bus.Log().Warn("handle an episode", "seq", d.Seq, "host", e.notice.Host, "episode", e.notice.Episode, "err", err)
+		c.bus.Log().Warn("handle an episode", logkey.Seq, d.Seq, logkey.Host, e.notice.Host, logkey.Episode, e.notice.Episode, logkey.Err, err)
 		if errors.Is(err, errPanic) {
 			e.marks.keepOurs() // without recover the process would have died
 		}
@@ -219,7 +220,7 @@ func (c *episodeConsumer) end(ctx context.Context, d *client.Delivery[*episode],
 // reject files a copy under REJECTED and then ends the message.
 func (c *episodeConsumer) reject(ctx context.Context, d *client.Delivery[*episode], r *Rejection) {
 	if err := c.bus.reject(ctx, d.Msg, d.Seq, d.StoredAt, r); err != nil {
-		c.bus.Log().Warn("reject", "seq", d.Seq, "err", err)
+		c.bus.Log().Warn("reject", logkey.Seq, d.Seq, logkey.Err, err)
 		c.inbox.HandBack(d, handBackDelay)
 		return
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // Publish stores one notice in the log and returns its sequence.
@@ -71,7 +73,7 @@ func (b *Bus) awaitAck(ctx context.Context, p published) error {
 	case <-p.ack.Ok():
 		return nil
 	case err := <-p.ack.Err():
-		b.Log().Debug("publish again", "episode", p.notice.Key(), "err", err)
+		b.Log().Debug("publish again", logkey.Episode, p.notice.Key(), logkey.Err, err)
 		if _, err := b.PublishMsg(ctx, p.msg); err != nil {
 			return fmt.Errorf("publish %s of %s: %w", p.msg.Subject, p.notice.Key(), err)
 		}

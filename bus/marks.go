@@ -11,6 +11,7 @@ import (
 
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // An archive may kill the worker that reads it. So before a worker reads an
@@ -146,7 +147,7 @@ func (m *marks) remove(do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), client.RequestTimeout)
 	defer cancel()
 	if err := do(ctx); err != nil {
-		m.bus.Log().Warn("remove a mark", "seq", m.seq, "err", err)
+		m.bus.Log().Warn("remove a mark", logkey.Seq, m.seq, logkey.Err, err)
 		return
 	}
 	m.placed = 0

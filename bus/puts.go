@@ -7,6 +7,7 @@ import (
 
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // A Put is one entry that was put into the curves bucket. It is itself the request
@@ -60,7 +61,7 @@ func (c *putConsumer) handle(ctx context.Context, first *client.Delivery[Put]) {
 		puts[i] = d.Value
 	}
 	if err := withoutPanic(func() error { return c.reduce(ctx, puts) }); err != nil {
-		c.bus.Log().Warn("reduce", "puts", len(puts), "err", err)
+		c.bus.Log().Warn("reduce", logkey.Puts, len(puts), logkey.Err, err)
 		c.handBack(batch, reduceRetryDelay)
 		return
 	}

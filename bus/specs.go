@@ -12,6 +12,7 @@ import (
 
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // Register stores a generation in bucket specs. One that is there stays as it is,
@@ -101,7 +102,7 @@ func (b *Bus) applySpec(all *generations, kv jetstream.KeyValueEntry) {
 	}
 	g, err := parseGeneration(kv.Key(), kv.Value())
 	if err != nil { // another program wrote it, or a later version of this one
-		b.Log().Warn("ignore an entry in bucket specs", "key", kv.Key(), "err", err)
+		b.Log().Warn("ignore an entry in bucket specs", logkey.Key, kv.Key(), logkey.Err, err)
 		return
 	}
 	g.Registered, g.RegisteredAt = kv.Revision(), kv.Created()

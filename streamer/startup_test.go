@@ -51,6 +51,7 @@ func oldServer(t *testing.T) string {
 // TestSaysWhyItDoesNotStart: a service that can't start logs a warning that says why and
 // what to do. It logs it once, however often it tries.
 func TestSaysWhyItDoesNotStart(t *testing.T) {
+	t.Parallel()
 	secure := bustest.StartSecure(t)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -74,6 +75,7 @@ func TestSaysWhyItDoesNotStart(t *testing.T) {
 		"no streams":         {func(*client.Config) {}, []string{"stream", "TOPOLOGY=expect", "profiles topology"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cfg := secure.Config("streamer")
 			c.cfg(&cfg)
 			var said bustest.Record
@@ -92,7 +94,7 @@ func TestSaysWhyItDoesNotStart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, stop := context.WithTimeout(t.Context(), 4*time.Second)
+			ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
 			defer stop()
 			if err := s.Run(ctx); err != nil {
 				t.Error(err)

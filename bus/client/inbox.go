@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // An Inbox hands the messages of a durable consumer, which many workers share, to
@@ -139,7 +141,7 @@ func (in *Inbox[T]) fetch(end context.CancelFunc) error {
 func (in *Inbox[T]) receive(msg jetstream.Msg) {
 	meta, err := msg.Metadata()
 	if err != nil {
-		in.client.log.Error("a message without JetStream metadata", "subject", msg.Subject(), "err", err)
+		in.client.log.Error("a message without JetStream metadata", logkey.Subject, msg.Subject(), logkey.Err, err)
 		return
 	}
 	if meta.NumDelivered > 1 && in.cfg.Redelivered != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
+	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/internal/wait"
 )
 
@@ -258,7 +259,7 @@ func (o *Objects) purge(ctx context.Context, nuid string) {
 		err = s.Purge(ctx, jetstream.WithPurgeSubject(o.chunks(nuid)))
 	}
 	if err != nil {
-		o.client.log.Debug("remove chunks", "bucket", o.bucket, "nuid", nuid, "err", err)
+		o.client.log.Debug("remove chunks", logkey.Bucket, o.bucket, logkey.Object, nuid, logkey.Err, err)
 	}
 }
 

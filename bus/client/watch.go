@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/internal/wait"
 )
 
@@ -147,7 +148,7 @@ func (f *follower[S]) update(e jetstream.KeyValueEntry, ok bool) {
 	switch {
 	case !ok:
 		f.updates = nil // the state stands still until a second watch takes over
-		v.client.log.Warn("a watch ended, watching again", "bucket", v.bucket)
+		v.client.log.Warn("a watch ended, watching again", logkey.Bucket, v.bucket)
 		f.startSecond(100 * time.Millisecond)
 	case e != nil:
 		v.mu.Lock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -100,7 +99,7 @@ func acceptAll(b *testing.B, g *synth.Generator, store episode.Store, spec *fit.
 		b.Fatal(err)
 	}
 	cfg := standalone.Config{NATS: "127.0.0.1:0", Dir: b.TempDir()}
-	deps := standalone.Deps{Store: store, Spec: spec, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Listener: listener}
+	deps := standalone.Deps{Store: store, Spec: spec, Log: slog.New(slog.DiscardHandler), Listener: listener}
 	var took []time.Duration
 	err = standalone.Run(b.Context(), cfg, deps, func(ctx context.Context, s *standalone.System) error {
 		ctx, end := context.WithCancel(ctx)

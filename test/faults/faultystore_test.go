@@ -19,6 +19,7 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/internal/service"
 	"github.com/cis490/profiles/store"
 	"github.com/cis490/profiles/worker"
@@ -43,7 +44,7 @@ const (
 func faultyStoreWorker(ctx context.Context) int {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	if err := runFaultyStoreWorker(ctx, log); err != nil && ctx.Err() == nil {
-		log.Error("the worker ends", "err", err)
+		log.Error("the worker ends", logkey.Err, err)
 		return 1
 	}
 	return 0

@@ -28,6 +28,7 @@ import (
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/embedded"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/worker"
 )
 
@@ -47,7 +48,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if err := role(); err != nil {
-		slog.Error(os.Getenv(roleVariable), "err", err)
+		slog.Error(os.Getenv(roleVariable), logkey.Err, err)
 		os.Exit(1)
 	}
 }
