@@ -112,7 +112,7 @@ func rejection(e fit.Entry) error {
 
 // Run implements bus.EpisodeTask: it writes what the message says into the episode's
 // entry, unless a later entry is there. The message ends after that.
-func (c *candidate) Run(ctx context.Context, attempt bus.Attempt) error { //nolint:gocognit // one compare-and-set: its conditions belong together
+func (c *candidate) Run(ctx context.Context, attempt bus.Attempt) error {
 	s := c.session
 	have := s.curves.Seen(c.id)
 	if have.Found && have.Seq == c.notice.Seq && have.Reason.Rejected() { // a view does not keep the detail
@@ -123,13 +123,7 @@ func (c *candidate) Run(ctx context.Context, attempt bus.Attempt) error { //noli
 	}
 	var entry *fit.Entry // the archive is read once, however often the write is tried
 	stored, err := s.curves.Update(ctx, c.id, have, c.notice.At, func(have bus.Entry) (*fit.Entry, error) {
-		if !s.curves.Needed(c.id) { // not any more
-			s.metrics.count(outcomeSkipped)
-			return nil, nil
-		}
-		// Another worker may not have found an archive that this one has read.
-		better := entry != nil && entry.State == fit.StateCurve && have.State == fit.StateReason && have.Seq == c.notice.Seq
-		if recorded, err := c.recorded(have); recorded && !better {
+		if done, err := c.superseded(have, entry); done {
 			return nil, err
 		}
 		if entry == nil {
@@ -150,6 +144,20 @@ func (c *candidate) Run(ctx context.Context, attempt bus.Attempt) error { //noli
 		return err
 	}
 	return c.finish(ctx, *entry)
+}
+
+// superseded reports whether nothing must be written: the episode is not needed any more,
+// or the entry that is there already has what the message says. mine is the entry of this
+// worker, nil before the archive was read.
+func (c *candidate) superseded(have bus.Entry, mine *fit.Entry) (bool, error) {
+	if !c.session.curves.Needed(c.id) {
+		c.session.metrics.count(outcomeSkipped)
+		return true, nil
+	}
+	// Another worker may not have found an archive that this one has read.
+	better := mine != nil && mine.State == fit.StateCurve && have.State == fit.StateReason && have.Seq == c.notice.Seq
+	recorded, err := c.recorded(have)
+	return recorded && !better, err
 }
 
 // finish counts an entry that was stored. Its error is what ends the message.

@@ -38,7 +38,7 @@ func (s *session) compareLoop(ctx context.Context) error {
 }
 
 // compare checks the streams and writes every envelope that is not that of the view.
-func (s *session) compare(ctx context.Context) error { //nolint:gocognit // a list of checks in their order; each may end with an error
+func (s *session) compare(ctx context.Context) error {
 	s.bus.KeepTopology(ctx)
 	if err := s.specs.Check(ctx); err != nil {
 		return err
@@ -47,16 +47,31 @@ func (s *session) compare(ctx context.Context) error { //nolint:gocognit // a li
 		return err
 	}
 	s.models.noteChange()
+	current, err := s.compareEnvelopes(ctx)
+	if err != nil {
+		return err
+	}
+	// Signatures come last: an error with them must not keep envelopes from being written.
+	for p, envelope := range current {
+		if err := s.compareSignature(ctx, p, envelope); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareEnvelopes writes the envelopes that differ and returns the others.
+func (s *session) compareEnvelopes(ctx context.Context) (current map[fit.ProfileName]bus.Envelope, err error) {
 	// While puts are pending, an envelope that differs was not missed by the reduce loop.
 	nothingPending := sync.OnceValue(func() bool {
 		_, puts, err := s.bus.Lags(ctx, s.gen.ID)
 		return err == nil && puts.None()
 	})
-	current := map[fit.ProfileName]bus.Envelope{}
+	current = map[fit.ProfileName]bus.Envelope{}
 	for _, p := range s.spec.Profiles {
 		stored, differs, err := s.compareEnvelope(ctx, p.Name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s.showSample(p.Name)
 		if !differs {
@@ -68,19 +83,13 @@ func (s *session) compare(ctx context.Context) error { //nolint:gocognit // a li
 		missed := nothingPending() // ask before it is written
 		written, err := s.reduce(ctx, p.Name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if written && missed {
 			s.metrics.mended.Inc()
 		}
 	}
-	// Signatures come last: an error with them must not keep envelopes from being written.
-	for p, envelope := range current {
-		if err := s.compareSignature(ctx, p, envelope); err != nil {
-			return err
-		}
-	}
-	return nil
+	return current, nil
 }
 
 // compareEnvelope returns the stored envelope of a profile, nil where there is none,
