@@ -8,40 +8,39 @@ import (
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/internal/logkey"
 )
 
-// scored are the events of a generation's scores, kept to be published again.
-type scored struct {
-	of     source
+// modelEvents are the events of a generation's scores, kept to be published again.
+type modelEvents struct {
+	source source
 	events map[string]any // nil: none
 }
 
-// publishModels publishes how well the models tell the profiles apart: what was
-// measured on the wanted generation's samples where that changed, and with again
-// that and what was given by hand, which goes over a measurement of the same name.
+// publishModels publishes how well the models classify. If the scores of the wanted
+// generation have changed, it publishes those; with again it also publishes the figures of
+// Config.Models. A model of that name is not published as measured.
 func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error { //nolint:gocognit // a list of steps in their order, each with one condition
-	of := sourceOf(wanted, s.signatures.Scores(wanted.ID))
-	changed := s.scored.of != of
+	source := sourceOf(wanted, s.signatures.Scores(wanted.ID))
+	changed := s.modelEvents.source != source
 	if !changed && !again {
 		return nil
 	}
 	if changed {
-		s.scored = scored{of: of}
+		s.modelEvents = modelEvents{source: source}
 	}
-	if of.mark.Digest != "" && s.scored.events == nil {
-		reading, end := context.WithTimeout(ctx, readWithin)
-		scores, ok, err := signatures.ReadScores(reading, s.deps.Bus, wanted.ID)
+	if source.version.Digest != "" && s.modelEvents.events == nil {
+		reading, end := context.WithTimeout(ctx, readTimeout)
+		scores, ok, err := signatures.ReadScores(reading, s.bus, wanted.ID)
 		end()
 		if err != nil {
-			s.deps.Log.Warn("read the models' scores", logkey.Generation, wanted.ID, logkey.Err, err)
+			s.warnOnce("read the models' scores", wanted, "", err)
 		}
-		if ok && scores.Digest == of.mark.Digest {
-			s.scored.events = measured(wanted, scores)
+		if ok && scores.Digest == source.version.Digest {
+			s.modelEvents.events = scoreEvents(wanted, scores)
 		}
 	}
 	events := map[string]any{}
-	maps.Copy(events, s.scored.events)
+	maps.Copy(events, s.modelEvents.events)
 	for subject, event := range s.cfg.Models.Events() {
 		delete(events, subject)
 		if again {
@@ -56,13 +55,12 @@ func (s *session) publishModels(ctx context.Context, wanted bus.Generation, agai
 	return nil
 }
 
-// suspectsShown is how many suspects of a profile an event has at most.
-const suspectsShown = 50
+// maxSuspects is the number of suspects that an event has at most.
+const maxSuspects = 50
 
-// measured are the events of a generation's scores, by subject: two for each
-// model, and one for each profile, which has its suspects or says that there are
-// none.
-func measured(gen bus.Generation, scores signatures.Scores) map[string]any {
+// scoreEvents returns the events of a generation's scores, by subject: two for each model,
+// and one for each profile, with its suspects or an empty list.
+func scoreEvents(gen bus.Generation, scores signatures.Scores) map[string]any {
 	all := map[string]any{}
 	for _, m := range scores.Models {
 		all[events.Subject(events.TypeModelMetric, m.Method)] = events.ModelMetric{
@@ -82,7 +80,7 @@ func measured(gen bus.Generation, scores signatures.Scores) map[string]any {
 	for _, p := range gen.Spec.Profiles {
 		list := append([]bus.Suspect{}, of[p.Name]...)
 		all[events.Subject(events.TypeSuspects, string(p.Name))] = events.SuspectList{
-			Type: events.TypeSuspects, Name: string(p.Name), Episodes: list[:min(len(list), suspectsShown)], All: len(list),
+			Type: events.TypeSuspects, Name: string(p.Name), Episodes: list[:min(len(list), maxSuspects)], All: len(list),
 		}
 	}
 	return all

@@ -16,41 +16,43 @@ import (
 
 	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/internal/wait"
+	"github.com/cis490/profiles/internal/warnonce"
 )
 
-// A Poster posts events to a URL, each as one JSON body. It never holds its
-// callers back: of a subject only the newest event waits.
+// A Poster posts events to a URL, each as one JSON body. Post never waits: if the receiver
+// is slow, only the newest event of each subject is kept. It is safe for concurrent use.
 type Poster struct {
 	url, token string
 	log        *slog.Logger
 	client     http.Client
 	posts      *prometheus.CounterVec
+	failing    warnonce.Reasons
 
 	mu      sync.Mutex
 	waiting map[string]any // newest event by subject
-	order   []string       // whose turn it is: the subjects of waiting
+	order   []string       // the subjects of waiting, the next one first
 	wake    chan struct{}
 }
 
-// NewPoster makes a poster; Run does its work. An empty token sends none.
+// NewPoster returns a poster. Run posts. An empty token means that none is sent.
 func NewPoster(url, token string, log *slog.Logger, r prometheus.Registerer) *Poster {
 	p := &Poster{
 		url: url, token: token, log: log,
 		client: http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // following one could turn a post into a GET of nothing
+			return http.ErrUseLastResponse // a redirect could turn the post into a GET
 		}},
 		posts: promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: "profiles_posts_total",
 			Help: "Events posted over HTTP, by result: ok, refused (4xx, given up), retried."}, []string{"result"}),
 		waiting: map[string]any{},
 		wake:    make(chan struct{}, 1),
 	}
-	for _, result := range []string{"ok", "refused", "retried"} { // there from the start, so that the first is a rise
+	for _, result := range []string{"ok", "refused", "retried"} { // rate() misses a counter's first increment
 		p.posts.WithLabelValues(result)
 	}
 	return p
 }
 
-// Post leaves an event to be posted.
+// Post queues an event.
 func (p *Poster) Post(subject string, event any) {
 	p.mu.Lock()
 	p.queue(subject, event)
@@ -80,20 +82,28 @@ func (p *Poster) Run(ctx context.Context) error { //nolint:gocognit // one loop 
 			if err == nil {
 				p.posts.WithLabelValues("ok").Inc()
 				pause.Reset()
+				p.failing.Works(p.url)
 				continue
 			}
 			if !again {
 				p.posts.WithLabelValues("refused").Inc()
-				p.log.Warn("post an event", logkey.URL, p.url, logkey.Subject, subject, logkey.Err, err)
+				p.warnOnce("an event was refused at PUBLISH_URL", subject, err)
 				continue
 			}
 			p.posts.WithLabelValues("retried").Inc()
-			p.log.Debug("post an event, try again", logkey.URL, p.url, logkey.Subject, subject, logkey.Err, err)
+			p.warnOnce("no answer at PUBLISH_URL, keep trying", subject, err)
 			p.putBack(subject, event)
 			if pause.Wait(ctx) != nil {
 				return nil
 			}
 		}
+	}
+}
+
+// warnOnce does not log the same reason twice in a row.
+func (p *Poster) warnOnce(msg, subject string, err error) {
+	if p.failing.IsNew(p.url, err.Error()) {
+		p.log.Warn(msg, logkey.URL, p.url, logkey.Subject, subject, logkey.Err, err)
 	}
 }
 
@@ -118,8 +128,8 @@ func (p *Poster) queue(subject string, event any) {
 	p.waiting[subject] = event
 }
 
-// putBack keeps the event unless a newer one has come. It goes last: one event
-// that the receiver chokes on must not hold back those of other subjects.
+// putBack queues an event again, unless a newer one of its subject is queued. It goes to the
+// end: an event that the receiver fails on must not delay those of other subjects.
 func (p *Poster) putBack(subject string, event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,7 +138,7 @@ func (p *Poster) putBack(subject string, event any) {
 	}
 }
 
-// post sends one event. again tells whether another try may help.
+// post sends one event. again reports whether another try may succeed.
 func (p *Poster) post(ctx context.Context, event any) (again bool, err error) {
 	body, err := json.Marshal(event)
 	if err != nil {
@@ -137,8 +147,8 @@ func (p *Poster) post(ctx context.Context, event any) (again bool, err error) {
 	return Post(ctx, &p.client, p.url, p.token, body)
 }
 
-// Post sends one JSON body. again tells whether another try may help: not where
-// the receiver refused the body.
+// Post sends one JSON body. again reports whether another try may succeed: not if the
+// receiver refused the body.
 func Post(ctx context.Context, client *http.Client, url, token string, body []byte) (again bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -155,7 +165,7 @@ func Post(ctx context.Context, client *http.Client, url, token string, body []by
 	defer res.Body.Close()
 	said, _ := io.ReadAll(io.LimitReader(res.Body, 512))
 	switch {
-	case res.StatusCode < 300, res.StatusCode == http.StatusConflict: // a conflict: it has a later one
+	case res.StatusCode < 300, res.StatusCode == http.StatusConflict: // conflict: the receiver has a later event
 		return false, nil
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
 		return true, fmt.Errorf("post to %s: %s: %s", url, res.Status, bytes.TrimSpace(said))

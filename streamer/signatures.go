@@ -10,46 +10,45 @@ import (
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/internal/logkey"
 )
 
-// A source is what an event was made of, and what gave it its place among others.
+// A source is what an event was made of, with all that its order depends on.
 type source struct {
 	generation fit.Generation
 	revision   int64
 	turn       uint64
-	mark       signatures.Version
+	version    signatures.Version
 }
 
-func sourceOf(gen bus.Generation, mark signatures.Version) source {
-	return source{gen.ID, gen.Spec.Revision, gen.Turn, mark}
+func sourceOf(gen bus.Generation, version signatures.Version) source {
+	return source{gen.ID, gen.Spec.Revision, gen.Turn, version}
 }
 
-// signed is the event of a profile's signature, kept to be published again.
-type signed struct {
-	of    source
-	whole bool            // the signature was; else its next parts are on their way
-	event json.RawMessage // nil: none
+// A signatureEvent is the event of a profile's signature, kept to be published again.
+type signatureEvent struct {
+	source   source
+	complete bool            // the signature had all its parts; else it is read again
+	event    json.RawMessage // nil: none
 }
 
-// publishSignature publishes the signature of the generation that is shown. It is
-// not posted: who listens at PUBLISH_URL knows the profiles only.
+// publishSignature publishes the signature that a generation has of a profile. It is not
+// posted: receivers at PUBLISH_URL expect events of envelopes and models only.
 func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, again bool) error {
 	env, ok := s.envelopes.Get(gen.ID, p)
-	of := sourceOf(gen, s.signatures.Signature(gen.ID, p))
-	have := s.signed[p]
-	changed := have.of != of
-	if !ok || of.mark.Digest == "" || !changed && !again {
+	source := sourceOf(gen, s.signatures.Signature(gen.ID, p))
+	have := s.signatureEvents[p]
+	changed := have.source != source
+	if !ok || source.version.Digest == "" || !changed && !again {
 		return nil
 	}
-	if changed || !have.whole {
-		have = s.readSignature(ctx, gen, p, of, env.Incarnation)
-		s.signed[p] = have
+	if changed || !have.complete {
+		have = s.readSignature(ctx, gen, p, source, env.Incarnation)
+		s.signatureEvents[p] = have
 	}
 	if have.event == nil {
 		return nil
 	}
-	published, err := s.dashboard.Publish(ctx, events.Subject(events.TypeAttackSignature, string(p)), have.event, s.cfg.CyclePause)
+	published, err := s.publisher.Publish(ctx, events.Subject(events.TypeAttackSignature, string(p)), have.event, s.cfg.CyclePause)
 	if err != nil {
 		return err
 	}
@@ -59,30 +58,30 @@ func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fi
 	return nil
 }
 
-// readWithin is how long a bucket that does not answer may hold up envelopes.
-const readWithin = time.Second
+// readTimeout is how long a bucket that does not answer may delay the next envelope.
+const readTimeout = time.Second
 
-// readSignature makes the event of what the bucket holds. Where that can't be read
-// the next cycle tries again.
-func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, of source, envelopes client.Incarnation) signed {
-	ctx, end := context.WithTimeout(ctx, readWithin)
+// readSignature reads a signature and makes its event. If that fails, or a part is missing,
+// the next cycle reads again.
+func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, source source, envelopes client.Incarnation) signatureEvent {
+	ctx, end := context.WithTimeout(ctx, readTimeout)
 	defer end()
-	stored, whole, err := signatures.Read(ctx, s.deps.Bus, gen.ID, p)
+	stored, complete, err := signatures.Read(ctx, s.bus, gen.ID, p)
 	if err != nil {
-		s.deps.Log.Warn("read a signature", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
+		s.warnOnce("read a signature", gen, p, err)
 	}
-	if err != nil || !whole || stored.Digest != of.mark.Digest {
-		return signed{of: of}
+	if err != nil || !complete || stored.Digest != source.version.Digest {
+		return signatureEvent{source: source}
 	}
 	event, err := signatures.NewAttackSignature(gen, stored, envelopes)
-	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
-		s.deps.Log.Warn("ignore a signature", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
-		return signed{of: of, whole: true}
+	if err != nil { // another program stored it; the other profiles are published all the same
+		s.warnOnce("ignore a signature", gen, p, err)
+		return signatureEvent{source: source, complete: true}
 	}
 	data, err := json.Marshal(event)
 	if err != nil {
-		s.deps.Log.Warn("encode a signature", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
-		return signed{of: of, whole: true}
+		s.warnOnce("encode a signature", gen, p, err)
+		return signatureEvent{source: source, complete: true}
 	}
-	return signed{of, true, data}
+	return signatureEvent{source, true, data}
 }

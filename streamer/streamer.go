@@ -1,6 +1,6 @@
-// Package streamer publishes each profile's envelope as the event that the
-// dashboard shows: at once when it changes, and again every cycle. Any number
-// of streamers agree, since the bus lets no event replace a later one.
+// Package streamer publishes each profile's envelope as the event that the dashboard shows:
+// when the envelope changes, and again in each cycle. Any number of streamers may run, because
+// package events does not let an event replace a later one.
 package streamer
 
 import (
@@ -21,20 +21,22 @@ import (
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/internal/wait"
+	"github.com/cis490/profiles/internal/warnonce"
 )
 
-// Deps are what a streamer works with; they stay the caller's.
+// Deps are what a streamer uses. It closes none of them.
 type Deps struct {
 	Bus      *bus.Bus
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 }
 
-// A Streamer publishes events. Run it once.
+// A Streamer is made by New. Run may be called only once.
 type Streamer struct {
 	cfg       Config
 	deps      Deps
-	poster    *Poster // nil: no second sink
+	poster    *Poster // nil: PUBLISH_URL is not set
 	sessions  *service.Sessions
 	published *prometheus.CounterVec
 	age       prometheus.Histogram
@@ -63,8 +65,7 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 	return s, nil
 }
 
-// Ready returns nil while the streamer is connected and its views are whole;
-// else what it waits for.
+// Ready returns nil while the streamer publishes, and otherwise what it waits for.
 func (s *Streamer) Ready() error { return s.sessions.Ready() }
 
 // Run publishes until ctx ends.
@@ -77,24 +78,33 @@ func (s *Streamer) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// A session is the work with views of one life of the buckets.
+// A session publishes what its views of the buckets hold. It ends when a bucket was made
+// again.
 type session struct {
-	*Streamer
+	cfg       *Config
+	bus       *bus.Bus
+	log       *slog.Logger
+	poster    *Poster // may be nil
+	published *prometheus.CounterVec
+	age       prometheus.Histogram
+
 	specs      *bus.Specs
 	envelopes  *bus.Envelopes
 	signatures *signatures.Versions
-	dashboard  *events.Publisher
-	shown      map[fit.ProfileName]shown
-	asked      map[fit.ProfileName]fit.Generation // the wanted generation when the last event was asked for
-	signed     map[fit.ProfileName]signed
-	scored     scored
-	pinned     bool   // some profile is shown by a generation that is no longer wanted
-	seen       uint64 // revision of envelopes that were there at the pass before
-	caughtUp   func() (bool, error)
+	publisher  *events.Publisher
+
+	shownSamples    map[fit.ProfileName]sample         // what the last event of a profile shows, as far as is known
+	lastReadFor     map[fit.ProfileName]fit.Generation // the wanted generation when the last event was read
+	signatureEvents map[fit.ProfileName]signatureEvent
+	modelEvents     modelEvents
+	showsOld        bool   // some profile is shown by a generation that is no longer wanted
+	revisionBefore  uint64 // of the last envelope that the pass before had
+	wantedCaughtUp  func() (bool, error)
+	failing         warnonce.Reasons // to read or to use what is stored, by key
 }
 
-// shown is what the last event of a profile shows, as far as we know.
-type shown struct {
+// A sample is the sample of episodes that an event shows.
+type sample struct {
 	generation fit.Generation
 	digest     fit.Digest
 }
@@ -121,9 +131,10 @@ func (s *Streamer) session(ctx context.Context) error {
 	s.sessions.SetReady()
 
 	run := &session{
-		Streamer: s, specs: specs, envelopes: envelopes, signatures: signatures,
-		dashboard: events.NewPublisher(s.deps.Bus), seen: envelopes.Seen(),
-		shown: map[fit.ProfileName]shown{}, asked: map[fit.ProfileName]fit.Generation{}, signed: map[fit.ProfileName]signed{},
+		cfg: &s.cfg, bus: s.deps.Bus, log: s.deps.Log, poster: s.poster, published: s.published, age: s.age,
+		specs: specs, envelopes: envelopes, signatures: signatures, publisher: events.NewPublisher(s.deps.Bus),
+		shownSamples: map[fit.ProfileName]sample{}, lastReadFor: map[fit.ProfileName]fit.Generation{},
+		signatureEvents: map[fit.ProfileName]signatureEvent{}, revisionBefore: envelopes.Seen(),
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return run.loop(ctx) })
@@ -131,20 +142,20 @@ func (s *Streamer) session(ctx context.Context) error {
 	return g.Wait()
 }
 
-// lookAgain is how often a streamer that still shows an old generation asks
+// caughtUpEvery is how often a streamer that still shows an old generation asks
 // whether the wanted one has caught up.
-const lookAgain = 250 * time.Millisecond
+const caughtUpEvery = 250 * time.Millisecond
 
-// loop publishes whatever changed, whenever something changed.
+// loop publishes when a view has changed, and in each cycle.
 func (s *session) loop(ctx context.Context) error {
-	reconnects, stop := s.deps.Bus.Reconnects()
+	reconnects, stop := s.bus.Reconnects()
 	defer stop()
-	// Finer than the cycle: an event that a tick finds a moment too young would
-	// wait for the next one.
+	// Ticks come ten times in a cycle: an event that is a moment too young for one tick
+	// is published at the next.
 	cycle := time.NewTicker(max(s.cfg.CyclePause/10, time.Millisecond))
 	defer cycle.Stop()
-	look := time.NewTicker(lookAgain)
-	defer look.Stop()
+	check := time.NewTicker(caughtUpEvery)
+	defer check.Stop()
 	again := true
 	for {
 		specs, envelopes, signatures := s.specs.Changed(), s.envelopes.Changed(), s.signatures.Changed()
@@ -152,19 +163,19 @@ func (s *session) loop(ctx context.Context) error {
 			return err
 		}
 		again = false
-		lookAgain := look.C
-		if !s.pinned {
-			lookAgain = nil
+		checkCaughtUp := check.C
+		if !s.showsOld {
+			checkCaughtUp = nil
 		}
 		select {
 		case <-specs:
 		case <-envelopes:
 		case <-signatures:
-		case <-lookAgain:
+		case <-checkCaughtUp:
 		case <-cycle.C:
 			again = true
 		case <-reconnects:
-			again = true // but nothing of what may be lost is shown again
+			again = true // after the check: what NATS has lost must not be published
 			if err := s.checkViews(ctx); err != nil {
 				return err
 			}
@@ -174,50 +185,40 @@ func (s *session) loop(ctx context.Context) error {
 	}
 }
 
-// checkLoop checks every CheckEvery, beside the loop: it may wait for a stream that
-// nothing is published from or to.
+// checkLoop checks the streams every CheckEvery. It is a loop of its own because it may wait
+// for a stream that the streamer does not need.
 func (s *session) checkLoop(ctx context.Context) error {
-	every := time.NewTicker(s.cfg.CheckEvery)
-	defer every.Stop()
-	for {
-		select {
-		case <-every.C:
-			s.deps.Bus.KeepTopology(ctx)
-			if err := s.checkViews(ctx); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return context.Cause(ctx)
+	return wait.Every(ctx, s.cfg.CheckEvery, func() error {
+		s.bus.KeepTopology(ctx)
+		return s.checkViews(ctx)
+	})
+}
+
+// checkViews returns client.ErrStreamReplaced if a bucket is not the one that its view
+// follows. It is safe for concurrent use.
+func (s *session) checkViews(ctx context.Context) error {
+	for _, check := range []func(context.Context) error{s.specs.Check, s.envelopes.Check, s.signatures.Check} {
+		if err := check(ctx); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
-// checkViews makes sure that the views are of the streams' present lives. It is safe
-// for concurrent use.
-func (s *session) checkViews(ctx context.Context) error {
-	if err := s.specs.Check(ctx); err != nil {
-		return err
-	}
-	if err := s.envelopes.Check(ctx); err != nil {
-		return err
-	}
-	return s.signatures.Check(ctx)
-}
-
-// publish brings the events to what the views say. With again, those that
-// haven't changed get their turn, too.
+// publish publishes the events of what has changed in the views, and with again also
+// those of what has not.
 func (s *session) publish(ctx context.Context, again bool) error {
-	seen := s.envelopes.Seen()
-	defer func() { s.seen = seen }()
+	revision := s.envelopes.Seen()
+	defer func() { s.revisionBefore = revision }()
 	wanted, ok := s.specs.Wanted()
 	if !ok {
 		return nil
 	}
-	s.pinned = false
+	s.showsOld = false
 	if again {
-		clear(s.asked) // another streamer may have shown something since
+		clear(s.lastReadFor) // another streamer may have published since
 	}
-	s.caughtUp = sync.OnceValues(func() (bool, error) { return s.hasCaughtUp(ctx, wanted) }) // once a pass
+	s.wantedCaughtUp = sync.OnceValues(func() (bool, error) { return s.hasCaughtUp(ctx, wanted) }) // once a pass
 	generations := make([]bus.Generation, len(wanted.Spec.Profiles))
 	for i, p := range wanted.Spec.Profiles {
 		gen, err := s.choose(ctx, wanted, p.Name)
@@ -229,7 +230,7 @@ func (s *session) publish(ctx context.Context, again bool) error {
 		}
 		generations[i] = gen
 	}
-	// No envelope waits for what is read from the bucket.
+	// Signatures come last: they are read from the bucket, which must not delay an envelope.
 	for i, p := range wanted.Spec.Profiles {
 		if err := s.publishSignature(ctx, generations[i], p.Name, again); err != nil {
 			return err
@@ -238,17 +239,17 @@ func (s *session) publish(ctx context.Context, again bool) error {
 	return s.publishModels(ctx, wanted, again)
 }
 
-// publishProfile publishes the envelope of the generation that is shown.
+// publishProfile publishes the envelope that a generation has of a profile.
 func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.ProfileName, again bool) error {
 	env, ok := s.envelopes.Get(gen.ID, p)
-	now := shown{gen.ID, env.Digest}
-	changed := s.shown[p] != now
+	now := sample{gen.ID, env.Digest}
+	changed := s.shownSamples[p] != now
 	if !ok || !changed && !again {
 		return nil
 	}
 	event, err := events.NewAttackProfile(gen, env)
-	if err != nil { // what somebody else wrote there; it must not hold back the other profiles
-		s.deps.Log.Warn("ignore an envelope", logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
+	if err != nil { // another program stored it; the other profiles are published all the same
+		s.warnOnce("ignore an envelope", gen, p, err)
 		return nil
 	}
 	subject := events.Subject(events.TypeAttackProfile, string(p))
@@ -257,68 +258,69 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 		return err
 	}
 	if !published && changed && s.poster != nil {
-		// Another streamer was quicker, or our acknowledgement was lost. Its URL
-		// may be another than ours.
-		if last, err := s.dashboard.LastAttackProfile(ctx, p); err != nil {
+		// Another streamer was quicker, or the acknowledgement was lost. The other
+		// streamer may post to another URL, so this one posts, too.
+		if last, err := s.publisher.LastAttackProfile(ctx, p); err != nil {
 			return err
-		} else if (shown{last.Generation, last.Digest}) == now {
+		} else if (sample{last.Generation, last.Digest}) == now {
 			s.poster.Post(subject, event)
 		}
 	}
-	if changed && env.Revision > s.seen { // else something else kept it waiting
+	if changed && env.Revision > s.revisionBefore { // an older one was held back on purpose
 		s.age.Observe(time.Since(env.UpdatedAt).Seconds())
 	}
-	s.shown[p] = now
+	s.shownSamples[p] = now
 	return nil
 }
 
-// choose picks the generation to show of a profile: the wanted one where it is
-// complete or has caught up, or where nothing else is shown; until then the one
-// shown before.
+// choose returns the generation to show of a profile: the wanted one if its envelope is
+// complete, if it has caught up, or if no other is shown. Until then it is the one that is
+// shown already.
 func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.ProfileName) (bus.Generation, error) {
-	if s.shown[p].generation == "" && s.asked[p] != wanted.ID { // nothing yet in this session: the last event tells
-		event, err := s.dashboard.LastAttackProfile(ctx, p)
+	if s.shownSamples[p].generation == "" && s.lastReadFor[p] != wanted.ID { // not published in this session: read the last event
+		event, err := s.publisher.LastAttackProfile(ctx, p)
 		if err != nil {
 			return bus.Generation{}, err
 		}
-		s.asked[p] = wanted.ID
-		s.shown[p] = shown{generation: event.Generation} // of which sample Show will see
+		s.lastReadFor[p] = wanted.ID
+		s.shownSamples[p] = sample{generation: event.Generation} // without the digest: Publish compares it
 	}
-	before := s.shown[p].generation
+	before := s.shownSamples[p].generation
 	if before == "" || before == wanted.ID {
 		return wanted, nil
 	}
 	old, known := s.specs.Get(before)
 	if _, has := s.envelopes.Get(before, p); !known || !has {
-		return wanted, nil // nothing could renew what is shown
+		return wanted, nil // the old envelope could not be published again
 	}
 	if env, ok := s.envelopes.Get(wanted.ID, p); ok && env.Complete {
 		return wanted, nil
 	}
-	caught, err := s.caughtUp()
+	caught, err := s.wantedCaughtUp()
 	if err != nil {
 		return bus.Generation{}, err
 	}
 	if caught {
 		return wanted, nil
 	}
-	s.pinned = true
+	s.showsOld = true
 	return old, nil
 }
 
-// lagLimit is how long a pass waits for the view. It is long enough for the view
-// to notice that its watch has stopped.
+// lagLimit is how long a pass waits for the view of envelopes. It is long enough for the
+// view to notice that its watch has stopped.
 const lagLimit = 3 * time.Second
 
-// hasCaughtUp tells whether a generation's work is done, and our view has what it left:
-// else an earlier envelope, of fewer episodes, would be shown for a moment.
+// hasCaughtUp reports whether a generation's workers have caught up with the log, and the
+// view has their envelopes. Without the latter an earlier envelope, of fewer episodes,
+// would be shown for a moment.
 func (s *session) hasCaughtUp(ctx context.Context, gen bus.Generation) (bool, error) {
-	if caught, err := s.deps.Bus.CaughtUp(ctx, gen.ID); err != nil || !caught {
+	if caught, err := s.bus.CaughtUp(ctx, gen.ID); err != nil || !caught {
 		return false, err
 	}
 	var last uint64
 	for _, p := range gen.Spec.Profiles {
-		env, _, err := s.deps.Bus.ReadEnvelope(ctx, gen.ID, p.Name)
+		env, _, err := s.bus.ReadEnvelope(ctx, gen.ID, p.Name)
 		if err != nil {
 			return false, err
 		}
@@ -331,16 +333,24 @@ func (s *session) hasCaughtUp(ctx context.Context, gen bus.Generation) (bool, er
 	return err == nil, err
 }
 
-// send publishes an event, posts it where it was published, and reports that.
+// send publishes an event, and posts it if it was published. It reports whether it was.
 func (s *session) send(ctx context.Context, subject string, event any) (bool, error) {
-	published, err := s.dashboard.Publish(ctx, subject, event, s.cfg.CyclePause)
+	published, err := s.publisher.Publish(ctx, subject, event, s.cfg.CyclePause)
 	if err != nil || !published {
 		return false, err
 	}
 	s.published.WithLabelValues(events.TypeOf(subject)).Inc()
-	s.deps.Log.Debug("published", logkey.Subject, subject)
+	s.log.Debug("published", logkey.Subject, subject)
 	if s.poster != nil {
 		s.poster.Post(subject, event)
 	}
 	return true, nil
+}
+
+// warnOnce logs that what a generation has stored of a profile can't be used. It does not
+// log the same reason twice in a row.
+func (s *session) warnOnce(msg string, gen bus.Generation, p fit.ProfileName, err error) {
+	if s.failing.IsNew(msg+" "+string(gen.ID)+" "+string(p), err.Error()) {
+		s.log.Warn(msg, logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
+	}
 }
