@@ -11,6 +11,7 @@ import (
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/streamer"
 )
 
 const otherGen = fit.Generation("klmnopqrst")
@@ -160,16 +161,16 @@ func TestShown(t *testing.T) {
 	}
 	d := events.NewPublisher(b)
 	for name, event := range map[string]any{
-		"a":      events.AttackProfile{Name: "a", Generation: gen},
-		"b":      events.AttackProfile{Name: "b", Generation: otherGen},
-		"c":      events.AttackProfile{Name: "c"}, // of the Python program
+		"a":      streamer.AttackProfile{Name: "a", Generation: gen},
+		"b":      streamer.AttackProfile{Name: "b", Generation: otherGen},
+		"c":      streamer.AttackProfile{Name: "c"}, // of the Python program
 		"broken": "no event",
 	} {
 		if _, err := d.Publish(ctx, events.Subject(events.TypeAttackProfile, name), event, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.Publish(ctx, events.Subject(events.TypeModelMetric, "m"), events.AttackProfile{Name: "m", Generation: gen}, 0); err != nil {
+	if _, err := d.Publish(ctx, events.Subject(events.TypeModelMetric, "m"), streamer.AttackProfile{Name: "m", Generation: gen}, 0); err != nil {
 		t.Fatal(err)
 	}
 	want := map[fit.Generation][]string{gen: {"a"}, otherGen: {"b"}}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
-	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/streamer"
 )
 
 func decode[T any](t *testing.T, data []byte) (x T) {
@@ -62,7 +62,7 @@ func TestMessageBytes(t *testing.T) {
 		}
 	}
 	band := fit.Envelope{Median: median, P25: p25, P75: p75, Min: slices.Min(median), Max: slices.Max(median)}
-	event, err := events.NewAttackProfile(g, bus.Envelope{Envelope: band, Profile: g.Spec.Profiles[0].Name})
+	event, err := streamer.NewAttackProfile(g, bus.Envelope{Envelope: band, Profile: g.Spec.Profiles[0].Name})
 	if err != nil {
 		t.Fatal(err)
 	}

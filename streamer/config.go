@@ -92,10 +92,10 @@ func (m *Models) Validate() error {
 func (m Models) Events() map[string]any {
 	all := map[string]any{}
 	if m.Metric != nil {
-		all[events.Subject(events.TypeModelMetric, m.Name)] = events.ModelMetric{Type: events.TypeModelMetric, Model: m.Name, Metric: *m.Metric}
+		all[events.Subject(events.TypeModelMetric, m.Name)] = ModelMetric{Type: events.TypeModelMetric, Model: m.Name, Metric: *m.Metric}
 	}
 	if m.LatencyUS != nil {
-		all[events.Subject(events.TypeModelPerf, m.Name)] = events.ModelPerf{
+		all[events.Subject(events.TypeModelPerf, m.Name)] = ModelPerf{
 			Type: events.TypeModelPerf, Model: m.Name, Latency: *m.LatencyUS, Accuracy: *m.Metric,
 		}
 	}

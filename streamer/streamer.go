@@ -247,7 +247,7 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 	if !ok || !changed && !again {
 		return nil
 	}
-	event, err := events.NewAttackProfile(gen, env)
+	event, err := NewAttackProfile(gen, env)
 	if err != nil { // another program stored it; the other profiles are published all the same
 		s.warnOnce("ignore an envelope", gen, p, err)
 		return nil
@@ -260,7 +260,7 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 	if !published && changed && s.poster != nil {
 		// Another streamer was quicker, or the acknowledgement was lost. The other
 		// streamer may post to another URL, so this one posts, too.
-		if last, err := s.publisher.LastAttackProfile(ctx, p); err != nil {
+		if last, err := LastAttackProfile(ctx, s.publisher, p); err != nil {
 			return err
 		} else if (sample{last.Generation, last.Digest}) == now {
 			s.poster.Post(subject, event)
@@ -278,7 +278,7 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 // shown already.
 func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.ProfileName) (bus.Generation, error) {
 	if s.shownSamples[p].generation == "" && s.lastReadFor[p] != wanted.ID { // not published in this session: read the last event
-		event, err := s.publisher.LastAttackProfile(ctx, p)
+		event, err := LastAttackProfile(ctx, s.publisher, p)
 		if err != nil {
 			return bus.Generation{}, err
 		}

@@ -121,16 +121,16 @@ func (s *stage) startOn(b *bus.Bus, cfg streamer.Config) *running {
 }
 
 // last is the last event of a profile.
-func (s *stage) last(p fit.ProfileName) events.AttackProfile {
+func (s *stage) last(p fit.ProfileName) streamer.AttackProfile {
 	s.Helper()
-	e, _ := events.NewPublisher(s.bus).LastAttackProfile(bustest.Context(s.T), p) // there may be no stream at the moment
+	e, _ := streamer.LastAttackProfile(bustest.Context(s.T), events.NewPublisher(s.bus), p) // there may be no stream at the moment
 	return e
 }
 
 // shows waits until a profile's last event is of a generation and ends at x.
-func (s *stage) shows(p fit.ProfileName, g fit.Generation, x float64) events.AttackProfile {
+func (s *stage) shows(p fit.ProfileName, g fit.Generation, x float64) streamer.AttackProfile {
 	s.Helper()
-	var e events.AttackProfile
+	var e streamer.AttackProfile
 	s.until(fmt.Sprintf("%s of %s to be shown as %g", p, g, x), func() bool {
 		e = s.last(p)
 		return e.Generation == g && len(e.MedianRaw) == 5 && e.MedianRaw[4] == x
@@ -173,11 +173,11 @@ func (s *stage) stored() <-chan *nats.Msg {
 	return events
 }
 
-func (s *stage) next(published <-chan *nats.Msg) events.AttackProfile {
+func (s *stage) next(published <-chan *nats.Msg) streamer.AttackProfile {
 	s.Helper()
 	select {
 	case msg := <-published:
-		var e events.AttackProfile
+		var e streamer.AttackProfile
 		if err := json.Unmarshal(msg.Data, &e); err != nil {
 			s.Fatal(err)
 		}
@@ -214,7 +214,7 @@ func TestEventIsTheEnvelope(t *testing.T) {
 			t.Fatal(err)
 		}
 		placed, _ := specs.Get(gen)
-		want, err := events.NewAttackProfile(placed, env)
+		want, err := streamer.NewAttackProfile(placed, env)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -149,7 +149,7 @@ func archives(t *testing.T, spec *fit.Spec) (stored, missing int) {
 }
 
 // stream runs a streamer and returns a function that gives the last event of a profile.
-func (f *fleet) stream() func(fit.ProfileName) events.AttackProfile {
+func (f *fleet) stream() func(fit.ProfileName) streamer.AttackProfile {
 	f.t.Helper()
 	nc := f.srv.Connect()
 	s, err := streamer.New(streamer.Config{}, streamer.Deps{Bus: nc, Log: bustest.Log(f.t), Registry: prometheus.NewRegistry()})
@@ -163,7 +163,7 @@ func (f *fleet) stream() func(fit.ProfileName) events.AttackProfile {
 		_ = s.Run(ctx)
 	}()
 	f.t.Cleanup(func() { cancel(); <-ended })
-	return func(p fit.ProfileName) (e events.AttackProfile) {
+	return func(p fit.ProfileName) (e streamer.AttackProfile) {
 		data, ok, err := events.NewPublisher(nc).Last(bustest.Context(f.t), events.Subject(events.TypeAttackProfile, string(p)))
 		if err != nil {
 			f.t.Fatal(err)

@@ -148,26 +148,15 @@ func (p *Publisher) Last(ctx context.Context, subject string) ([]byte, bool, err
 	return v.Data, v.Exists, err
 }
 
-// LastAttackProfile returns the last event of a profile; a zero event where there is
-// none, or another program stored something else.
-func (p *Publisher) LastAttackProfile(ctx context.Context, profile fit.ProfileName) (AttackProfile, error) {
-	data, ok, err := p.Last(ctx, Subject(TypeAttackProfile, string(profile)))
-	if err != nil || !ok {
-		return AttackProfile{}, err
-	}
-	var event AttackProfile
-	if json.Unmarshal(data, &event) != nil {
-		return AttackProfile{}, nil
-	}
-	return event, nil
-}
-
 // ShownProfiles returns the profiles of the last attack_profile events, by the
 // generation that they show.
 func ShownProfiles(ctx context.Context, b *bus.Bus) (map[fit.Generation][]string, error) {
 	shown := map[fit.Generation][]string{}
 	_, err := b.ReadAll(ctx, bus.DashboardStream, bus.SubjectDashboard+TypeAttackProfile+".>", func(msg *jetstream.RawStreamMsg) error {
-		var event AttackProfile
+		var event struct {
+			Name       string         `json:"name"`
+			Generation fit.Generation `json:"generation"`
+		}
 		if json.Unmarshal(msg.Data, &event) == nil && event.Generation != "" {
 			shown[event.Generation] = append(shown[event.Generation], event.Name)
 		}

@@ -17,13 +17,14 @@ import (
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/streamer"
 )
 
 const long = time.Hour
 
 // ordered returns an event with an order.
-func ordered(incarnation client.Incarnation, revision, epoch, envelope uint64, digest string) events.AttackProfile {
-	return events.AttackProfile{Type: events.TypeAttackProfile, Name: "a", Generation: gen, Digest: fit.Digest(digest),
+func ordered(incarnation client.Incarnation, revision, epoch, envelope uint64, digest string) streamer.AttackProfile {
+	return streamer.AttackProfile{Type: events.TypeAttackProfile, Name: "a", Generation: gen, Digest: fit.Digest(digest),
 		Order: events.Order{Revision: [2]uint64{revision, envelope}, Epoch: epoch, Incarnation: incarnation}}
 }
 
@@ -107,7 +108,7 @@ func at(revision, epoch, envelope uint64, digest string) func(client.Incarnation
 // turn sets the turn of an event.
 func turn(turn uint64, event func(client.Incarnation) any) func(client.Incarnation) any {
 	return func(incarnation client.Incarnation) any {
-		e := event(incarnation).(events.AttackProfile)
+		e := event(incarnation).(streamer.AttackProfile)
 		e.Turn = turn
 		return e
 	}
@@ -167,18 +168,18 @@ func TestPublishByMany(t *testing.T) {
 		})
 	}
 	all.Wait()
-	last, err := events.NewPublisher(b).LastAttackProfile(ctx, "a")
+	last, err := streamer.LastAttackProfile(ctx, events.NewPublisher(b), "a")
 	if err != nil || last.Revision[0] != 2 {
 		t.Errorf("the last is %+v, %v", last.Order, err)
 	}
 	seen := received(published)
 	for i := 1; i < len(seen); i++ {
-		before, now := decode[events.AttackProfile](t, seen[i-1].Data), decode[events.AttackProfile](t, seen[i].Data)
+		before, now := decode[streamer.AttackProfile](t, seen[i-1].Data), decode[streamer.AttackProfile](t, seen[i].Data)
 		if now.Compare(before.Order) < 0 {
 			t.Errorf("event %d: %+v after %+v", i, now.Order, before.Order)
 		}
 	}
-	if got := decode[events.AttackProfile](t, seen[len(seen)-1].Data); got.Order != last.Order {
+	if got := decode[streamer.AttackProfile](t, seen[len(seen)-1].Data); got.Order != last.Order {
 		t.Errorf("the last that was sent is %+v, the last that is kept %+v", got.Order, last.Order)
 	}
 }

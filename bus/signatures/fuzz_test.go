@@ -17,6 +17,7 @@ import (
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/model"
 	"github.com/cis490/profiles/signature"
+	"github.com/cis490/profiles/streamer"
 )
 
 // FuzzSignatures: any value in bucket signatures is ignored, or everything that is made
@@ -83,7 +84,7 @@ func checkSignature(t *testing.T, g bus.Generation, parts map[string][]byte, val
 		if _, err := json.Marshal(s.Summary); err != nil {
 			t.Fatalf("part %s %q can't be exported: %v", name, value, err)
 		}
-		event, err := signatures.NewAttackSignature(g, s, "e")
+		event, err := streamer.NewAttackSignature(g, s, "e")
 		if err != nil {
 			continue
 		}
@@ -124,7 +125,7 @@ func checkScores(t *testing.T, value []byte) {
 		t.Fatalf("%q can't be written again: %v", value, err)
 	}
 	for _, m := range scores.Models {
-		event := events.ModelMetric{Type: events.TypeModelMetric, Model: m.Method, Metric: m.Accuracy, Measured: &events.Measured{Episodes: m.Episodes, Low: m.Low, High: m.High, Baseline: m.Baseline}}
+		event := streamer.ModelMetric{Type: events.TypeModelMetric, Model: m.Method, Metric: m.Accuracy, Measured: &streamer.Measured{Episodes: m.Episodes, Low: m.Low, High: m.High, Baseline: m.Baseline}}
 		if _, err := json.Marshal(event); err != nil {
 			t.Fatalf("%q has no event: %v", value, err)
 		}

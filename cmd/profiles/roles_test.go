@@ -154,7 +154,7 @@ func TestRolesSuffice(t *testing.T) {
 	}
 	g.equalsBatch(recordedStore)
 
-	event := events.ModelMetric{Type: events.TypeModelMetric, Model: "knn", Metric: 0.5}
+	event := streamer.ModelMetric{Type: events.TypeModelMetric, Model: "knn", Metric: 0.5}
 	if err := post(bustest.Context(t), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, page+"/publish", event); err != nil {
 		t.Error(err)
 	}

@@ -137,7 +137,7 @@ func tableEvents(rows []dataset.AttackProfile, spec *fit.Spec) []savedEvent {
 		if points.Total() != len(row.Median) {
 			points, _ = fit.ScalePoints(len(row.Median)) // with too few points for five phases the event names none
 		}
-		event := events.AttackProfile{
+		event := streamer.AttackProfile{
 			Type: events.TypeAttackProfile, Name: row.Profile, Shape: p.Shape,
 			Curve: doubles(row.Median), P25: normalised(row, row.P25Raw), P75: normalised(row, row.P75Raw),
 			MedianRaw: doubles(row.MedianRaw), P25Raw: doubles(row.P25Raw), P75Raw: doubles(row.P75Raw),

@@ -20,6 +20,7 @@ import (
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/command/status"
+	"github.com/cis490/profiles/streamer"
 )
 
 var six = []string{"cpu-saturate", "io-walk", "bursty-c2", "low-and-slow", "scan-and-dial", "shell-resident"}
@@ -348,7 +349,7 @@ func TestStream(t *testing.T) {
 				t.Fatalf("%d events of %d rows", len(lines), len(rows))
 			}
 			for i, row := range rows {
-				e := decode[events.AttackProfile](t, lines[i])
+				e := decode[streamer.AttackProfile](t, lines[i])
 				if e.Type != "attack_profile" || e.Name != row.Profile || e.Used != int(row.Used) || !slices.Equal(e.Curve, doubles(row.Median)) {
 					t.Errorf("%+v", e)
 				}
@@ -356,8 +357,8 @@ func TestStream(t *testing.T) {
 					t.Errorf("the bands of %s have another length", row.Profile)
 				}
 			}
-			metric := decode[events.ModelMetric](t, lines[len(rows)])
-			perf := decode[events.ModelPerf](t, lines[len(rows)+1])
+			metric := decode[streamer.ModelMetric](t, lines[len(rows)])
+			perf := decode[streamer.ModelPerf](t, lines[len(rows)+1])
 			if metric.Metric != 0.762 || perf.Accuracy != 0.762 || perf.Latency != 3410 || perf.Model != "knn" {
 				t.Errorf("%+v, %+v", metric, perf)
 			}
@@ -407,7 +408,7 @@ func TestStreamToURL(t *testing.T) {
 		t.Fatalf("%d posts of %d rows", len(bodies), len(rows))
 	}
 	for i, row := range rows {
-		if e := decode[events.AttackProfile](t, bodies[i]); e.Name != row.Profile {
+		if e := decode[streamer.AttackProfile](t, bodies[i]); e.Name != row.Profile {
 			t.Errorf("%s, want %s", e.Name, row.Profile)
 		}
 	}

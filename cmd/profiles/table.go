@@ -16,6 +16,7 @@ import (
 
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/streamer"
 )
 
 // A liveTable shows the last event of each profile: on a terminal as a table that is
@@ -28,7 +29,7 @@ type liveTable struct {
 	unit     map[fit.ProfileName]string
 
 	mu      sync.Mutex
-	last    map[fit.ProfileName]events.AttackProfile
+	last    map[fit.ProfileName]streamer.AttackProfile
 	arrived map[fit.ProfileName]time.Time // of the last event, by the clock of this process
 	events  int
 	curve   int           // width of a curve in characters
@@ -40,7 +41,7 @@ type liveTable struct {
 func newLiveTable(out io.Writer, profiles []fit.Profile) *liveTable {
 	t := &liveTable{
 		out: out, inPlace: isTerminal(out), curve: maxCurve, changed: make(chan struct{}),
-		unit: map[fit.ProfileName]string{}, last: map[fit.ProfileName]events.AttackProfile{}, arrived: map[fit.ProfileName]time.Time{},
+		unit: map[fit.ProfileName]string{}, last: map[fit.ProfileName]streamer.AttackProfile{}, arrived: map[fit.ProfileName]time.Time{},
 	}
 	for _, p := range profiles {
 		t.profiles = append(t.profiles, p.Name)
@@ -60,7 +61,7 @@ func (t *liveTable) add(subject string, data []byte, _ uint64) {
 	if events.TypeOf(subject) != events.TypeAttackProfile {
 		return
 	}
-	var event events.AttackProfile
+	var event streamer.AttackProfile
 	if json.Unmarshal(data, &event) != nil {
 		return
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/streamer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -185,7 +186,7 @@ func TestWhatIsKept(t *testing.T) {
 
 	env, _, err := s.bus.ReadEnvelope(s.ctx, old.ID, profile)
 	s.must(err)
-	event, err := events.NewAttackProfile(old, env)
+	event, err := streamer.NewAttackProfile(old, env)
 	s.must(err)
 	show := func(gen fit.Generation, turn uint64) {
 		t.Helper()

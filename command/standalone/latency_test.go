@@ -14,12 +14,12 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/standalone"
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/store"
+	"github.com/cis490/profiles/streamer"
 )
 
 // perProfile is how many episodes of each profile are accepted, one after the
@@ -158,7 +158,7 @@ func waitForEvent(ctx context.Context, published *nats.Subscription, p fit.Profi
 		if err != nil {
 			return err
 		}
-		var e events.AttackProfile
+		var e streamer.AttackProfile
 		if err := json.Unmarshal(msg.Data, &e); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/dashboard"
 	"github.com/cis490/profiles/dashboard/web"
+	"github.com/cis490/profiles/streamer"
 )
 
 // allStale is true when each card with an event shows that it is outdated.
@@ -72,13 +73,13 @@ func TestRestarts(t *testing.T) {
 // TestAnotherIncarnation: when the stream was made again, its old events are removed.
 func TestAnotherIncarnation(t *testing.T) {
 	s := start(t, dashboard.Config{})
-	s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: "old", Metric: 0.5})
+	s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: "old", Metric: 0.5})
 	b := open(t, s.URL())
 	b.allowBroken()
 	b.until(isLive + " && document.querySelector('#scene8 li')?.textContent === 'old0.500'")
 	s.nats.Wipe()
 	b.until(isLive + " && !document.querySelector('#scene8 li') && !document.querySelector('#scene8 .waiting').hidden")
-	s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: "new", Metric: 0.25})
+	s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: "new", Metric: 0.25})
 	b.until("document.querySelector('#scene8 li')?.textContent === 'new0.250'")
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/streamer"
 )
 
 const overviewShown = "!document.querySelector('#overview').hidden && document.querySelector('#detail').hidden"
@@ -60,7 +60,7 @@ func TestDetail(t *testing.T) {
 }
 
 // checkRawAxis: the curve is drawn to the scale of the ticks.
-func checkRawAxis(b *tab, e events.AttackProfile) {
+func checkRawAxis(b *tab, e streamer.AttackProfile) {
 	b.t.Helper()
 	b.waitStill()
 	ticks := get[[]float64](b, `[...document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) text')].flatMap((t, i) => [+t.textContent, +document.querySelectorAll('#detail .plot svg > g:nth-of-type(2) line')[i].getAttribute('y1')])`)
@@ -80,7 +80,7 @@ func checkRawAxis(b *tab, e events.AttackProfile) {
 }
 
 // checkTable compares the table of points with the event.
-func checkTable(b *tab, e events.AttackProfile) {
+func checkTable(b *tab, e streamer.AttackProfile) {
 	b.t.Helper()
 	rows := get[[][]string](b, "[...document.querySelectorAll('.points tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))")
 	if len(rows) != 80 {
@@ -94,7 +94,7 @@ func checkTable(b *tab, e events.AttackProfile) {
 }
 
 // checkDownloads compares the CSV and the JSON file with the event.
-func checkDownloads(b *tab, s *system, e events.AttackProfile) {
+func checkDownloads(b *tab, s *system, e streamer.AttackProfile) {
 	b.t.Helper()
 	dir := b.t.TempDir()
 	table := save(b, dir, "CSV", "io-walk.csv")
@@ -117,7 +117,7 @@ func checkDownloads(b *tab, s *system, e events.AttackProfile) {
 	if records[11][1] != "armed" || records[10][1] != "clean_lead" {
 		b.t.Errorf("%q, %q", records[10], records[11])
 	}
-	var saved events.AttackProfile
+	var saved streamer.AttackProfile
 	if err := json.Unmarshal([]byte(save(b, dir, "JSON", "io-walk.json")), &saved); err != nil || !reflect.DeepEqual(saved, s.envelope("io-walk")) {
 		b.t.Errorf("the saved event differs: %v", err)
 	}
@@ -125,7 +125,7 @@ func checkDownloads(b *tab, s *system, e events.AttackProfile) {
 }
 
 // checkComparison chooses bursty-c2 to compare with.
-func checkComparison(b *tab, e, other events.AttackProfile) {
+func checkComparison(b *tab, e, other streamer.AttackProfile) {
 	b.t.Helper()
 	b.do(chromedp.Focus(chromedp.CSS("#detail select")))
 	b.press("bursty")

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/streamer"
 )
 
 // models publishes the metric and the latency of five models.
@@ -19,8 +20,8 @@ func models(s *system) {
 		name      string
 		score, us float64
 	}{{"gru-64", 0.957, 412}, {"xgboost", 0.944, 21.5}, {"random-forest", 0.931, 38.2}, {"1-NN DTW", 0.903, 9800}, {"logistic", 0.812, 1.9}} {
-		s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: m.name, Metric: m.score})
-		s.publish(events.ModelPerf{Type: events.TypeModelPerf, Model: m.name, Latency: m.us, Accuracy: m.score})
+		s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: m.name, Metric: m.score})
+		s.publish(streamer.ModelPerf{Type: events.TypeModelPerf, Model: m.name, Latency: m.us, Accuracy: m.score})
 	}
 }
 

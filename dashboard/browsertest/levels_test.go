@@ -12,15 +12,15 @@ import (
 
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/bus/events"
-	"github.com/cis490/profiles/bus/signatures"
+	"github.com/cis490/profiles/streamer"
 )
 
 // signature waits for the event of a profile's signature that has all its episodes.
-func (s *system) signature(name string) signatures.AttackSignature {
+func (s *system) signature(name string) streamer.AttackSignature {
 	s.t.Helper()
 	ctx := bustest.Context(s.t)
 	for {
-		var e signatures.AttackSignature
+		var e streamer.AttackSignature
 		data, ok, err := events.NewPublisher(s.bus).Last(ctx, events.Subject(events.TypeAttackSignature, name))
 		if err != nil {
 			s.t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/dashboard"
+	"github.com/cis490/profiles/streamer"
 )
 
 // allFilled is true when each of the six cards shows an envelope of 7 episodes.
@@ -59,7 +60,7 @@ func TestCardsFill(t *testing.T) {
 }
 
 // shows compares a card with its event.
-func shows(b *tab, want events.AttackProfile) {
+func shows(b *tab, want streamer.AttackProfile) {
 	b.t.Helper()
 	for inside, text := range map[string]string{
 		"h3": want.Name, ".shape": want.Shape, ".channel": want.Channel + " · " + want.Unit, ".count": "7/1007 of 100 episodes",
@@ -80,7 +81,7 @@ func shows(b *tab, want events.AttackProfile) {
 }
 
 // checkCurve compares the drawn line and band with the event.
-func checkCurve(b *tab, want events.AttackProfile) {
+func checkCurve(b *tab, want streamer.AttackProfile) {
 	b.t.Helper()
 	median := pathOf(b, card(want.Name, ".median"))
 	band := pathOf(b, card(want.Name, ".band"))
@@ -137,7 +138,7 @@ func near(text string, want float64) bool {
 }
 
 // checkPoint compares the readout and the text for screen readers with point i.
-func checkPoint(b *tab, e events.AttackProfile, i int, phase string) {
+func checkPoint(b *tab, e streamer.AttackProfile, i int, phase string) {
 	b.t.Helper()
 	where, got := readout(b, card(e.Name, ""))
 	if want := fmt.Sprintf("point %d of 80", i+1); where != want || got[0] != phase {
@@ -297,8 +298,8 @@ func TestModels(t *testing.T) {
 		{"logistic", 0.812, 1.9, 0.812}, {"naive Bayes", 0.79, 2.1, 0.811}, {"svm-rbf", 0.925, 36, 0.938}, {"mlp", 0.93, 40, 0.939},
 	}
 	for _, m := range models {
-		s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: m.name, Metric: m.metric})
-		s.publish(events.ModelPerf{Type: events.TypeModelPerf, Model: m.name, Latency: m.us, Accuracy: m.score})
+		s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: m.name, Metric: m.metric})
+		s.publish(streamer.ModelPerf{Type: events.TypeModelPerf, Model: m.name, Latency: m.us, Accuracy: m.score})
 	}
 	b.until(fmt.Sprintf("document.querySelectorAll('#scene8 li').length === %d && document.querySelectorAll('#scene12 circle.model').length === %[1]d", len(models)))
 	bars := get[[]string](b, "[...document.querySelectorAll('#scene8 li')].map((li) => li.querySelector('.model').textContent + ' ' + li.querySelector('.value').textContent + ' ' + li.querySelector('.bar').style.width)")
@@ -326,6 +327,6 @@ func TestModels(t *testing.T) {
 	if got := b.text("#scene12 .readout tbody"); got != "logistic1.90.812" {
 		t.Errorf("the readout of scene 12 is %q", got)
 	}
-	s.publish(events.ModelMetric{Type: events.TypeModelMetric, Model: "logistic", Metric: 0.99})
+	s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: "logistic", Metric: 0.99})
 	b.until("document.querySelector('#scene8 li').textContent === 'logistic0.990'")
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/cis490/profiles/bus/events"
-	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/signature"
+	"github.com/cis490/profiles/streamer"
 )
 
 // TestDriftAndHosts: the detail shows the drift and the hosts of a profile's sample.
@@ -55,7 +55,7 @@ func TestDriftAndHosts(t *testing.T) {
 	e.Hosts.Tested, e.Hosts.Differ, e.Hosts.All, e.Hosts.Hosts = 35, true, 21, 30
 	for range 20 {
 		e.Hosts.Differences = append(e.Hosts.Differences, signature.Difference{Channel: "proc.minflt", Phase: "infected_running", H: 20, P: 0.0042})
-		e.Hosts.Used = append(e.Hosts.Used, signatures.HostUsed{Host: strings.Repeat("long-", 25), Used: 5})
+		e.Hosts.Used = append(e.Hosts.Used, streamer.HostUsed{Host: strings.Repeat("long-", 25), Used: 5})
 	}
 	e.Hosts.Differences[0].P = 1e-9
 	e.Hosts.Used = e.Hosts.Used[:20]

@@ -9,6 +9,7 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/dashboard"
+	"github.com/cis490/profiles/streamer"
 )
 
 // TestSuspects: suspects are listed, and removed by an event without any.
@@ -17,7 +18,7 @@ func TestSuspects(t *testing.T) {
 	page := open(t, s.URL())
 	page.until(isLive + ` && document.querySelector('#suspects').hidden`)
 	list := func(of ...bus.Suspect) {
-		data, err := json.Marshal(events.SuspectList{Type: events.TypeSuspects, Name: "bursty-c2", Episodes: append([]bus.Suspect{}, of...), All: len(of)})
+		data, err := json.Marshal(streamer.SuspectList{Type: events.TypeSuspects, Name: "bursty-c2", Episodes: append([]bus.Suspect{}, of...), All: len(of)})
 		if err != nil {
 			t.Fatal(err)
 		}

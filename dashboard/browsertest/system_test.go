@@ -102,13 +102,13 @@ func (s *system) emit() {
 }
 
 // envelope waits for the event of a profile that has all its episodes.
-func (s *system) envelope(name string) events.AttackProfile {
+func (s *system) envelope(name string) streamer.AttackProfile {
 	s.t.Helper()
 	ctx := bustest.Context(s.t)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		e, err := events.NewPublisher(s.bus).LastAttackProfile(ctx, fit.ProfileName(name))
+		e, err := streamer.LastAttackProfile(ctx, events.NewPublisher(s.bus), fit.ProfileName(name))
 		if err != nil {
 			s.t.Fatal(err)
 		}

@@ -27,6 +27,7 @@ import (
 	"github.com/cis490/profiles/command/synth"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/streamer"
 )
 
 // Sizes of the fleet and of its store.
@@ -357,7 +358,7 @@ func copyTree(from, to string) error {
 }
 
 // events returns the last events of profiles that a dashboard has, by subject.
-func (d *daemon) events(ctx context.Context) (map[string]events.AttackProfile, error) {
+func (d *daemon) events(ctx context.Context) (map[string]streamer.AttackProfile, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/api/events?type="+events.TypeAttackProfile, nil)
 	if err != nil {
 		return nil, err
@@ -369,8 +370,8 @@ func (d *daemon) events(ctx context.Context) (map[string]events.AttackProfile, e
 	}
 	defer res.Body.Close()
 	var listed []struct {
-		Subject string               `json:"subject"`
-		Event   events.AttackProfile `json:"event"`
+		Subject string                 `json:"subject"`
+		Event   streamer.AttackProfile `json:"event"`
 	}
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s", d.name, res.Status)
@@ -378,7 +379,7 @@ func (d *daemon) events(ctx context.Context) (map[string]events.AttackProfile, e
 	if err := json.NewDecoder(res.Body).Decode(&listed); err != nil {
 		return nil, fmt.Errorf("events of %s: %w", d.name, err)
 	}
-	events := map[string]events.AttackProfile{}
+	events := map[string]streamer.AttackProfile{}
 	for _, l := range listed {
 		events[l.Subject] = l.Event
 	}

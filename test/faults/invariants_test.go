@@ -19,6 +19,7 @@ import (
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/status"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/streamer"
 )
 
 // Limits of time after a fault.
@@ -360,7 +361,7 @@ func (r *round) shows(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		at := map[string]map[string]events.AttackProfile{}
+		at := map[string]map[string]streamer.AttackProfile{}
 		for _, d := range r.dashboards {
 			if at[d.name], err = d.events(ctx); err != nil {
 				return err
@@ -371,7 +372,7 @@ func (r *round) shows(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			event, err := events.NewPublisher(r.bus).LastAttackProfile(ctx, p.Name)
+			event, err := streamer.LastAttackProfile(ctx, events.NewPublisher(r.bus), p.Name)
 			if err != nil {
 				return err
 			}

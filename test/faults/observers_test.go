@@ -19,6 +19,7 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/streamer"
 )
 
 // observers check the events: a browser at each dashboard, one that reads everything
@@ -42,9 +43,9 @@ type observers struct {
 type observer struct {
 	*observers
 	name      string
-	invariant string                          // that it checks; empty: none
-	last      map[string]events.AttackProfile // by subject
-	resets    int                             // losses at the time of its last reset
+	invariant string                            // that it checks; empty: none
+	last      map[string]streamer.AttackProfile // by subject
+	resets    int                               // losses at the time of its last reset
 }
 
 func watch(t *testing.T, nc *nats.Conn, js jetstream.JetStream, dashboards []*daemon) *observers {
@@ -75,12 +76,12 @@ func (w *observers) store(t *testing.T, js jetstream.JetStream) {
 }
 
 func (w *observers) observer(name, invariant string) *observer {
-	return &observer{observers: w, name: name, invariant: invariant, last: map[string]events.AttackProfile{}}
+	return &observer{observers: w, name: name, invariant: invariant, last: map[string]streamer.AttackProfile{}}
 }
 
 // see compares an event with the previous one.
 func (e *observer) see(subject string, data []byte) {
-	var event events.AttackProfile
+	var event streamer.AttackProfile
 	if json.Unmarshal(data, &event) != nil || event.Type != events.TypeAttackProfile {
 		return
 	}
@@ -225,7 +226,7 @@ func TestObserveStored(t *testing.T) {
 	ctx := bustest.Context(t)
 	store := func(revision uint64) {
 		t.Helper()
-		data, err := json.Marshal(events.AttackProfile{Type: events.TypeAttackProfile, Name: "a", Order: events.Order{Revision: [2]uint64{1, revision}, Incarnation: "life"}})
+		data, err := json.Marshal(streamer.AttackProfile{Type: events.TypeAttackProfile, Name: "a", Order: events.Order{Revision: [2]uint64{1, revision}, Incarnation: "life"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,12 +63,12 @@ const maxSuspects = 50
 func scoreEvents(gen bus.Generation, scores signatures.Scores) map[string]any {
 	all := map[string]any{}
 	for _, m := range scores.Models {
-		all[events.Subject(events.TypeModelMetric, m.Method)] = events.ModelMetric{
+		all[events.Subject(events.TypeModelMetric, m.Method)] = ModelMetric{
 			Type: events.TypeModelMetric, Model: m.Method, Metric: m.Accuracy,
-			Measured: &events.Measured{Episodes: m.Episodes, Low: m.Low, High: m.High, Baseline: m.Baseline},
+			Measured: &Measured{Episodes: m.Episodes, Low: m.Low, High: m.High, Baseline: m.Baseline},
 		}
 		if m.Latency.P50 > 0 {
-			all[events.Subject(events.TypeModelPerf, m.Method)] = events.ModelPerf{
+			all[events.Subject(events.TypeModelPerf, m.Method)] = ModelPerf{
 				Type: events.TypeModelPerf, Model: m.Method, Latency: m.Latency.P50, Accuracy: m.Accuracy,
 			}
 		}
@@ -79,9 +79,41 @@ func scoreEvents(gen bus.Generation, scores signatures.Scores) map[string]any {
 	}
 	for _, p := range gen.Spec.Profiles {
 		list := append([]bus.Suspect{}, of[p.Name]...)
-		all[events.Subject(events.TypeSuspects, string(p.Name))] = events.SuspectList{
+		all[events.Subject(events.TypeSuspects, string(p.Name))] = SuspectList{
 			Type: events.TypeSuspects, Name: string(p.Name), Episodes: list[:min(len(list), maxSuspects)], All: len(list),
 		}
 	}
 	return all
+}
+
+// A ModelMetric is the event of one model's quality.
+type ModelMetric struct {
+	Type   string  `json:"type"`
+	Model  string  `json:"model"`
+	Metric float64 `json:"metric"` // accuracy
+	*Measured
+}
+
+// Measured says what an accuracy that was measured here rests on.
+type Measured struct {
+	Episodes int     `json:"episodes"` // each classified by the model of all others
+	Low      float64 `json:"low"`      // Wilson's 95% interval
+	High     float64 `json:"high"`
+	Baseline float64 `json:"baseline"` // of naming the most frequent profile always
+}
+
+// A SuspectList is the event of a profile's suspects.
+type SuspectList struct {
+	Type     string        `json:"type"`
+	Name     string        `json:"name"` // the profile that they were accepted for
+	Episodes []bus.Suspect `json:"episodes"`
+	All      int           `json:"n"` // Episodes are the first of so many
+}
+
+// A ModelPerf is the event of what one model's inference costs.
+type ModelPerf struct {
+	Type     string  `json:"type"`
+	Model    string  `json:"model"`
+	Latency  float64 `json:"latency_us"`
+	Accuracy float64 `json:"accuracy"`
 }

@@ -26,7 +26,7 @@ func TestSignatureIsShown(t *testing.T) {
 	s.shows("a", gen, 3)
 
 	ctx := bustest.Context(t)
-	last := func() (event signatures.AttackSignature, ok bool) {
+	last := func() (event streamer.AttackSignature, ok bool) {
 		t.Helper()
 		data, ok, err := events.NewPublisher(s.bus).Last(ctx, events.Subject(events.TypeAttackSignature, "a"))
 		if err != nil {

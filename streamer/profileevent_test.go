@@ -1,4 +1,4 @@
-package events_test
+package streamer_test
 
 import (
 	"encoding/json"
@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
-	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/streamer"
 )
 
 // stored returns an envelope of profile a as if read from the bucket.
@@ -27,7 +27,7 @@ func TestNewAttackProfile(t *testing.T) {
 	t.Parallel()
 	g := generation(gen, gen, 3, 7)
 	g.Turn, g.Incarnation = 5, "2026-01-01T00:00:00Z"
-	event, err := events.NewAttackProfile(g, stored([]float64{0, 0.1, 0.2, 0.3, 1}, []float64{-1, 0, 0, 0, 0}, []float64{1, 1, 1, 1, 3}))
+	event, err := streamer.NewAttackProfile(g, stored([]float64{0, 0.1, 0.2, 0.3, 1}, []float64{-1, 0, 0, 0, 0}, []float64{1, 1, 1, 1, 3}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestNewAttackProfile(t *testing.T) {
 func TestNewAttackProfileOfGiants(t *testing.T) {
 	t.Parallel()
 	giant := []float64{0, 1e39, 1e60, 1e60, 1e60}
-	event, err := events.NewAttackProfile(generation(gen, gen, 0, 1), stored(giant, []float64{-1e60, 0, 0, 0, 0}, giant))
+	event, err := streamer.NewAttackProfile(generation(gen, gen, 0, 1), stored(giant, []float64{-1e60, 0, 0, 0, 0}, giant))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestNewAttackProfileOfAnother(t *testing.T) {
 		"5/0/5 points":        stored(five, nil, five),
 		"5/5/1 points":        stored(five, five, five[:1]),
 	} {
-		if _, err := events.NewAttackProfile(g, env); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := streamer.NewAttackProfile(g, env); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", want, err)
 		}
 	}

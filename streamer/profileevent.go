@@ -1,16 +1,19 @@
-package events
+package streamer
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 )
 
-// An AttackProfile is the event that shows a profile's envelope. Curve is what
-// the Python program sent; the rest stands beside it. Every number of a curve
-// or band is the double value of a float32. docs/MESSAGES.md is its contract.
+// An AttackProfile is the event that shows a profile's envelope. The Python program sends the
+// first four fields only. Every number of a curve or band is a float32 as a float64.
+// docs/MESSAGES.md defines the event.
 type AttackProfile struct {
 	Type  string    `json:"type"`
 	Name  string    `json:"name"`
@@ -34,13 +37,12 @@ type AttackProfile struct {
 
 	Generation fit.Generation `json:"generation,omitempty"`
 	Digest     fit.Digest     `json:"digest,omitempty"` // of the sample; two events of one digest show the same
-	Order
+	events.Order
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-// NewAttackProfile makes the event of a stored envelope. It is an error where
-// that is not one of the generation: a profile that its spec does not name, or
-// another number of points.
+// NewAttackProfile returns the event of a stored envelope. An envelope that is not of the
+// generation is an error: its spec does not name the profile, or has another number of points.
 func NewAttackProfile(gen bus.Generation, env bus.Envelope) (AttackProfile, error) {
 	p, ok := gen.Spec.Profile(env.Profile)
 	if !ok {
@@ -53,18 +55,32 @@ func NewAttackProfile(gen bus.Generation, env bus.Envelope) (AttackProfile, erro
 	}
 	n, spans := env.Normalised(), gen.Spec.Points.Spans()
 	return AttackProfile{
-		Type: TypeAttackProfile, Name: string(p.Name), Shape: p.Shape,
+		Type: events.TypeAttackProfile, Name: string(p.Name), Shape: p.Shape,
 		Curve: widen(n.Median), P25: widen(n.P25), P75: widen(n.P75),
 		MedianRaw: narrow(env.Median), P25Raw: narrow(env.P25), P75Raw: narrow(env.P75),
 		Used: env.Used, Attempted: env.Attempted, Target: env.Target, Complete: env.Complete,
 		Phases: spans[:], Channel: p.Channel, Unit: fit.Unit(p.Channel),
 		Generation: gen.ID, Digest: env.Digest,
-		Order: Order{
+		Order: events.Order{
 			Revision: [2]uint64{uint64(gen.Spec.Revision), env.Revision},
-			Turn:     gen.Turn, Epoch: gen.Epoch, Incarnation: JoinIncarnations(env.Incarnation, gen.Incarnation),
+			Turn:     gen.Turn, Epoch: gen.Epoch, Incarnation: events.JoinIncarnations(env.Incarnation, gen.Incarnation),
 		},
 		UpdatedAt: env.UpdatedAt,
 	}, nil
+}
+
+// LastAttackProfile returns the last event of a profile. It is zero if there is none, or if
+// another program stored something else.
+func LastAttackProfile(ctx context.Context, p *events.Publisher, profile fit.ProfileName) (AttackProfile, error) {
+	data, ok, err := p.Last(ctx, events.Subject(events.TypeAttackProfile, string(profile)))
+	if err != nil || !ok {
+		return AttackProfile{}, err
+	}
+	var event AttackProfile
+	if json.Unmarshal(data, &event) != nil {
+		return AttackProfile{}, nil
+	}
+	return event, nil
 }
 
 // widen returns the double values of float32s.
@@ -83,36 +99,4 @@ func narrow(in []float64) []float64 {
 		out[i] = float64(fit.Float32(x)) // JSON has no infinity
 	}
 	return out
-}
-
-// A ModelMetric is the event of one model's quality.
-type ModelMetric struct {
-	Type   string  `json:"type"`
-	Model  string  `json:"model"`
-	Metric float64 `json:"metric"` // accuracy
-	*Measured
-}
-
-// Measured says what an accuracy that was measured here rests on.
-type Measured struct {
-	Episodes int     `json:"episodes"` // each classified by the model of all others
-	Low      float64 `json:"low"`      // Wilson's 95% interval
-	High     float64 `json:"high"`
-	Baseline float64 `json:"baseline"` // of naming the most frequent profile always
-}
-
-// A SuspectList is the event of a profile's suspects.
-type SuspectList struct {
-	Type     string        `json:"type"`
-	Name     string        `json:"name"` // the profile that they were accepted for
-	Episodes []bus.Suspect `json:"episodes"`
-	All      int           `json:"n"` // Episodes are the first of so many
-}
-
-// A ModelPerf is the event of what one model's inference costs.
-type ModelPerf struct {
-	Type     string  `json:"type"`
-	Model    string  `json:"model"`
-	Latency  float64 `json:"latency_us"`
-	Accuracy float64 `json:"accuracy"`
 }
