@@ -1,8 +1,37 @@
-// Package bus is what the project stores in NATS and says by it: the streams,
-// buckets and consumers, the messages of the episode log, the stored values with
-// their types, and the views that services keep of the buckets. Package client,
-// below it, deals with NATS itself; bus/signatures and bus/events, above it, have
-// the stored signatures and the events of the dashboard.
+// Package bus has the streams, buckets and messages of the project in NATS. Package
+// client, below it, deals with NATS itself. bus/events and bus/signatures, above it, have
+// the events of the dashboard and the stored signatures.
+//
+// What is stored, and the consumers:
+//
+//	bus.go           connects
+//	topology.go      declares every stream, bucket and consumer, with all settings and limits
+//	sizes.go         how much the streams hold
+//	lag.go           how far the consumers are
+//
+// The episode log, stream EPISODES, which workers align:
+//
+//	notice.go        one message of the log: an episode was accepted or retracted
+//	log.go           publishes notices and reads the log
+//	episodes.go      delivers notices to the tasks of a worker, and ends the messages
+//	marks.go         counts the readers that died of an episode; after FatalTries it is given up
+//	crowding.go      detects that episodes that wait for another try keep new ones out
+//	rejected.go      stream REJECTED: messages that could not be used
+//	suspects.go      stream SUSPECTS: accepted episodes that look like another profile
+//
+// The values that are computed from the log:
+//
+//	curves.go        bucket curves: the entry of each episode (a curve, a reason, or retracted)
+//	lossdetector.go  detects that bucket curves lost entries, as after a restore from a backup
+//	puts.go          delivers each put of an entry to a worker, which reduces its profile
+//	asof.go          the rule for computed values: one that has seen more is never replaced
+//	envelopes.go     bucket envelopes
+//
+// Fit specs:
+//
+//	generation.go    a spec at work: its id, epoch, and the streams that it depends on
+//	specs.go         bucket specs: all generations, and the one that is wanted
+//	remove.go        removes a generation
 package bus
 
 import (

@@ -1,8 +1,18 @@
-// Package dashboard is the bridge between NATS and browsers. It keeps the last
-// event of each subject of the DASHBOARD stream and sends these to browsers as
-// server-sent events. It publishes events that producers post over HTTP, and it
-// serves the page that shows them (package web). Any number of dashboards may
-// run.
+// Package dashboard is the service between NATS and browsers. It keeps the last event of
+// each subject of stream DASHBOARD, sends these to browsers, publishes events that producers
+// post, and serves the page (package web). Any number of dashboards may run.
+//
+//	dashboard.go    New, Run, and the paths; config.go: the settings and their defaults
+//	follower.go     takes the events of the stream
+//	event.go        one event, and which events are not shown
+//	state.go        the last event of each subject; shared.go: the same, read by all browsers
+//	feed.go         GET events: what one browser gets, and when a slow one is disconnected
+//	api.go          GET api/events
+//	publish.go      POST publish; body.go: the checks of a posted event
+//	page.go         the files of the page
+//	listener.go     limits of connections; usertimeout_*.go: when a silent one is closed
+//	security.go     headers, tokens, allowed hosts
+//	metrics.go      the metrics
 package dashboard
 
 import (

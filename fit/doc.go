@@ -7,7 +7,7 @@
 //	Signature  one episode in several channels
 //	Entry      what is stored about one episode: a curve, a Reason, or a retraction; Join merges two entries
 //	Sample     the entries of one profile: threshold, members, digest
-//	Reduce     turns curves into a Band: pointwise median and quartiles
+//	Reduce     turns curves into a Band: pointwise median and quartiles (reduce.go, quantile.go)
 //	Envelope   a band and the numbers of its sample; Normalised for display
 //	Choice     draws as numpy.random.Generator.choice, for comparison with the Python program
 //

@@ -8,7 +8,8 @@
 //	Phase     bursts, total and share of one slice
 //	Trust     the deepest episode, and those outside the functional boxplot
 //	Hosts     an envelope for each host, and whether hosts differ
-//	Snapshot  an envelope at a moment; Drift compares a later one with it
+//	Snapshot  an envelope at a moment, kept to compare later ones with (drift.go): Due says when
+//	          another is to be kept, Drift how far the envelope has moved since
 //
 // There is no input, output, clock or randomness. Functions are pure and may be called concurrently; inputs are neither changed
 // nor kept. The order of the members does not matter: sums are taken in an order given by the values, so results are equal to the

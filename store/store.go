@@ -1,12 +1,17 @@
-// Package store reads and writes archives of episodes in stores: a directory, an
-// object store of NATS, or a bucket of an S3 server.
+// Package store reads and writes archives of episodes in stores.
 //
-// All stores use the same errors when opening and reading an archive. An error
-// matches episode.ErrNotFound if the store answers that it has no such archive. It
-// matches episode.ErrCorrupt if the archive was read to its end and is proved to
-// differ from what was stored. Any other error means that the store cannot answer
-// now: a missing bucket, a rejected key or an interrupted transfer is not a fault
-// of the archive.
+//	store.go     the address of a store, and its settings
+//	dir.go       a directory
+//	nats.go      an object store of NATS
+//	s3.go        a bucket of an S3 server, and its address
+//	transfer.go  downloads and uploads, which end when no byte comes for a while
+//	retry.go     asks a store again that did not answer
+//
+// All stores use the same errors when opening and reading an archive. An error matches
+// episode.ErrNotFound if the store answers that it has no such archive. It matches
+// episode.ErrCorrupt if the archive was read to its end and is proved to differ from what
+// was stored. Any other error means that the store cannot answer now: a missing bucket, a
+// rejected key or an interrupted transfer is not a fault of the archive.
 package store
 
 import (

@@ -1,6 +1,12 @@
-// Package streamer publishes each profile's envelope as the event that the dashboard shows:
-// when the envelope changes, and again in each cycle. Any number of streamers may run, because
-// package events does not let an event replace a later one.
+// Package streamer is the service that publishes what workers store as events of stream
+// DASHBOARD: when a value changes, and again when the last event is CYCLE_PAUSE old. Any
+// number of streamers may run: an event never replaces a later one (bus/events).
+//
+//	streamer.go    New and Run; envelopes as attack_profile events; which generation is shown
+//	signatures.go  signatures as attack_signature events
+//	models.go      scores of the models as model_metric, model_perf and suspects events
+//	poster.go      posts the events to PUBLISH_URL, too
+//	config.go      the settings; flags.go: the flags for figures of other models
 package streamer
 
 import (

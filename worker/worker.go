@@ -1,6 +1,20 @@
-// Package worker keeps the envelopes: the align loop turns accepted episodes
-// into entries of the curves bucket, the reduce loop turns puts into envelopes.
-// Any number of workers share both, and any may die at any instruction.
+// Package worker is the service that keeps the envelopes. It turns accepted episodes into
+// entries of bucket curves (align), and entries into envelopes (reduce). Any number of
+// workers may run, and each may die at any moment.
+//
+//	worker.go      New and Run
+//	config.go      the settings and their defaults
+//	session.go     a session: the work on one generation of the spec, with its views
+//	align.go       the align loop: reads an archive and writes the episode's entry; how long a
+//	               missing archive is waited for
+//	reduce.go      the reduce loop: writes a profile's envelope after an entry was put
+//	compare.go     finds and writes envelopes that the reduce loop missed
+//	signatures.go  computes the signatures, after the envelopes
+//	models.go      measures how well models of the samples tell the profiles apart
+//	suspects.go    reports accepted episodes that look like another profile
+//	epoch.go       checks whether NATS lost or restored a stream, and reads the log again
+//	logview.go     what a session knows of the episode log
+//	metrics.go     declares the metrics; gauges.go sets those that are asked for regularly
 package worker
 
 import (

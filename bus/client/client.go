@@ -1,7 +1,23 @@
-// Package client is the project's connection to NATS. It does to any stream,
-// bucket or consumer what the project needs done, and deals with what JetStream
-// does that its users would not expect; docs/ARCHITECTURE.md lists that. It does
-// not know which streams, buckets and messages the project has: package bus does.
+// Package client is the project's connection to NATS. It knows no stream or message of the
+// project: package bus does. Where JetStream does something that its users would not
+// expect, it is dealt with here; docs/ARCHITECTURE.md has the list.
+//
+//	client.go        the connection; is it up, is the server new enough
+//	config.go        its settings
+//	connecterror.go  explains why the server rejects a connection
+//	denials.go       ends a request that the user has no right to
+//	errors.go        what an error of the server means: absent, refused, conflict, no answer
+//	incarnation.go   tells a stream from one of the same name that was created later
+//	streams.go       creates and mends streams; deletes consumers
+//	publish.go       publishes a message, for 20 s while there is no answer
+//	value.go         the last message of a subject; compare-and-set
+//	read.go          reads a whole stream without a consumer
+//	view.go          keeps a state that is computed from the keys of a bucket
+//	watch.go         the watches that a view follows, and when it starts another
+//	inbox.go         delivers the messages of a consumer to handlers, extends the deadlines of
+//	                 their acknowledgements, and hands messages back at the end
+//	fetch.go         one fetch of an inbox
+//	objects.go       an object store: writing; object.go: reading
 package client
 
 import (

@@ -1,5 +1,11 @@
-// Package events publishes what the dashboard shows and follows it. Stream DASHBOARD
-// keeps the last event of each subject. docs/MESSAGES.md defines the events.
+// Package events has the events of stream DASHBOARD, which keeps the last event of each
+// subject. docs/MESSAGES.md defines the events.
+//
+//	event.go      the events and their JSON, such as AttackProfile
+//	subject.go    the types of events, and the subject of each
+//	order.go      which of two events is later
+//	publisher.go  publishes an event, unless a later one is there
+//	feed.go       follows the stream: the last events first, then each as it comes
 package events
 
 import (

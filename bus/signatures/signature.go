@@ -1,6 +1,11 @@
-// Package signatures stores what workers compute of a sample beside its envelope:
-// the signature of each profile, and the scores of the models of a generation. Both
-// are values in bucket signatures, written by the rule of bus.PutAsOf.
+// Package signatures stores in bucket signatures what workers compute of the samples
+// besides the envelopes. A value is never replaced by one that was computed from less
+// (bus.PutAsOf).
+//
+//	signature.go  the signature of a profile, in parts; its snapshots
+//	scores.go     how well the models tell the profiles apart
+//	view.go       which versions of both are stored
+//	event.go      the event that shows a signature
 package signatures
 
 import (

@@ -1,5 +1,13 @@
-// Package service has what all daemons need besides their work: settings, a log, health and
-// metrics over HTTP, and sessions with NATS.
+// Package service has what all services need besides their work.
+//
+//	daemon.go    the main of a service: arguments, settings, signals, exit code
+//	service.go   the log, the version, the exit codes
+//	settings.go  fills settings from the environment and lists them for --help
+//	health.go    /healthz, /readyz and /metrics
+//	sessions.go  runs a service as a series of sessions, and knows what it waits for
+//	views.go     follows the views of a session until its end
+//	spec.go      reads the fit spec of FIT_SPEC
+//	roots.go     certificates of public authorities, for images that have none
 package service
 
 import (
