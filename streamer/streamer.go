@@ -2,11 +2,12 @@
 // DASHBOARD: when a value changes, and again when the last event is CYCLE_PAUSE old. Any
 // number of streamers may run: an event never replaces a later one (bus/events).
 //
-//	streamer.go    New and Run; envelopes as attack_profile events; which generation is shown
-//	signatures.go  signatures as attack_signature events
-//	models.go      scores of the models as model_metric, model_perf and suspects events
-//	poster.go      posts the events to PUBLISH_URL, too
-//	config.go      the settings; flags.go: the flags for figures of other models
+//	streamer.go        New and Run; which generation is shown; when an event is published
+//	profileevent.go    the attack_profile event of an envelope
+//	signatureevent.go  signatures as attack_signature events
+//	modelevent.go      scores of the models as model_metric, model_perf and suspects events
+//	poster.go          posts the events to PUBLISH_URL, too
+//	config.go          the settings; flags.go: the flags for figures of other models
 package streamer
 
 import (

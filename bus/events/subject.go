@@ -1,7 +1,6 @@
 // Package events has the events of stream DASHBOARD, which keeps the last event of each
-// subject. docs/MESSAGES.md defines the events.
+// subject. docs/MESSAGES.md defines the events; package streamer makes those of the project.
 //
-//	event.go      the events and their JSON, such as AttackProfile
 //	subject.go    the types of events, and the subject of each
 //	order.go      which of two events is later
 //	publisher.go  publishes an event, unless a later one is there

@@ -5,7 +5,6 @@
 //	signature.go  the signature of a profile, in parts; its snapshots
 //	scores.go     how well the models tell the profiles apart
 //	view.go       which versions of both are stored
-//	event.go      the event that shows a signature
 package signatures
 
 import (
