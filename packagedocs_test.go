@@ -47,7 +47,7 @@ func TestPackageDocsListFiles(t *testing.T) {
 			})
 		}
 		for _, f := range files {
-			if !matches(f) {
+			if !matches(f) && filepath.Base(f) != "doc.go" {
 				t.Errorf("%s: the package comment does not list it", f)
 			}
 		}

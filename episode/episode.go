@@ -5,8 +5,23 @@
 // time that it takes, every checksum is verified, and an archive that is damaged or too large gives
 // an error that matches [ErrCorrupt] or [ErrTooLarge]. A [Store] is where archives come from.
 //
-// The bytes pass through one stage after the other, each in a file of its name: the decompressor,
-// the tar reader, lines (of one member), a table (of the wanted fields), channels, and counters.
+// The bytes pass through one stage after the other:
+//
+//	decompressor.go  decompresses; frames.go: walks the zstd frames and checks their windows
+//	tar.go           the members of the archive
+//	lines.go         the lines of one member
+//	json.go          scans one line; number.go: its numbers
+//	meta.go          meta.json; labels.go: labels.jsonl
+//	table.go         the wanted fields of the telemetry rows; template.go: rows like the one before
+//	channel.go       the values of a channel over time; counter.go: the rates of a counter
+//	segments.go      the phases, and whether the episode can give a curve
+//
+// The rest:
+//
+//	episode.go       Read and Reader; errors.go: what they return; limits.go
+//	ref.go           the ids of hosts and episodes
+//	store.go         the interface of stores
+//	floats.go        memory that is used again for the next archive
 package episode
 
 import (

@@ -1,15 +1,33 @@
 // Package fit computes envelopes: it turns the phases and the channel of an episode into a [Curve], and many curves into an
 // [Envelope], and it decides which episodes an envelope is made of. docs/NUMERICS.md has all rules.
 //
-//	Spec       what is fitted: profiles, target, seed, points; its Generation
-//	Align      turns the Walk and the Series of one episode into a Curve, slice by slice
-//	Rank       an episode's position in the random order of sampling
-//	Signature  one episode in several channels
-//	Entry      what is stored about one episode: a curve, a Reason, or a retraction; Join merges two entries
-//	Sample     the entries of one profile: threshold, members, digest
-//	Reduce     turns curves into a Band: pointwise median and quartiles (reduce.go, quantile.go)
-//	Envelope   a band and the numbers of its sample; Normalised for display
-//	Choice     draws as numpy.random.Generator.choice, for comparison with the Python program
+// A fit:
+//
+//	spec.go        the Spec: profiles, target, seed, points; specyaml.go: reads it from YAML
+//	generation.go  the id of a spec at work, a hash of all that curves depend on
+//	unit.go        the unit of a channel
+//
+// From an episode to a curve:
+//
+//	points.go      how many points each slice has
+//	walk.go        the phases of an episode, and the time of each slice
+//	align.go       Align: the Series of an episode, slice by slice, into a Curve (curve.go)
+//	resample.go    values on the points of a slice, linear; mean.go: conservative
+//	signature.go   the same for several channels: the Signature of one episode
+//	reason.go      why an episode has no curve
+//
+// Which episodes an envelope is made of:
+//
+//	rank.go        an episode's place in the random order of sampling
+//	entry.go       the stored state of one episode, and Join of two; entryjson.go: its JSON
+//	sample.go      the entries of one profile: members, reserve, threshold, digest
+//	choice.go      draws as numpy.random.Generator.choice, to compare with the Python program
+//
+// From curves to an envelope:
+//
+//	reduce.go      pointwise median and quartiles of many curves: a Band
+//	quantile.go    quantiles of the values of one point; select.go: finds them without sorting
+//	envelope.go    a band and the numbers of its sample; Normalised: scaled to 0..1
 //
 // There is no input, output, clock, randomness, goroutine or changing global. Functions are pure and may be called concurrently;
 // inputs are neither reordered nor kept unless their comment says so. A [Sample] is the only type that changes, and is not safe

@@ -2,10 +2,10 @@
 // DASHBOARD: when a value changes, and again when the last event is CYCLE_PAUSE old. Any
 // number of streamers may run: an event never replaces a later one (bus/events).
 //
-//	streamer.go        New and Run; which generation is shown; when an event is published
-//	profileevent.go    the attack_profile event of an envelope
-//	signatureevent.go  signatures as attack_signature events
-//	modelevent.go      scores of the models as model_metric, model_perf and suspects events
+//	streamer.go        New and Run; which generation of a profile is shown
+//	profileevent.go    attack_profile: the event of an envelope
+//	signatureevent.go  attack_signature: the event of a signature
+//	modelevent.go      model_metric, model_perf and suspects: the events of models' scores
 //	poster.go          posts the events to PUBLISH_URL, too
 //	config.go          the settings; flags.go: the flags for figures of other models
 package streamer

@@ -212,7 +212,9 @@ func (c *candidate) readArchive(ctx context.Context, attempt bus.Attempt) (fit.E
 	}
 	if !errors.Is(err, episode.ErrNotFound) {
 		s.metrics.unanswered.Inc()
-		s.logger.Warn("the store does not answer, keep trying", logkey.Episode, c.ref, logkey.Err, err)
+		s.warnNoAnswer.Do(func() { // the metric counts all of them
+			s.logger.Warn("the store does not answer, keep trying", logkey.Episode, c.ref, logkey.Err, err)
+		})
 		return fit.Entry{}, nextTry(attempt.Last, err, time.Second, time.Minute)
 	}
 	// A missing archive is read five times: after 1, 3, 7 and 15 twentieths of the

@@ -3,8 +3,10 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
@@ -34,7 +36,12 @@ type session struct {
 	stale  *staleSignatures
 	models *sampleModel
 	end    context.CancelCauseFunc // ends the session, with the reason
+
+	warnNoAnswer rate.Sometimes // limits the warning that the store does not answer
 }
+
+// noAnswerPause is the time between two warnings that the store does not answer.
+const noAnswerPause = 30 * time.Second
 
 // session runs until ctx ends, or a reason for another session comes up, which it
 // returns.
@@ -70,6 +77,7 @@ func (w *Worker) open(ctx context.Context, views *service.Views) (*session, erro
 		bus: b, store: w.deps.Store, spec: spec, cfg: &w.cfg, logger: w.deps.Log, metrics: w.metrics,
 		fitter: w.fitter, channels: w.channels, reduced: w.deps.Reduced,
 		stale: newStaleSignatures(), models: newSampleModel(spec),
+		warnNoAnswer: rate.Sometimes{Interval: noAnswerPause},
 	}
 	var err error
 	if s.specs, err = b.OpenSpecs(ctx); err != nil {

@@ -1,5 +1,5 @@
-// Package events has the events of stream DASHBOARD, which keeps the last event of each
-// subject. docs/MESSAGES.md defines the events; package streamer makes those of the project.
+// Package events publishes and follows the events of stream DASHBOARD, which keeps the last
+// event of each subject. docs/MESSAGES.md defines the events; the streamer makes them.
 //
 //	subject.go    the types of events, and the subject of each
 //	order.go      which of two events is later
