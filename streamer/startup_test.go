@@ -28,7 +28,7 @@ func oldServer(t *testing.T) string {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	serve := func(c net.Conn) {
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		fmt.Fprint(c, `INFO {"server_id":"x","version":"2.9.0","headers":true,"max_payload":1048576}`+"\r\n")
 		for lines := bufio.NewScanner(c); lines.Scan(); {
 			if strings.HasPrefix(lines.Text(), "PING") {
