@@ -54,7 +54,7 @@ var runs = []run{
 		{"`profiles fit`, 102,000 rows, bottom-k", "Batch/bottomk", fitted, ""},
 		{"`profiles fit`, 102,000 rows, numpy's choice", "Batch/numpy", fitted, ""},
 	}},
-	{"./standalone", "AcceptedToEvent", "5x", []row{
+	{"./command/standalone", "AcceptedToEvent", "5x", []row{
 		{"from accept to event, idle", "AcceptedToEvent/0-others", "p50 {p50-ms}, p99 {p99-ms}, p99.9 {p99.9-ms} ms", ""},
 		{"from accept to event, 1,000 others a second", "AcceptedToEvent/1000-others", "p50 {p50-ms}, p99 {p99-ms}, p99.9 {p99.9-ms} ms", ""},
 	}},
