@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -23,5 +24,14 @@ func TestFigure(t *testing.T) {
 	}
 	if got := (row{benchmark: "Cost/other"}).figure(all); got != "not measured" {
 		t.Error(got)
+	}
+}
+
+// TestRunsHavePackages: a package that was moved would only give "not measured".
+func TestRunsHavePackages(t *testing.T) {
+	for _, r := range runs {
+		if tests, err := filepath.Glob(filepath.Join("../..", r.pkg, "*_test.go")); err != nil || len(tests) == 0 {
+			t.Errorf("%s has no tests, %v", r.pkg, err)
+		}
 	}
 }
