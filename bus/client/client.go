@@ -21,6 +21,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -107,10 +108,14 @@ func (c *Client) handlers() []nats.Option {
 // connecting is what may fail when there is no connection.
 const connecting = "connecting"
 
-// warnConnect logs an error of connecting, once for each reason.
+// warnConnect logs an error of connecting, once for each reason. Errors with the same hint
+// have the same reason: their texts may contain the time.
 func (c *Client) warnConnect(err error) {
-	if err = c.cfg.explain(err); err != nil && c.failing.IsNew(connecting, err.Error()) {
-		c.log.Warn("no connection to NATS, keep trying", logkey.URL, c.cfg.redactedURL(), logkey.Err, err)
+	if err == nil {
+		return
+	}
+	if c.failing.IsNew(connecting, cmp.Or(c.cfg.hint(err), err.Error())) {
+		c.log.Warn("no connection to NATS, keep trying", logkey.URL, c.cfg.redactedURL(), logkey.Err, c.cfg.explain(err))
 	}
 }
 

@@ -11,51 +11,56 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// explain adds to an error of connecting the likely cause and the setting to look
-// at. An error that it does not know stays as it is.
+// explain adds the hint to an error of connecting. An error without a hint stays as it is.
 func (c *Config) explain(err error) error {
+	if hint := c.hint(err); hint != "" {
+		return fmt.Errorf("%w: %s", err, hint)
+	}
+	return err
+}
+
+// hint returns the likely cause of an error of connecting and the setting to look at, or
+// nothing.
+func (c *Config) hint(err error) string {
 	var (
 		unknown x509.UnknownAuthorityError
 		invalid x509.CertificateInvalidError
 		name    x509.HostnameError
 		plain   tls.RecordHeaderError
 	)
-	var hint string
 	switch {
 	case err == nil:
-		return nil
+		return ""
 	case strings.Contains(err.Error(), "rootCA file"):
-		hint = "NATS_CA must name a PEM file with certificates of authorities"
+		return "NATS_CA must name a PEM file with certificates of authorities"
 	case strings.Contains(err.Error(), "client certificate") && errors.Is(err, fs.ErrNotExist):
-		hint = "NATS_CERT and NATS_KEY must name the files of this client's certificate"
+		return "NATS_CERT and NATS_KEY must name the files of this client's certificate"
 	case c.Creds != "" && errors.Is(err, fs.ErrNotExist):
-		hint = "NATS_CREDS must name a credentials file"
+		return "NATS_CREDS must name a credentials file"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		hint = "the server's certificate has expired, or a clock is wrong: `profiles credentials --renew` makes another"
+		return "the server's certificate has expired, or a clock is wrong: `profiles credentials --renew` makes another"
 	case errors.As(err, &unknown) && c.CA == "":
-		hint = "NATS_CA is not set: it names the file with the authority of the server's certificate"
+		return "NATS_CA is not set: it names the file with the authority of the server's certificate"
 	case errors.As(err, &unknown):
-		hint = "is NATS_CA the file with the authority of the server's certificate?"
+		return "is NATS_CA the file with the authority of the server's certificate?"
 	case errors.As(err, &name):
-		hint = "the server's certificate is for other names: `profiles credentials --host NAME --renew` adds one"
+		return "the server's certificate is for other names: `profiles credentials --host NAME --renew` adds one"
 	case errors.Is(err, nats.ErrSecureConnWanted):
-		hint = "the server offers no TLS, but NATS_CA, NATS_CERT or tls:// asks for it"
+		return "the server offers no TLS, but NATS_CA, NATS_CERT or tls:// asks for it"
 	case errors.As(err, &plain):
-		hint = "the server speaks no TLS there: is it the port for clients?"
+		return "the server speaks no TLS there: is it the port for clients?"
 	case strings.Contains(err.Error(), "tls: certificate required"), strings.Contains(err.Error(), "tls: bad certificate"):
-		hint = "the server asks for this client's certificate: NATS_CERT and NATS_KEY"
+		return "the server asks for this client's certificate: NATS_CERT and NATS_KEY"
 	case errors.Is(err, nats.ErrNkeysNotSupported):
-		hint = "the server has no users, so it is not the one that NATS_NKEY is for: is NATS_URL right, does it include accounts.conf?"
+		return "the server has no users, so it is not the one that NATS_NKEY is for: is NATS_URL right, does it include accounts.conf?"
 	case !unauthorized(err):
-		return err
+		return ""
 	case c.NKey == "" && c.Creds == "":
-		hint = "the server accepts no client without a key: NATS_NKEY names the file with this service's seed"
+		return "the server accepts no client without a key: NATS_NKEY names the file with this service's seed"
 	case c.NKey != "":
-		hint = "the server does not know this key: is NATS_NKEY of the same `profiles credentials` as the server's accounts.conf?"
-	default:
-		hint = "is NATS_CREDS that of this server?"
+		return "the server does not know this key: is NATS_NKEY of the same `profiles credentials` as the server's accounts.conf?"
 	}
-	return fmt.Errorf("%w: %s", err, hint)
+	return "is NATS_CREDS that of this server?"
 }
 
 // unauthorized reports whether the server rejected this user. Some of the server's
