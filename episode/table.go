@@ -59,7 +59,7 @@ func (t *table) column(field string) *column {
 // read reads the member: one JSON object a line. Rows without a time are dropped.
 func (t *table) read(l *lines, s *scanner) error {
 	t.found = true
-	t.template.reset(nil)
+	t.template.reset()
 	for line, ok := l.row(); ok; line, ok = l.row() {
 		if !t.template.read(line, s, l.lim.Depth, t.row) {
 			if t.scan(line, s, l.lim.Depth); s.err != nil {
@@ -81,7 +81,7 @@ func (t *table) read(l *lines, s *scanner) error {
 // scan reads a row, and makes it the template of the next.
 func (t *table) scan(line []byte, s *scanner, depth int) {
 	clear(t.row)
-	t.template.reset(line)
+	t.template.reset()
 	s.reset(line, depth, nil)
 	for s.object(); s.next(); {
 		s.token()
@@ -92,7 +92,9 @@ func (t *table) scan(line []byte, s *scanner, depth int) {
 		}
 		t.template.add(from, s.at, column)
 	}
-	s.end()
+	if s.end(); s.err == nil {
+		t.template.set(line)
+	}
 }
 
 // index returns the column of a key, or -1 if it is not wanted.

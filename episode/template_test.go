@@ -63,9 +63,10 @@ func TestTemplate(t *testing.T) {
 		"a sign":                {`{"a": 9}|{"a": -9}|{"a": -0}|{"a": 0}`, 3},
 		"kinds of numbers":      {`{"a": 9}|{"a": 9.5}|{"a": 9.75e1}|{"a": 1e-3}|{"a": 1}`, 4},
 		"a first digit":         {`{"a": 99}|{"a": 19}|{"a": 90}`, 2},
+		"19 and 20 digits":      {`{"a": 1000000000000000000}|{"a": 1999999999999999999}|{"a": 18446744073709551615}|{"a": 18446744073709551616}`, 3},
 		"texts":                 {`{"s": "R", "a": 1}|{"s": "S", "a": 2}|{"s": "\n\"é", "a": 3}|{"s": "", "a": 4}`, 3},
 		"values of all kinds":   {`{"s": null, "a": 1}|{"s": [1, {"a": 2}], "a": 2}|{"s": {"a": 3}, "a": 3}|{"s": true, "a": true}|{"s": 1, "a": "1"}`, 4},
-		"space before a value":  {`{"a":1}|{"a": 2}|{"a":  3}|{"a":4}`, 3},
+		"space before a value":  {`{"a":1}|{"a": 2}|{"a":  3}|{"a":4}`, 2},
 		"a key twice":           {`{"a": 1, "a": 2}|{"a": 3, "a": null}|{"a": null, "a": 4}`, 2},
 		"eight at once":         {`{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1}|{"1":22,"2":22,"3":22,"4":22,"5":22,"6":22,"7":22,"8":22}`, 1},
 		"nine at once":          {`{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1,"9":1}|{"1":22,"2":22,"3":22,"4":22,"5":22,"6":22,"7":22,"8":22,"9":22}`, 1},
@@ -107,6 +108,57 @@ func TestTemplateManyFields(t *testing.T) {
 	}
 }
 
+// TestTemplateManyChanges checks that a row is scanned if too many of its values have another length
+// than in the row before.
+func TestTemplateManyChanges(t *testing.T) {
+	row := func(members int, value string) []byte {
+		return []byte(`{"a": ` + value + strings.Repeat(`, "x": `+value, members-1) + `}`)
+	}
+	if n := checkTemplate(t, [][]byte{row(mostChanged, "1"), row(mostChanged, "22")}); n != 1 {
+		t.Errorf("with %d changes, %d rows fitted, want 1", mostChanged, n)
+	}
+	if n := checkTemplate(t, [][]byte{row(mostChanged+1, "1"), row(mostChanged+1, "22")}); n != 0 {
+		t.Errorf("with %d changes, %d rows fitted, want 0", mostChanged+1, n)
+	}
+}
+
+// checkFitting compares countFitting with looking at one byte after the other. The mask allows any
+// digit where text has a 0.
+func checkFitting(t fataler, row, text []byte) {
+	mask := bytes.Clone(text)
+	for i, c := range text {
+		if mask[i] = mustEqual; c == '0' {
+			mask[i] = anyDigit
+		}
+	}
+	want := 0
+	for want < min(len(row), len(text)) && (row[want] == text[want] || text[want] == '0' && isDigit(row[want])) {
+		want++
+	}
+	if got := countFitting(row, text, mask); got != want {
+		t.Fatalf("%d bytes of %q fit %q, want %d", got, row, text, want)
+	}
+}
+
+func TestCountFitting(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := []byte(rapid.StringMatching(`[0x]{0,100}`).Draw(t, "text"))
+		row := append(bytes.Clone(text), rapid.SampledFrom([]string{"", "0x0x0x0x0x"}).Draw(t, "longer")...)
+		for range rapid.IntRange(0, 5).Draw(t, "changes") {
+			if len(row) > 0 {
+				row[rapid.IntRange(0, len(row)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
+			}
+		}
+		checkFitting(t, row[:rapid.IntRange(0, len(row)).Draw(t, "length")], text)
+	})
+	// Compare each byte with each other.
+	for c := range 256 {
+		for b := range 256 {
+			checkFitting(t, bytes.Repeat([]byte{byte(b)}, 41), bytes.Repeat([]byte{byte(c)}, 41))
+		}
+	}
+}
+
 // TestTemplateMutated changes rows in many ways, and compares with scanning.
 func TestTemplateMutated(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -139,6 +191,16 @@ func TestTemplateMutated(t *testing.T) {
 			checkTemplate(t, [][]byte{row, changed, row})
 		}
 	}
+}
+
+// FuzzTemplate compares reading lines with templates to scanning each of them.
+func FuzzTemplate(f *testing.F) {
+	f.Add([]byte(`{"t_wall_ns": 1767225600050000000, "s": "R", "a": 12, "b": 0.25}` + "\n" + `{"t_wall_ns": 1767225600100000000, "s": "S", "a": 9, "b": 1e-3}`))
+	f.Add([]byte(`{"a":-1,"n":null,"o":{"a":[1,"é"]},"b":99,"b":100} ` + "\n" + `{"a":-2,"n":true,"o":{"a":[2,"e"]},"b":1,"b":null} `))
+	f.Add([]byte(`{"a": 10}` + "\n" + `{"a": 00}` + "\n" + `{"a": }`))
+	f.Fuzz(func(t *testing.T, lines []byte) {
+		checkTemplate(t, bytes.Split(lines, []byte("\n")))
+	})
 }
 
 func TestTemplateDoesNotAllocate(t *testing.T) {
