@@ -4,22 +4,25 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/cis490/profiles/bus/client"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // crowding watches whether episodes that wait for another try, such as those whose
 // archive is missing, take too many of the places that all workers share
 // (MaxAckPending of the align consumer): new episodes would not be delivered then.
 type crowding struct {
-	inbox   *client.Inbox[*episode]
+	inHand  func() (all, kept int)                                 // Inbox.InHand
+	info    func(context.Context) (*jetstream.ConsumerInfo, error) // Inbox.ConsumerInfo
 	crowded atomic.Bool
 }
 
-// now reports the state as of the last check. Without waiting episodes here it is
-// false.
+// now reports the state as of the last check. When no episode waits here it is false until
+// the next check.
 func (c *crowding) now() bool {
-	_, kept := c.inbox.InHand()
-	return kept > 0 && c.crowded.Load()
+	if _, kept := c.inHand(); kept == 0 {
+		c.crowded.Store(false)
+	}
+	return c.crowded.Load()
 }
 
 func (c *crowding) check(ctx context.Context) { c.crowded.Store(c.ask(ctx)) }
@@ -31,11 +34,11 @@ func (c *crowding) check(ctx context.Context) { c.crowded.Store(c.ask(ctx)) }
 // Episodes that wait must be at least half of what is held here, or this worker is
 // only busy.
 func (c *crowding) ask(ctx context.Context) bool {
-	held, kept := c.inbox.InHand()
+	held, kept := c.inHand()
 	if kept == 0 || 2*kept < held {
 		return false
 	}
-	info, err := c.inbox.ConsumerInfo(ctx)
+	info, err := c.info(ctx)
 	if err != nil {
 		return false
 	}

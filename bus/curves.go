@@ -162,11 +162,15 @@ func (c *Curves) Seen(id EntryID) (e Entry) {
 
 // Read asks the leader of the bucket's stream for the entry.
 func (c *Curves) Read(ctx context.Context, id EntryID) (Entry, error) {
-	v, err := c.bus.LastFromLeader(ctx, client.BucketStream(CurvesBucket), client.KeySubject(CurvesBucket, id.key(c.gen)))
+	v, err := c.readValue(ctx, id)
 	if err != nil {
 		return Entry{}, err
 	}
 	return c.fromValue(id, v), nil
+}
+
+func (c *Curves) readValue(ctx context.Context, id EntryID) (client.Value, error) {
+	return c.bus.LastFromLeader(ctx, client.BucketStream(CurvesBucket), client.KeySubject(CurvesBucket, id.key(c.gen)))
 }
 
 // fromValue decodes what the leader has stored for an entry.
@@ -196,7 +200,7 @@ func (c *Curves) Update(ctx context.Context, id EntryID, have Entry, acceptedAt 
 	}
 	first := true
 	var stored *fit.Entry
-	revision, err := c.bus.UpdateFrom(ctx, client.Value{Revision: have.Revision}, client.BucketStream(CurvesBucket), client.KeySubject(CurvesBucket, id.key(c.gen)),
+	revision, err := c.bus.UpdateFrom(ctx, client.Value{Revision: have.Revision}, client.KeySubject(CurvesBucket, id.key(c.gen)),
 		func(v client.Value) (*client.Write, error) {
 			if !first {
 				have = c.fromValue(id, v)
@@ -211,7 +215,7 @@ func (c *Curves) Update(ctx context.Context, id EntryID, have Entry, acceptedAt 
 				return nil, fmt.Errorf("encode entry %s/%s: %w", stored.Host, stored.Episode, err)
 			}
 			return &client.Write{Data: data, Header: header}, nil
-		})
+		}, func(ctx context.Context) (client.Value, error) { return c.readValue(ctx, id) })
 	if revision == 0 || err != nil {
 		return false, err
 	}

@@ -86,7 +86,7 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 		BeforeHandBack: func(d *client.Delivery[*episode]) { d.Value.marks.removeOurs() },
 		Extended:       func(ctx context.Context) { c.crowding.check(ctx) },
 	}, func(in *client.Inbox[*episode]) {
-		c.inbox, c.crowding = in, crowding{inbox: in}
+		c.inbox, c.crowding.inHand, c.crowding.info = in, in.InHand, in.ConsumerInfo
 	})
 }
 

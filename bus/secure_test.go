@@ -99,6 +99,27 @@ func TestConnectErrors(t *testing.T) {
 	}
 }
 
+// TestConnectErrorsOfTwoServers: one server is down and the other refuses this user. Each is
+// logged once, though the client tries both again and again.
+func TestConnectErrorsOfTwoServers(t *testing.T) {
+	t.Parallel()
+	srv := bustest.StartWith(t, "authorization { token: x }\n")
+	said := &bustest.Record{}
+	b, err := bus.Connect(client.Config{URL: "nats://127.0.0.1:1," + srv.URL()}, said.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond) // several tries
+	defer cancel()
+	if err := b.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it does not keep trying: %v", err)
+	}
+	if n := len(said.Lines("no connection to NATS")); n < 1 || n > 3 {
+		t.Errorf("%d warnings, want one for each reason", n)
+	}
+}
+
 // TestNoPlainText: a client that uses no TLS, or sends no credentials, gets nothing but the
 // server's first message.
 func TestNoPlainText(t *testing.T) {

@@ -193,7 +193,7 @@ const keepTopologyTime = 15 * time.Second
 func (b *Bus) KeepTopology(ctx context.Context) {
 	ensuring, end := context.WithTimeout(ctx, keepTopologyTime)
 	defer end()
-	if err := b.EnsureTopology(ensuring); err != nil && ctx.Err() == nil {
+	if err := b.EnsureTopology(ensuring); err == nil || ctx.Err() == nil {
 		b.WarnOnce("topology", err)
 	}
 }

@@ -32,9 +32,7 @@ func (s *session) publishModels(ctx context.Context, wanted bus.Generation, agai
 		reading, end := context.WithTimeout(ctx, readTimeout)
 		scores, ok, err := signatures.ReadScores(reading, s.bus, wanted.ID)
 		end()
-		if err != nil {
-			s.warnOnce("read the models' scores", wanted, "", err)
-		}
+		s.warnOnce("read the models' scores", wanted, "", err)
 		if ok && scores.Digest == source.version.Digest {
 			s.modelEvents.events = scoreEvents(wanted, scores)
 		}

@@ -79,6 +79,9 @@ func (p *Poster) Run(ctx context.Context) error { //nolint:gocognit // one loop 
 				break
 			}
 			again, err := p.post(ctx, event)
+			if ctx.Err() != nil {
+				return nil
+			}
 			if err == nil {
 				p.posts.WithLabelValues("ok").Inc()
 				pause.Reset()

@@ -71,20 +71,18 @@ func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.P
 	ctx, end := context.WithTimeout(ctx, readTimeout)
 	defer end()
 	stored, complete, err := signatures.Read(ctx, s.bus, gen.ID, p)
-	if err != nil {
-		s.warnOnce("read a signature", gen, p, err)
-	}
+	s.warnOnce("read a signature", gen, p, err)
 	if err != nil || !complete || stored.Digest != source.version.Digest {
 		return signatureEvent{source: source}
 	}
 	event, err := NewAttackSignature(gen, stored, envelopes)
+	s.warnOnce("ignore a signature", gen, p, err)
 	if err != nil { // another program stored it; the other profiles are published all the same
-		s.warnOnce("ignore a signature", gen, p, err)
 		return signatureEvent{source: source, complete: true}
 	}
 	data, err := json.Marshal(event)
+	s.warnOnce("encode a signature", gen, p, err)
 	if err != nil {
-		s.warnOnce("encode a signature", gen, p, err)
 		return signatureEvent{source: source, complete: true}
 	}
 	return signatureEvent{source, true, data}

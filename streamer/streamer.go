@@ -255,8 +255,8 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 		return nil
 	}
 	event, err := NewAttackProfile(gen, env)
+	s.warnOnce("ignore an envelope", gen, p, err)
 	if err != nil { // another program stored it; the other profiles are published all the same
-		s.warnOnce("ignore an envelope", gen, p, err)
 		return nil
 	}
 	subject := events.Subject(events.TypeAttackProfile, string(p))
@@ -354,10 +354,13 @@ func (s *session) send(ctx context.Context, subject string, event any) (bool, er
 	return true, nil
 }
 
-// warnOnce logs that what a generation has stored of a profile can't be used. It does not
-// log the same reason twice in a row.
+// warnOnce logs an error with a value that a generation has stored of a profile. It does not
+// log the same reason twice in a row. A nil error means that the value can be used again.
 func (s *session) warnOnce(msg string, gen bus.Generation, p fit.ProfileName, err error) {
-	if s.failing.IsNew(msg+" "+string(gen.ID)+" "+string(p), err.Error()) {
+	key := msg + " " + string(gen.ID) + " " + string(p)
+	if err == nil {
+		s.failing.Works(key)
+	} else if s.failing.IsNew(key, err.Error()) {
 		s.log.Warn(msg, logkey.Profile, p, logkey.Generation, gen.ID, logkey.Err, err)
 	}
 }

@@ -45,8 +45,9 @@ type Client struct {
 	js  jetstream.JetStream
 	log *slog.Logger
 
-	denials denials
-	failing warnonce.Reasons // to connect, and to find or create streams
+	denials       denials
+	connectErrors warnonce.Reasons // since the last connection
+	failing       warnonce.Reasons // to find or create streams
 
 	mu      sync.Mutex
 	streams map[string]jetstream.Stream // by name; see Stream
@@ -84,11 +85,9 @@ func Connect(cfg Config, log *slog.Logger, more ...nats.Option) (*Client, error)
 // handlers are called by the NATS library with what happens to the connection.
 func (c *Client) handlers() []nats.Option {
 	return []nats.Option{
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
-			c.warnConnect(err)
-		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.warnConnect(err) }),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
-			c.failing.Works(connecting)
+			c.connectErrors.Clear()
 			c.log.Info("reached NATS again", logkey.Server, nc.ConnectedServerName())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -105,24 +104,25 @@ func (c *Client) handlers() []nats.Option {
 	}
 }
 
-// connecting is what may fail when there is no connection.
-const connecting = "connecting"
-
-// warnConnect logs an error of connecting, once for each reason. Errors with the same hint
-// have the same reason: their texts may contain the time.
+// warnConnect logs an error of connecting, once for each reason until there is a connection.
+// There may be several: one server is down, another refuses this user. Errors with the same
+// hint have the same reason: their texts may contain the time.
 func (c *Client) warnConnect(err error) {
 	if err == nil {
 		return
 	}
-	if c.failing.IsNew(connecting, cmp.Or(c.cfg.hint(err), err.Error())) {
+	if reason := cmp.Or(c.cfg.hint(err), err.Error()); c.connectErrors.IsNew(reason, reason) {
 		c.log.Warn("no connection to NATS, keep trying", logkey.URL, c.cfg.redactedURL(), logkey.Err, c.cfg.explain(err))
 	}
 }
 
 // WarnOnce logs a warning that a stream, consumer or watch is missing or does not answer,
-// and that the client keeps trying. It does not log the same reason twice in a row.
+// and that the client keeps trying. It does not log the same reason twice in a row. A nil
+// error means that the piece is available again.
 func (c *Client) WarnOnce(piece string, err error) {
-	if c.failing.IsNew(piece, err.Error()) {
+	if err == nil {
+		c.failing.Works(piece)
+	} else if c.failing.IsNew(piece, err.Error()) {
 		c.log.Warn("not available, keep trying", logkey.Piece, piece, logkey.Err, err)
 	}
 }

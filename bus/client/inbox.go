@@ -218,6 +218,7 @@ func (in *Inbox[T]) TakeMore(n int) []*Delivery[T] {
 				return more
 			}
 			more = append(more, d)
+			in.noteTaken()
 		default:
 			return more
 		}

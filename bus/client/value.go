@@ -99,12 +99,15 @@ func (c *Client) Update(ctx context.Context, stream, subject string, change func
 	if err != nil {
 		return 0, err
 	}
-	return c.UpdateFrom(ctx, have, stream, subject, change)
+	return c.UpdateFrom(ctx, have, subject, change, func(ctx context.Context) (Value, error) {
+		return c.LastFromLeader(ctx, stream, subject)
+	})
 }
 
-// UpdateFrom is Update for a caller that knows a message of the subject, the last
-// one or an earlier one, which saves reading it.
-func (c *Client) UpdateFrom(ctx context.Context, have Value, stream, subject string, change func(have Value) (*Write, error)) (revision uint64, err error) {
+// UpdateFrom is Update for a caller that reads the messages itself: have is the last one or
+// an earlier one, and reread is called after a conflict. It must ask the stream's leader.
+func (c *Client) UpdateFrom(ctx context.Context, have Value, subject string, change func(have Value) (*Write, error),
+	reread func(context.Context) (Value, error)) (revision uint64, err error) {
 	for {
 		w, err := change(have)
 		if w == nil || err != nil {
@@ -120,7 +123,7 @@ func (c *Client) UpdateFrom(ctx context.Context, have Value, stream, subject str
 		if err := wait.For(ctx, conflictPause); err != nil {
 			return 0, err
 		}
-		if have, err = c.LastFromLeader(ctx, stream, subject); err != nil {
+		if have, err = reread(ctx); err != nil {
 			return 0, err
 		}
 	}

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
@@ -201,5 +204,42 @@ func TestPublishRaw(t *testing.T) {
 	}
 	if seq, err := p.PublishRaw(t.Context(), subject, fmt.Appendf(nil, `{"revision":[1,3],"life":%q}`, now)); seq != 5 || err != nil {
 		t.Errorf("a later one: %d %v", seq, err)
+	}
+}
+
+// TestPublishRawWithoutLeader: a conflict, and then a leader that does not answer at first.
+func TestPublishRawWithoutLeader(t *testing.T) {
+	t.Parallel()
+	// The test answers in place of the server: direct gets lag, the leader is unavailable twice.
+	srv := bustest.StartWith(t, "mappings {\n\"$JS.API.DIRECT.GET.DASHBOARD.dashboard.a.x\": lagging.get\n\"$JS.API.STREAM.MSG.GET.DASHBOARD\": leader.get\n}\n")
+	b := srv.Topology()
+	nc := srv.JetStream().Conn()
+	if _, err := nc.Request("dashboard.a.x", []byte(`{"a":1}`), 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	answer := func(subject string, reply func(*nats.Msg)) {
+		t.Helper()
+		if _, err := nc.Subscribe(subject, reply); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer("lagging.get", func(q *nats.Msg) {
+		none := nats.NewMsg(q.Reply)
+		none.Header.Set("Status", "404")
+		_ = nc.PublishMsg(none)
+	})
+	asked := 0
+	answer("leader.get", func(q *nats.Msg) {
+		if asked++; asked <= 2 {
+			_ = q.Respond([]byte(`{"error":{"code":503,"err_code":10008,"description":"JetStream system temporarily unavailable"}}`))
+			return
+		}
+		_ = q.Respond([]byte(`{"message":{"subject":"dashboard.a.x","seq":1,"data":"eyJhIjoxfQ==","time":"2026-01-02T03:04:05Z"}}`))
+	})
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if seq, err := events.NewPublisher(b).PublishRaw(bustest.Context(t), "dashboard.a.x", []byte(`{"a":2}`)); seq != 2 || err != nil {
+		t.Errorf("stored at %d: %v", seq, err)
 	}
 }

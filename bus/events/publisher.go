@@ -108,11 +108,13 @@ func (c *Conflict) Error() string { return c.Reason }
 // The error is a *Conflict where the last event of the subject stays. After any other
 // error the event may be stored or not.
 func (p *Publisher) PublishRaw(ctx context.Context, subject string, data []byte) (seq uint64, err error) {
-	last, err := p.readPatiently(ctx, subject)
+	last, err := readPatiently(ctx, func(ctx context.Context) (client.Value, error) {
+		return p.bus.Last(ctx, bus.DashboardStream, subject)
+	})
 	if err != nil {
 		return 0, err
 	}
-	return p.bus.UpdateFrom(ctx, last, bus.DashboardStream, subject, func(last client.Value) (*client.Write, error) {
+	return p.bus.UpdateFrom(ctx, last, subject, func(last client.Value) (*client.Write, error) {
 		stays, err := p.stays(ctx, subject, last, data, 0)
 		switch {
 		case errors.Is(err, client.ErrStreamReplaced):
@@ -125,17 +127,21 @@ func (p *Publisher) PublishRaw(ctx context.Context, subject string, data []byte)
 			return nil, &Conflict{"the last event of " + subject + " is of a later revision"}
 		}
 		return &client.Write{Data: data}, nil
+	}, func(ctx context.Context) (client.Value, error) {
+		return readPatiently(ctx, func(ctx context.Context) (client.Value, error) {
+			return p.bus.LastFromLeader(ctx, bus.DashboardStream, subject)
+		})
 	})
 }
 
 // readPause is the time between two tries to read while nobody answers.
 const readPause = 50 * time.Millisecond
 
-// readPatiently reads the last event of a subject. While a leader is elected nobody
-// answers; it tries until ctx ends.
-func (p *Publisher) readPatiently(ctx context.Context, subject string) (client.Value, error) {
+// readPatiently tries to read until there is an answer or ctx ends: while a leader is
+// elected nobody answers.
+func readPatiently(ctx context.Context, read func(context.Context) (client.Value, error)) (client.Value, error) {
 	for {
-		last, err := p.bus.Last(ctx, bus.DashboardStream, subject)
+		last, err := read(ctx)
 		if err == nil || client.IsRefused(err) || wait.For(ctx, readPause) != nil {
 			return last, err
 		}

@@ -32,3 +32,10 @@ func (r *Reasons) Works(thing string) {
 	defer r.mu.Unlock()
 	delete(r.last, thing)
 }
+
+// Clear forgets every failure.
+func (r *Reasons) Clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.last)
+}
