@@ -151,6 +151,13 @@ func TestCountFitting(t *testing.T) {
 		}
 		checkFitting(t, row[:rapid.IntRange(0, len(row)).Draw(t, "length")], text)
 	})
+	// Change one byte, at each place.
+	text := bytes.Repeat([]byte("0x"), 50)
+	for i := range text {
+		row := bytes.Clone(text)
+		row[i] = '?'
+		checkFitting(t, row, text)
+	}
 	// Compare each byte with each other.
 	for c := range 256 {
 		for b := range 256 {
