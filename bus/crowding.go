@@ -16,7 +16,7 @@ type crowding struct {
 	crowded atomic.Bool
 }
 
-// now reports the state as of the last check. When no episode waits here it is false until
+// now returns the result of the last check. When no episode waits here it is false until
 // the next check.
 func (c *crowding) now() bool {
 	if _, kept := c.inHand(); kept == 0 {
@@ -28,11 +28,10 @@ func (c *crowding) now() bool {
 func (c *crowding) check(ctx context.Context) { c.crowded.Store(c.ask(ctx)) }
 
 // ask reports whether half of the places are taken, and a quarter by episodes that
-// wait for another try. Of other workers a worker knows only how many have a fetch
-// open, and takes it that as many episodes wait in each as here.
+// wait for another try. A worker does not know which episodes other workers hold. It
+// assumes that as many episodes wait in each worker with an open fetch as wait here.
 //
-// Episodes that wait must be at least half of what is held here, or this worker is
-// only busy.
+// If fewer than half of the episodes held here wait, this worker is only busy.
 func (c *crowding) ask(ctx context.Context) bool {
 	held, kept := c.inHand()
 	if kept == 0 || 2*kept < held {

@@ -27,14 +27,14 @@ type Curves struct {
 // curvesState is the state of the view.
 type curvesState struct {
 	byProfile map[fit.ProfileName]*profileEntries // of every profile of the spec
-	last      Origin                              // the latest in the log of all entries
+	last      Origin                              // the latest message of the log that an entry was made from
 }
 
 // profileEntries are the entries of one profile.
 type profileEntries struct {
 	sample *fit.Sample
-	// revisions has that of each key, also of keys that hold no valid entry: the next
-	// compare-and-set must name it.
+	// revisions has the revision of each key, also of keys without a valid entry: the
+	// next compare-and-set must name it.
 	revisions map[fit.Rank]uint64
 }
 
@@ -89,8 +89,8 @@ func (c *Curves) newState() *curvesState {
 	return s
 }
 
-// apply applies one entry of the bucket. Another program may have written anything:
-// an invalid entry counts as none, but its revision is kept.
+// apply applies one entry of the bucket. An invalid entry, which another program wrote,
+// is ignored, but its revision is kept.
 func (c *Curves) apply(s *curvesState, e jetstream.KeyValueEntry) {
 	id, err := parseEntryID(e.Key())
 	entries := s.byProfile[id.Profile]
@@ -113,7 +113,7 @@ func (c *Curves) apply(s *curvesState, e jetstream.KeyValueEntry) {
 	}
 }
 
-// get returns an entry; false where there is none.
+// get returns an entry; false if the state has no such entry.
 func (s *curvesState) get(id EntryID) (fit.Entry, bool) {
 	entries := s.byProfile[id.Profile]
 	if entries == nil {
@@ -191,7 +191,7 @@ func (c *Curves) fromValue(id EntryID, v client.Value) Entry {
 // Update changes an entry by compare-and-set, as often as it takes until no other
 // worker writes in between. change gets the entry, first the given one, which the
 // caller knows from Seen or Read, and returns the entry to be stored, or nil to
-// leave it as it is. acceptedAt goes with the entry for measuring and may be zero.
+// leave it as it is. acceptedAt is sent with the entry to measure latency; it may be zero.
 // The result reports whether an entry was stored.
 func (c *Curves) Update(ctx context.Context, id EntryID, have Entry, acceptedAt time.Time, change func(have Entry) (*fit.Entry, error)) (bool, error) {
 	var header nats.Header
@@ -240,7 +240,7 @@ func (c *Curves) Reached(ctx context.Context, seq uint64, limit time.Duration) e
 // name the profile.
 func (c *Curves) Inspect(p fit.ProfileName, inspect func(*fit.Sample, client.AsOf)) error {
 	entries := (*profileEntries)(nil)
-	c.view.Modify(func(s *curvesState, at client.AsOf) { // a sample keeps its answers, so asking it changes it
+	c.view.Modify(func(s *curvesState, at client.AsOf) { // a sample caches results, so reading it changes it
 		if entries = s.byProfile[p]; entries != nil {
 			inspect(entries.sample, at)
 		}
@@ -256,8 +256,8 @@ type Reduction struct {
 	Envelope fit.Envelope
 	AsOf     client.AsOf
 	// Short means that the sample is not full although episodes above the threshold
-	// were skipped: retractions have used up the reserve. The envelope is not that of
-	// the whole log then, and a new epoch is due.
+	// were skipped: retractions have used up the reserve. Then the envelope is not that
+	// of the whole log, and the log must be read again in a new epoch.
 	Short bool
 }
 

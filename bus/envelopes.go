@@ -37,8 +37,8 @@ func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.Profi
 	return b.PutAsOf(ctx, EnvelopesBucket, EnvelopeKey(gen, p), data, asOf)
 }
 
-// ReadEnvelope returns the stored envelope; false where there is none, or another
-// program wrote something else there.
+// ReadEnvelope returns the stored envelope; false if no envelope is stored, or if
+// another program wrote something else there.
 func (b *Bus) ReadEnvelope(ctx context.Context, gen fit.Generation, p fit.ProfileName) (Envelope, bool, error) {
 	v, err := b.Last(ctx, client.BucketStream(EnvelopesBucket), client.KeySubject(EnvelopesBucket, EnvelopeKey(gen, p)))
 	if err != nil || !v.Exists {

@@ -32,7 +32,7 @@ type EpisodeTask interface {
 	Run(ctx context.Context, a Attempt) error
 }
 
-// An Attempt is what a task is told about one try.
+// An Attempt describes one try to a task.
 type Attempt struct {
 	Deliveries uint64 // how often the message was delivered, this time included
 	// Died counts the readers of earlier tries that died, see FatalTries. Below
@@ -69,11 +69,11 @@ type EpisodeOptions struct {
 // again without a pause.
 const handBackDelay = time.Second
 
-// ConsumeEpisodes works off the messages of a generation's align consumer until ctx
+// ConsumeEpisodes handles the messages of a generation's align consumer until ctx
 // ends, and returns nil then. Any other error is the reason why it can't go on. When
 // it returns, every message in hand has ended or was handed back.
 //
-// prepare makes the task of a message; nil where nothing needs to be done. Its error
+// prepare makes the task of a message; nil if nothing needs to be done. Its error
 // is treated as one of EpisodeTask.Run. Like Done, it must be quick and not block.
 func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt EpisodeOptions, prepare func(Notice) (EpisodeTask, error)) error {
 	concurrency := max(1, opt.Concurrency)
@@ -94,7 +94,7 @@ func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt Episo
 type episode struct {
 	notice Notice
 	task   EpisodeTask
-	err    error // where there is no task: why
+	err    error // why there is no task
 	marks  marks
 	last   *Retry
 }
@@ -200,7 +200,7 @@ func (c *episodeConsumer) end(ctx context.Context, d *client.Delivery[*episode],
 		if !c.inbox.KeepFor(d, retry.After) {
 			c.inbox.HandBack(d, 0)
 		}
-	case errors.Is(err, errReadersMayLive):
+	case errors.Is(err, errReadersMayBeSlow):
 		if !c.inbox.KeepFor(d, c.inbox.AckWait()) {
 			c.inbox.HandBack(d, 0)
 		}

@@ -55,9 +55,9 @@ func (b *Bus) Incarnations(ctx context.Context) (now Incarnations, last uint64, 
 }
 
 // Present returns the generation that a spec works on now; it may not be registered
-// yet. It is the spec's latest epoch, or its first where there is none. It is the
-// next epoch where the latest belongs to other incarnations of the streams, so that
-// its entries are void, and where the latest was removed.
+// yet. It is the spec's latest epoch, or its first if no epoch is registered. It is the
+// next epoch if the latest was removed, or belongs to other incarnations of the
+// streams: its entries are void then.
 func (b *Bus) Present(ctx context.Context, specs *Specs, spec *fit.Spec, limits any) (Generation, error) {
 	text, err := json.Marshal(limits)
 	if err != nil {
@@ -90,8 +90,8 @@ func (g Generation) Next() Generation {
 
 // id hashes everything that a generation depends on. The incarnations are part of
 // it, so that a worker which has not noticed that the streams were created again
-// asks for a consumer that does not exist. It would else acknowledge messages
-// because of views of the old streams.
+// asks for a consumer that does not exist. Otherwise it would acknowledge messages
+// that only its views of the old streams have.
 func (g Generation) id() fit.Generation {
 	return g.Spec.Generation(struct {
 		Limits  json.RawMessage `json:"limits"`

@@ -24,7 +24,7 @@ type Lag struct {
 func (l Lag) None() bool { return l.Pending == 0 && l.Unacked == 0 }
 
 // Lags asks for a generation's align lag and then for its reduce lag. If the first
-// is None, every put that follows from the log is part of the second.
+// is None, the second includes every put that the messages of the log caused.
 //
 // The server counts a message as pending a moment after it has acknowledged the
 // message, so a consumer's own count may lack the newest ones. Nothing is ever

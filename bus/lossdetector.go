@@ -13,8 +13,8 @@ import (
 // restored from a backup and then grow beyond its old end before anybody looks, so
 // its last sequence is no proof. Entries are never deleted while their generation
 // exists. So every entry that this process has stored, read or seen must be in each
-// later snapshot of the bucket. One that is not is in doubt, until the stream's
-// leader was asked for it.
+// later snapshot of the bucket. An entry that is missing there is in doubt until the
+// stream's leader was asked for it.
 type lossDetector struct {
 	mu     sync.Mutex
 	known  map[EntryID]knownEntry // stored or read here; the view may not show them yet
@@ -25,14 +25,14 @@ type lossDetector struct {
 // minLimit is the lowest limit of known entries.
 const minLimit = 1_000
 
-// A knownEntry is what is kept of an entry, and its revision.
+// A knownEntry is the outline of an entry, and its revision.
 type knownEntry struct {
 	revision uint64
 	entry    fit.Entry
 }
 
-// note notes an entry that the bucket must have from now on, or a later one. s is the
-// state of the view, which is locked.
+// note notes an entry: from now on the bucket must have it or a later one of the
+// episode. s is the state of the view, which is locked.
 func (d *lossDetector) note(s *curvesState, id EntryID, revision uint64, e fit.Entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -87,8 +87,8 @@ func (d *lossDetector) compare(before, fresh *curvesState, seq uint64) {
 	}
 }
 
-// doubt notes an entry that a state lacks; of two of one episode the later. d.mu is
-// held.
+// doubt notes an entry that a state lacks. Of two entries of one episode it keeps the
+// later one. d.mu is held.
 func (d *lossDetector) doubt(id EntryID, e fit.Entry) {
 	if d.doubts == nil {
 		d.doubts = map[EntryID]fit.Entry{}
@@ -146,7 +146,7 @@ func (d *lossDetector) resolve(read func(EntryID) (Entry, error)) error {
 			return err
 		}
 		if isEarlier(have.Entry, e) {
-			return fmt.Errorf("the bucket curves lacks the entry of %s/%s that was seen: %w", e.Host, e.Episode, client.ErrStreamTruncated)
+			return fmt.Errorf("bucket curves lacks the entry of %s/%s, which was seen before: %w", e.Host, e.Episode, client.ErrStreamTruncated)
 		}
 		delete(doubts, id)
 	}

@@ -27,16 +27,17 @@ import (
 // FatalTries is how many readers may die of an episode before it is given up.
 const FatalTries = 5
 
-// marksUntilAlone is how many marks make an episode be read alone. Its neighbours
-// would else collect marks for a crash that it causes.
+// marksUntilAlone is the number of marks from which on an episode is read alone.
+// Otherwise episodes that are read at the same time would collect marks for a crash
+// that this one causes.
 const marksUntilAlone = 2
 
-// maxMarks is more than an episode ever has readers at the same time.
+// maxMarks is higher than the number of marks that an episode ever has.
 const maxMarks = 10_000
 
-// errReadersMayLive means that as many readers as FatalTries have marks, but may
+// errReadersMayBeSlow means that at least FatalTries other readers have marks, and may
 // only be slow: wait for an AckWait and look again.
-var errReadersMayLive = errors.New("its readers may live")
+var errReadersMayBeSlow = errors.New("its other readers may only be slow")
 
 // marks are those of one message of the log, as a worker that holds the message
 // sees them.
@@ -71,7 +72,7 @@ func (m *marks) read(ctx context.Context) (all int, revision uint64, err error) 
 }
 
 // place puts our mark. Where there are FatalTries others it returns
-// errReadersMayLive, so that the caller waits; if they are still unchanged at the
+// errReadersMayBeSlow, so that the caller waits; if they are still unchanged at the
 // next call, their readers are dead and it returns nil.
 func (m *marks) place(ctx context.Context) error {
 	if m.placed != 0 && m.died >= FatalTries {
@@ -95,7 +96,7 @@ func (m *marks) place(ctx context.Context) error {
 		}
 	}
 	if m.died >= FatalTries {
-		return errReadersMayLive
+		return errReadersMayBeSlow
 	}
 	return nil
 }
@@ -135,7 +136,7 @@ func (m *marks) removeAll() {
 	})
 }
 
-// keepOurs leaves our mark for good.
+// keepOurs leaves our mark in the bucket: no later call removes it.
 func (m *marks) keepOurs() { m.placed = 0 }
 
 // remove does nothing where we have no mark. It goes on after the context of the
@@ -153,9 +154,8 @@ func (m *marks) remove(do func(context.Context) error) {
 	m.placed = 0
 }
 
-// parseMarks reads the number of marks. Other clients may have written anything:
-// 0 for what is no number from 0 to maxMarks, which would keep an episode from
-// ever being given up.
+// parseMarks reads the number of marks. A value that is not a number from 0 to
+// maxMarks, which another program wrote, counts as 0.
 func parseMarks(v client.Value) int {
 	marks, err := strconv.Atoi(string(v.Data))
 	if !v.Exists || err != nil || marks < 0 || marks > maxMarks {

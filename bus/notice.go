@@ -69,7 +69,7 @@ func (n Notice) message() *nats.Msg {
 }
 
 // parseNotice decodes a message. It is an error if the message is not one JSON
-// object with strings where strings belong.
+// object, or if a name in it is not a string.
 func parseNotice(subject string, data []byte) (Notice, error) {
 	n := Notice{Retracted: subject == SubjectRetracted}
 	if data = bytes.TrimLeft(data, " \t\r\n"); len(data) > 0 && data[0] != '{' {
@@ -88,8 +88,8 @@ func parseNotice(subject string, data []byte) (Notice, error) {
 	return n, nil
 }
 
-// parseTime returns zero for what it cannot read: the time is only displayed and
-// measured.
+// parseTime returns zero for a time that it can't read: times are only displayed and
+// used to measure latency.
 func parseTime(raw json.RawMessage) time.Time {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {

@@ -76,8 +76,8 @@ func (c *putConsumer) handBack(batch []*client.Delivery[Put], delay time.Duratio
 	}
 }
 
-// receivePut parses the subject $KV.curves.<generation>.<profile>.<rank>. A subject
-// of another form asks for nothing.
+// receivePut parses the subject $KV.curves.<generation>.<profile>.<rank>. A message
+// with a subject of another form needs no work.
 func receivePut(d *client.Delivery[Put]) bool {
 	parts := strings.Split(d.Msg.Subject(), ".")
 	if len(parts) != 5 {

@@ -112,8 +112,8 @@ func keysOf(bucket string, gen fit.Generation) string {
 	return client.KeySubject(bucket, string(gen)+".>")
 }
 
-// removedPrefix and an id are the key in bucket specs that says that the generation
-// was removed.
+// removedPrefix and the id of a generation make a key in bucket specs. If it has a
+// value, the generation was removed.
 const removedPrefix = "removed-"
 
 // Remove deletes a generation's consumers, then its keys in curves, envelopes,
@@ -134,7 +134,7 @@ func (b *Bus) Remove(ctx context.Context, gen fit.Generation) error {
 			return err
 		}
 	}
-	// Purge only now: purging a message that a consumer has pending can move it past others.
+	// Purge only after that: if a pending message is purged, its consumer can skip others.
 	for _, bucket := range []string{CurvesBucket, EnvelopesBucket, SignaturesBucket, AttemptsBucket} {
 		if err := b.PurgeSubjects(ctx, client.BucketStream(bucket), keysOf(bucket, gen)); err != nil && !client.IsAbsent(err) {
 			return err
@@ -143,11 +143,12 @@ func (b *Bus) Remove(ctx context.Context, gen fit.Generation) error {
 	return nil
 }
 
-// Unregister removes a generation from bucket specs and reports whether it did. It
-// does not where the generation was registered again meanwhile.
+// Unregister removes a generation from bucket specs and reports whether it did: not
+// if the generation was registered again meanwhile.
 //
-// Of several generations of one spec remove the one that was registered last first:
-// the place of the first decides which of two specs is wanted (Generation.Turn).
+// To remove several generations of one spec, begin with the one that was registered
+// last: the Registered of the first decides which of two specs is wanted
+// (Generation.Turn).
 func (b *Bus) Unregister(ctx context.Context, gen Generation) (bool, error) {
 	_, err := b.CompareAndSet(ctx, client.KeySubject(SpecsBucket, string(gen.ID)), client.Delete(), gen.Registered)
 	if client.IsConflict(err) {

@@ -95,7 +95,7 @@ func streams(replicas int) []jetstream.StreamConfig {
 			Replicas:          replicas,
 			AllowDirect:       true,
 		},
-		bucket(CurvesBucket, "one entry an episode that mattered", 1, 0, replicas),
+		bucket(CurvesBucket, "one entry for each episode that was tried or retracted", 1, 0, replicas),
 		bucket(EnvelopesBucket, "one envelope a profile and generation", keyHistory, 0, replicas),
 		bucket(SignaturesBucket, "the signature of each profile and generation, in parts", 1, 0, replicas),
 		bucket(AttemptsBucket, "marks of episodes that are being tried again", 1, markTTL, replicas),
@@ -103,7 +103,7 @@ func streams(replicas int) []jetstream.StreamConfig {
 	}
 }
 
-// bucket declares the stream under a KV bucket as the client makes it.
+// bucket declares the stream of a KV bucket, with the settings that the NATS library gives it.
 func bucket(name, description string, history int64, ttl time.Duration, replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              client.BucketStream(name),

@@ -7,7 +7,7 @@
 //	connecterror.go  explains why the server rejects a connection
 //	denials.go       ends a request that the user has no right to
 //	errors.go        what an error of the server means: absent, refused, conflict, no answer
-//	incarnation.go   tells a stream from one of the same name that was created later
+//	incarnation.go   detects that a stream was created again under the same name
 //	streams.go       creates and mends streams; deletes consumers
 //	publish.go       publishes a message, for 20 s while there is no answer
 //	value.go         the last message of a subject; compare-and-set
@@ -53,7 +53,7 @@ type Client struct {
 	streams map[string]jetstream.Stream // by name; see Stream
 }
 
-// Connect opens the connection that cfg describes. Further options go over those
+// Connect opens the connection that cfg describes. Further options override those
 // of cfg: nats.InProcessServer for an embedded server, or
 // nats.RetryOnFailedConnect(false) for a command that fails instead of waiting.
 //
@@ -82,7 +82,7 @@ func Connect(cfg Config, log *slog.Logger, more ...nats.Option) (*Client, error)
 	return c, nil
 }
 
-// handlers are called by the NATS library with what happens to the connection.
+// handlers are called by the NATS library when the connection fails, is lost or comes back.
 func (c *Client) handlers() []nats.Option {
 	return []nats.Option{
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.warnConnect(err) }),

@@ -29,8 +29,8 @@ type Config struct {
 	Key  string `envconfig:"NATS_KEY" desc:"PEM file with its key"`
 	// InboxPrefix is the subject prefix of replies to this service.
 	InboxPrefix string `envconfig:"NATS_INBOX_PREFIX" desc:"subject prefix of replies"`
-	// Name is what the server shows of this connection.
-	Name string `envconfig:"NATS_NAME" desc:"what the server shows of this connection"`
+	// Name is the name of this connection, as the server shows it.
+	Name string `envconfig:"NATS_NAME" desc:"name of this connection, as the server shows it"`
 	// Replicas is the number of replicas of the streams and buckets that this service
 	// creates, 1 to 5. Those that exist keep theirs.
 	Replicas int `envconfig:"NATS_REPLICAS" desc:"replicas of streams and buckets that are created"`
@@ -60,7 +60,7 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("TOPOLOGY is %q: it must be %q or %q", c.Topology, TopologyCreate, TopologyExpect)
 	}
 	if c.Creds != "" && c.NKey != "" {
-		return fmt.Errorf("NATS_CREDS and NATS_NKEY are both set: one of them says who this is")
+		return fmt.Errorf("NATS_CREDS and NATS_NKEY are both set: set only one of them")
 	}
 	if strings.ContainsAny(c.InboxPrefix, "*> \t\r\n") || strings.HasSuffix(c.InboxPrefix, ".") {
 		return fmt.Errorf("NATS_INBOX_PREFIX is %q: it must be a subject without wildcards", c.InboxPrefix)

@@ -15,7 +15,7 @@ import (
 // handlers in this process. It holds each message from its delivery until it is
 // acknowledged, terminated or handed back, and extends the deadline of its
 // acknowledgement meanwhile. It fetches messages only as fast as the handlers
-// work: a slow worker must not keep messages that another worker could do.
+// work: a slow worker must not keep messages that another worker could handle.
 //
 // T is what a message is parsed into. All methods are safe for concurrent use.
 type Inbox[T any] struct {
@@ -43,10 +43,10 @@ type InboxConfig[T any] struct {
 	Stream, Consumer string
 	Handlers         int           // goroutines that call Handle
 	Drain            time.Duration // how long they may go on after the end of fetching
-	Room             int           // messages that may wait here where each needs a handler
-	MaxFetch         int           // messages of one fetch where most need no handler
-	QueueSize        int           // more than these are handed back
-	FullDelay        time.Duration // for which they are handed back
+	Room             int           // the most messages of a fetch, and in the queue, while each needs a handler
+	MaxFetch         int           // the most messages of a fetch while most of them need no handler
+	QueueSize        int           // the length of the queue; messages beyond it are handed back
+	FullDelay        time.Duration // after this the server delivers those again
 
 	// Receive parses a message as it is delivered. Where it returns false, nothing
 	// needs to be done and the message is acknowledged. It runs in the NATS library's
@@ -111,9 +111,9 @@ func RunInbox[T any](ctx context.Context, c *Client, cfg InboxConfig[T], open fu
 	return err
 }
 
-// fetch fetches until messages are not wanted any more, nil then, or there is a
-// reason not to go on. end makes Stopping true before the last messages are
-// received, so that they are handed back.
+// fetch fetches messages until in.fetching ends, and returns nil then; any other error
+// is the reason why it can't go on. end makes Stopping true before the last messages
+// are received, so that they are handed back.
 func (in *Inbox[T]) fetch(end context.CancelFunc) error {
 	defer end()
 	ctx, n := in.fetching, in.cfg.Room
@@ -153,7 +153,7 @@ func (in *Inbox[T]) receive(msg jetstream.Msg) {
 	in.mu.Unlock()
 	switch {
 	case held:
-		return // the outcome of the one in hand is that of this one, too
+		return // it is acknowledged or handed back together with the one in hand
 	case in.Stopping():
 		_ = msg.Nak()
 		return

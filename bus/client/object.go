@@ -26,7 +26,7 @@ func (o *Objects) Open(ctx context.Context, name string) (io.ReadCloser, error) 
 	return &object{ctx: ctx, store: o, info: info, digest: sha256.New()}, nil
 }
 
-// An object is an object that is being read.
+// An object is an object of the store while it is read.
 type object struct {
 	ctx   context.Context // that of Open
 	store *Objects

@@ -101,8 +101,8 @@ func (o *Objects) retry(ctx context.Context, request func(context.Context) error
 }
 
 // describe returns the description of an object and its revision, as the bucket's
-// leader has them. The error matches ErrNoObject where there is none; the revision is
-// then that of a deletion, or 0.
+// leader has them. If the object does not exist, the error matches ErrNoObject, and the
+// revision is that of its deletion, or 0.
 func (o *Objects) describe(ctx context.Context, name string) (info jetstream.ObjectInfo, revision uint64, err error) {
 	err = o.retry(ctx, func(ctx context.Context) (err error) {
 		info, revision, err = o.describeOnce(ctx, name)

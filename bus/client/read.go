@@ -14,7 +14,7 @@ import (
 
 // ReadAll calls each with every message of a stream whose subject matches a
 // filter, in order: those stored when it is called, and those stored while it
-// reads. It returns the last sequence read, 0 where there was none. An error of
+// reads. It returns the last sequence read, 0 if no message matched. An error of
 // each ends it.
 //
 // It creates no consumer, because a user who may create or delete consumers on a
@@ -54,7 +54,7 @@ const (
 )
 
 // readBatch reads one batch from any replica, from a sequence on. It returns the
-// last sequence that it read, 0 where there was none, and how many matching
+// last sequence that it read, 0 if it read no message, and how many matching
 // messages that replica has after it.
 func (c *Client) readBatch(ctx context.Context, stream, filter string, from uint64, each func(*jetstream.RawStreamMsg) error) (last, pending uint64, err error) {
 	question, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": filter, "batch": readMessages, "max_bytes": readBytes})
@@ -134,8 +134,8 @@ func rawMessage(answer *nats.Msg) (*jetstream.RawStreamMsg, error) {
 }
 
 // LastMsgFromLeader asks a stream's leader for the last message whose subject
-// matches a filter; false where there is none. A direct get may be answered by a
-// replica that lags and does not have the message yet.
+// matches a filter; false if no message does. (A direct get may be answered by a
+// replica that lags and does not have the message yet.)
 func (c *Client) LastMsgFromLeader(ctx context.Context, stream, filter string) (jetstream.RawStreamMsg, bool, error) {
 	return c.msgFromLeader(ctx, stream, map[string]any{"last_by_subj": filter})
 }
@@ -187,8 +187,8 @@ func (c *Client) msgFromLeader(ctx context.Context, stream string, which map[str
 // APISubject is the subject of a request of the JetStream API.
 func APISubject(call string) string { return "$JS.API." + call }
 
-// Request asks one question and waits for at most RequestTimeout. What is asked of
-// a stream while it has no leader is never answered: ask again.
+// Request asks one question and waits for at most RequestTimeout. A request to a
+// stream that has no leader is never answered: ask again.
 func (c *Client) Request(ctx context.Context, subject string, question []byte) (*nats.Msg, error) {
 	ctx, end := context.WithTimeout(ctx, RequestTimeout)
 	defer end()

@@ -11,9 +11,9 @@ import (
 	"github.com/cis490/profiles/internal/wait"
 )
 
-// Ensure repeats try until it returns nil: elections, servers that start, and
-// other clients that create the same all pass. It returns an error when ctx ends,
-// or when try is refused for good. what names the piece in logs and errors.
+// Ensure repeats try until it returns nil: an election, a server that starts, or
+// another client that creates the same is over after a while. It returns an error when
+// ctx ends, or when try is refused for good. what names the piece in logs and errors.
 func (c *Client) Ensure(ctx context.Context, what string, try func(context.Context) error) error {
 	pause := wait.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second}
 	began := time.Now()
@@ -53,8 +53,8 @@ func (c *Client) Replicas() int { return c.cfg.Replicas }
 
 // EnsureStream creates the stream where it is absent. Where it exists, mend gets
 // its configuration and returns the one that it should have, and true where they
-// differ. An update, even one that changes nothing, can disturb consumers, so
-// there is none without need. With TOPOLOGY=expect EnsureStream waits until the
+// differ. An update, even one that changes nothing, can disturb consumers, so the
+// stream is updated only where they differ. With TOPOLOGY=expect EnsureStream waits until the
 // stream exists and changes nothing.
 func (c *Client) EnsureStream(ctx context.Context, want jetstream.StreamConfig, mend func(have jetstream.StreamConfig) (jetstream.StreamConfig, bool)) error {
 	return c.Ensure(ctx, "stream "+want.Name, func(ctx context.Context) error {

@@ -14,15 +14,15 @@ import (
 // A View follows the keys of a bucket that match a filter and keeps a state S that
 // is computed from them. It is safe for concurrent use.
 //
-// A view belongs to one incarnation of the bucket's stream and shows its past:
-// watches may be served by a server that lags. Reached waits until the view has
-// seen a sequence that this process was given.
+// A view belongs to one incarnation of the bucket's stream. It may lag behind the
+// stream, because a server that lags may serve the watch. Reached waits until the
+// view has seen a sequence that this process was given.
 //
-// A watch may also stop without a word: when the server that serves it is gone, the
-// NATS library notices after 20 s. So a view starts a second watch and takes over
-// from it: after each reconnect, when it stands still although a caller waits for
-// more, and every 5 minutes. It never goes back: the second watch takes over when
-// it has seen at least as much as the first.
+// A watch may also stop without an error: when the server that serves it is gone, the
+// NATS library notices after 20 s. So a view starts a second watch after each
+// reconnect, when its state stands still although a caller waits for more, and every 5
+// minutes. The second watch takes over when it has seen at least as much as the first,
+// so the state never goes back.
 type View[S any] struct {
 	client      *Client
 	bucket      string
@@ -79,7 +79,7 @@ func OpenView[S any](ctx context.Context, c *Client, bucket, filter string, fold
 	return v, nil
 }
 
-// ReadView returns a view of what a bucket holds now. It does not follow the
+// ReadView returns a view of the present entries of a bucket. It does not follow the
 // bucket and must not Run. It creates no consumer, so a user who only reads may
 // call it.
 func ReadView[S any](ctx context.Context, c *Client, bucket, filter string, fold Fold[S]) (*View[S], error) {
@@ -100,7 +100,7 @@ func ReadView[S any](ctx context.Context, c *Client, bucket, filter string, fold
 	return v, v.Check(ctx)
 }
 
-// FixedView returns a view of no bucket, whose state is that of no entries.
+// FixedView returns a view that has the state of an empty bucket and follows no bucket.
 func FixedView[S any](fold Fold[S]) *View[S] {
 	return &View[S]{fold: fold, state: fold.New(), changed: make(chan struct{})}
 }

@@ -113,7 +113,7 @@ func (v *View[S]) Run(ctx context.Context) error {
 		case e, ok := <-f.secondUpdates:
 			f.updateSecond(e, ok)
 		case <-f.renewal.C:
-			f.dropSecond() // one that is here has had long enough to catch up
+			f.dropSecond() // it has not caught up in all this time
 			f.renewal.Reset(v.renewEvery)
 			f.startSecond(0)
 		case <-reconnects:

@@ -38,7 +38,7 @@ type Config struct {
 type Cluster struct {
 	Server string   // its name, different from those of the others
 	Addr   string   // host:port that it listens at for the others
-	Routes []string // such addresses of all servers; its own may be among them
+	Routes []string // the Addr of each server; its own may be among them
 }
 
 // A Server is a running server. Shutdown ends it.

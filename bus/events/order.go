@@ -30,8 +30,8 @@ func (o Order) Compare(p Order) int {
 		cmp.Compare(o.Epoch, p.Epoch), cmp.Compare(o.Revision[1], p.Revision[1]))
 }
 
-// Incarnation asks for the incarnation that the order of an event of now has: those
-// of the two buckets whose sequences the order is made of.
+// Incarnation asks for the incarnation that belongs into the order of an event that is
+// made now. It joins those of the two buckets whose sequences are in the order.
 func Incarnation(ctx context.Context, b *bus.Bus) (client.Incarnation, error) {
 	envelopes, err := b.End(ctx, client.BucketStream(bus.EnvelopesBucket))
 	if err != nil {
@@ -64,8 +64,8 @@ func parseHeader(event []byte) header {
 }
 
 // IsBefore reports whether an event is before another of its subject: both are of the
-// same incarnation, and its order is lower. No stream goes from the other to the
-// event, unless it was restored from a backup.
+// same incarnation, and its order is lower. In the stream the event never follows the
+// other, unless the stream was restored from a backup.
 func IsBefore(event, other []byte) bool {
 	a, b := parseHeader(event), parseHeader(other)
 	return a.Incarnation != "" && a.Incarnation == b.Incarnation && a.Compare(b.Order) < 0

@@ -71,7 +71,7 @@ func (p *Publisher) stays(ctx context.Context, subject string, last client.Value
 	switch {
 	case mine.Incarnation == "" && have.Incarnation != "":
 		return true, nil // an event without an order is before one with an order
-	case mine.Incarnation != have.Incarnation: // numbers without an incarnation are no order
+	case mine.Incarnation != have.Incarnation: // orders of two incarnations can't be compared
 		now, err := Incarnation(ctx, p.bus)
 		if err == nil && now != mine.Incarnation {
 			err = fmt.Errorf("publish %s: %w", subject, client.ErrStreamReplaced)
@@ -148,7 +148,7 @@ func readPatiently(ctx context.Context, read func(context.Context) (client.Value
 	}
 }
 
-// Last returns the last event of a subject; false where there is none.
+// Last returns the last event of a subject; false if the subject has no event.
 func (p *Publisher) Last(ctx context.Context, subject string) ([]byte, bool, error) {
 	v, err := p.bus.Last(ctx, bus.DashboardStream, subject)
 	return v.Data, v.Exists, err

@@ -11,8 +11,8 @@ import (
 	"github.com/cis490/profiles/model"
 )
 
-// Scores are how well the models of a generation's samples tell its profiles apart,
-// as a worker measured it.
+// Scores are the measured accuracy of the models of a generation's samples: how often
+// each finds the profile of an episode.
 type Scores struct {
 	Models   []model.Score `json:"models"`
 	Suspects []bus.Suspect `json:"suspects"` // members of the samples, by host and episode
@@ -35,7 +35,7 @@ func WriteScores(ctx context.Context, b *bus.Bus, gen fit.Generation, s Scores) 
 }
 
 // ReadScores returns the stored scores as the stream's leader has them, so they are
-// never older than a version seen before; false where there are none.
+// never older than a version seen before; false if no scores are stored.
 func ReadScores(ctx context.Context, b *bus.Bus, gen fit.Generation) (Scores, bool, error) {
 	v, err := b.LastFromLeader(ctx, client.BucketStream(bus.SignaturesBucket), client.KeySubject(bus.SignaturesBucket, scoresKey(gen)))
 	if err != nil || !v.Exists {

@@ -3,7 +3,7 @@
 // (bus.PutAsOf).
 //
 //	signature.go  the signature of a profile, in parts; its snapshots
-//	scores.go     how well the models tell the profiles apart
+//	scores.go     the measured accuracy of the models
 //	view.go       which versions of both are stored
 package signatures
 
@@ -118,8 +118,8 @@ func Write(ctx context.Context, b *bus.Bus, gen fit.Generation, p fit.ProfileNam
 	return write(partHead, headPart{stamp, summary.Used, summary.Curve, summary.Trust, len(summary.Channels)})
 }
 
-// addSnapshot adds a snapshot where one is due. Its time is the server's, as that of
-// the part that was written before: the clocks of two workers may differ by years.
+// addSnapshot adds a snapshot if one is due. Its time is that at which the server
+// stored the part written before: the clocks of two workers may differ by years.
 func addSnapshot(ctx context.Context, b *bus.Bus, gen fit.Generation, p fit.ProfileName, summary signature.Summary, accepted float64, stamp Stamp) error {
 	if summary.Used == 0 {
 		return nil
@@ -148,7 +148,7 @@ func addSnapshot(ctx context.Context, b *bus.Bus, gen fit.Generation, p fit.Prof
 	return err
 }
 
-// Read returns the stored signature; false where there is none, or none that is
+// Read returns the stored signature; false if no signature is stored, or if it is not
 // complete yet.
 func Read(ctx context.Context, b *bus.Bus, gen fit.Generation, p fit.ProfileName) (Signature, bool, error) {
 	parts := map[string][]byte{}
@@ -191,8 +191,8 @@ func assemble(gen fit.Generation, p fit.ProfileName, get func(part string) []byt
 }
 
 // parseSnapshots returns the snapshots of a part that have the points and channels of
-// a summary. Another program wrote any others. They are left out, because they could
-// fill the part until it is too large for a message.
+// a summary. It leaves out others, which another program wrote: they could fill the
+// part until it is too large for a message.
 func parseSnapshots(data []byte, of signature.Summary) []signature.Snapshot {
 	var part snapshotsPart
 	if json.Unmarshal(data, &part) != nil {

@@ -13,11 +13,11 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// A Version distinguishes what was stored at one time, of a signature or of scores,
-// from what was stored at another, in any incarnation of the bucket. The zero value
-// means that nothing was stored.
+// A Version identifies one stored state of a signature or of scores. Two states have
+// different versions, also in two incarnations of the bucket. The zero value means that
+// nothing was stored.
 type Version struct {
-	Digest   fit.Digest // of what it was computed from
+	Digest   fit.Digest // of the sample or samples that it was computed from
 	Revision uint64     // of its message in the bucket
 	storedAt int64      // nanoseconds since 1970, by the server's clock
 }
