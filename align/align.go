@@ -116,8 +116,8 @@ func walk(e *episode.Episode) fit.Walk {
 	return w
 }
 
-// series returns what a channel is resampled from: its counts, if it is a counter
-// and resampled by means, or else its points.
+// series returns the values that a channel is resampled from: its counts if it is a
+// counter and resampled by means, else its points.
 func series(c *episode.Channel, r fit.Resample) fit.Series {
 	if r == fit.Mean && c.Counter {
 		return fit.Series{T: c.CountTimes, V: c.Counts, Counts: true}
@@ -125,8 +125,9 @@ func series(c *episode.Channel, r fit.Resample) fit.Series {
 	return fit.Series{T: c.Times, V: c.Values}
 }
 
-// readers are for Aligned, whose result does not keep the episode. New decoders and
-// buffers for each archive take two to three times the CPU time (BenchmarkCost).
+// readers are reused by Aligned, whose result does not refer to the episode. Creating
+// decoders and buffers for each archive takes two to three times the CPU time
+// (BenchmarkCost).
 var readers = sync.Pool{New: func() any { return new(episode.Reader) }}
 
 // Aligned opens an episode's archive in the store and aligns it for a channel.

@@ -32,8 +32,8 @@ type candidate struct {
 	ref     episode.Ref
 }
 
-// prepare makes the task of a message; nil where the message needs neither the store
-// nor a write.
+// prepare makes the task of a message; nil if the message needs neither an archive nor
+// a write.
 func (s *session) prepare(n bus.Notice) (bus.EpisodeTask, error) {
 	s.log.noteSeen(n.Seq)
 	id, ref, err := s.parse(n)
@@ -160,7 +160,7 @@ func (c *candidate) superseded(have bus.Entry, mine *fit.Entry) (bool, error) {
 	return recorded && !better, err
 }
 
-// finish counts an entry that was stored. Its error is what ends the message.
+// finish counts an entry that was stored. Its error decides how the message ends.
 func (c *candidate) finish(ctx context.Context, e fit.Entry) error {
 	s := c.session
 	err := rejection(e)
@@ -178,9 +178,9 @@ func (c *candidate) finish(ctx context.Context, e fit.Entry) error {
 	return err
 }
 
-// entry makes the entry of a message. For an accept it always reads the archive: a
-// curve that is there already may be of an archive that was replaced, with a
-// retraction in between that is delivered later.
+// entry makes the entry of a message. For an accept it always reads the archive: the
+// archive may have been replaced since the stored curve was computed, and the
+// retraction in between may be delivered only later.
 func (c *candidate) entry(ctx context.Context, attempt bus.Attempt) (fit.Entry, error) {
 	e := fit.Entry{Host: c.notice.Host, Episode: c.notice.Episode, State: fit.StateRetracted}
 	if !c.notice.Retracted {
@@ -217,8 +217,8 @@ func (c *candidate) readArchive(ctx context.Context, attempt bus.Attempt) (fit.E
 		})
 		return fit.Entry{}, nextTry(attempt.Last, err, time.Second, time.Minute)
 	}
-	// A missing archive is read five times: after 1, 3, 7 and 15 twentieths of the
-	// patience. It is read once where waiting episodes keep new ones out.
+	// A missing archive is tried five times: at once, and after 1, 3, 7 and 15
+	// twentieths of Patience. It is tried once while waiting episodes keep new ones out.
 	if retry := nextTry(attempt.Last, err, s.cfg.Patience/20, s.cfg.Patience/20*8); retry.Count <= 4 && !attempt.Crowded {
 		return fit.Entry{}, retry
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // compareLoop finds what the other loops missed: at the start, after each reconnect
-// and every CheckEvery it checks that the streams are those that the view is of, and
-// that each envelope is that of the view. It also updates the gauges.
+// and every CheckEvery it checks that the streams are those that the view follows, and
+// that each stored envelope is the one that the view gives. It also updates the gauges.
 func (s *session) compareLoop(ctx context.Context) error {
 	reconnects, stop := s.bus.Reconnects()
 	defer stop()
@@ -37,7 +37,7 @@ func (s *session) compareLoop(ctx context.Context) error {
 	}
 }
 
-// compare checks the streams and writes every envelope that is not that of the view.
+// compare checks the streams and writes every envelope that differs from that of the view.
 func (s *session) compare(ctx context.Context) error {
 	s.bus.KeepTopology(ctx)
 	if err := s.specs.Check(ctx); err != nil {
@@ -92,8 +92,8 @@ func (s *session) compareEnvelopes(ctx context.Context) (current map[fit.Profile
 	return current, nil
 }
 
-// compareEnvelope returns the stored envelope of a profile, nil where there is none,
-// and whether it differs from that of the view.
+// compareEnvelope returns the stored envelope of a profile, nil if it is not stored or
+// differs, and whether it differs from that of the view.
 func (s *session) compareEnvelope(ctx context.Context, p fit.ProfileName) (stored *bus.Envelope, differs bool, err error) {
 	view, err := s.curves.Reduce(p)
 	if err != nil {

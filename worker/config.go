@@ -22,8 +22,8 @@ type Config struct {
 	Store string `envconfig:"EPISODE_STORE" desc:"where archives are: a directory, file:///directory, nats://bucket or s3://bucket/prefix"`
 	// Spec is the path of a fit spec, a YAML file. Empty means the built-in spec of six profiles.
 	Spec string `envconfig:"FIT_SPEC" desc:"fit spec, a YAML file; without it, that of the six profiles"`
-	// Listen is the address of health and metrics. Empty means that there is none. The
-	// default, :8448, holds only where LISTEN is not set.
+	// Listen is the address of health and metrics. Empty means that the worker does not
+	// listen. If LISTEN is not set, it is :8448.
 	Listen string `envconfig:"LISTEN" default:":8448" desc:"address of /healthz, /readyz and /metrics"`
 	// Concurrency is the number of archives that are read at once, 1 to 1024. The default is
 	// the number of cores.
@@ -38,7 +38,7 @@ type Config struct {
 	// Patience is how long the worker waits for an archive that the store does not have.
 	Patience time.Duration `envconfig:"MISSING_PATIENCE" desc:"how long to wait for an archive that is missing"`
 	// CheckEvery is how often the worker compares its view with the envelopes, and checks
-	// that no stream was made again.
+	// that no stream was created again.
 	CheckEvery time.Duration `envconfig:"CHECK_EVERY" desc:"how often envelopes are compared with the view"`
 }
 

@@ -47,7 +47,7 @@ type metrics struct {
 	streamBytes   *prometheus.GaugeVec
 	generation    *prometheus.GaugeVec
 	signatures    *prometheus.CounterVec
-	sign          prometheus.Histogram
+	signatureTime prometheus.Histogram
 	signatureLag  *prometheus.GaugeVec
 	suspects      *prometheus.CounterVec
 	suspected     *prometheus.GaugeVec
@@ -95,7 +95,7 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 			Help: "1 for the generation that the worker works on."}, []string{"generation", "epoch", "revision"}),
 		signatures: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_signatures_total",
 			Help: "Signatures that were computed, by outcome: written, late, failed."}, []string{"outcome"}),
-		sign: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_sign_seconds", Buckets: fast,
+		signatureTime: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_sign_seconds", Buckets: fast,
 			Help: "Time to compute and write one profile's signature."}),
 		signatureLag: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_signature_lag_seconds",
 			Help: "Time for which a profile's signature has been older than its envelope, 0 where it is not; updated every CHECK_EVERY."}, []string{"profile"}),

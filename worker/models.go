@@ -22,14 +22,14 @@ import (
 // use.
 type sampleModel struct {
 	layout  model.Layout
-	current atomic.Pointer[model.Model] // nil: none yet
+	current atomic.Pointer[model.Model] // nil until the first was made
 	changed chan struct{}               // gets a value when a sample has changed
-	digest  fit.Digest                  // of the samples of current; for modelLoop alone
+	digest  fit.Digest                  // of the samples of current; only modelLoop uses it
 }
 
-// maxModelMembers is how many members of a profile are in the model, at most. Those of
-// lowest rank are taken, which are a fair sample of the others. The time to measure a
-// model grows with the square of it.
+// maxModelMembers is how many members of a profile are in the model, at most: those of
+// lowest rank, which are a uniform random sample of all. The time to measure a model
+// grows with the square of it.
 const maxModelMembers = 250
 
 func newSampleModel(spec *fit.Spec) *sampleModel {
@@ -46,8 +46,9 @@ func (m *sampleModel) noteChange() {
 	}
 }
 
-// modelRestRatio is how many times as long as a measurement took modelLoop rests: a
-// measurement classifies every member with the model of all others.
+// modelRestRatio is how long modelLoop rests after a measurement, as a multiple of the
+// time that the measurement took. It is long because a measurement classifies every
+// member with the model of all others.
 const modelRestRatio = 9
 
 // modelLoop keeps the model and its scores up to date with the samples.
@@ -129,7 +130,7 @@ func (s *session) examples() ([]model.Example, signatures.Stamp, error) {
 	return examples, signatures.Stamp{Digest: fit.Digest(hex.EncodeToString(digests.Sum(nil)[:8])), AsOf: asOf}, nil
 }
 
-// newModel returns the model of examples; nil where there are none. An episode that is
+// newModel returns the model of examples; nil if no example is left. An episode that is
 // accepted for two profiles is an example of neither.
 func newModel(l model.Layout, examples []model.Example) (*model.Model, error) {
 	type name struct{ host, episode string }
@@ -169,7 +170,7 @@ func (s *session) writeScores(ctx context.Context, m *model.Model, stamp signatu
 	return scores, nil
 }
 
-// untilDone passes folds on until ctx ends, because a measurement takes a while.
+// untilDone yields the folds until ctx ends, so that a long measurement can be stopped.
 func untilDone(ctx context.Context, folds iter.Seq2[model.Fold, error]) iter.Seq2[model.Fold, error] {
 	return func(yield func(model.Fold, error) bool) {
 		for fold, err := range folds {

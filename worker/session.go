@@ -58,7 +58,8 @@ func (w *Worker) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Before anything is written: a later entry would hide which log the others are of.
+	// Check the log before anything is written: the check looks at the latest entry, and a
+	// new entry would hide that the earlier ones come from another log.
 	w.last = s
 	if err := s.checkLog(ctx); err != nil {
 		return err

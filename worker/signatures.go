@@ -20,7 +20,7 @@ import (
 type staleSignatures struct {
 	mu    sync.Mutex
 	queue []fit.ProfileName             // to be computed, in the order in which they were added
-	since map[fit.ProfileName]time.Time // since when each is stale; those in work and those that failed, too
+	since map[fit.ProfileName]time.Time // since when each is stale, also while it is computed or after that failed
 	added chan struct{}                 // gets a value when the queue grows
 	// complete has the versions of signatures that compareSignature has found complete.
 	// Only that uses it.
@@ -84,14 +84,15 @@ func (st *staleSignatures) lag(p fit.ProfileName) time.Duration {
 
 // A signature costs a hundred times as much as an envelope and must not keep a core
 // from envelopes. So the loop waits a moment for more changes, and rests four times as
-// long as it worked: of a burst of puts there are far fewer signatures than envelopes.
+// long as it worked: after a burst of puts it writes far fewer signatures than there
+// are envelopes.
 const (
 	signatureDelay     = 100 * time.Millisecond
 	signatureRestRatio = 4
 )
 
-// signatureLoop computes the signatures of samples that changed. What it leaves
-// undone when it ends, compare finds.
+// signatureLoop computes the signatures of samples that changed. compare finds the
+// signatures that are still stale when it ends.
 func (s *session) signatureLoop(ctx context.Context) error {
 	for {
 		select {
@@ -159,7 +160,7 @@ func (s *session) writeSignature(ctx context.Context, p fit.ProfileName) error {
 	outcome := outcomeLate
 	if written {
 		outcome = outcomeWritten
-		s.metrics.sign.Observe(time.Since(began).Seconds())
+		s.metrics.signatureTime.Observe(time.Since(began).Seconds())
 	}
 	s.metrics.signatures.WithLabelValues(outcome).Inc()
 	return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/cis490/profiles/model"
 )
 
-// checkSuspect classifies an episode whose archive was read, and reports it if every
+// checkSuspect classifies an episode after its archive was read, and reports it if every
 // method puts it in another profile. An error does not matter: if the episode is in the
 // sample, the next measurement classifies it again.
 func (s *session) checkSuspect(ctx context.Context, accepted fit.ProfileName, entry fit.Entry) {

@@ -5,16 +5,16 @@
 //	worker.go      New and Run
 //	config.go      the settings and their defaults
 //	session.go     a session: the work on one generation of the spec, with its views
-//	align.go       the align loop: reads an archive and writes the episode's entry; how long a
-//	               missing archive is waited for
+//	align.go       the align loop: reads an archive and writes the episode's entry; waits for a
+//	               missing archive
 //	reduce.go      the reduce loop: writes a profile's envelope after an entry was put
 //	compare.go     finds and writes envelopes that the reduce loop missed
 //	signatures.go  computes the signatures, after the envelopes
-//	models.go      measures how well models of the samples tell the profiles apart
+//	models.go      measures how often models of the samples find the profile of an episode
 //	suspects.go    reports accepted episodes that look like another profile
 //	epoch.go       checks whether NATS lost or restored a stream, and reads the log again
 //	logview.go     what a session knows of the episode log
-//	metrics.go     declares the metrics; gauges.go sets those that are asked for regularly
+//	metrics.go     declares the metrics; gauges.go updates the gauges
 package worker
 
 import (
@@ -31,7 +31,7 @@ import (
 	"github.com/cis490/profiles/internal/service"
 )
 
-// Deps are what a worker works with; they stay the caller's.
+// Deps are the dependencies of a worker. The caller closes them after Run has returned.
 type Deps struct {
 	Bus      *bus.Bus
 	Store    episode.Store
@@ -77,12 +77,12 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 }
 
 // Ready returns nil while the worker is connected, the topology is there and
-// its view of the sample is whole; else what it waits for.
+// its view of the sample is complete; else an error that names what it waits for.
 func (w *Worker) Ready() error { return w.sessions.Ready() }
 
-// Run works until ctx ends. What is in hand then is finished or handed back
-// within DrainTime. It never gives up: whatever goes wrong with the bus ends a
-// session, and another begins with views of its own.
+// Run works until ctx ends. Episodes in hand are then finished or handed back within
+// DrainTime. It never gives up: an error of the bus ends a session, and another begins
+// with views of its own.
 func (w *Worker) Run(ctx context.Context) error {
 	return w.sessions.Run(ctx, w.session)
 }
