@@ -24,10 +24,10 @@ type Config struct {
 	PublishURL string `envconfig:"PUBLISH_URL" desc:"where events are also posted, such as http://127.0.0.1:8447/publish"`
 	// PublishToken is the bearer token of these posts. Empty means none.
 	PublishToken string `envconfig:"PUBLISH_TOKEN" desc:"bearer token of these posts"`
-	// Listen is the address of health and metrics. Empty means that there is none. The
-	// default, :8449, holds only where LISTEN is not set.
+	// Listen is the address of health and metrics. Empty means that the streamer does not
+	// listen. If LISTEN is not set, it is :8449.
 	Listen string `envconfig:"LISTEN" default:":8449" desc:"address of /healthz, /readyz and /metrics"`
-	// CheckEvery is how often the streamer checks that no stream was made again.
+	// CheckEvery is how often the streamer checks that no stream was created again.
 	CheckEvery time.Duration `envconfig:"CHECK_EVERY" desc:"how often the streams are checked"`
 
 	Models Models `ignored:"true"` // from flags
@@ -60,8 +60,7 @@ func (c *Config) validateURL() error {
 	return nil
 }
 
-// DefaultModelName is the name of the model that Models are the figures of, unless they
-// have one.
+// DefaultModelName is the name of the model in Models if they have no name.
 const DefaultModelName = "knn"
 
 // Models are figures of a model that was trained elsewhere. The streamer publishes them in
@@ -73,7 +72,7 @@ type Models struct {
 }
 
 // ErrLatencyAlone is the error of Models that have a latency and no accuracy.
-var ErrLatencyAlone = errors.New("--also-perf-latency-us needs --also-metric: a latency without an accuracy is no point in the plot")
+var ErrLatencyAlone = errors.New("--also-perf-latency-us needs --also-metric: the plot shows a latency at its accuracy")
 
 // Validate fills in the default name. It returns ErrLatencyAlone, or an error that names
 // the accuracy where that is above 1.

@@ -12,10 +12,10 @@ import (
 func ModelFlags(f *pflag.FlagSet, m *Models) {
 	f.Var(&optional{&m.Metric}, "also-metric", "accuracy of a model trained elsewhere, 0 to 1; published as model_metric each cycle")
 	f.Var(&optional{&m.LatencyUS}, "also-perf-latency-us", "latency of one inference of it, in µs; published with the accuracy as model_perf")
-	f.StringVar(&m.Name, "also-model", DefaultModelName, "name of that model; what the workers measure of one of that name is hidden")
+	f.StringVar(&m.Name, "also-model", DefaultModelName, "name of that model; the measured figures of a model of the same name are hidden")
 }
 
-// optional is a flag that tells "not given" from 0.
+// optional is a flag whose value is nil if it is not given, so that it differs from 0.
 type optional struct{ to **float64 }
 
 func (o *optional) String() string {
@@ -28,7 +28,7 @@ func (o *optional) String() string {
 func (o *optional) Set(text string) error {
 	x, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || x < 0 {
-		return fmt.Errorf("%q is no number from 0 up", text)
+		return fmt.Errorf("%q is not a number of at least 0", text)
 	}
 	*o.to = &x
 	return nil

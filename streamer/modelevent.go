@@ -16,9 +16,9 @@ type modelEvents struct {
 	events map[string]any // nil: none
 }
 
-// publishModels publishes how well the models classify. If the scores of the wanted
+// publishModels publishes the figures of the models. If the scores of the wanted
 // generation have changed, it publishes those; with again it also publishes the figures of
-// Config.Models. A model of that name is not published as measured.
+// Config.Models. These replace the measured figures of a model of the same name.
 func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error { //nolint:gocognit // a list of steps in their order, each with one condition
 	source := sourceOf(wanted, s.signatures.Scores(wanted.ID))
 	changed := s.modelEvents.source != source
@@ -92,12 +92,12 @@ type ModelMetric struct {
 	*Measured
 }
 
-// Measured says what an accuracy that was measured here rests on.
+// Measured describes how a worker measured an accuracy.
 type Measured struct {
-	Episodes int     `json:"episodes"` // each classified by the model of all others
+	Episodes int     `json:"episodes"` // each was classified by the model of all others
 	Low      float64 `json:"low"`      // Wilson's 95% interval
 	High     float64 `json:"high"`
-	Baseline float64 `json:"baseline"` // of naming the most frequent profile always
+	Baseline float64 `json:"baseline"` // accuracy of always answering the most frequent profile
 }
 
 // A SuspectList is the event of a profile's suspects.
@@ -105,10 +105,10 @@ type SuspectList struct {
 	Type     string        `json:"type"`
 	Name     string        `json:"name"` // the profile that they were accepted for
 	Episodes []bus.Suspect `json:"episodes"`
-	All      int           `json:"n"` // Episodes are the first of so many
+	All      int           `json:"n"` // the number of suspects; Episodes has the first of them
 }
 
-// A ModelPerf is the event of what one model's inference costs.
+// A ModelPerf is the event of the latency of one model's inference.
 type ModelPerf struct {
 	Type     string  `json:"type"`
 	Model    string  `json:"model"`

@@ -69,8 +69,8 @@ func NewAttackProfile(gen bus.Generation, env bus.Envelope) (AttackProfile, erro
 	}, nil
 }
 
-// LastAttackProfile returns the last event of a profile. It is zero if there is none, or if
-// another program stored something else.
+// LastAttackProfile returns the last event of a profile. It is zero if the profile has no
+// event, or if another program stored something else.
 func LastAttackProfile(ctx context.Context, p *events.Publisher, profile fit.ProfileName) (AttackProfile, error) {
 	data, ok, err := p.Last(ctx, events.Subject(events.TypeAttackProfile, string(profile)))
 	if err != nil || !ok {

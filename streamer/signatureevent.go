@@ -16,7 +16,8 @@ import (
 	"github.com/cis490/profiles/signature"
 )
 
-// A source is what an event was made of, with all that its order depends on.
+// A source identifies the stored value that an event was made of, and everything that the
+// event's order depends on.
 type source struct {
 	generation fit.Generation
 	revision   int64
@@ -98,7 +99,7 @@ type AttackSignature struct {
 
 	Channels []SignatureChannel `json:"channels"`
 
-	Low      signature.Row       `json:"low"` // bounds of the curve's median, in its unit; null where there is none
+	Low      signature.Row       `json:"low"` // bounds of the curve's median, in its unit; null at a point without bounds
 	High     signature.Row       `json:"high"`
 	N        []int               `json:"n"` // episodes that have a value at each point of the curve
 	Deepest  *signature.Episode  `json:"deepest"`
@@ -125,14 +126,14 @@ type SignatureChannel struct {
 	Phases [5]signature.Phase `json:"phases"`
 }
 
-// HostsShown is whether hosts differ, without their envelopes.
+// HostsShown says whether hosts differ, and how. It leaves out the hosts' envelopes.
 type HostsShown struct {
 	Tested      int                    `json:"tested"`
 	Compared    []string               `json:"compared"`
 	Differ      bool                   `json:"differ"`
 	Differences []signature.Difference `json:"differences"` // the first 20
 	All         int                    `json:"n_differences"`
-	Used        []HostUsed             `json:"used"` // the 20 hosts of most episodes
+	Used        []HostUsed             `json:"used"` // the 20 hosts with the most episodes
 	Hosts       int                    `json:"n_hosts"`
 }
 
@@ -160,12 +161,13 @@ const (
 	mostShown = 60_000
 )
 
-// NewAttackSignature makes the event of a stored signature. It is an error where
-// that is not one of the generation, or has more numbers than a message can hold.
+// NewAttackSignature makes the event of a stored signature. It is an error if the
+// signature does not have the channels and points of the generation's spec, or has
+// more numbers than a message can hold.
 //
-// Its order is that of the sequences of the curves bucket that the signature is
-// of: a generation belongs to one life of that. envelopes is the life of that
-// bucket, which the envelope's event has, too.
+// The second number in the event's order is the sequence of bucket curves that the
+// signature was computed at: a generation belongs to one incarnation of that bucket.
+// envelopes is the incarnation of bucket envelopes, as in the envelope's event.
 func NewAttackSignature(gen bus.Generation, s signatures.Signature, envelopes client.Incarnation) (AttackSignature, error) {
 	points := gen.Spec.Points.Total()
 	switch {
@@ -191,8 +193,8 @@ func NewAttackSignature(gen bus.Generation, s signatures.Signature, envelopes cl
 	return event, nil
 }
 
-// isOf reports whether what is shown of a signature has a spec's channels, and a number
-// for each of its points.
+// isOf reports whether a signature has the channels of a spec, and one value for each of
+// its points in each row that the event shows.
 func isOf(s signatures.Signature, spec *fit.Spec) bool {
 	points := spec.Points.Total()
 	whole := len(s.Channels) == len(spec.Signature.Channels) && len(s.Curve.N) == points && len(s.Curve.Low) == points && len(s.Curve.High) == points

@@ -60,7 +60,7 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 		published: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_events_published_total",
 			Help: "Events published, by type."}, []string{"type"}),
 		age: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_envelope_to_event_seconds", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
-			Help: "Time from an envelope's updated_at to its event, of those that came while the streamer watched; by two machines' clocks."}),
+			Help: "Time from an envelope's updated_at to its event, of envelopes that came while the streamer ran; by the clocks of two machines."}),
 	}
 	// Create the labels at the start: rate() misses a counter's first increment.
 	for _, t := range events.Types() {
@@ -72,7 +72,7 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 	return s, nil
 }
 
-// Ready returns nil while the streamer publishes, and otherwise what it waits for.
+// Ready returns nil while the streamer publishes, else an error that names what it waits for.
 func (s *Streamer) Ready() error { return s.sessions.Ready() }
 
 // Run publishes until ctx ends.
@@ -85,8 +85,8 @@ func (s *Streamer) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// A session publishes what its views of the buckets hold. It ends when a bucket was made
-// again.
+// A session publishes the values in its views of the buckets. It ends when a bucket was
+// created again.
 type session struct {
 	cfg       *Config
 	bus       *bus.Bus
@@ -100,14 +100,14 @@ type session struct {
 	signatures *signatures.Versions
 	publisher  *events.Publisher
 
-	shownSamples    map[fit.ProfileName]sample         // what the last event of a profile shows, as far as is known
+	shownSamples    map[fit.ProfileName]sample         // the sample in the last event of a profile, if it is known
 	lastReadFor     map[fit.ProfileName]fit.Generation // the wanted generation when the last event was read
 	signatureEvents map[fit.ProfileName]signatureEvent
 	modelEvents     modelEvents
 	showsOld        bool   // some profile is shown by a generation that is no longer wanted
-	revisionBefore  uint64 // of the last envelope that the pass before had
+	revisionBefore  uint64 // the last revision that the view of envelopes had in the previous pass
 	wantedCaughtUp  func() (bool, error)
-	failing         warnonce.Reasons // to read or to use what is stored, by key
+	failing         warnonce.Reasons // to read or to use a stored value, by key
 }
 
 // A sample is the sample of episodes that an event shows.
@@ -182,7 +182,7 @@ func (s *session) loop(ctx context.Context) error {
 		case <-cycle.C:
 			again = true
 		case <-reconnects:
-			again = true // after the check: what NATS has lost must not be published
+			again = true // check first: values that NATS has lost must not be published again
 			if err := s.checkViews(ctx); err != nil {
 				return err
 			}
@@ -212,8 +212,8 @@ func (s *session) checkViews(ctx context.Context) error {
 	return nil
 }
 
-// publish publishes the events of what has changed in the views, and with again also
-// those of what has not.
+// publish publishes the events of values that have changed in the views. With again it
+// also publishes those of values that have not changed.
 func (s *session) publish(ctx context.Context, again bool) error {
 	revision := s.envelopes.Seen()
 	defer func() { s.revisionBefore = revision }()
@@ -354,8 +354,8 @@ func (s *session) send(ctx context.Context, subject string, event any) (bool, er
 	return true, nil
 }
 
-// warnOnce logs an error with a value that a generation has stored of a profile. It does not
-// log the same reason twice in a row. A nil error means that the value can be used again.
+// warnOnce logs that a stored value of a generation's profile can't be read or used. It does
+// not log the same reason twice in a row. A nil error means that the value can be used again.
 func (s *session) warnOnce(msg string, gen bus.Generation, p fit.ProfileName, err error) {
 	key := msg + " " + string(gen.ID) + " " + string(p)
 	if err == nil {
