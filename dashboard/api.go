@@ -32,7 +32,7 @@ func (d *Dashboard) serveEvents(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(w, chunkBytes)
 	separator := "["
-	// Look up one event at a time: a slow reader then keeps only one from being freed.
+	// Look up one event at a time: a slow reader then keeps only one event in memory.
 	for _, subject := range d.shared.subjects(kind) {
 		e := d.shared.lastOf(subject)
 		if e == nil {

@@ -49,7 +49,7 @@ type Config struct {
 	BodyTimeout time.Duration `envconfig:"BODY_TIMEOUT" desc:"how long the sender of a posted event may take"`
 	// PublishTimeout is how long /publish waits for the stream's acknowledgement.
 	PublishTimeout time.Duration `envconfig:"PUBLISH_TIMEOUT" desc:"how long /publish waits for NATS"`
-	// CheckEvery is how often the dashboard checks that the stream was not made again.
+	// CheckEvery is how often the dashboard checks that the stream was not created again.
 	CheckEvery time.Duration `envconfig:"CHECK_EVERY" desc:"how often the stream is checked"`
 }
 

@@ -39,7 +39,7 @@ import (
 type Deps struct {
 	Bus      *bus.Bus
 	Log      *slog.Logger
-	Registry *prometheus.Registry // gets the dashboard's metrics, and is what /metrics shows
+	Registry *prometheus.Registry // gets the dashboard's metrics; /metrics shows all metrics in it
 	// Ready answers /readyz; nil means Dashboard.Ready. A process with other
 	// services passes a function that asks all of them.
 	Ready func() error
@@ -92,8 +92,8 @@ func New(cfg Config, deps Deps) (*Dashboard, error) {
 	return d, nil
 }
 
-// Ready returns nil while the dashboard shows what the stream has, and otherwise
-// what it waits for.
+// Ready returns nil while the dashboard shows the present events of the stream, else
+// an error that names what it waits for.
 func (d *Dashboard) Ready() error { return d.sessions.Ready() }
 
 // Run follows the stream until ctx ends, and then ends all feeds.
@@ -112,7 +112,7 @@ var (
 )
 
 // session follows the stream over one connection, until the connection is lost or
-// the stream is made again.
+// the stream is created again.
 func (d *Dashboard) session(ctx context.Context) error {
 	d.sessions.WaitFor("the last events")
 	changes, stop := d.deps.Bus.StatusChanges() // before the feed opens, or a change between the two is missed
@@ -141,8 +141,8 @@ const (
 	leaderPause   = 100 * time.Millisecond
 )
 
-// openFeed opens a feed. If the stream ends before what browsers have, it tries
-// again for leaderTimeout, since otherwise all browsers would begin anew.
+// openFeed opens a feed. If the stream ends before the last event that browsers have,
+// it tries again for leaderTimeout, since otherwise all browsers would begin anew.
 func (d *Dashboard) openFeed(ctx context.Context) (*events.Feed, error) {
 	for end := time.Now().Add(leaderTimeout); ; {
 		feed, err := events.OpenFeed(ctx, d.deps.Bus)
@@ -155,7 +155,7 @@ func (d *Dashboard) openFeed(ctx context.Context) (*events.Feed, error) {
 	}
 }
 
-// watchConnection returns an error when the connection is lost or made again.
+// watchConnection returns an error when the connection is lost or comes back.
 func (d *Dashboard) watchConnection(ctx context.Context, changes <-chan nats.Status) error {
 	tick := time.NewTicker(time.Second) // in case a change is missed
 	defer tick.Stop()

@@ -29,8 +29,8 @@ var typePattern = regexp.MustCompile(`^[a-z0-9_]+$`)
 
 func isType(s string) bool { return len(s) <= maxType && typePattern.MatchString(s) }
 
-// reserved are the types of the bridge's own events, and those that an
-// EventSource in a browser gives to events of its own.
+// reserved are the types that no event of the stream may have: those of the
+// dashboard's own events, and those that an EventSource gives to its own events.
 var reserved = map[string]bool{bridgeEvent: true, "open": true, "error": true}
 
 // Why an event of the stream is not shown: values of a metric's label.

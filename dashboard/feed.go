@@ -23,9 +23,10 @@ const (
 	endedFull     = "full"     // MAX_BROWSERS had feeds already: this one got none
 )
 
-// Types of the bridge's own events.
+// Types of the events that the dashboard itself sends. In them, the bridge is the
+// dashboard, between NATS and browsers.
 const (
-	bridgeEvent   = "bridge"    // the bridge's status
+	bridgeEvent   = "bridge"    // the status of the dashboard
 	caughtUpEvent = "caught-up" // the browser has the last event of every subject
 )
 
@@ -84,9 +85,9 @@ type feed struct {
 	control   *http.ResponseController
 	heartbeat *time.Timer
 
-	greeted  bool
+	opened   bool   // the status was sent once
 	status   status // as last sent
-	resumes  string // the status' Incarnation that the browser resumes from; empty if it does not say
+	resumes  string // the status.Incarnation that the browser resumes from; empty if it sent none
 	stateID  uint64 // of the shared state that the fields below refer to; 0: none yet
 	sent     uint64 // the browser has all events up to this sequence
 	caughtUp bool
@@ -102,7 +103,7 @@ func (f *feed) run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		s := f.dashboard.shared.snapshot()
-		if err := f.greet(s); err != nil {
+		if err := f.sendStatus(s); err != nil {
 			return err
 		}
 		if s.id > 0 {
@@ -120,18 +121,18 @@ func (f *feed) run(ctx context.Context) error {
 	}
 }
 
-// greet sends the bridge's status if that has changed, and decides after which
-// sequence the browser needs events.
-func (f *feed) greet(s snapshot) error {
-	void := f.stateID > 0 && s.id != f.stateID // the browser must drop what it has
+// sendStatus sends the dashboard's status if that has changed, and decides after
+// which sequence the browser needs events.
+func (f *feed) sendStatus(s snapshot) error {
+	void := f.stateID > 0 && s.id != f.stateID // the browser must drop all its events
 	var out []byte
-	if !f.greeted {
+	if !f.opened {
 		out = append(out, "retry: 1000\n\n"...)
 	}
-	if !f.greeted || s.status != f.status {
+	if !f.opened || s.status != f.status {
 		out = appendStatus(out, s.status, void)
 	}
-	f.greeted, f.status = true, s.status
+	f.opened, f.status = true, s.status
 	if s.id != f.stateID {
 		other := f.resumes != "" && f.resumes != s.status.Incarnation
 		if void || other || f.sent > s.seq {
@@ -232,7 +233,7 @@ func (f *feed) wait(ctx context.Context, changed <-chan struct{}, notBefore time
 	}
 }
 
-// ended returns why the feed must end, or nil.
+// ended returns the reason why the feed must end, or nil.
 func (f *feed) ended(ctx context.Context) error {
 	select {
 	case <-f.dashboard.ended:

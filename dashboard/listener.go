@@ -50,7 +50,8 @@ func isLoopback(a net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// A listener bounds what the kernel does for each connection.
+// A listener limits the send buffer of each connection, and how long the kernel keeps a
+// connection that does not acknowledge.
 type listener struct{ net.Listener }
 
 func (l listener) Accept() (net.Conn, error) {

@@ -55,7 +55,7 @@ func newMetrics(r prometheus.Registerer, shared *sharedState, browsers <-chan st
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 			Help:    "Time from when the stream stored an event to when it was written to a browser that had caught up, by the clocks of two machines."}),
 		sessions: f.NewCounter(prometheus.CounterOpts{Name: "profiles_dashboard_sessions_total",
-			Help: "How often the dashboard began to follow the stream: at the start, when NATS came back, and when the stream was made again."}),
+			Help: "How often the dashboard began to follow the stream: at the start, when NATS came back, and when the stream was created again."}),
 	}
 	// Create the labels at the start: rate() misses a counter's first increment.
 	for counter, values := range map[*prometheus.CounterVec][]string{

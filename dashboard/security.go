@@ -42,7 +42,7 @@ func (d *Dashboard) checkHost(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		// The server reads what is left of the body before it closes the connection.
+		// The server reads the rest of the body before it closes the connection.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second))
 		w.Header().Set("Connection", "close")
 		http.Error(w, "this dashboard listens on a loopback address and does not answer to that name: see ALLOWED_HOSTS", http.StatusMisdirectedRequest)
@@ -63,7 +63,7 @@ func (d *Dashboard) isAllowedHost(hostPort string) bool {
 
 // hasToken reports whether a request carries the token, in its Authorization
 // header or, with inQuery, as ?token=. An empty token allows every request. The
-// comparison takes the same time whatever is given.
+// comparison takes the same time for every given token.
 func hasToken(r *http.Request, token string, inQuery bool) bool {
 	if token == "" {
 		return true

@@ -12,14 +12,14 @@ import (
 	"github.com/cis490/profiles/bus/events"
 )
 
-// A sharedState is the state that all browsers read, and the bridge's status.
+// A sharedState is the state that all browsers read, and the dashboard's status.
 // It is safe for concurrent use.
 type sharedState struct {
 	mu          sync.RWMutex
 	state       *state
 	incarnation client.Incarnation // of the stream that state was read from
-	// id is raised when a new state does not continue the old one: what browsers
-	// have is then void. 0 means that no state has been read yet.
+	// id is raised when a new state does not continue the old one: the events that
+	// browsers have are then void. 0 means that no state has been read yet.
 	id       uint64
 	received uint64 // how many events were put, to count those that browsers skipped
 	status   status
@@ -32,7 +32,7 @@ type status struct {
 	Since   time.Time `json:"since"`
 	Version string    `json:"version"`
 	// Incarnation changes when browsers must drop all events that they have. It is empty
-	// until the bridge has read the stream.
+	// until the dashboard has read the stream.
 	Incarnation string `json:"life"`
 	// Full means that the stream has more subjects than the dashboard keeps.
 	Full bool `json:"full,omitempty"`
@@ -57,7 +57,7 @@ func (s *sharedState) setNATS(to string) {
 	}
 }
 
-// notify wakes all who wait for a change. The caller holds mu.
+// notify wakes all goroutines that wait for a change. The caller holds mu.
 func (s *sharedState) notify() {
 	close(s.changed)
 	s.changed = make(chan struct{})
