@@ -129,7 +129,7 @@ func (f *frames) follow(p []byte) error {
 	return nil
 }
 
-// expect sets which part comes next, after skip bytes, and its length.
+// expect sets the part that comes after the skip bytes, and its length.
 func (f *frames) expect(p part, bytes int) {
 	f.part, f.have, f.need = p, 0, bytes
 }

@@ -53,7 +53,7 @@ func (l Limits) Validate() error {
 		value       int64
 		least, most int64
 	}{
-		{"WindowBytes", l.WindowBytes, 1 << 10, 1 << 31}, // what zstd itself allows
+		{"WindowBytes", l.WindowBytes, 1 << 10, 1 << 31}, // the windows that zstd itself allows
 		{"BigWindowBytes", l.BigWindowBytes, 1, 1 << 31},
 		{"TotalBytes", l.TotalBytes, 1, 1 << 50},
 		{"MemberBytes", l.MemberBytes, 1, 1 << 50},

@@ -28,8 +28,8 @@ func readMeta(l *lines, s *scanner) (float64, error) {
 	return duration.float64(), nil
 }
 
-// readResult reads the value of "result". It returns the duration, and what is wrong with the value
-// although it is JSON.
+// readResult reads the value of "result". It returns the duration, or describes the problem if the
+// value is JSON but not of the format.
 func readResult(s *scanner) (duration number, problem string) {
 	switch s.token() {
 	case 'n':

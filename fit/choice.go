@@ -10,8 +10,8 @@ import (
 //
 //	numpy.random.default_rng(seed).choice(n, k, replace=False)
 //
-// returns: k different integers from 0 to n-1. The Python program draws its samples so; Choice serves to compare with it. It
-// panics unless 0 <= k <= n < 2^32. It takes memory for n integers if n > 10,000 and k > n/50, else for k.
+// returns: k different integers from 0 to n-1. The Python program draws its samples like this; Choice serves to compare with
+// it. It panics unless 0 <= k <= n < 2^32. It takes memory for n integers if n > 10,000 and k > n/50, else for k.
 func Choice(seed uint64, n, k int) []int {
 	return ChoiceWords([]uint32{uint32(seed), uint32(seed >> 32)}, n, k)
 }

@@ -110,7 +110,7 @@ func (e Entry) Validate(spec *Spec) error {
 	return e.Signature.check(len(spec.Signature.Channels), points)
 }
 
-// check tests what does not depend on a spec.
+// check checks everything that does not depend on a spec.
 func (e Entry) check() error {
 	switch {
 	case e.Host == "" || e.Episode == "":

@@ -19,7 +19,7 @@ const generationLength = 10
 // the epoch. Canonical JSON has sorted keys and no spaces, so the order of keys in a YAML file or of fields in a Go struct does
 // not matter.
 //
-// limits is any value that encoding/json can write; the method panics on another. epoch is raised if a sample has lost too many
+// limits is any value that encoding/json can write; the method panics if it can't. epoch is raised if a sample has lost too many
 // episodes to retractions, so that the episode log must be read again.
 func (s *Spec) Generation(limits any, epoch uint64) Generation {
 	sum := sha256.Sum256(s.canonical(limits, epoch))
@@ -45,7 +45,7 @@ func (s *Spec) canonical(limits any, epoch uint64) []byte {
 		"profiles": profiles,
 		"signature": SignatureSpec{
 			Resample: s.Signature.Resample,
-			Channels: append([]string{}, s.Signature.Channels...), // [] if there are none, not null
+			Channels: append([]string{}, s.Signature.Channels...), // an empty list is [], not null
 		},
 		"limits": limits,
 		"epoch":  epoch,

@@ -21,7 +21,7 @@ const (
 	ReasonFewPoints   Reason = "few_points"
 )
 
-// reasons says what follows from each reason. A message is rejected (copied to REJECTED and terminated) where it or its archive
+// reasons has the consequence and the meaning of each reason. A message is rejected (copied to REJECTED and terminated) where it or its archive
 // could not be read. An archive that was read but gives no curve has an entry only; these reasons are those of package episode.
 var reasons = []struct {
 	name     Reason

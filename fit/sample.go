@@ -135,7 +135,7 @@ func curvesIn(state State) int {
 	return 0
 }
 
-// Get returns the entry at a rank, without its detail, and whether there is one. If the rank is not needed, it may be the
+// Get returns the entry at a rank, without its detail; false if the sample has none there. If the rank is not needed, it may be the
 // [Entry.Outline].
 func (s *Sample) Get(rank Rank) (Entry, bool) {
 	at := s.slots[rank]

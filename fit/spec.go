@@ -49,14 +49,14 @@ type Spec struct {
 	Points   Points    `json:"points"`   // of the five slices of a curve
 	Profiles []Profile `json:"profiles"` // at least one, each name once; results come in this order
 
-	Signature SignatureSpec `json:"signature"` // what an entry has beside the curve
+	Signature SignatureSpec `json:"signature"` // the channels that an entry has besides its curve
 }
 
 // SignatureSpec defines the channels of an episode's [Signature]. They are the same for all profiles, so that episodes of
 // different profiles can be compared.
 type SignatureSpec struct {
 	Resample Resample `json:"resample"` // mean, or linear
-	Channels []string `json:"channels"` // <source>.<field>, each once, at most 32; if there are none, entries have no signature
+	Channels []string `json:"channels"` // <source>.<field>, each once, at most 32; if the list is empty, entries have no signature
 }
 
 const (

@@ -12,7 +12,7 @@ import (
 )
 
 // ParseSpec reads a spec from YAML. A missing key has its default ([DefaultSpec]), also within points; an empty document is the
-// default spec. What could be a mistake is an error that names the line: an unknown key, a key or a profile that comes twice, a
+// default spec. Likely mistakes are errors that name the line: an unknown key, a key or a profile that comes twice, a
 // value of another type or out of range, an alias, a second document.
 func ParseSpec(document []byte) (*Spec, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(document))

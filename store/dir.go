@@ -151,8 +151,8 @@ func put(ctx context.Context, root *os.Root, name string, r io.ReadSeeker) (sent
 	return true, nil
 }
 
-// hasContent reports whether a file exists and has exactly the bytes of r. A file that cannot be
-// read is treated as different, so that Put replaces it.
+// hasContent reports whether a file exists and has exactly the bytes of r. If the file can be
+// opened but not read to its end, it counts as different, so that Put replaces it.
 func hasContent(ctx context.Context, root *os.Root, name string, r io.Reader) (bool, error) {
 	file, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -55,8 +55,8 @@ func (a natsArchive) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// classify wraps an error of the bus so that it matches the error of package episode
-// that it means for an archive.
+// classify wraps an error of the bus so that it matches episode.ErrNotFound or
+// episode.ErrCorrupt if it means that.
 func classify(err error) error {
 	switch {
 	case errors.Is(err, client.ErrNoObject):

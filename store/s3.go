@@ -181,9 +181,8 @@ func (s *S3) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
 	return d, nil
 }
 
-// classify wraps an error of the client so that it matches the error of package
-// episode that it means for an archive, and makes errors permanent that trying again
-// does not change.
+// classify wraps an error of the client so that it matches episode.ErrNotFound if it
+// means that. An error that would come back at another try becomes a permanentError.
 func (s *S3) classify(err error) error {
 	var answer minio.ErrorResponse
 	if !errors.As(err, &answer) {

@@ -29,7 +29,7 @@ import (
 	"github.com/cis490/profiles/internal/setting"
 )
 
-// Config is how to reach stores that are not a directory. It is filled from the
+// Config says how to reach stores that are not a directory. It is filled from the
 // environment by envconfig. The zero value of a field means its default.
 type Config struct {
 	// Timeout is how long a store may send nothing: before the first byte of an

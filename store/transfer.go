@@ -35,7 +35,7 @@ func (t *idleTimeout) reset() { t.timer.Reset(t.after) }
 func (t *idleTimeout) pause() { t.timer.Stop() }
 func (t *idleTimeout) stop()  { t.timer.Stop(); t.cancel(nil) }
 
-// cause returns why the request's context has ended, or else err.
+// cause returns the reason why the request's context has ended, or else err.
 func (t *idleTimeout) cause(err error) error {
 	if t.ctx.Err() != nil {
 		return context.Cause(t.ctx)
@@ -92,7 +92,7 @@ func (d *download) interrupted(err error) error {
 	return fmt.Errorf("read %s: the transfer broke off after %d of %d bytes: %w", d.name, d.received, d.size, err)
 }
 
-// verify returns io.EOF if everything was received, and is what was stored.
+// verify returns io.EOF if all bytes were received and have the checksum, if there is one.
 func (d *download) verify() error {
 	if d.size >= 0 && d.received != d.size {
 		return d.interrupted(io.EOF)

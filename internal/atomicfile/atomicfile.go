@@ -29,8 +29,8 @@ func Check(path string) error {
 	return errors.Join(f.Close(), root.Remove(temp))
 }
 
-// Write makes or replaces the file at path. Its content is what write writes into
-// a temporary file of the same folder, which then takes path's name. Missing
+// Write makes or replaces the file at path. write writes the content into a
+// temporary file of the same folder, which is then renamed to path. Missing
 // folders are made. As with os.WriteFile, perm is subject to the umask. When Write
 // returns nil, the file and its name are on the disk; after an error the old file,
 // if there was one, is unchanged. A path of something other than a regular file is
@@ -90,7 +90,7 @@ func open(path string) (*os.Root, string, error) {
 
 // create makes a temporary file in the folder of name.
 func create(root *os.Root, name string, perm fs.FileMode) (*os.File, string, error) {
-	temp := path.Join(path.Dir(name), "."+rand.Text()+".tmp") // as short for every name: names have a limit
+	temp := path.Join(path.Dir(name), "."+rand.Text()+".tmp") // not made of name, which may have the greatest length that is allowed
 	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	return f, temp, err
 }

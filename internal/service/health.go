@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Health serves what Kubernetes and Prometheus ask of a service:
+// Health serves the paths that Kubernetes and Prometheus ask for:
 //
 //	/healthz   200 while the process can answer; it does not depend on NATS
 //	/readyz    200 if Ready returns nil, else 503 and the error

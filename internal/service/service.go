@@ -4,7 +4,7 @@
 //	service.go   the log, the version, the exit codes
 //	settings.go  fills settings from the environment and lists them for --help
 //	health.go    /healthz, /readyz and /metrics
-//	sessions.go  runs a service as a series of sessions, and knows what it waits for
+//	sessions.go  runs a service as a series of sessions, and says what it waits for
 //	views.go     follows the views of a session until its end
 //	spec.go      reads the fit spec of FIT_SPEC
 //	roots.go     certificates of public authorities, for images that have none
@@ -17,7 +17,7 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the build (-ldflags -X); empty means that of the module.
+// version is set by the build (-ldflags -X). If it is empty, Version returns that of the module.
 var version string
 
 // Version returns the version of this build, or "unknown".

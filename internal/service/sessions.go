@@ -19,8 +19,8 @@ type Bus interface {
 }
 
 // Sessions run a service as a series of sessions. A session has views of streams and buckets.
-// It ends when one of them was made again or when something fails, and another begins.
-// Sessions also know what the service waits for. The methods are safe for concurrent use,
+// It ends when one of them was created again or when something fails, and another begins.
+// Ready answers with what the service waits for. The methods are safe for concurrent use,
 // but Run may be called only once.
 type Sessions struct {
 	bus     Bus
@@ -29,7 +29,7 @@ type Sessions struct {
 	logged  string                 // the last failure that was logged as a warning
 }
 
-// NewSessions returns sessions that begin with Run.
+// NewSessions returns Sessions and starts nothing.
 func NewSessions(bus Bus, log *slog.Logger) *Sessions { return &Sessions{bus: bus, log: log} }
 
 // WaitFor makes Ready return an error that says what the service waits for.
@@ -38,7 +38,7 @@ func (s *Sessions) WaitFor(what string) { s.waiting.Store(&what) }
 // SetReady makes Ready return nil while the service is connected.
 func (s *Sessions) SetReady() { s.WaitFor("") }
 
-// Ready returns nil while the service is at work, and otherwise what it waits for.
+// Ready returns nil while the service is at work, else an error that names what it waits for.
 func (s *Sessions) Ready() error {
 	switch waiting := s.waiting.Load(); {
 	case waiting == nil:

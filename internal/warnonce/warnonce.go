@@ -1,5 +1,5 @@
-// Package warnonce finds out which failures are worth a warning: what fails for the same
-// reason again and again is logged once.
+// Package warnonce decides which failures are logged as warnings: if a thing fails for the
+// same reason again and again, only the first failure is.
 package warnonce
 
 import "sync"
