@@ -46,7 +46,7 @@ func newClassBuilder(l Layout, profile fit.ProfileName, members []Example) *clas
 	return b
 }
 
-// leaveNoneOut is the member that [classBuilder.class] leaves out if it leaves out none.
+// leaveNoneOut is the argument with which [classBuilder.class] leaves out no member.
 const leaveNoneOut = -1
 
 // class makes the class of all members but one.
@@ -179,7 +179,7 @@ func medians(columns [][]float32, vectors [][]float32) (all []float32, without [
 	return all, without
 }
 
-// median returns the median of sorted values; NaN if there are none.
+// median returns the median of sorted values; NaN if there is no value.
 func median(sorted []float32) float32 {
 	n := len(sorted)
 	switch {

@@ -47,7 +47,7 @@ func (m Metric) Distance(x, y []float32) float64 {
 	return m.whole(sum, n)
 }
 
-// part is what one feature adds to the sum; NaN if either value is a gap.
+// part returns the summand of one feature; NaN if either value is a gap.
 func (m Metric) part(a, b float32) float64 {
 	if m == Euclidean {
 		return squared(a, b)

@@ -4,7 +4,7 @@
 //	layout.go     the features of a vector; makes the vector of a signature
 //	distance.go   the distance of two vectors, with gaps; neighbour.go: the k nearest of many
 //	model.go      a Model: examples of profiles
-//	class.go      what is computed of one profile's examples: median, fence
+//	class.go      the examples of one profile, their median and fences
 //	verdict.go    classifies by nearest envelope or by k nearest neighbours, or as none of these
 //	evaluate.go   measures how often a model is right about episodes that are not its examples
 //	latency.go    how long a classification takes

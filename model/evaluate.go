@@ -87,7 +87,7 @@ func (m *Model) LeaveOneHostOut() iter.Seq2[Fold, error] {
 	}
 }
 
-// A Score has how often a method was right about episodes that its model had no example of.
+// A Score says how often a method was right about episodes that were not among its model's examples.
 type Score struct {
 	Method   string `json:"method"`
 	Episodes int    `json:"episodes"`
@@ -98,8 +98,8 @@ type Score struct {
 	High     float64 `json:"high"`
 	// Baseline is the accuracy of always answering the most frequent profile.
 	Baseline float64 `json:"baseline"`
-	// NoneOfThese counts the answers "none of these", right and wrong ones. RightOfAnswered is the accuracy of the others, 0 if
-	// there are none.
+	// NoneOfThese counts the answers "none of these", right and wrong ones. RightOfAnswered is the accuracy of the other
+	// answers, 0 if there is no other.
 	NoneOfThese     int     `json:"none_of_these"`
 	RightOfAnswered float64 `json:"right_of_answered"`
 	// Confusion has a row for each of Profiles that episodes have, and a column for each that was answered.

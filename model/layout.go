@@ -9,7 +9,7 @@ import (
 	"github.com/cis490/profiles/signature"
 )
 
-// Features names what a vector is made of. Each kind takes the bins of each channel, slice by slice.
+// Features names the values of a vector. Each kind is computed from the bins of each channel, slice by slice.
 type Features string
 
 const (
@@ -39,7 +39,7 @@ type Layout struct {
 	Points   fit.Points `json:"points"`
 }
 
-// Validate returns an error that names what is invalid.
+// Validate returns an error that names the first invalid field.
 func (l Layout) Validate() error {
 	if _, err := ParseFeatures(string(l.Features)); err != nil {
 		return err

@@ -90,7 +90,7 @@ func (m *Model) Unknown(episodes []Example) []Example {
 	return slices.DeleteFunc(slices.Clone(episodes), func(e Example) bool { return m.Has(e.Host, e.Episode) })
 }
 
-// Without returns the model of the examples for which leaveOut returns false; nil if there are none. It shares the classes of
+// Without returns the model of the examples for which leaveOut returns false; nil if no example is left. It shares the classes of
 // profiles that lose no example.
 func (m *Model) Without(leaveOut func(Example) bool) *Model {
 	rest := &Model{layout: m.layout}

@@ -65,7 +65,7 @@ func (m Metric) distances(query []float32, vectors [][]float32) []float64 {
 	return distances
 }
 
-// sums returns what the features add up to ([Metric.part]) for four vectors of the query's length; NaN for a vector with a gap.
+// sums returns the sum over the features ([Metric.part]) for each of four vectors of the query's length; NaN if it has a gap.
 func (m Metric) sums(vectors [4][]float32, query []float32) (sums [4]float64) {
 	a, b, c, d := vectors[0][:len(query)], vectors[1][:len(query)], vectors[2][:len(query)], vectors[3][:len(query)]
 	var sumA, sumB, sumC, sumD float64

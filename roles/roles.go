@@ -68,7 +68,7 @@ func (r Role) Subscribe() []string {
 	return slices.Compact(all)
 }
 
-// Named returns the role of that name; false if there is none.
+// Named returns the role of that name; false if no role has it.
 func Named(name string) (Role, bool) {
 	all := All()
 	i := slices.IndexFunc(all, func(r Role) bool { return r.Name == name })

@@ -9,7 +9,7 @@ import (
 
 // All returns every role, in the order of the table. The caller owns the slice.
 func All() []Role {
-	// What every reader of the state of the system needs.
+	// The grants of every reader of the state of the system.
 	state := []Grant{
 		jetStreamInfo, seeStreams, readLag, readRejected, readSuspects, readSpecs, readCurves, readEnvelopes, readSignatures,
 		readEvents, subscribeEvents,

@@ -66,7 +66,7 @@ func sorted(values []float64) []float64 {
 
 func finite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }
 
-// mean returns the mean of sorted values; NaN if there are none.
+// mean returns the mean of sorted values; NaN if there is no value.
 func mean(sorted []float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -79,7 +79,7 @@ func mean(sorted []float64) float64 {
 }
 
 // median sorts the values in place and returns their median: the middle one, or fl(fl(a+b)/2) of the two in the middle; NaN if
-// there are none.
+// there is no value.
 func median(values []float64) float64 {
 	n := len(values)
 	if n == 0 {

@@ -1,4 +1,4 @@
-// Package signature computes the figures of a profile's sample that stand beside its envelope: activity at any time of a phase,
+// Package signature computes the figures of a profile's sample besides its envelope: activity at any time of a phase,
 // how far the envelope can be trusted, and whether hosts differ. docs/SIGNATURES.md explains each figure and names its source.
 //
 //	signature.go  Of makes a Summary of the members of a sample
@@ -7,7 +7,7 @@
 //	phase.go      bursts, total and share of one slice
 //	trust.go      the deepest episode, and those outside the functional boxplot
 //	hosts.go      an envelope for each host, and whether hosts differ
-//	drift.go      snapshots: Due says when one is to be kept, Drift how far the envelope has moved
+//	drift.go      snapshots: Due says when to take one, Drift how far the envelope has moved
 //	value.go      numbers whose JSON has null for a gap
 //
 // There is no input, output, clock or randomness. Functions are pure and may be called concurrently; inputs are neither changed

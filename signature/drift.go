@@ -70,11 +70,11 @@ func outsideInterval(curve Band, earlier Row) Value {
 	return Value(float64(outside) / float64(known)) // 0/0 is NaN
 }
 
-// maxSnapshots is the most that are kept.
+// maxSnapshots is the greatest number of snapshots that are kept.
 const maxSnapshots = 64
 
 // Due reports whether a snapshot should be taken: there is none yet, the last one is a day old, or the accepted episodes have
-// doubled since. A last one that is dated more than a day ahead is due, too: the clock that dated it was wrong.
+// doubled since. It is also due if the last one is dated more than a day ahead: the clock that dated it was wrong.
 func Due(earlier []Snapshot, now time.Time, accepted float64) bool {
 	if len(earlier) == 0 {
 		return true
@@ -83,8 +83,8 @@ func Due(earlier []Snapshot, now time.Time, accepted float64) bool {
 	return now.Sub(last.At).Abs() >= 24*time.Hour || accepted >= 2*float64(last.Accepted)
 }
 
-// Keep returns the earlier snapshots and a new one. If they are more than 64, the oldest of those goes that were taken because a
-// day had passed; the first one stays, and so do those taken because the episodes had doubled. The slice is new.
+// Keep returns the earlier snapshots and a new one. If they are more than 64, it removes the oldest of those that were taken
+// because a day had passed. It keeps the first one, and those that were taken because the episodes had doubled. The slice is new.
 func Keep(earlier []Snapshot, s Snapshot) []Snapshot {
 	kept := append(append([]Snapshot(nil), earlier...), s)
 	for len(kept) > maxSnapshots {

@@ -6,13 +6,13 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// Phase describes a channel in one of the five slices. Each figure is the median over the episodes that have it; NaN if none has.
+// Phase describes a channel in one of the five slices. Each figure is the median over the episodes that have it; NaN if no episode has.
 type Phase struct {
 	Name      string `json:"name"`
 	PerMinute Value  `json:"bursts_per_minute"` // bursts per minute of known time
 	Length    Value  `json:"burst_length"`      // seconds; for one episode, the median over its bursts
 	Height    Value  `json:"burst_height"`      // in the channel's unit; for one episode, the median over its bursts
-	Total     Value  `json:"total"`             // what was counted; for a gauge, value times seconds
+	Total     Value  `json:"total"`             // the count of a counter; for a gauge, the sum of value times seconds
 	Share     Value  `json:"share"`             // of the total over all slices, 0 to 1
 }
 
