@@ -66,7 +66,7 @@ func (m *maker) endsSoon(c *x509.Certificate) bool {
 }
 
 // authority plans a new certificate of the authority. It keeps the key of the one
-// before, so what that has signed stays valid.
+// before, so the certificates that it has signed stay valid.
 func (m *maker) authority(before *pair) (*pair, error) {
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "profiles"},

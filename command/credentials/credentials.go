@@ -1,4 +1,4 @@
-// Package credentials makes what NATS servers and their clients need to trust each
+// Package credentials makes the files by which NATS servers and their clients trust each
 // other: a certificate authority, the servers' certificate, a key for each role
 // of package roles, the servers' accounts.conf, and a kustomization that makes
 // Kubernetes Secrets of these files.
@@ -163,7 +163,7 @@ func (m *maker) keep(name string) { m.sum.Kept = append(m.sum.Kept, name) }
 
 func (m *maker) path(name string) string { return filepath.Join(m.cfg.Dir, name) }
 
-// read returns the content of a file; nil if there is none.
+// read returns the content of a file; nil if it does not exist.
 func (m *maker) read(name string) ([]byte, error) {
 	data, err := os.ReadFile(m.path(name))
 	if errors.Is(err, fs.ErrNotExist) {

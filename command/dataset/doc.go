@@ -4,7 +4,7 @@
 //	AttackProfile  attack_profiles_v1.parquet, one row a profile; written and read
 //	WriteModel     the examples of a model; written and read
 //
-// Files may come from other programs: they are read by package parquetfile, and what they hold is checked before it is returned.
+// Files may come from other programs: they are read by package parquetfile, and their content is checked before it is returned.
 package dataset
 
 import "github.com/cis490/profiles/command/dataset/parquetfile"

@@ -16,7 +16,7 @@ import (
 	"github.com/cis490/profiles/command/dataset/parquetfile"
 )
 
-// A tableColumn says how the values of one column get into the rows of a small table, which is read as a whole.
+// A tableColumn names a column of a small table, which is read as a whole, and sets its values in the rows.
 type tableColumn[Row any] struct {
 	name string
 	kind columnKind
@@ -117,7 +117,7 @@ func readTable[Row any](r io.ReaderAt, size int64, columns []tableColumn[Row], m
 	return rows, f.KeyValues(), nil
 }
 
-// readColumn reads one column's values into rows, whose number is the footer's.
+// readColumn reads one column's values into rows. The number of rows is that of the footer.
 func readColumn[Row any](f *parquetfile.File, c tableColumn[Row], rows []Row, maxValues int) error {
 	top, err := f.Column(c.name)
 	if err != nil {

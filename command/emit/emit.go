@@ -37,8 +37,8 @@ type Emitter struct {
 	lastTime time.Time
 }
 
-// A Summary says what one reconciliation found and published. In a dry run
-// Published and Retracted are what would have been published.
+// A Summary counts what one reconciliation found and published. In a dry run
+// Published and Retracted count the messages that would have been published.
 type Summary struct {
 	Rows      int `json:"rows"`      // in the file
 	Accepted  int `json:"accepted"`  // episodes that the file accepts
@@ -69,8 +69,8 @@ func (s Summary) Changed() bool { return s.Published+s.Retracted > 0 }
 // rest.
 func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
 	// Read the log before the file. A receiver writes the row before it publishes, so
-	// all that the log accepts is in a file that is read later. In the other order an
-	// episode that is accepted between the two readings would be retracted.
+	// the file has a row for every episode that the log accepted earlier. In the other
+	// order an episode that is accepted between the two readings would be retracted.
 	accepted, err := readLog(ctx, e.Bus)
 	if err != nil {
 		return Summary{}, err
@@ -105,8 +105,8 @@ func (e *Emitter) Reconcile(ctx context.Context) (Summary, error) {
 	return s, err
 }
 
-// retractions returns what the log accepts and the file does not, sorted.
-// Malformed names need no retraction, since they count nowhere.
+// retractions returns the assignments that the log accepts and the file does not,
+// sorted. Malformed names need no retraction: no worker counts them.
 func retractions(accepted assignments, file *roster.Roster) []assignment {
 	var retract []assignment
 	for a := range accepted {
@@ -120,8 +120,8 @@ func retractions(accepted assignments, file *roster.Roster) []assignment {
 	return retract
 }
 
-// accepts returns what the file accepts, in its order: missing from the log, and
-// already in it.
+// accepts returns the assignments that the file accepts, in its order: those that the
+// log lacks, and those that it has.
 func accepts(accepted assignments, file *roster.Roster) (missing, already []assignment) {
 	for ref, profile := range file.Episodes() {
 		if a := (assignment{string(ref.Host), string(ref.ID), string(profile)}); accepted.has(a) {

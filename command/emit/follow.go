@@ -56,7 +56,7 @@ func stat(path string) os.FileInfo {
 }
 
 // unchanged reports whether two states are of one file that did not change. If
-// another file took its place it has changed, whatever its size and time are.
+// another file took its place it has changed, even if size and time are the same.
 func unchanged(a, b os.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

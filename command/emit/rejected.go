@@ -12,7 +12,7 @@ type RepublishSummary struct {
 	Rejected  int `json:"rejected"`   // messages in REJECTED
 	Malformed int `json:"malformed"`  // of these, those that name no episode or profile
 	Episodes  int `json:"episodes"`   // different (host, episode, profile) among the rest
-	Withdrawn int `json:"withdrawn"`  // of these, those that the log accepts no more
+	Withdrawn int `json:"withdrawn"`  // of these, those that the log no longer accepts
 	HaveCurve int `json:"have_curve"` // those that have a curve by now
 	Published int `json:"published"`  // those that were published again, or would be in a dry run
 }

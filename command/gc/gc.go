@@ -35,7 +35,7 @@ type Collector struct {
 }
 
 // useChecks is how many times each generation is checked for use. One check is
-// not enough: between two requests for messages a worker has none waiting.
+// not enough: between two requests for messages a worker has no request open.
 const useChecks = 6
 
 // A Report lists every generation and what happened to it. Its JSON form is the
@@ -57,7 +57,7 @@ type Generation struct {
 	Fate       Fate           `json:"fate"`
 	Why        Reason         `json:"why,omitempty"`    // only if it is kept
 	Detail     string         `json:"detail,omitempty"` // Why as a sentence
-	// Consumers and Holding are what was removed, or would be in a dry run.
+	// Consumers and Holding count what was removed, or would be in a dry run.
 	Consumers int        `json:"consumers"`
 	Holding   bus.Stored `json:"holding"`
 	// SpecKept is true if its record in bucket specs stays because other generations
@@ -86,13 +86,13 @@ const (
 	Recent Reason = "recent"  // it was used less than Idle ago
 )
 
-// A candidate is a generation that no reason keeps so far.
+// A candidate is a generation for which no reason to keep it was found so far.
 type candidate struct {
 	generation bus.Generation
 	index      int // in Report.Generations
 }
 
-// Run decides about every generation and removes those that no reason keeps. If
+// Run removes every generation for which it finds no reason to keep it. If
 // the streams do not exist yet the report is empty. With an error the report may
 // be nil; generations that are removed by then stay removed, and Run may be
 // repeated.

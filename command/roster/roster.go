@@ -1,6 +1,6 @@
-// Package roster holds a validation file in memory: every accepted row with the
-// rank of its episode, and of each other row only the rank, so that the last row
-// about an episode decides. A row takes about 70 bytes, so a file of millions of
+// Package roster holds a validation file in memory: each accepted row with the rank of
+// its episode, and only the rank of each other row. The last row about an episode
+// decides whether it is accepted. A row takes about 70 bytes, so a file of millions of
 // rows fits.
 //
 // Start with [Read]. Then [Roster.ByRank] and [Roster.AsListed] return the rows
@@ -140,7 +140,7 @@ func (r *Roster) Rows() int { return len(r.records) }
 func (r *Roster) AcceptedRows() int { return r.acceptedRows }
 
 // Malformed returns the first ten accepted rows that are not well-formed, and
-// how many there are in all. Such rows name nothing that could be opened or
+// how many there are in all. Such rows name no episode that could be read or
 // published.
 func (r *Roster) Malformed() (first []Malformed, all int) {
 	return slices.Clone(r.malformed), r.malformedRows

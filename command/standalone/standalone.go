@@ -50,7 +50,7 @@ type Deps struct {
 	Listener net.Listener
 }
 
-// A System is a running system. It is valid until the function that got it returns.
+// A System is a running system. It is valid until the function work of Run returns.
 type System struct {
 	Bus *bus.Bus
 	URL string // of the embedded server, for clients
@@ -83,7 +83,7 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 
 	var buses [4]*bus.Bus
 	for i, name := range []string{"profiles", "profile-worker", "profile-streamer", "profile-dashboard"} {
-		// Not the settings of the environment: they are about another server.
+		// Do not use the settings of the environment: they are for another server.
 		if buses[i], err = bus.Connect(client.Config{Name: name}, deps.Log, server.InProcess()); err != nil {
 			return err
 		}

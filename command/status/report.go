@@ -16,7 +16,7 @@ import (
 )
 
 // A Report is the state of the system. Its parts are read from several streams
-// one after the other, so they may differ by what happened in between. Its JSON
+// one after the other, so a change in between may be in only some of them. Its JSON
 // form is the output of `profiles status --json`.
 type Report struct {
 	// Generations are all registered ones, the wanted one last.
@@ -36,7 +36,7 @@ type Generation struct {
 	ID       fit.Generation `json:"id"`
 	Revision int64          `json:"revision"`
 	Epoch    uint64         `json:"epoch"`
-	Base     fit.Generation `json:"base"` // what all generations of the spec share
+	Base     fit.Generation `json:"base"` // the same for all generations of the spec
 	Wanted   bool           `json:"wanted"`
 }
 

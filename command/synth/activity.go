@@ -1,6 +1,6 @@
 package synth
 
-// An activity is what a guest does at one moment. Rates are per second.
+// An activity has the rates of a guest at one moment, per second.
 type activity struct {
 	user, sys              float64 // share of one core
 	read, write            float64 // bytes of system calls
@@ -11,10 +11,10 @@ type activity struct {
 	threads, files         int     // beyond the quiet guest's
 }
 
-// A run has what differs between two runs of one profile on one host.
+// A run has the differences between two runs of one profile on one host.
 type run struct {
-	period float64 // relative length of what repeats
-	offset float64 // seconds by which what repeats is late
+	period float64 // relative period of repeated activity
+	offset float64 // delay of repeated activity, in seconds
 	level  float64 // relative strength
 }
 
@@ -26,8 +26,8 @@ func newRun(r *random) run {
 var quiet = activity{user: 0.008, sys: 0.006, read: 900, faults: 4, sent: 0.5, received: 0.5}
 
 // A shape returns a profile's activity in the phase infected_running. through is the part of the phase that is over, 0 to 1.
-// since is the same in seconds of a run of canonical length, so what repeats does so equally often in short and in long runs, and
-// appears in the envelope.
+// since is the same part of a run of canonical length, in seconds. So activity repeats equally often in short and in long runs,
+// and appears in the envelope.
 type shape func(r run, since, through float64) activity
 
 var shapes = map[string]shape{

@@ -102,8 +102,8 @@ func (g *Generator) render(profile string, i int) ([]byte, error) {
 	return g.encoder.EncodeAll(plain.Bytes(), make([]byte, 0, plain.Len()/8)), nil
 }
 
-// genesis is when the first episodes were recorded, in ns of Unix time.
-const genesis = 1_767_225_600_000_000_000 // 2026-01-01T00:00:00Z
+// firstStart is the earliest start of an episode, in ns of Unix time.
+const firstStart = 1_767_225_600_000_000_000 // 2026-01-01T00:00:00Z
 
 func (g *Generator) writeTar(w io.Writer, profile string, i int) error {
 	rnd := newRandom(g.seed, "episode", profile, strconv.Itoa(i))
@@ -112,7 +112,7 @@ func (g *Generator) writeTar(w io.Writer, profile string, i int) error {
 		run:   newRun(rnd),
 		shape: shapes[profile],
 		plan:  newSchedule(rnd),
-		epoch: genesis + int64(i)*60_000_000_000 + int64(rnd.below(50_000_000_000)),
+		epoch: firstStart + int64(i)*60_000_000_000 + int64(rnd.below(50_000_000_000)),
 		noise: rnd,
 	}
 	archive := tar.NewWriter(w)

@@ -17,7 +17,7 @@ type Store struct {
 	profiles  map[string]bool
 }
 
-// NewStore returns a store of the first perProfile episodes of each of the profiles, or of all [Profiles] if none are named. Its
+// NewStore returns a store of the first perProfile episodes of each of the profiles, or of all [Profiles] if profiles is empty. Its
 // archives have the bytes that [Generator.Write] writes for the same arguments.
 func NewStore(g *Generator, perProfile int, profiles ...string) (*Store, error) {
 	profiles, err := checkStore(perProfile, profiles)

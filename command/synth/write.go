@@ -16,7 +16,7 @@ import (
 )
 
 // Write writes a store into dir, on all cores: dir/store/<host>/<id>.tar.zst, the first perProfile episodes of each of the
-// profiles (all of [Profiles] if none are named), and after them dir/validation.parquet, which lists all of them as accepted.
+// profiles (all of [Profiles] if profiles is empty), and after them dir/validation.parquet, which lists all of them as accepted.
 // Folders are made, and files that are there are replaced. A file gets its name only when it is whole
 // ([atomicfile.WriteUnsynced]), so an interrupted Write leaves no broken archive, and no validation file that lists archives
 // which are not there.
@@ -74,7 +74,7 @@ func (g *Generator) writeArchives(ctx context.Context, store string, perProfile 
 	return err
 }
 
-// writeArchive writes one archive, without waiting for the disk: after a loss of power the store is made again.
+// writeArchive writes one archive, without waiting for the disk: after a loss of power the store can be written again.
 func (g *Generator) writeArchive(store, profile string, i int) error {
 	host, id := g.Ref(profile, i)
 	return atomicfile.WriteUnsynced(filepath.Join(store, host, id+".tar.zst"), 0o644, func(w io.Writer) error { return g.Archive(w, profile, i) })

@@ -28,7 +28,7 @@ func (u *unpacker) close() {
 	}
 }
 
-// unpack returns what packed decompresses to, which must have exactly size bytes. The result is valid until the next call, or as
+// unpack returns the decompressed bytes of packed, which must be exactly size bytes. The result is valid until the next call, or as
 // long as packed if that is not compressed.
 func (u *unpacker) unpack(codec format.CompressionCodec, packed []byte, size int64) ([]byte, error) {
 	if codec == format.Uncompressed {

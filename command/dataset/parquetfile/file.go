@@ -19,7 +19,7 @@
 //
 // Beyond a limit, errors match [ErrDamaged]. A checksum is verified where a page has one.
 //
-// # What is read
+// # Supported content
 //
 // Columns of strings, int32, int64, float and double, required, optional or repeated, in data pages of version 1 and 2; the
 // encodings PLAIN, dictionary, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY and BYTE_STREAM_SPLIT; uncompressed
@@ -106,10 +106,10 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// Guard calls read, in which everything must happen that reads from the file, and returns its error: io.EOF and errors that match
-// [ErrShape] as they are, an error of the file's reader as that error alone, and every other one, a panic included, as one that
-// matches [ErrDamaged]. (parquet-go panics on some damaged files.) Code that has nothing to do with the file, such as the body of
-// a range-over-func loop, must not run inside read: its panics would be taken for damage.
+// Guard calls read and returns its error. Everything that reads from the file must happen inside read. io.EOF and errors that
+// match [ErrShape] are returned as they are. If the file's reader failed, its error is returned alone. Every other error matches
+// [ErrDamaged], and so does a panic: parquet-go panics on some damaged files. Code that has nothing to do with the file, such as
+// the body of a range-over-func loop, must not run inside read: its panics would be reported as damage.
 func (f *File) Guard(read func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -128,8 +128,8 @@ func (p *pageReader) pageV2(h *format.PageHeader, body []byte) (page, error) {
 	return page{count: int64(v2.NumValues), v2: true, rep: body[:rep], def: body[rep : rep+def], data: data, encoding: v2.Encoding}, nil
 }
 
-// readHeader decodes the page header at p.at and goes to the byte after it. How long a header is, only decoding shows; so a small
-// window is tried first, and a larger one if the header does not end in it.
+// readHeader decodes the page header at p.at and goes to the byte after it. The length of a header is known only after decoding.
+// So it tries a small window first, and a larger one if the header does not end in it.
 func (p *pageReader) readHeader() (*format.PageHeader, error) {
 	for window := int64(512); ; window *= 8 {
 		window = min(window, p.end-p.at, maxHeaderBytes)
