@@ -84,8 +84,8 @@ func (o *classifyOptions) run(_ context.Context, t *terminal) error {
 	})
 }
 
-// readVector reads an archive for the channels of a layout. Without the first channel
-// the archive is unusable, as one without its profile's channel is.
+// readVector reads an archive for the channels of a layout. If the archive lacks the
+// first channel, it is unusable, like one that lacks the channel of its profile.
 func readVector(t *terminal, path string, l model.Layout) ([]float32, error) {
 	spec := fit.DefaultSpec()
 	if err := setLayout(spec, l); err != nil {

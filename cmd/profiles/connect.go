@@ -15,7 +15,7 @@ import (
 	"github.com/cis490/profiles/internal/service"
 )
 
-// natsFlags say where NATS is. --nats overrides NATS_URL; all other settings come
+// natsFlags have the address of NATS. --nats overrides NATS_URL; all other settings come
 // from the environment.
 type natsFlags struct{ url string }
 

@@ -107,7 +107,7 @@ func readArchive(t *terminal, path string, spec *fit.Spec, channel episode.Chann
 	return aligned, nil
 }
 
-// A curveReport is what the command prints.
+// A curveReport is the output of the command.
 type curveReport struct {
 	Channel     string        `json:"channel"`
 	Unit        string        `json:"unit"`

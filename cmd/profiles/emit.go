@@ -51,7 +51,7 @@ are there with the same bytes. Episodes without an archive in --store are publis
 	f := cmd.Flags()
 	o.source.add(f, aDirectory)
 	f.StringVar(&o.upload, "upload", "", "copy archives from --store to `ADDRESS` first: a directory, nats://bucket or s3://bucket/prefix")
-	f.BoolVar(&o.rejected, "rejected", false, "publish rejected episodes that have no curve yet again, each once")
+	f.BoolVar(&o.rejected, "rejected", false, "publish again the rejected episodes that have no curve yet, each once")
 	f.BoolVar(&o.follow, "follow", false, "watch the file and reconcile after each change, until interrupted")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only count what would be published")
 	f.BoolVar(&o.json, "json", false, "print the summary as JSON")

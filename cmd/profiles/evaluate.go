@@ -34,7 +34,7 @@ func evaluateCommand() command {
 	o := &evaluateOptions{}
 	cmd := &cobra.Command{
 		Use:   "evaluate --store DIR [--validation FILE] [--model FILE] [flags]",
-		Short: "measure how well a model tells the profiles apart",
+		Short: "measure how often a model finds the right profile",
 		Long: `evaluate classifies the accepted episodes of a store by the nearest envelope and by the
 nearest examples (knn), always with a model that was not fitted on them. With --model it
 uses that model and leaves out the episodes that the model was fitted on. Without --model
@@ -68,7 +68,7 @@ func (o *evaluateOptions) validate() error {
 	return cmp.Or(checkNeighbours(o.neighbours), o.source.validate())
 }
 
-// An evaluation is what the command prints.
+// An evaluation is the output of the command.
 type evaluation struct {
 	Layout model.Layout `json:"layout"`
 	K      int          `json:"k"`
@@ -153,8 +153,8 @@ func (o *evaluateOptions) readExamples(ctx context.Context, t *terminal, spec *f
 	return x.all, nil
 }
 
-// newSplits returns one split for a fitted model, or without one the two that leave
-// out what they classify.
+// newSplits returns one split for a fitted model. Without a fitted model it returns two:
+// each classifies episodes with models that were fitted on the other ones.
 func newSplits(fitted *model.Model, layout model.Layout, episodes []model.Example) ([]split, error) {
 	if fitted == nil {
 		m, err := model.New(layout, episodes)

@@ -75,7 +75,7 @@ func (o *exportOptions) run(ctx context.Context, t *terminal) error {
 	return save(t, o.out, results, generation.Base, batch.BottomK)
 }
 
-// base returns what the generations of --spec have in common; empty without --spec.
+// base returns the base of the generations of --spec; empty without --spec.
 func (o *exportOptions) base() (fit.Generation, error) {
 	if o.spec == "" {
 		return "", nil
@@ -93,8 +93,8 @@ func (o *exportOptions) base() (fit.Generation, error) {
 
 var errNoGeneration = errors.New("no generation is registered yet: no worker has run with this NATS")
 
-// generation returns the latest generation of a base, or without one the wanted
-// generation.
+// generation returns the latest generation of a base, or the wanted generation if base
+// is empty.
 func (o *exportOptions) generation(ctx context.Context, b *bus.Bus, base fit.Generation) (bus.Generation, error) {
 	specs, err := b.ReadSpecs(ctx)
 	if client.IsAbsent(err) {

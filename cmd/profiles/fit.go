@@ -203,7 +203,7 @@ type result struct {
 	without  map[fit.Reason]int // attempted episodes without a curve; nil if not known
 }
 
-// A savedReport is what fit and export print to stdout.
+// A savedReport is the output of fit and export on stdout.
 type savedReport struct {
 	To       string   `json:"saved_to"`
 	N        int      `json:"n_profiles"`

@@ -34,8 +34,8 @@ func sparkline(values []float64, width int) string {
 	return line.String()
 }
 
-// mean returns the mean of the values that are not NaN, and their number. The mean of
-// none is NaN.
+// mean returns the mean of the values that are not NaN, and their number. If there are
+// no such values, the mean is NaN.
 func mean(values []float64) (m float64, n int) {
 	sum := 0.0
 	for _, v := range values {
@@ -46,8 +46,8 @@ func mean(values []float64) (m float64, n int) {
 	return sum / float64(n), n
 }
 
-// extremes returns the lowest and the highest value that is not NaN, and NaN if there
-// is none.
+// extremes returns the lowest and the highest value that is not NaN; NaN if all values
+// are.
 func extremes(values []float64) (low, high float64) {
 	low, high = math.NaN(), math.NaN()
 	for _, v := range values {

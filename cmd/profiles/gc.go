@@ -85,7 +85,8 @@ func printGC(out io.Writer, r *gc.Report) error {
 	return w.Flush()
 }
 
-// fateOf returns what happened to a generation, and why or what it had.
+// fateOf returns in words what happened to a generation, and as detail the reason why it
+// is kept or the values that were removed.
 func fateOf(g gc.Generation, dryRun bool) (fate, detail string) {
 	switch g.Fate {
 	case gc.Kept:

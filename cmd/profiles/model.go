@@ -55,7 +55,7 @@ func layoutOf(spec *fit.Spec, features string) (model.Layout, error) {
 	return l, usage(l.Validate())
 }
 
-// setLayout makes a spec read what the vectors of a model are made of.
+// setLayout gives a spec the channels, resampling and points of a model's vectors.
 func setLayout(spec *fit.Spec, l model.Layout) error {
 	resample, err := fit.ParseResample(l.Resample)
 	if err != nil {

@@ -6,11 +6,11 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// A progress shows how much of a long work is done, as a bar on stderr. If stderr
+// A progress shows how much of a long task is done, as a bar on stderr. If stderr
 // is not a terminal it shows nothing. It appears with the first step.
 type progress struct {
 	t    *terminal
-	what string // the work
+	what string // the task
 	bar  *progressbar.ProgressBar
 }
 

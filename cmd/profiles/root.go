@@ -148,7 +148,7 @@ func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
-// fileArgument takes exactly one argument, whose name is what.
+// fileArgument takes exactly one argument. what names it in errors.
 func fileArgument(to *string, what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {

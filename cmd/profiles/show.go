@@ -69,7 +69,7 @@ func printTable(out io.Writer, rows []dataset.AttackProfile, meta map[string]str
 	return err
 }
 
-// A tableReport is what the command prints as JSON. The reader refuses files with
+// A tableReport is the JSON output of the command. The reader refuses files with
 // numbers that are not finite, and the encoder writes each number in its shortest form.
 type tableReport struct {
 	Meta     map[string]string `json:"meta"`

@@ -18,8 +18,8 @@ import (
 	"github.com/cis490/profiles/signature"
 )
 
-// A signatureFile is what fit and export write with --signatures-out, and what plot
-// reads: the signature of each sample, without the drift.
+// A signatureFile is the JSON file that fit and export write with --signatures-out and
+// that plot reads: the signature of each sample, without the drift.
 type signatureFile struct {
 	Generation fit.Generation     `json:"generation"`
 	Points     fit.Points         `json:"points"`

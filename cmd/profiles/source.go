@@ -20,7 +20,7 @@ import (
 	"github.com/cis490/profiles/internal/service"
 )
 
-// sourceFlags say where episodes come from.
+// sourceFlags have the store of the archives and the list of the episodes.
 type sourceFlags struct{ store, validation string }
 
 // Help texts of --store. The command emit copies from a directory only.
@@ -128,7 +128,7 @@ func (f *sourceFlags) fit(ctx context.Context, t *terminal, cfg batch.Config) ([
 	return batch.Fit(ctx, cfg, store, rows)
 }
 
-// counted yields rows and calls each before every one.
+// counted yields rows and calls each before every row.
 func counted(rows iter.Seq2[dataset.ValidationRow, error], each func()) iter.Seq2[dataset.ValidationRow, error] {
 	return func(yield func(dataset.ValidationRow, error) bool) {
 		for row, err := range rows {

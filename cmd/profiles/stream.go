@@ -103,7 +103,7 @@ func (o *streamOptions) run(ctx context.Context, t *terminal) error {
 	}
 }
 
-// A savedEvent is an event that is not of a running system.
+// A savedEvent is an event of a file or of the flags, not of a running system.
 type savedEvent struct {
 	subject string
 	event   any
@@ -135,7 +135,7 @@ func tableEvents(rows []dataset.AttackProfile, spec *fit.Spec) []savedEvent {
 		p, _ := spec.Profile(fit.ProfileName(row.Profile))
 		points := spec.Points
 		if points.Total() != len(row.Median) {
-			points, _ = fit.ScalePoints(len(row.Median)) // with too few points for five phases the event names none
+			points, _ = fit.ScalePoints(len(row.Median)) // with fewer than five points the event has no phases
 		}
 		event := streamer.AttackProfile{
 			Type: events.TypeAttackProfile, Name: row.Profile, Shape: p.Shape,
@@ -195,7 +195,7 @@ func (o *streamOptions) publishAll(ctx context.Context, t *terminal, saved []sav
 // A publisher publishes one event and reports whether it is shown now.
 type publisher func(context.Context, savedEvent) (bool, error)
 
-// publisher returns where the events go. The caller must call end.
+// publisher returns the function that publishes as the flags say. The caller must call end.
 func (o *streamOptions) publisher(ctx context.Context, t *terminal) (publish publisher, end func(), err error) {
 	switch {
 	case o.dryRun:

@@ -32,8 +32,8 @@ func topologyCommand() command {
 		Use:   "topology [--spec FILE] [--archives URL] [flags]",
 		Short: "make the streams and buckets that the services use",
 		Long: `topology makes the streams and buckets that are missing, and corrects settings that
-differ. Services do this by themselves, unless TOPOLOGY=expect tells them to wait for
-it. Then run this command, with the rights of an operator.
+differ. Services do this by themselves, except with TOPOLOGY=expect: then they wait
+until this command has run. It needs the rights of an operator.
 
 With --spec it also registers a spec and makes its two consumers. With --archives it
 also makes the bucket of archives. New streams have NATS_REPLICAS replicas. It may be
@@ -66,7 +66,7 @@ func (o *topologyOptions) validate() error {
 	return nil
 }
 
-// A topologyReport is what the command prints.
+// A topologyReport is the output of the command.
 type topologyReport struct {
 	Streams    []bus.StreamSize `json:"streams"`
 	Generation string           `json:"generation,omitempty"`

@@ -144,7 +144,7 @@ func (o *upOptions) readSettings(cfg *standalone.Config) error {
 	cfg.Streamer.Models = o.models
 	for _, s := range slices.Concat(cfg.Worker.Settings(), cfg.Streamer.Settings(), cfg.Dashboard.Settings()) {
 		if _, ok := s.Into.(*client.Config); ok {
-			continue // the settings of NATS are about another server
+			continue // the settings of NATS are for another server
 		}
 		if err := s.FromEnvironment(); err != nil {
 			return usage(err)
@@ -169,10 +169,10 @@ func (o *upOptions) serverDir() (dir string, remove func(), err error) {
 }
 
 // A demo publishes the episodes of the validation file to a running system and shows
-// what comes of them.
+// the envelopes that result.
 type demo struct {
 	spec            *fit.Spec
-	file            string // validation file; "" if there is none
+	file            string // validation file; "" without one
 	archives        episode.Store
 	table           *liveTable
 	page            string // URL of the dashboard
@@ -240,7 +240,7 @@ func (d *demo) redraw(ctx context.Context) error {
 	}
 }
 
-// publish publishes what the validation file accepts.
+// publish publishes the episodes that the validation file accepts.
 func (d *demo) publish(ctx context.Context, s *standalone.System) error {
 	if d.file == "" {
 		fmt.Fprintf(d.table, "no validation.parquet beside the store: waiting for episodes on %s\n", bus.SubjectAccepted)
@@ -293,7 +293,7 @@ func (d *demo) waitUntilSettled(ctx context.Context, s *standalone.System) error
 	return nil
 }
 
-// settledLine says what became of the accepted episodes.
+// settledLine counts the episodes that were tried, those in the envelopes and those in REJECTED.
 func settledLine(r *status.Report) string {
 	used, tried := 0, 0
 	for _, p := range r.Profiles {
