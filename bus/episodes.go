@@ -185,7 +185,7 @@ func (c *episodeConsumer) run(ctx context.Context, d *client.Delivery[*episode])
 	return e.task.Run(ctx, Attempt{Deliveries: d.Count, Died: e.marks.died, Crowded: c.crowding.now(), Last: e.last})
 }
 
-// end does with a message what the error of its task asks for.
+// end ends or keeps a message, as the error of its task says (see EpisodeTask).
 func (c *episodeConsumer) end(ctx context.Context, d *client.Delivery[*episode], err error) {
 	e := d.Value
 	var retry *Retry

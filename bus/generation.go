@@ -31,7 +31,7 @@ type Generation struct {
 	RegisteredAt time.Time      `json:"-"` // by the server's clock
 	// Turn orders the specs of one revision: it is the lowest Registered of the
 	// generations with the same Base. Of two specs the one with the higher Turn is
-	// wanted, whatever their epochs are.
+	// wanted, also if its epoch is lower.
 	Turn        uint64             `json:"-"`
 	Incarnation client.Incarnation `json:"-"` // of the bucket's stream
 }

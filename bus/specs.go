@@ -17,7 +17,7 @@ import (
 
 // Register stores a generation in bucket specs. One that is there stays as it is,
 // unless the revision is higher: new shape texts need a new revision. It is an error
-// if the messages of the server are too small for what the spec asks for: each of its
+// if the server's messages are too small for the entries of the spec: each of its
 // episodes would be tried for ever.
 func (b *Bus) Register(ctx context.Context, g Generation) error {
 	if need, have := g.Spec.MessageBytes(), b.MaxPayload(); int64(need) > have {

@@ -51,7 +51,7 @@ func (st *staleSignatures) add(p fit.ProfileName, written time.Time) {
 	}
 }
 
-// take empties the queue and returns what was in it.
+// take empties the queue and returns the profiles that were in it.
 func (st *staleSignatures) take() []fit.ProfileName {
 	st.mu.Lock()
 	defer st.mu.Unlock()
