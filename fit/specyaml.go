@@ -73,7 +73,7 @@ func (r specReader) spec(node *yaml.Node, s *Spec) error {
 		case "target":
 			return count(value, path, &s.Target)
 		case "seed":
-			return unsigned(value, path, &s.Seed)
+			return parseUint(value, path, &s.Seed)
 		case "resample":
 			return text(value, path, &s.Resample)
 		case "points":
@@ -203,7 +203,7 @@ func integer(node *yaml.Node, path string, to *int64) error {
 	return nil
 }
 
-func unsigned(node *yaml.Node, path string, to *uint64) error {
+func parseUint(node *yaml.Node, path string, to *uint64) error {
 	n, err := strconv.ParseUint(node.Value, 10, 64)
 	if node.ShortTag() != "!!int" || err != nil || strconv.FormatUint(n, 10) != node.Value {
 		return mismatch(node, path, "a decimal integer from 0 to 18446744073709551615")
