@@ -19,7 +19,7 @@ type modelEvents struct {
 // publishModels publishes the figures of the models. If the scores of the wanted
 // generation have changed, it publishes those; with again it also publishes the figures of
 // Config.Models. These replace the measured figures of a model of the same name.
-func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error { //nolint:gocognit // a list of steps in their order, each with one condition
+func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error {
 	source := sourceOf(wanted, s.signatures.Scores(wanted.ID))
 	changed := s.modelEvents.source != source
 	if !changed && !again {
