@@ -12,8 +12,8 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// TestUnitsAgree checks that fit.Unit returns a rate for exactly those channels of which episode
-// computes rates. Neither package imports the other, so each has a list of the counters; a name
+// TestUnitsAgree checks that fit.Unit returns the unit of a rate for exactly the channels that
+// episode turns into rates. Neither package imports the other, so each has a list of the counters; a name
 // that is added to one list only is found here.
 func TestUnitsAgree(t *testing.T) {
 	fields := map[string]bool{"rss_bytes": true, "num_fds": true}

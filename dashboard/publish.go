@@ -33,8 +33,8 @@ type receipt struct {
 	Because string `json:"because,omitempty"` // why the event was not stored
 }
 
-// A refusal is the answer to a request whose event was not sent to NATS, or of which
-// NATS may or may not have stored the event.
+// A refusal is the answer to a request whose event was not sent to NATS, or which NATS may
+// or may not have stored.
 type refusal struct {
 	status  int    // of HTTP
 	result  string // for the metric

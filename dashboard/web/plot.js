@@ -32,7 +32,7 @@ export class Plot {
   #box = null;
   #onChoose;
 
-  /** onChoose(index) is called when another point is chosen; null is none. */
+  /** onChoose(index) is called when another point is chosen; null means that no point is chosen. */
   constructor(host, label, onChoose) {
     this.#host = host;
     this.#onChoose = onChoose;
