@@ -1,7 +1,12 @@
-# The five images, built by docker build --target worker|streamer|dashboard|profiles|nats. Each holds one static binary
-# and nothing else; it runs as user 65532. make images builds the same images with ko and needs no Docker.
+# The five images, built by docker build --target worker|streamer|dashboard|profiles|nats. Each holds a static binary, that
+# of NATS two, and licences, and nothing else; it runs as user 65532. make images builds the same images with ko and needs no
+# Docker.
 
-FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+# The only image of others, and only for compiling. A release's own tag does not move on purpose; a digest cannot:
+#   docker buildx imagetools inspect golang:1.26.8 --format '{{.Manifest.Digest}}'
+#   docker build --build-arg GO_IMAGE=golang:1.26.8@sha256:... --target worker .
+ARG GO_IMAGE=golang:1.26.8
+FROM --platform=$BUILDPLATFORM $GO_IMAGE AS build
 WORKDIR /src
 COPY . .
 ARG VERSION=unknown
@@ -14,6 +19,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o /ko-app/v2 github.com/nats-io/nats-server/v2
 
 FROM scratch AS base
+COPY --from=build /ko-app/THIRD-PARTY-LICENSES /THIRD-PARTY-LICENSES
 ENV PATH=/ko-app
 USER 65532:65532
 ARG VERSION=unknown
@@ -53,4 +59,5 @@ FROM base AS nats
 LABEL org.opencontainers.image.title="profiles-nats" \
       org.opencontainers.image.description="The NATS server that the services are tested with"
 COPY --from=build /ko-app/v2 /ko-app/v2
+COPY --from=build /ko-app/nats-health /ko-app/nats-health
 ENTRYPOINT ["/ko-app/v2"]

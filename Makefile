@@ -5,6 +5,8 @@ RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 # Most tests wait for timers and servers of their own, so more of them run at once than there are cores.
 WAITING := -p 4 -parallel 8
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+# The packages whose results are equal on every processor, to the last bit.
+NUMBERS := ./fit ./align ./episode ./signature ./model
 # Programs that only the build uses. Each is a module of its own.
 TOOLS := tools/bench tools/ko tools/manifests
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -17,21 +19,21 @@ OUT ?= bin/
 # Debug information is left out of the packages, not only of the binaries: that saves a tenth of a first build.
 BUILD_FLAGS = -trimpath -gcflags=all=-dwarf=false -ldflags '$(LDFLAGS)'
 FUZZTIME ?= 10s
-# The namespace of the system in Kubernetes.
-NAMESPACE ?= profiles
 # A Python that has numpy, scipy, zstandard, pyarrow, duckdb, pandas and scikit-learn.
 PYTHON ?= python3
 # Images are named $(IMAGE_PREFIX)/<name>:$(IMAGE_TAG).
 IMAGE_PREFIX ?= ghcr.io/cis490
 IMAGE_TAG ?= dev
+# The folder where make images-push writes a component of kustomize with the digests of the images.
+PUSHED ?= bin/images/pushed
 # The folder of Kubernetes manifests, and the objects that exist without a manifest: Kind/name,Kind/name.
 MANIFESTS ?= k8s
-MANIFESTS_GIVEN ?= Secret/nats-server,Secret/nats-operator,Secret/nats-worker,Secret/nats-streamer,Secret/nats-dashboard
-KO = IMAGE_PREFIX='$(IMAGE_PREFIX)' IMAGE_TAG='$(IMAGE_TAG)' VERSION='$(VERSION)' REVISION='$(REVISION)' CREATED='$(CREATED)' \
+MANIFESTS_GIVEN ?= Secret/nats-server,Secret/nats-operator,Secret/nats-worker,Secret/nats-streamer,Secret/nats-dashboard,Secret/dashboard-publish
+KO = PUSHED='$(PUSHED)' IMAGE_PREFIX='$(IMAGE_PREFIX)' IMAGE_TAG='$(IMAGE_TAG)' VERSION='$(VERSION)' REVISION='$(REVISION)' CREATED='$(CREATED)' \
 	SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' LDFLAGS='$(LDFLAGS)' tools/ko/images.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-all lint vet fmt tidy build images images-push images-test manifests-test bench bench-once fuzz fma-test oracle-test browser-test e2e store-test fault-test fault-brief hostile-test fault-soak k8s-secrets k8s-keda k8s-test ci clean
+.PHONY: help up test test-all lint vet fmt tidy build images images-push images-test manifests-test rules-test bench bench-once fuzz stalls-test fma-test oracle-test browser-test e2e store-test fault-test fault-brief hostile-test fault-soak k8s-secrets k8s-test k8s-scaling-test ci clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +44,7 @@ up build: export CGO_ENABLED = 0
 up: ## run the whole system in one process, on the recorded episodes; Ctrl-C ends it
 	@tools/build.sh bin/profiles ./cmd/profiles $(BUILD_FLAGS) && exec bin/profiles up
 
-test: ## the tests without the slow ones, with the race detector; under 5 minutes on two cores
+test: ## the tests without the slow ones, with the race detector
 	go test $(RACE) -short $(WAITING) -timeout 10m ./...
 
 test-all: ## all tests, with the race detector, as CI runs them
@@ -67,14 +69,15 @@ tidy: ## bring go.mod and go.sum up to date
 	go mod tidy -C test/s3
 	@set -e; for dir in $(TOOLS); do go mod tidy -C $$dir; done
 
-build: ## static binaries in bin/
+build: ## static binaries in bin/, and the licences of what is in them
 	go build $(BUILD_FLAGS) -o $(OUT) ./cmd/...
+	@tools/licences.sh $(OUT)THIRD-PARTY-LICENSES ./cmd/... github.com/nats-io/nats-server/v2
 
 images: ## the five container images: archives in bin/images, loaded into Docker where it runs
 	$(KO) archive
 	@if docker info >/dev/null 2>&1; then for archive in bin/images/*.tar; do docker load --input $$archive || exit 1; done; fi
 
-images-push: ## the images, pushed to the registry of IMAGE_PREFIX
+images-push: ## the images, pushed to the registry of IMAGE_PREFIX; their digests in PUSHED
 	$(KO) push
 
 images-test: images ## check the archives, run their binaries, push to a registry
@@ -86,6 +89,12 @@ manifests-test: ## build and check all kustomizations of MANIFESTS, without a cl
 	rm -rf bin/manifests && mkdir -p bin && cp -R $(MANIFESTS) bin/manifests && rm -rf bin/manifests/secrets
 	go run ./cmd/profiles credentials --out bin/manifests/secrets
 	go run -C tools/manifests . -code $(CURDIR) -given '$(MANIFESTS_GIVEN)' $(CURDIR)/bin/manifests
+
+rules-test: bin/promtool ## test alerts and recording rules: each alert fires and ends
+	@# promtool takes what is below spec.
+	@rm -rf bin/rules && mkdir -p bin/rules && sed '1,/^spec:/d; s/^  //' $(MANIFESTS)/monitoring/rules.yaml > bin/rules/rules.yaml
+	bin/promtool check rules --lint=all --lint-fatal bin/rules/rules.yaml
+	bin/promtool test rules test/rules/*.yaml
 
 bench: ## the table of docs/PERFORMANCE.md (PYTHON=...; ONLY=a package; PROFILES_SCALE_EPISODES=10000 for less)
 	@PROFILES_PYTHON=$(PYTHON) PROFILES_SCALE_EPISODES=$${PROFILES_SCALE_EPISODES:-1000000} go run -C tools/bench . -code $(CURDIR) -only '$(ONLY)'
@@ -102,10 +111,14 @@ fuzz: ## run each fuzz target for FUZZTIME
 		done; \
 	done
 
-fma-test: ## test the numbers when compiled with fused multiply-add
+fma-test: ## no product of the numbers may be fused with a sum: in the listing for arm64, and in tests if this processor can do it
+	tools/fused.sh $(NUMBERS)
 	@if grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; then \
-		GOAMD64=v3 go test ./fit ./align; \
-	else echo "this processor can't run GOAMD64=v3: not tested"; fi
+		GOAMD64=v3 go test $(NUMBERS); \
+	else echo "this processor can't run GOAMD64=v3: not tested"; go test $(NUMBERS); fi
+
+stalls-test: ## archives that cannot be read, of every kind, without the race detector: they keep nobody out
+	go test -count 1 -run TestUnreadable ./worker
 
 oracle-test: ## compare goldens and parquet with numpy, scikit-learn, pyarrow and DuckDB (PYTHON=...)
 	PROFILES_PYTHON=$(PYTHON) go test -count 1 -run 'Python|Oracles' ./...
@@ -132,23 +145,23 @@ fault-soak: ## inject random faults for PROFILES_FAULT_TIME, an hour by default
 store-test: bin/versitygw ## test the stores of archives with a real S3 server
 	PROFILES_S3_SERVER=$(CURDIR)/bin/versitygw go test $(RACE) -count 1 -timeout 5m -run 'S3|Store' ./store ./worker ./cmd/profiles
 
-k8s-keda: ## write the name of the running worker's consumer into k8s/overlays/keda
-	@set -e; pod=$$(kubectl -n $(NAMESPACE) get pods -l app.kubernetes.io/name=profile-worker --field-selector=status.phase=Running -o jsonpath='{.items[0].metadata.name}'); \
-	generation=$$(kubectl get --raw "/api/v1/namespaces/$(NAMESPACE)/pods/$$pod:8448/proxy/metrics" | sed -n 's/^profiles_worker_generation_info{.*generation="\([a-z0-9]*\)".*/\1/p'); \
-	test -n "$$generation" || { echo "$$pod works on no generation yet: see its /readyz" >&2; exit 1; }; \
-	echo "consumer=align-$$generation" | tee k8s/overlays/keda/consumer.env
-
 k8s-test: images k8s-secrets ## test the system in the cluster of KUBECONFIG (see k8s/README.md)
-	@if [ -n "$$K8S_LOAD" ]; then for archive in bin/images/*.tar; do $$K8S_LOAD $(CURDIR)/$$archive || exit 1; done; fi
-	go test -count 1 -timeout 40m -tags k8s -v ./test/k8s/
+	go test -count 1 -timeout 40m -tags k8s -v -run 'TestDryRun|TestKubernetes' ./test/k8s/
+
+k8s-scaling-test: images k8s-secrets ## test scaling by KEDA in the cluster of KUBECONFIG (see k8s/README.md)
+	go test -count 1 -timeout 40m -tags k8s -v -run TestScaling ./test/k8s/
 
 k8s-secrets: ## create keys, certificates and rights of NATS in k8s/secrets; existing files are kept
 	go run ./cmd/profiles credentials --out k8s/secrets $(CREDENTIALS)
 
+# remove_all_sd leaves service discovery out: half of the build.
+bin/promtool: tools/promtool/go.mod tools/promtool/go.sum
+	CGO_ENABLED=0 go build -C tools/promtool -tags remove_all_sd $(BUILD_FLAGS) -o $(CURDIR)/$@ github.com/prometheus/prometheus/cmd/promtool
+
 bin/versitygw: test/s3/go.mod test/s3/go.sum
 	CGO_ENABLED=0 go build -modfile=test/s3/go.mod -o $@ github.com/versity/versitygw/cmd/versitygw
 
-ci: lint vet test-all fma-test oracle-test browser-test bench-once fuzz e2e store-test fault-brief images-test manifests-test ## everything that CI checks
+ci: lint vet test-all stalls-test fma-test oracle-test browser-test bench-once fuzz e2e store-test fault-brief images-test manifests-test rules-test ## everything that CI checks
 
 clean: ## remove bin/
 	rm -rf bin

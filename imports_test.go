@@ -4,6 +4,8 @@ package profiles
 
 import (
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,19 +16,19 @@ const module = "github.com/cis490/profiles/"
 // layers are the packages from the bottom up. A package imports only packages of lower layers, so no package of its own
 // layer.
 var layers = [][]string{
-	{"episode", "fit", "internal/atomicfile", "internal/logkey", "internal/setting", "internal/wait", "internal/warnonce", "command/dataset/parquetfile", "bus/embedded", "dashboard/web"},
-	{"bus/client", "signature"},
+	{"episode", "fit", "internal/atomicfile", "internal/logkey", "internal/plain", "internal/setting", "internal/wait", "internal/warnonce", "command/dataset/parquetfile", "bus/embedded", "bus/settings", "dashboard/web"},
+	{"bus/client", "signature", "internal/otherclock"},
 	{"bus", "model"},
-	{"bus/events", "align", "command/dataset"},
-	{"bus/signatures", "command/plot", "command/synth", "command/roster"},
+	{"bus/events", "align", "command/dataset", "command/inspect"},
+	{"bus/signatures", "command/plot", "command/synth", "command/roster", "command/draft"},
 	{"command/batch", "internal/service", "store", "roles"},
-	{"worker", "streamer", "dashboard", "command/emit", "command/status", "command/credentials", "command/gc"},
+	{"worker", "streamer", "dashboard", "command/emit", "command/status", "command/credentials", "command/gc", "command/check", "command/pack"},
 	{"command/standalone"},
-	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles"},
+	{"cmd/profile-worker", "cmd/profile-streamer", "cmd/profile-dashboard", "cmd/profiles", "cmd/nats-health"},
 }
 
 // testOnly are packages that only tests may import, and packages with nothing but tests.
-var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest", "test/protocol", "test/scale"}
+var testOnly = []string{"episode/episodetest", "bus/bustest", "store/storetest", "test/k8s", "test/protocol", "test/scale"}
 
 func list(t *testing.T, args ...string) []string {
 	t.Helper()
@@ -92,4 +94,30 @@ func TestForbiddenImports(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOnlyMainsWriteToTheScreen: whatever reaches a terminal goes through package plain. So only the mains know standard output and
+// standard error, and of profiles only terminal.go what is behind its writers.
+func TestOnlyMainsWriteToTheScreen(t *testing.T) {
+	forbidden := regexp.MustCompile(`os\.Std(out|err)\b|\bfmt\.Print|^\s*print(ln)?\(|\.Unwrap\(\)\.\(\*os\.File\)`)
+	for _, path := range strings.Fields(command(t, "git", "ls-files", "*.go")) {
+		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "tools/") || strings.HasPrefix(path, "cmd/") && strings.HasSuffix(path, "/main.go") ||
+			path == "cmd/profiles/terminal.go" || slices.Contains(testOnly, filepath.Dir(path)) || strings.HasPrefix(path, "test/") {
+			continue
+		}
+		for line := range strings.Lines(read(t, path)) {
+			if forbidden.MatchString(line) {
+				t.Errorf("%s writes past package plain: %s", path, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+func command(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return string(out)
 }

@@ -55,11 +55,28 @@ func declared(t *testing.T) map[string]string {
 	return names
 }
 
+// TestNATSMonitoringStaysInItsPod: monitoring of a NATS server asks for no key, so only the component opens it.
+func TestNATSMonitoringStaysInItsPod(t *testing.T) {
+	if !strings.Contains(read(t, "k8s/nats/statefulset.yaml"), "- name: MONITOR_LISTEN\n              value: 127.0.0.1:8222\n") {
+		t.Error("MONITOR_LISTEN is not a loopback address")
+	}
+	for line := range strings.Lines(read(t, "k8s/nats/nats.conf")) {
+		if key, value, _ := strings.Cut(strings.TrimSpace(line), ":"); strings.HasPrefix(key, "http") && value != " $MONITOR_LISTEN" {
+			t.Errorf("nats.conf has %s", strings.TrimSpace(line))
+		}
+	}
+	for _, file := range []string{"service.yaml", "network.yaml"} {
+		if strings.Contains(read(t, "k8s/nats/"+file), "8222") {
+			t.Errorf("%s opens the port of monitoring", file)
+		}
+	}
+}
+
 // TestAlerts checks that each alert has its texts and a section in the manual, and that the manual has no other alerts.
 // make manifests-test checks the expressions.
 func TestAlerts(t *testing.T) {
 	type rule struct {
-		Alert               string
+		Alert, Record       string
 		Labels, Annotations map[string]string
 	}
 	var file struct {
@@ -72,6 +89,12 @@ func TestAlerts(t *testing.T) {
 	alerts := 0
 	for _, g := range file.Spec.Groups {
 		for _, r := range g.Rules {
+			if r.Record != "" {
+				if !strings.Contains(manual, "`"+r.Record+"`") {
+					t.Errorf("%s does not describe %s", operations, r.Record)
+				}
+				continue
+			}
 			alerts++
 			if s := r.Labels["severity"]; s != "critical" && s != "warning" {
 				t.Errorf("%s has severity %q", r.Alert, s)
@@ -91,6 +114,54 @@ func TestAlerts(t *testing.T) {
 	}
 	if alerts != 0 {
 		t.Errorf("the difference of alerts and sections is %d", alerts)
+	}
+}
+
+// TestAlertsAreTested checks that each alert has a test in which it is quiet, fires, and ends. make rules-test runs them.
+func TestAlertsAreTested(t *testing.T) {
+	files, err := filepath.Glob("test/rules/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no tests of rules: %v", err)
+	}
+	type check struct {
+		Expr    string
+		Samples []any `yaml:"exp_samples"`
+	}
+	states := map[string]string{} // of each alert, in the order of time: - quiet, + firing
+	for _, file := range files {
+		var all struct {
+			Tests []struct {
+				Checks []check `yaml:"promql_expr_test"`
+			}
+		}
+		if err := yaml.Unmarshal([]byte(read(t, file)), &all); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, test := range all.Tests {
+			for _, c := range test.Checks {
+				m := regexp.MustCompile(`^ALERTS\{alertname="(\w+)", alertstate="firing"\}$`).FindStringSubmatch(c.Expr)
+				switch {
+				case m == nil:
+				case len(c.Samples) == 0:
+					states[m[1]] += "-"
+				default:
+					states[m[1]] += "+"
+				}
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(read(t, monitoring+"rules.yaml"), -1) {
+		if !strings.Contains(states[m[1]], "-+-") {
+			t.Errorf("%s has no test in which it is quiet, fires and ends: %q", m[1], states[m[1]])
+		}
+	}
+}
+
+// TestStoreOfNATS checks that the alert on a full store has the size that the manifests give it.
+func TestStoreOfNATS(t *testing.T) {
+	if !strings.Contains(read(t, "k8s/nats/nats.conf"), "max_file_store: 8GB\n") ||
+		!strings.Contains(read(t, monitoring+"rules.yaml"), "(profiles_stream_bytes)) / (8 * 1024^3) > 0.75\n") {
+		t.Error("ProfilesStorageFills and max_file_store in k8s/nats/nats.conf differ")
 	}
 }
 

@@ -66,9 +66,9 @@ type cost struct {
 	store    episode.Store // of files
 	memory   memory
 	archives []archive
-	channel  episode.ChannelName
+	channel  string
 	decoder  *zstd.Decoder
-	fitter   align.Fitter
+	fitter   *align.Fitter
 	program  string // zstd; empty if it is not installed
 	bytes    int64  // size of the content of all archives
 }
@@ -92,9 +92,9 @@ type stream struct{ io.Reader }
 
 func newCost(b *testing.B, dir, channel string, spec *fit.Spec) *cost {
 	b.Helper()
-	c := &cost{memory: memory{}, fitter: align.Fitter{Spec: spec}}
+	c := &cost{memory: memory{}, channel: channel}
 	var err error
-	if c.channel, err = episode.ParseChannelName(channel); err != nil {
+	if c.fitter, err = align.New(spec, episode.Limits{}); err != nil {
 		b.Fatal(err)
 	}
 	if c.store, err = store.OpenDir(dir); err != nil {
@@ -265,7 +265,7 @@ func BenchmarkPython(b *testing.B) {
 	spec := fit.DefaultSpec()
 	spec.Signature.Channels = nil
 	c := newCost(b, filepath.Join(dir, "store"), "proc.cpu_user_jiffies", spec)
-	arguments := []string{"../fit/testdata/oracle/speed.py", "--channel", c.channel.String()}
+	arguments := []string{"../fit/testdata/oracle/speed.py", "--channel", c.channel}
 	for _, a := range c.archives {
 		arguments = append(arguments, a.file)
 	}

@@ -6,6 +6,11 @@
 //
 //	bus.go           connects
 //	topology.go      declares every stream, bucket and consumer, with all settings and limits
+//	quota.go         how much streams may hold
+//	ensure.go        creates them, compares those that exist (package settings), and mends them
+//	archives.go      the same for a bucket of archives
+//	loglosses.go     messages that the log lost, and whether they were made up for
+//	tell.go          logs settings that are wrong
 //	sizes.go         how much the streams hold
 //	lag.go           how far the consumers are
 //
@@ -15,7 +20,7 @@
 //	log.go           publishes notices and reads the log
 //	episodes.go      delivers notices to the tasks of a worker, and ends the messages
 //	marks.go         counts the readers that died of an episode; after FatalTries it is given up
-//	crowding.go      detects that episodes that wait for another try keep new ones out
+//	handedback.go    remembers the tries of messages that were handed back
 //	rejected.go      stream REJECTED: messages that could not be used
 //	suspects.go      stream SUSPECTS: accepted episodes that look like another profile
 //
@@ -43,7 +48,10 @@ import (
 )
 
 // A Bus is one service's connection. It is safe for concurrent use; Close ends it.
-type Bus struct{ *client.Client }
+type Bus struct {
+	*client.Client
+	told told
+}
 
 // Connect is client.Connect.
 func Connect(cfg client.Config, log *slog.Logger, more ...nats.Option) (*Bus, error) {
@@ -51,5 +59,5 @@ func Connect(cfg client.Config, log *slog.Logger, more ...nats.Option) (*Bus, er
 	if err != nil {
 		return nil, err
 	}
-	return &Bus{c}, nil
+	return &Bus{Client: c}, nil
 }

@@ -93,6 +93,13 @@ func TestCluster(t *testing.T) {
 		leader := cluster.Leader(bus.EpisodesStream)
 		cluster.Stop(leader)
 		publish(20) // waits for the election
+		copies := func(want int) func() bool {
+			return func() bool {
+				sizes, err := b.Streams(ctx)
+				return err == nil && sizes[0].Name == bus.EpisodesStream && sizes[0].Replicas == 3 && sizes[0].Current == want
+			}
+		}
+		until(t, "two copies of the log to be left", copies(2))
 		// The view sees later puts, whichever server leads its bucket now.
 		entry, rank := curveEntry(2, 2)
 		if err := bustest.PutEntry(ctx, curves, entryID("a", rank), entry, 0, time.Time{}); err != nil && !errors.Is(err, bustest.ErrConflict) {
@@ -109,10 +116,11 @@ func TestCluster(t *testing.T) {
 		if err := curves.Check(ctx); err != nil {
 			t.Errorf("after an election: %v", err)
 		}
-		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, client.AsOf{Incarnation: "x", Seq: 1}, time.Now()); err != nil || !wrote {
+		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, client.AsOf{Incarnation: "x", Seq: 1}, time.Now(), time.Time{}); err != nil || !wrote {
 			t.Errorf("write an envelope: %t, %v", wrote, err)
 		}
 		cluster.Start(leader)
+		until(t, "the third copy of the log", copies(3))
 		// The server that came back lags for a moment, and may be the one that answers.
 		for range 10 {
 			if got := uint64(len(readLog(t, b))); got != acknowledged {

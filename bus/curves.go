@@ -22,6 +22,7 @@ type Curves struct {
 	spec   *fit.Spec
 	view   *client.View[*curvesState]
 	losses lossDetector
+	damage chan struct{} // gets a value when a key has a value that is no entry
 }
 
 // curvesState is the state of the view.
@@ -36,6 +37,9 @@ type profileEntries struct {
 	// revisions has the revision of each key, also of keys without a valid entry: the
 	// next compare-and-set must name it.
 	revisions map[fit.Rank]uint64
+	// damaged has the revision of each key whose value is no entry. The sample keeps the
+	// entry that was there before, if this view has seen it.
+	damaged map[fit.Rank]uint64
 }
 
 // An EntryID identifies an entry of a generation.
@@ -59,7 +63,7 @@ func parseEntryID(key string) (EntryID, error) {
 
 // OpenCurves returns when the view's first snapshot is complete. Run must follow.
 func (b *Bus) OpenCurves(ctx context.Context, gen fit.Generation, spec *fit.Spec) (*Curves, error) {
-	c := &Curves{bus: b, gen: gen, spec: spec}
+	c := &Curves{bus: b, gen: gen, spec: spec, damage: make(chan struct{}, 1)}
 	var err error
 	c.view, err = client.OpenView(ctx, b.Client, CurvesBucket, string(gen)+".>", c.fold())
 	return c, err
@@ -68,7 +72,7 @@ func (b *Bus) OpenCurves(ctx context.Context, gen fit.Generation, spec *fit.Spec
 // ReadCurves returns a generation's entries as they are now. It does not follow the
 // bucket and must not Run.
 func (b *Bus) ReadCurves(ctx context.Context, gen Generation) (*Curves, error) {
-	c := &Curves{bus: b, gen: gen.ID, spec: &gen.Spec}
+	c := &Curves{bus: b, gen: gen.ID, spec: &gen.Spec, damage: make(chan struct{}, 1)}
 	var err error
 	c.view, err = client.ReadView(ctx, b.Client, CurvesBucket, string(gen.ID)+".>", c.fold())
 	return c, err
@@ -84,13 +88,13 @@ func (c *Curves) fold() client.Fold[*curvesState] {
 func (c *Curves) newState() *curvesState {
 	s := &curvesState{byProfile: map[fit.ProfileName]*profileEntries{}}
 	for _, p := range c.spec.Profiles {
-		s.byProfile[p.Name] = &profileEntries{fit.NewSample(c.spec.Target), map[fit.Rank]uint64{}}
+		s.byProfile[p.Name] = &profileEntries{fit.NewSample(c.spec.Target), map[fit.Rank]uint64{}, map[fit.Rank]uint64{}}
 	}
 	return s
 }
 
 // apply applies one entry of the bucket. An invalid entry, which another program wrote,
-// is ignored, but its revision is kept.
+// is noted as damage: see Damaged.
 func (c *Curves) apply(s *curvesState, e jetstream.KeyValueEntry) {
 	id, err := parseEntryID(e.Key())
 	entries := s.byProfile[id.Profile]
@@ -104,9 +108,15 @@ func (c *Curves) apply(s *curvesState, e jetstream.KeyValueEntry) {
 	}
 	entry, err := c.decode(e.Value())
 	if err != nil {
-		c.bus.Log().Warn("ignore an entry in bucket curves", logkey.Key, e.Key(), logkey.Err, err)
+		c.bus.Log().Warn("an entry in bucket curves is not valid", logkey.Key, e.Key(), logkey.Err, err)
+		entries.damaged[id.Rank] = e.Revision()
+		select {
+		case c.damage <- struct{}{}:
+		default:
+		}
 		return
 	}
+	delete(entries.damaged, id.Rank)
 	entries.sample.Put(id.Rank, entry)
 	if entry.Seq > s.last.Seq {
 		s.last = Origin{entry.Seq, entry.Host, entry.Episode, string(id.Profile), entry.State == fit.StateRetracted}
@@ -141,6 +151,23 @@ func (c *Curves) Needed(id EntryID) (needed bool) {
 	return needed
 }
 
+// Damage returns a channel that gets a value when Damaged may have more.
+func (c *Curves) Damage() <-chan struct{} { return c.damage }
+
+// Damaged returns the revision of each key whose value is no entry: another program wrote
+// it. The entry that was there can only be made anew, from the log.
+func (c *Curves) Damaged() map[EntryID]uint64 {
+	damaged := map[EntryID]uint64{}
+	c.view.Read(func(s *curvesState, _ client.AsOf) {
+		for p, entries := range s.byProfile {
+			for rank, revision := range entries.damaged {
+				damaged[EntryID{p, rank}] = revision
+			}
+		}
+	})
+	return damaged
+}
+
 // An Entry is an episode's entry as it was read.
 type Entry struct {
 	fit.Entry
@@ -149,12 +176,16 @@ type Entry struct {
 }
 
 // Seen returns the entry that the view has: the present one or an earlier one,
-// without the detail of a reason, which a view does not keep.
+// without the detail of a reason, which a view does not keep. A damaged entry is not found.
 func (c *Curves) Seen(id EntryID) (e Entry) {
 	c.view.Read(func(s *curvesState, _ client.AsOf) {
-		e.Entry, e.Found = s.get(id)
-		if entries := s.byProfile[id.Profile]; entries != nil {
-			e.Revision = entries.revisions[id.Rank]
+		entries := s.byProfile[id.Profile]
+		if entries == nil {
+			return
+		}
+		e.Revision = entries.revisions[id.Rank]
+		if _, damaged := entries.damaged[id.Rank]; !damaged {
+			e.Entry, e.Found = s.get(id)
 		}
 	})
 	return e

@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -164,7 +166,8 @@ func TestCurvesOfOthers(t *testing.T) {
 	}
 	purged := rankOf(21)
 	write(curveKey("a", purged), []byte("x"))
-	if err := kv.Purge(ctx, curveKey("a", purged)); err != nil {
+	purge := &nats.Msg{Subject: "$KV." + bus.CurvesBucket + "." + curveKey("a", purged), Header: nats.Header{"KV-Operation": {"PURGE"}}}
+	if _, err := srv.JetStream().PublishMsg(ctx, purge); err != nil {
 		t.Fatal(err)
 	}
 
@@ -313,5 +316,40 @@ func ready(t *testing.T, b *bus.Bus) {
 	t.Helper()
 	if err := b.Ready(bustest.Context(t)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestNameOfProfile: a profile's name may have capitals and underscores; keys, subjects and the view keep them.
+func TestNameOfProfile(t *testing.T) {
+	t.Parallel()
+	const name = fit.ProfileName("T1496_xmrig")
+	b := bustest.Start(t).Topology()
+	ctx, spec := bustest.Context(t), smallSpec()
+	spec.Profiles = append(spec.Profiles, fit.Profile{Name: name, Channel: "proc.minflt"})
+	c, err := b.OpenCurves(ctx, gen, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	follow(t, c.Run)
+	entry, rank := curveEntry(7, 1)
+	if err := bustest.PutEntry(ctx, c, entryID(name, rank), entry, 0, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Reached(ctx, 1, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Reduce(name)
+	if err != nil || r.Envelope.Used != 1 || kept(t, c, "a") != 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := b.WriteEnvelope(ctx, gen, name, r.Envelope, r.AsOf, time.Now(), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	env, found, err := b.ReadEnvelope(ctx, gen, name)
+	if err != nil || !found || env.Profile != name || env.Digest != r.Envelope.Digest || len(env.N) != 5 {
+		t.Errorf("%+v, %t, %v", env, found, err)
+	}
+	if subject := events.Subject(events.TypeAttackProfile, string(name)); subject != "dashboard.attack_profile.T1496_xmrig" {
+		t.Errorf("its subject is %s", subject)
 	}
 }

@@ -18,6 +18,9 @@ type Envelope struct {
 	fit.Envelope
 	AsOf      client.AsOf `json:"as_of"` // what it was computed from
 	UpdatedAt time.Time   `json:"updated_at"`
+	// AcceptedAt is when the earliest of the episodes was accepted that led to this envelope,
+	// for measuring. It is zero if that is not known, or was before the generation began.
+	AcceptedAt time.Time `json:"accepted_at,omitzero"`
 
 	Generation  fit.Generation     `json:"-"` // of its key
 	Profile     fit.ProfileName    `json:"-"` // of its key
@@ -28,9 +31,9 @@ type Envelope struct {
 // EnvelopeKey is the key of a profile's envelope in bucket envelopes.
 func EnvelopeKey(gen fit.Generation, p fit.ProfileName) string { return string(gen) + "." + string(p) }
 
-// WriteEnvelope stores an envelope by the rule of PutAsOf.
-func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.ProfileName, env fit.Envelope, asOf client.AsOf, now time.Time) (bool, error) {
-	data, err := json.Marshal(Envelope{Envelope: env, AsOf: asOf, UpdatedAt: now.UTC()})
+// WriteEnvelope stores an envelope by the rule of PutAsOf. accepted may be zero (Envelope.AcceptedAt).
+func (b *Bus) WriteEnvelope(ctx context.Context, gen fit.Generation, p fit.ProfileName, env fit.Envelope, asOf client.AsOf, now, accepted time.Time) (bool, error) {
+	data, err := json.Marshal(Envelope{Envelope: env, AsOf: asOf, UpdatedAt: now.UTC(), AcceptedAt: accepted})
 	if err != nil {
 		return false, fmt.Errorf("encode the envelope of %s: %w", p, err)
 	}
@@ -45,7 +48,7 @@ func (b *Bus) ReadEnvelope(ctx context.Context, gen fit.Generation, p fit.Profil
 		return Envelope{}, false, err
 	}
 	env := Envelope{Generation: gen, Profile: p, Revision: v.Revision}
-	if json.Unmarshal(v.Data, &env) != nil {
+	if json.Unmarshal(v.Data, &env) != nil || env.AsOf.Incarnation == "" {
 		return Envelope{}, false, nil
 	}
 	return env, true, nil
@@ -64,7 +67,7 @@ func (b *Bus) OpenEnvelopes(ctx context.Context) (*Envelopes, error) {
 		Apply: func(all map[string]Envelope, kv jetstream.KeyValueEntry) {
 			gen, profile, ok := strings.Cut(kv.Key(), ".")
 			env := Envelope{Generation: fit.Generation(gen), Profile: fit.ProfileName(profile), Revision: kv.Revision()}
-			if !ok || kv.Operation() != jetstream.KeyValuePut || json.Unmarshal(kv.Value(), &env) != nil {
+			if !ok || kv.Operation() != jetstream.KeyValuePut || json.Unmarshal(kv.Value(), &env) != nil || env.AsOf.Incarnation == "" {
 				delete(all, kv.Key())
 				return
 			}
@@ -91,6 +94,12 @@ func (e *Envelopes) Get(gen fit.Generation, p fit.ProfileName) (env Envelope, fo
 		env.Incarnation = at.Incarnation
 	})
 	return env, found
+}
+
+// Incarnation is that of the bucket's stream.
+func (e *Envelopes) Incarnation() (now client.Incarnation) {
+	e.view.Read(func(_ map[string]Envelope, at client.AsOf) { now = at.Incarnation })
+	return now
 }
 
 // Seen is the revision up to which the view has all envelopes.

@@ -78,7 +78,7 @@ func TestWriteEnvelope(t *testing.T) {
 			revision := uint64(0)
 			switch stored := c.stored.(type) {
 			case client.AsOf:
-				if _, err := b.WriteEnvelope(ctx, gen, "a", flat(1), fill(stored), time.Now()); err != nil {
+				if _, err := b.WriteEnvelope(ctx, gen, "a", flat(1), fill(stored), time.Now(), time.Time{}); err != nil {
 					t.Fatal(err)
 				}
 				revision = 1
@@ -88,7 +88,7 @@ func TestWriteEnvelope(t *testing.T) {
 				}
 				revision = 1
 			}
-			wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(2), fill(c.ours), time.Now())
+			wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(2), fill(c.ours), time.Now(), time.Time{})
 			if wrote != c.wrote || !errors.Is(err, c.err) {
 				t.Fatalf("wrote %t, %v", wrote, err)
 			}
@@ -118,7 +118,7 @@ func TestWriteEnvelopeOverDeleted(t *testing.T) {
 	if _, ok, err := b.ReadEnvelope(ctx, gen, "a"); ok || err != nil {
 		t.Errorf("a deleted envelope: %t, %v", ok, err)
 	}
-	if wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(1), client.AsOf{Incarnation: incarnation, Seq: 1}, time.Now()); !wrote || err != nil {
+	if wrote, err := b.WriteEnvelope(ctx, gen, "a", flat(1), client.AsOf{Incarnation: incarnation, Seq: 1}, time.Now(), time.Time{}); !wrote || err != nil {
 		t.Errorf("wrote %t, %v", wrote, err)
 	}
 }
@@ -139,7 +139,7 @@ func TestWriteEnvelopeByMany(t *testing.T) {
 				if w%2 == 1 { // from the last to the first
 					seq = uint64(last - i*4 - w + 1)
 				}
-				if _, err := own.WriteEnvelope(ctx, gen, "a", flat(float64(seq)), client.AsOf{Incarnation: incarnation, Seq: seq}, time.Now()); err != nil {
+				if _, err := own.WriteEnvelope(ctx, gen, "a", flat(float64(seq)), client.AsOf{Incarnation: incarnation, Seq: seq}, time.Now(), time.Time{}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -176,7 +176,7 @@ func TestEnvelopesView(t *testing.T) {
 	}
 	follow(t, view.Run)
 	moved := view.Changed()
-	if _, err := b.WriteEnvelope(ctx, gen, "a", flat(3), client.AsOf{Incarnation: incarnation, Seq: 3}, time.Now()); err != nil {
+	if _, err := b.WriteEnvelope(ctx, gen, "a", flat(3), client.AsOf{Incarnation: incarnation, Seq: 3}, time.Now(), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := wait(ctx, moved); err != nil {

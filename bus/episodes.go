@@ -25,7 +25,8 @@ type EpisodeTask interface {
 	//
 	//	nil          done: acknowledged
 	//	*Rejection   filed under REJECTED, then terminated
-	//	*Retry       kept, with its deadline extended, and given to Run again later
+	//	*Retry       given to Run again later: kept here with its deadline extended, or
+	//	             handed back with a delay, if many wait already
 	//	other        handed back: delivered again, to any worker, after a second
 	//
 	// ctx ends when the time to drain is over.
@@ -38,17 +39,19 @@ type Attempt struct {
 	// Died counts the readers of earlier tries that died, see FatalTries. Below
 	// FatalTries some of them may only be slow.
 	Died int
-	// Crowded means that episodes that wait for another try keep new ones out.
-	Crowded bool
-	// Last is what the last try in this process returned; nil at the first.
-	Last *Retry
+	// State is that of the Retry with which the last try in this process ended; nil at
+	// the first try, or if the last one was long ago.
+	State any
+	// Await calls a function that waits for another program and needs no processor. If
+	// it takes long, other messages are handled meanwhile. Only Run may call it.
+	Await func(func() error) error
 }
 
-// Retry asks for another try in this process.
+// Retry asks for another try.
 type Retry struct {
 	After time.Duration
 	Err   error // the reason
-	Count int   // how many tries in a row ended so; counted by the task
+	State any   // for the next try in this process; it is kept, so it must be small
 }
 
 func (r *Retry) Error() string { return fmt.Sprintf("again in %s: %v", r.After, r.Err) }
@@ -59,9 +62,9 @@ type EpisodeOptions struct {
 	Concurrency int           // tasks that run at the same time; at least 1
 	DrainTime   time.Duration // how long they may go on after ctx ends
 	// Rejected may be set. It is called for each message that was filed under
-	// REJECTED, Redelivered for each that was delivered before. Both must be quick
-	// and safe for concurrent use.
-	Rejected    func(fit.Reason)
+	// REJECTED, with what could be read of the message; Redelivered for each that was
+	// delivered before. Both must be quick and safe for concurrent use.
+	Rejected    func(Notice, *Rejection)
 	Redelivered func()
 }
 
@@ -77,17 +80,14 @@ const handBackDelay = time.Second
 // is treated as one of EpisodeTask.Run. Like Done, it must be quick and not block.
 func (b *Bus) ConsumeEpisodes(ctx context.Context, gen fit.Generation, opt EpisodeOptions, prepare func(Notice) (EpisodeTask, error)) error {
 	concurrency := max(1, opt.Concurrency)
-	c := &episodeConsumer{bus: b, gen: gen, opt: opt, prepare: prepare}
+	c := &episodeConsumer{bus: b, gen: gen, opt: opt, prepare: prepare, handedBack: newHandedBack()}
 	return client.RunInbox(ctx, b.Client, client.InboxConfig[*episode]{
 		Stream: EpisodesStream, Consumer: AlignConsumer(gen),
-		Handlers: concurrency, Drain: opt.DrainTime,
-		Room: min(alignAhead*concurrency, alignFetch), MaxFetch: alignFetch, QueueSize: alignPending,
-		Receive: c.receive, Handle: c.handle, Redelivered: opt.Redelivered,
-		BeforeHandBack: func(d *client.Delivery[*episode]) { d.Value.marks.removeOurs() },
-		Extended:       func(ctx context.Context) { c.crowding.check(ctx) },
-	}, func(in *client.Inbox[*episode]) {
-		c.inbox, c.crowding.inHand, c.crowding.info = in, in.InHand, in.ConsumerInfo
-	})
+		Handlers: concurrency, MaxAwait: alignAwait, Drain: opt.DrainTime,
+		Room: min(alignAhead*concurrency, alignFetch), MaxFetch: alignFetch, QueueSize: 2 * alignFetch, FullDelay: c.fullDelay,
+		MaxKept: alignKept,
+		Receive: c.receive, Handle: c.handle, Redelivered: opt.Redelivered, BeforeHandBack: c.beforeHandBack,
+	}, func(in *client.Inbox[*episode]) { c.inbox = in })
 }
 
 // An episode is a message of the log in hand.
@@ -96,24 +96,28 @@ type episode struct {
 	task   EpisodeTask
 	err    error // why there is no task
 	marks  marks
-	last   *Retry
+	state  any // of the last Retry
+	// alive means that no reader of earlier deliveries can have died.
+	alive bool
 }
 
 // episodeConsumer is one running ConsumeEpisodes.
 type episodeConsumer struct {
-	bus      *Bus
-	gen      fit.Generation
-	opt      EpisodeOptions
-	prepare  func(Notice) (EpisodeTask, error)
-	inbox    *client.Inbox[*episode]
-	crowding crowding
-	alone    sync.RWMutex // held for writing while an episode is read alone
+	bus        *Bus
+	gen        fit.Generation
+	opt        EpisodeOptions
+	prepare    func(Notice) (EpisodeTask, error)
+	inbox      *client.Inbox[*episode]
+	handedBack *handedBack
+	alone      sync.RWMutex // held for writing while an episode is read alone
 }
 
 // receive parses a message and reports whether there is work to do.
 func (c *episodeConsumer) receive(d *client.Delivery[*episode]) bool {
-	e := &episode{marks: marks{bus: c.bus, gen: c.gen, seq: d.Seq}}
-	d.Value = e
+	before := c.handedBack.take(d.Seq)
+	e := &episode{marks: marks{bus: c.bus, gen: c.gen, seq: d.Seq}, state: before.state}
+	e.alive = d.Count == 1 || before.alive && d.Count == before.deliveries+1
+	d.Value, d.Again = e, before.state != nil
 	e.notice, e.err = parseNotice(d.Msg.Subject(), d.Msg.Data())
 	e.notice.Seq = d.Seq
 	if e.err != nil {
@@ -149,8 +153,8 @@ func (c *episodeConsumer) handle(ctx context.Context, d *client.Delivery[*episod
 	c.end(ctx, d, withoutPanic(func() error { return c.run(ctx, d) }))
 }
 
-// run runs the task once. A message that was delivered before is marked first, and
-// read alone if it has marks of others.
+// run runs the task once. A message whose earlier readers may have died is marked first,
+// and read alone if it has marks of others.
 func (c *episodeConsumer) run(ctx context.Context, d *client.Delivery[*episode]) error {
 	e := d.Value
 	switch {
@@ -161,28 +165,30 @@ func (c *episodeConsumer) run(ctx context.Context, d *client.Delivery[*episode])
 	case e.task.Done():
 		return nil
 	}
-	redelivered, died := d.Count > 1, 0
-	if redelivered {
+	died := 0
+	if !e.alive {
 		var err error
 		if died, err = e.marks.count(ctx); err != nil {
 			return err
 		}
 	}
+	lock, unlock := c.alone.RLock, c.alone.RUnlock
 	if died >= marksUntilAlone {
-		c.alone.Lock()
-		defer c.alone.Unlock()
-	} else {
-		c.alone.RLock()
-		defer c.alone.RUnlock()
+		lock, unlock = c.alone.Lock, c.alone.Unlock
 	}
+	// Leave the handler to others meanwhile: those that have the lock and Await something
+	// need one to go on.
+	_ = c.inbox.Await(d, func() error { lock(); return nil })
+	defer unlock()
 	// Mark only once we hold the lock; otherwise a neighbour's crash counts against
 	// this episode.
-	if redelivered {
+	if !e.alive {
 		if err := e.marks.place(ctx); err != nil {
 			return err
 		}
 	}
-	return e.task.Run(ctx, Attempt{Deliveries: d.Count, Died: e.marks.died, Crowded: c.crowding.now(), Last: e.last})
+	await := func(f func() error) error { return c.inbox.Await(d, f) }
+	return e.task.Run(ctx, Attempt{Deliveries: d.Count, Died: e.marks.died, State: e.state, Await: await})
 }
 
 // end ends or keeps a message, as the error of its task says (see EpisodeTask).
@@ -195,15 +201,11 @@ func (c *episodeConsumer) end(ctx context.Context, d *client.Delivery[*episode],
 		e.marks.removeAll()
 		c.inbox.Ack(d)
 	case errors.As(err, &retry):
-		e.last = retry
+		e.state = retry.State
 		e.marks.removeOurs() // no reader dies while the episode waits
-		if !c.inbox.KeepFor(d, retry.After) {
-			c.inbox.HandBack(d, 0)
-		}
+		c.keep(d, retry.After)
 	case errors.Is(err, errReadersMayBeSlow):
-		if !c.inbox.KeepFor(d, c.inbox.AckWait()) {
-			c.inbox.HandBack(d, 0)
-		}
+		c.keep(d, c.inbox.AckWait())
 	case errors.As(err, &rejection):
 		c.reject(ctx, d, rejection)
 	case c.inbox.Stopping():
@@ -217,6 +219,31 @@ func (c *episodeConsumer) end(ctx context.Context, d *client.Delivery[*episode],
 	}
 }
 
+// keep keeps a message for another try, or hands it back until then.
+func (c *episodeConsumer) keep(d *client.Delivery[*episode], after time.Duration) {
+	switch {
+	case c.inbox.KeepFor(d, after):
+	case c.inbox.Stopping():
+		c.inbox.HandBack(d, 0)
+	default:
+		c.inbox.HandBack(d, max(after, c.fullDelay()))
+	}
+}
+
+// fullDelay is how long a message is handed back for which there is no room. The more
+// there are, the longer: at most a thousand a second come again.
+func (c *episodeConsumer) fullDelay() time.Duration {
+	return handBackDelay + time.Duration(c.handedBack.len())*time.Millisecond
+}
+
+func (c *episodeConsumer) beforeHandBack(d *client.Delivery[*episode]) {
+	e := d.Value
+	e.marks.removeOurs()
+	if e.state != nil {
+		c.handedBack.put(d.Seq, handedBackItem{state: e.state, deliveries: d.Count, alive: e.alive})
+	}
+}
+
 // reject files a copy under REJECTED and then ends the message.
 func (c *episodeConsumer) reject(ctx context.Context, d *client.Delivery[*episode], r *Rejection) {
 	if err := c.bus.reject(ctx, d.Msg, d.Seq, d.StoredAt, r); err != nil {
@@ -225,7 +252,7 @@ func (c *episodeConsumer) reject(ctx context.Context, d *client.Delivery[*episod
 		return
 	}
 	if c.opt.Rejected != nil {
-		c.opt.Rejected(r.Reason)
+		c.opt.Rejected(d.Value.notice, r)
 	}
 	d.Value.marks.removeAll()
 	c.inbox.Term(d)

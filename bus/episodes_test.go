@@ -196,10 +196,10 @@ func TestOutcomes(t *testing.T) {
 		case n.Episode == "e1":
 			return &bus.Rejection{Reason: fit.ReasonCorrupt, Detail: "bad\nbytes"}
 		case n.Episode == "e2" && try < 3:
-			if (n.Last == nil) != (try == 1) {
-				t.Errorf("try %d comes with %v", try, n.Last)
+			if (n.State == nil) != (try == 1) || try > 1 && n.State != try-1 {
+				t.Errorf("try %d comes with %v", try, n.State)
 			}
-			return &bus.Retry{After: 10 * time.Millisecond, Err: errors.New("not yet"), Count: try}
+			return &bus.Retry{After: 10 * time.Millisecond, Err: errors.New("not yet"), State: try}
 		case n.Episode == "e3" && try == 1:
 			panic("out of luck")
 		case n.Episode == "e4" && try == 1:
@@ -219,7 +219,7 @@ func TestOutcomes(t *testing.T) {
 	if err := b.ReadRejected(bustest.Context(t), func(r bus.Rejected) error { filed = append(filed, r); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if len(filed) != 1 || filed[0].Episode != "e1" || filed[0].Reason != fit.ReasonCorrupt || filed[0].Detail != "bad bytes" || filed[0].Seq != 2 {
+	if len(filed) != 1 || filed[0].Episode != "e1" || filed[0].Reason != fit.ReasonCorrupt || filed[0].Detail != `bad\nbytes` || filed[0].Seq != 2 {
 		t.Errorf("REJECTED holds %+v", filed)
 	}
 }

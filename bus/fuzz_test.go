@@ -211,5 +211,5 @@ func offlineBus(t testing.TB) *Bus {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return &Bus{c}
+	return &Bus{Client: c}
 }

@@ -75,7 +75,7 @@ func TestServerBehind(t *testing.T) {
 	})
 	t.Run("compare and set", func(t *testing.T) {
 		key := string(gen) + ".a"
-		srv, ctx := startBehind(t, "KV_"+bus.EnvelopesBucket+".$KV."+bus.EnvelopesBucket+"."+key)
+		srv, ctx := startBehind(t, "KV_"+bus.EnvelopesBucket)
 		b := srv.Topology()
 		text, err := json.Marshal(bus.Envelope{AsOf: client.AsOf{Incarnation: "x", Seq: 1}})
 		if err != nil {
@@ -85,7 +85,7 @@ func TestServerBehind(t *testing.T) {
 		if _, err := kv.Put(ctx, key, text); err != nil {
 			t.Fatal(err)
 		}
-		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, client.AsOf{Incarnation: "x", Seq: 2}, time.Now()); !wrote || err != nil {
+		if wrote, err := b.WriteEnvelope(ctx, gen, "a", fit.Envelope{}, client.AsOf{Incarnation: "x", Seq: 2}, time.Now(), time.Time{}); !wrote || err != nil {
 			t.Errorf("wrote: %t, %v, %v", wrote, err, context.Cause(ctx))
 		}
 	})

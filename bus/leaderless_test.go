@@ -20,6 +20,9 @@ func TestNoLeader(t *testing.T) {
 	}
 	cluster := bustest.StartCluster(t)
 	b := cluster.Topology()
+	if _, _, err := b.Incarnations(bustest.Context(t)); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"n1", "n2"} {
 		cluster.Stop(name)
 	}
@@ -37,5 +40,18 @@ func TestNoLeader(t *testing.T) {
 			t.Fatalf("without a leader: %v", err)
 		}
 		answered = errors.Is(err, client.ErrNoLeader)
+	}
+	// That is no answer. The other stream may have a leader for a moment longer.
+	for {
+		last := b.Answered()
+		try, end := context.WithTimeout(ctx, 2*time.Second)
+		_, _, err := b.Incarnations(try)
+		end()
+		if err != nil && b.Answered().Equal(last) {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("%v; the last answer was at %s, and is at %s now", err, last, b.Answered())
+		}
 	}
 }

@@ -14,7 +14,8 @@ import (
 
 // Publish stores one notice in the log and returns its sequence.
 func (b *Bus) Publish(ctx context.Context, n Notice) (uint64, error) {
-	return b.PublishMsg(ctx, n.message())
+	seq, err := b.PublishMsg(ctx, n.message())
+	return seq, explainFull(err)
 }
 
 // publishWindow is how many notices PublishAll sends before it waits for the
@@ -75,7 +76,7 @@ func (b *Bus) awaitAck(ctx context.Context, p published) error {
 	case err := <-p.ack.Err():
 		b.Log().Debug("publish again", logkey.Episode, p.notice.Key(), logkey.Err, err)
 		if _, err := b.PublishMsg(ctx, p.msg); err != nil {
-			return fmt.Errorf("publish %s of %s: %w", p.msg.Subject, p.notice.Key(), err)
+			return fmt.Errorf("publish %s of %s: %w", p.msg.Subject, p.notice.Key(), explainFull(err))
 		}
 		return nil
 	case <-ctx.Done():
@@ -86,16 +87,21 @@ func (b *Bus) awaitAck(ctx context.Context, p published) error {
 // ReadLog calls each with every notice of the log as it is now, oldest first, and
 // returns the last sequence read. Messages that can't be decoded are left out.
 func (b *Bus) ReadLog(ctx context.Context, each func(Notice) error) (uint64, error) {
-	return b.readLog(ctx, ">", each)
+	return b.readLog(ctx, ">", 1, each)
+}
+
+// ReadLogFrom is ReadLog from a sequence on.
+func (b *Bus) ReadLogFrom(ctx context.Context, from uint64, each func(Notice) error) (uint64, error) {
+	return b.readLog(ctx, ">", from, each)
 }
 
 // ReadRetractions is ReadLog of the retractions alone.
 func (b *Bus) ReadRetractions(ctx context.Context, each func(Notice) error) (uint64, error) {
-	return b.readLog(ctx, SubjectRetracted, each)
+	return b.readLog(ctx, SubjectRetracted, 1, each)
 }
 
-func (b *Bus) readLog(ctx context.Context, filter string, each func(Notice) error) (uint64, error) {
-	return b.ReadAll(ctx, EpisodesStream, filter, func(msg *jetstream.RawStreamMsg) error {
+func (b *Bus) readLog(ctx context.Context, filter string, from uint64, each func(Notice) error) (uint64, error) {
+	return b.ReadFrom(ctx, EpisodesStream, filter, from, func(msg *jetstream.RawStreamMsg) error {
 		n, err := parseNotice(msg.Subject, msg.Data)
 		if err != nil {
 			return nil

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/cis490/profiles/bus/client"
@@ -154,11 +155,12 @@ func (d *lossDetector) resolve(read func(EntryID) (Entry, error)) error {
 }
 
 // TakeOver makes c check for losses of everything that an earlier view of the same
-// generation knew. The earlier view must not run any more.
+// generation knew. The earlier view must not run any more. The bucket may have lost its last
+// entries, or all, so an entry beyond those that c shows is in doubt, too.
 func (c *Curves) TakeOver(earlier *Curves) {
 	c.losses.takeOver(&earlier.losses)
 	earlier.view.Read(func(before *curvesState, _ client.AsOf) {
-		c.view.Read(func(now *curvesState, at client.AsOf) { c.losses.compare(before, now, at.Seq) })
+		c.view.Read(func(now *curvesState, _ client.AsOf) { c.losses.compare(before, now, math.MaxUint64) })
 	})
 }
 

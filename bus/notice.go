@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -69,9 +70,12 @@ func (n Notice) message() *nats.Msg {
 }
 
 // parseNotice decodes a message. It is an error if the message is not one JSON
-// object, or if a name in it is not a string.
+// object, if a name in it is not a string, or if it is longer than maxNoticeBytes.
 func parseNotice(subject string, data []byte) (Notice, error) {
 	n := Notice{Retracted: subject == SubjectRetracted}
+	if len(data) > maxNoticeBytes {
+		return n, fmt.Errorf("the message has %d bytes, at most %d are read", len(data), maxNoticeBytes)
+	}
 	if data = bytes.TrimLeft(data, " \t\r\n"); len(data) > 0 && data[0] != '{' {
 		return n, errors.New("the message is not a JSON object")
 	}
@@ -88,19 +92,23 @@ func parseNotice(subject string, data []byte) (Notice, error) {
 	return n, nil
 }
 
-// parseTime returns zero for a time that it can't read: times are only displayed and
-// used to measure latency.
+// earliest is before every episode. An earlier time comes from a clock that was never set.
+var earliest = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// parseTime returns zero for a time that it can't read or that can't be true: times are only
+// displayed and used to measure latency.
 func parseTime(raw json.RawMessage) time.Time {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
-		if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		if t, err := time.Parse(time.RFC3339Nano, text); err == nil && t.After(earliest) {
 			return t
 		}
 		return time.Time{}
 	}
 	var seconds float64
-	if json.Unmarshal(raw, &seconds) == nil && seconds > 0 && seconds < 1e11 {
-		return time.Unix(0, int64(seconds*1e9))
+	if json.Unmarshal(raw, &seconds) == nil && seconds > float64(earliest.Unix()) && seconds < 1e11 {
+		whole, part := math.Modf(seconds) // in ns, seconds could exceed an int64
+		return time.Unix(int64(whole), int64(part*1e9))
 	}
 	return time.Time{}
 }

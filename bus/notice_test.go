@@ -54,7 +54,7 @@ func TestPublishAll(t *testing.T) {
 	done := 0
 	err := b.PublishAll(bustest.Context(t), func(yield func(bus.Notice) bool) {
 		for i := range n {
-			if !yield(bus.Notice{Host: "h", Episode: "e", Profile: "io-walk", At: time.Unix(0, int64(i))}) {
+			if !yield(bus.Notice{Host: "h", Episode: "e", Profile: "io-walk", At: time.Unix(1_800_000_000, int64(i))}) {
 				return
 			}
 		}
@@ -63,7 +63,7 @@ func TestPublishAll(t *testing.T) {
 		t.Fatalf("%d of %d: %v", done, n, err)
 	}
 	for i, m := range readLog(t, b) {
-		if m.Seq != uint64(i+1) || m.At.UnixNano() != int64(i) {
+		if m.Seq != uint64(i+1) || m.At.Nanosecond() != i {
 			t.Fatalf("message %d is out of order: %+v", i, m)
 		}
 	}
@@ -75,18 +75,24 @@ func TestTimes(t *testing.T) {
 	srv := bustest.Start(t)
 	b := srv.Topology()
 	js := srv.JetStream()
-	for _, at := range []string{`"2026-01-02T03:04:05.5Z"`, `1767323045.5`, `null`, `"yesterday"`, `{}`, `-1`, `1e300`} {
+	for _, at := range []string{`"2026-01-02T03:04:05.5Z"`, `1767323045.5`, `null`, `"yesterday"`, `{}`, `-1`, `1e300`, `"1970-01-01T00:00:00Z"`, `1.5`, `1e10`, `1767323045500`} {
 		body := `{"episode_id": "e", "host_id": "h", "profile": "p", "accepted_at": ` + at + `}`
 		if _, err := js.Publish(t.Context(), bus.SubjectAccepted, []byte(body)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	log := readLog(t, b)
-	if len(log) != 7 {
-		t.Fatalf("%d messages were read, want 7", len(log))
+	if len(log) != 11 {
+		t.Fatalf("%d messages were read, want 11", len(log))
 	}
 	want := time.Date(2026, 1, 2, 3, 4, 5, 5e8, time.UTC)
 	for i, n := range log {
+		if i == 9 { // far ahead, but a time
+			if n.At.Unix() != 1e10 {
+				t.Errorf("message %d: %s", i, n.At)
+			}
+			continue
+		}
 		if i < 2 && !n.At.Equal(want) || i >= 2 && !n.At.IsZero() {
 			t.Errorf("message %d: %s", i, n.At)
 		}

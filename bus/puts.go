@@ -36,7 +36,7 @@ func (b *Bus) ConsumePuts(ctx context.Context, gen fit.Generation, drain time.Du
 	return client.RunInbox(ctx, b.Client, client.InboxConfig[Put]{
 		Stream: client.BucketStream(CurvesBucket), Consumer: ReduceConsumer(gen),
 		Handlers: 1, Drain: drain,
-		Room: reduceAhead, MaxFetch: reduceAhead, QueueSize: 2 * reduceAhead, FullDelay: reduceRetryDelay,
+		Room: reduceAhead, MaxFetch: reduceAhead, QueueSize: 2 * reduceAhead, FullDelay: func() time.Duration { return reduceRetryDelay },
 		Receive: receivePut, Handle: c.handle,
 	}, func(in *client.Inbox[Put]) { c.inbox = in })
 }

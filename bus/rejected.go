@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/plain"
 )
 
 // A Rejection is the error of a task whose message can't be used. The message is
@@ -57,16 +58,12 @@ func (b *Bus) reject(ctx context.Context, msg jetstream.Msg, seq uint64, storedA
 	return nil
 }
 
-// oneLine makes text fit for a header: no line ends, at most limit characters.
+// oneLine makes text fit for a header, which people print on a terminal: no line ends or control characters, at most limit
+// characters.
 func oneLine(text string, limit int) string {
-	line := []rune(text)
+	line := []rune(plain.Line(text))
 	if len(line) > limit {
 		line = append(line[:limit-1], '…')
-	}
-	for i, r := range line {
-		if r < ' ' || r == 0x7f {
-			line[i] = ' '
-		}
 	}
 	return string(line)
 }

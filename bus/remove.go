@@ -50,6 +50,7 @@ func (b *Bus) Usage(ctx context.Context, gen Generation) (Usage, error) {
 		u.Unacked += info.NumAckPending
 		u.Idle = min(u.Idle, info.TimeStamp.Sub(last))
 	}
+	u.Idle = max(u.Idle, 0) // another server's clock may be ahead
 	return u, nil
 }
 

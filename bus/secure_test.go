@@ -49,13 +49,13 @@ func TestConnectErrors(t *testing.T) {
 		change func(*client.Config)
 		says   []string
 	}{
-		"wrong CA":          {func(c *client.Config) { c.CA = filepath.Join(other, credentials.CACert) }, []string{"signed by unknown authority", "is NATS_CA the file"}},
-		"no CA":             {func(c *client.Config) { c.CA = "" }, []string{"unknown authority", "NATS_CA is not set"}},
-		"expired":           {func(c *client.Config) { *c = late.Config("worker") }, []string{"expired", "credentials --renew"}},
-		"server without":    {func(c *client.Config) { c.URL, c.NKey = open.URL(), "" }, []string{"secure connection not available", "the server offers no TLS"}},
-		"key not known":     {func(c *client.Config) { c.NKey = filepath.Join(other, "worker.nk") }, []string{"Authorization Violation", "does not know this key"}},
-		"no key":            {func(c *client.Config) { c.NKey = "" }, []string{"Authorization Violation", "NATS_NKEY names the file"}},
-		"server of another": {func(c *client.Config) { c.URL, c.CA = open.URL(), "" }, []string{"nkeys not supported", "is NATS_URL right"}},
+		"wrong CA":          {func(c *client.Config) { c.CA = filepath.Join(other, credentials.CACert) }, []string{"signed by unknown authority", "is NATS_CA the file with the authority of the server's certificate?"}},
+		"no CA":             {func(c *client.Config) { c.CA = "" }, []string{"unknown authority", "NATS_CA is not set: it names the file with the authority of the server's certificate"}},
+		"expired":           {func(c *client.Config) { *c = late.Config("worker") }, []string{"expired", "the server's certificate has expired, or a clock is wrong: `profiles credentials --renew` makes another"}},
+		"server without":    {func(c *client.Config) { c.URL, c.NKey = open.URL(), "" }, []string{"secure connection not available", "the server offers no TLS, but NATS_CA, NATS_CERT or tls:// asks for it"}},
+		"key not known":     {func(c *client.Config) { c.NKey = filepath.Join(other, "worker.nk") }, []string{"Authorization Violation", "the server does not know this key: is NATS_NKEY of the same `profiles credentials` as the server's accounts.conf?"}},
+		"no key":            {func(c *client.Config) { c.NKey = "" }, []string{"Authorization Violation", "the server accepts no client without a key: NATS_NKEY names the file with this service's seed"}},
+		"server of another": {func(c *client.Config) { c.URL, c.CA = open.URL(), "" }, []string{"nkeys not supported", "the server has no users, so it is not the one that NATS_NKEY is for: is NATS_URL right, does it include accounts.conf?"}},
 		"no seed file":      {func(c *client.Config) { c.NKey = "nowhere.nk" }, []string{"NATS_NKEY nowhere.nk"}},
 		"damaged seed file": {func(c *client.Config) { c.NKey = text }, []string{"NATS_NKEY " + text}},
 		"damaged CA":        {func(c *client.Config) { c.CA = text }, []string{text}},
@@ -267,7 +267,7 @@ func TestDenied(t *testing.T) {
 		"envelope": {func(ctx context.Context) error {
 			_, _, err := as("dashboard").ReadEnvelope(ctx, gen.ID, "a")
 			return err
-		}, "may not publish to $JS.API.DIRECT.GET.KV_envelopes."},
+		}, "may not publish to $JS.API.DIRECT.GET.KV_envelopes "},
 		"lag": {func(ctx context.Context) error {
 			_, _, err := as("dashboard").Lags(ctx, gen.ID)
 			return err

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,25 @@ func TestLagKnowsWhatWasJustPublished(t *testing.T) {
 		align, reduce, err := b.Lags(ctx, gen)
 		if err != nil || align.Pending != n+1 || !reduce.None() {
 			t.Fatalf("after %d: align %+v, reduce %+v, %v", n+1, align, reduce, err)
+		}
+	}
+}
+
+// TestWarningOfTheLog: only the log is warned about, since the other streams drop their oldest messages.
+func TestWarningOfTheLog(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		size bus.StreamSize
+		want string
+	}{
+		{bus.StreamSize{Name: "EPISODES", Bytes: 1 << 40}, ""},
+		{bus.StreamSize{Name: "EPISODES", Bytes: 800_000, MaxBytes: 1_000_000}, ""},
+		{bus.StreamSize{Name: "EPISODES", Bytes: 810_000, MaxBytes: 1_000_000}, "the log EPISODES has used 81% of its room"},
+		{bus.StreamSize{Name: "EPISODES", Bytes: 999_000, MaxBytes: 1_000_000}, "the log EPISODES is full: accepts and retractions are refused; give it more room with NATS_LOG_BYTES"},
+		{bus.StreamSize{Name: "REJECTED", Bytes: 999_000, MaxBytes: 1_000_000}, ""},
+	} {
+		if got := c.size.Warning(); !strings.HasPrefix(got, c.want) || (c.want == "") != (got == "") {
+			t.Errorf("%+v: %q, want %q", c.size, got, c.want)
 		}
 	}
 }

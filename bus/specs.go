@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -64,6 +65,9 @@ type Specs struct {
 type generations struct {
 	known   map[fit.Generation]Generation
 	removed map[fit.Generation]bool // by Remove
+
+	madeUp   LogLosses // see MakeUpFor
+	madeUpAt uint64    // its sequence in the bucket
 }
 
 // OpenSpecs returns when the view's first snapshot is complete. Run must follow.
@@ -95,6 +99,13 @@ func (b *Bus) applySpec(all *generations, kv jetstream.KeyValueEntry) {
 		all.removed[fit.Generation(id)] = put
 		return
 	}
+	if kv.Key() == LogKey {
+		all.madeUp, all.madeUpAt = LogLosses{}, 0
+		if put && json.Unmarshal(kv.Value(), &all.madeUp) == nil {
+			all.madeUpAt = kv.Revision()
+		}
+		return
+	}
 	id := fit.Generation(kv.Key())
 	delete(all.known, id)
 	if !put {
@@ -111,6 +122,12 @@ func (b *Bus) applySpec(all *generations, kv jetstream.KeyValueEntry) {
 
 // Run keeps the view up to date until ctx ends.
 func (s *Specs) Run(ctx context.Context) error { return s.view.Run(ctx) }
+
+// Reached waits until the view has seen a sequence, for at most limit; then the error is
+// client.ErrLagging.
+func (s *Specs) Reached(ctx context.Context, seq uint64, limit time.Duration) error {
+	return s.view.Reached(ctx, seq, limit)
+}
 
 // Check returns client.ErrStreamReplaced where the bucket is not the one that the view
 // follows.

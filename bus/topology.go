@@ -1,9 +1,7 @@
 package bus
 
 import (
-	"context"
-	"errors"
-	"slices"
+	"cmp"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,18 +36,17 @@ const (
 	SubjectDashboard = "dashboard." // + type + name
 )
 
-// Limits. A message over maxNoticeBytes is refused, which its sender sees at once.
-// A longer one could not be copied to REJECTED with its headers, and its episode
-// would be tried for ever.
+// How long and how often messages are kept. quota.go limits their bytes.
 const (
-	maxNoticeBytes = 64 << 10
-	rejectedKept   = 30 * 24 * time.Hour
-	suspectsKept   = 30 * 24 * time.Hour
-	keyHistory     = 64 // of envelopes
+	rejectedKept = 30 * 24 * time.Hour
+	suspectsKept = 30 * 24 * time.Hour
+	keyHistory   = 64 // of envelopes
 )
 
-// streams declares every stream and bucket.
-func streams(replicas int) []jetstream.StreamConfig {
+// streams declares every stream and bucket. logBytes is the limit of the log in bytes; 0 means the default.
+func streams(replicas int, logBytes int64) []jetstream.StreamConfig {
+	attempts := bucket(AttemptsBucket, "marks of episodes that are being tried again", 1, replicas)
+	attempts.MaxAge, attempts.AllowRollup = markTTL, true // workers remove marks by a rollup
 	return []jetstream.StreamConfig{
 		{
 			Name:        EpisodesStream,
@@ -60,6 +57,7 @@ func streams(replicas int) []jetstream.StreamConfig {
 			Storage:     jetstream.FileStorage,
 			Replicas:    replicas,
 			MaxMsgSize:  maxNoticeBytes,
+			MaxBytes:    cmp.Or(logBytes, defaultLogBytes),
 			AllowDirect: true,
 		},
 		{
@@ -69,6 +67,7 @@ func streams(replicas int) []jetstream.StreamConfig {
 			Retention:   jetstream.LimitsPolicy,
 			Discard:     jetstream.DiscardOld,
 			MaxAge:      rejectedKept,
+			MaxBytes:    rejectedBytes,
 			Storage:     jetstream.FileStorage,
 			Replicas:    replicas,
 			AllowDirect: true,
@@ -80,6 +79,7 @@ func streams(replicas int) []jetstream.StreamConfig {
 			Retention:   jetstream.LimitsPolicy,
 			Discard:     jetstream.DiscardOld,
 			MaxAge:      suspectsKept,
+			MaxBytes:    suspectsBytes,
 			Storage:     jetstream.FileStorage,
 			Replicas:    replicas,
 			AllowDirect: true,
@@ -91,20 +91,23 @@ func streams(replicas int) []jetstream.StreamConfig {
 			Retention:         jetstream.LimitsPolicy,
 			Discard:           jetstream.DiscardOld,
 			MaxMsgsPerSubject: 1,
+			MaxBytes:          dashboardBytes,
 			Storage:           jetstream.FileStorage,
 			Replicas:          replicas,
 			AllowDirect:       true,
+			AllowMsgTTL:       true, // of events that say that another was removed
 		},
-		bucket(CurvesBucket, "one entry for each episode that was tried or retracted", 1, 0, replicas),
-		bucket(EnvelopesBucket, "one envelope a profile and generation", keyHistory, 0, replicas),
-		bucket(SignaturesBucket, "the signature of each profile and generation, in parts", 1, 0, replicas),
-		bucket(AttemptsBucket, "marks of episodes that are being tried again", 1, markTTL, replicas),
-		bucket(SpecsBucket, "fit specs by generation", 1, 0, replicas),
+		bucket(CurvesBucket, "one entry for each episode that was tried or retracted", 1, replicas),
+		bucket(EnvelopesBucket, "one envelope a profile and generation", keyHistory, replicas),
+		bucket(SignaturesBucket, "the signature of each profile and generation, in parts", 1, replicas),
+		attempts,
+		bucket(SpecsBucket, "fit specs by generation", 1, replicas),
 	}
 }
 
-// bucket declares the stream of a KV bucket, with the settings that the NATS library gives it.
-func bucket(name, description string, history int64, ttl time.Duration, replicas int) jetstream.StreamConfig {
+// bucket declares the stream of a KV bucket, with the settings that the NATS library gives
+// it, but for one: it takes no message that asks the server to remove earlier ones.
+func bucket(name, description string, history int64, replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              client.BucketStream(name),
 		Description:       description,
@@ -112,13 +115,10 @@ func bucket(name, description string, history int64, ttl time.Duration, replicas
 		Retention:         jetstream.LimitsPolicy,
 		Discard:           jetstream.DiscardNew,
 		MaxMsgsPerSubject: history,
-		MaxAge:            ttl,
 		Storage:           jetstream.FileStorage,
 		Replicas:          replicas,
-		AllowRollup:       true,
 		DenyDelete:        true,
 		AllowDirect:       true,
-		AllowMsgTTL:       true,
 	}
 }
 
@@ -130,10 +130,15 @@ const (
 	// ReduceAckWait is the same for puts.
 	ReduceAckWait = 10 * time.Second
 
-	alignPending  = 1_000  // episodes in the hands of all workers together
+	// alignPending is the most episodes that are delivered and not acknowledged. Those
+	// that were handed back with a delay count, too, so it is far more than all workers
+	// have in hand: they bound that themselves.
+	alignPending  = 100_000
 	reducePending = 10_000 // puts in the hands of all workers together
 	alignFetch    = 500    // episodes of one fetch, at most, while most need no archive
 	alignAhead    = 16     // episodes that a worker fetches ahead for each handler, while all need an archive
+	alignKept     = 500    // episodes that wait in one worker for another try; further ones are handed back
+	alignAwait    = 512    // episodes for which one worker waits at the same time for the store's answer
 	reduceBatch   = 256    // puts of one reduce, at most
 	reduceAhead   = 512    // puts that a worker fetches ahead
 )
@@ -170,92 +175,3 @@ func AlignConsumer(gen fit.Generation) string { return "align-" + string(gen) }
 // ReduceConsumer names the consumer on the curves bucket's stream that a
 // generation's workers share.
 func ReduceConsumer(gen fit.Generation) string { return "reduce-" + string(gen) }
-
-// EnsureTopology creates every stream and bucket where absent and mends settings
-// that differ. With TOPOLOGY=expect it waits until they exist. Any number of
-// services may call it at the same time. The replicas of a stream that exists stay.
-func (b *Bus) EnsureTopology(ctx context.Context) error {
-	for _, want := range streams(b.Replicas()) {
-		mend := func(have jetstream.StreamConfig) (jetstream.StreamConfig, bool) { return mendStream(have, want) }
-		if err := b.EnsureStream(ctx, want, mend); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keepTopologyTime is how long KeepTopology waits.
-const keepTopologyTime = 15 * time.Second
-
-// KeepTopology is EnsureTopology for a service at work. It gives up after 15 s and
-// logs why: the service may not need the stream that is missing. The checks of its
-// views report those that it needs.
-func (b *Bus) KeepTopology(ctx context.Context) {
-	ensuring, end := context.WithTimeout(ctx, keepTopologyTime)
-	defer end()
-	if err := b.EnsureTopology(ensuring); err == nil || ctx.Err() == nil {
-		b.WarnOnce("topology", err)
-	}
-}
-
-// mendStream returns have with the settings of want that the project relies on,
-// and whether they differ. The server fills in the others.
-func mendStream(have, want jetstream.StreamConfig) (mended jetstream.StreamConfig, differs bool) {
-	limit := func(n int64) int64 { // the server writes -1 for "no limit"
-		if n <= 0 {
-			return -1
-		}
-		return n
-	}
-	same := slices.Equal(have.Subjects, want.Subjects) && have.Discard == want.Discard && have.MaxAge == want.MaxAge &&
-		limit(have.MaxMsgsPerSubject) == limit(want.MaxMsgsPerSubject) &&
-		limit(int64(have.MaxMsgSize)) == limit(int64(want.MaxMsgSize)) &&
-		have.AllowRollup == want.AllowRollup && have.DenyDelete == want.DenyDelete &&
-		have.AllowDirect == want.AllowDirect && have.AllowMsgTTL == want.AllowMsgTTL
-	mended = have
-	mended.Description, mended.Subjects, mended.Discard, mended.MaxAge = want.Description, want.Subjects, want.Discard, want.MaxAge
-	mended.MaxMsgsPerSubject, mended.MaxMsgSize = want.MaxMsgsPerSubject, want.MaxMsgSize
-	mended.AllowRollup, mended.DenyDelete, mended.AllowDirect, mended.AllowMsgTTL = want.AllowRollup, want.DenyDelete, want.AllowDirect, want.AllowMsgTTL
-	return mended, !same
-}
-
-// EnsureConsumers is EnsureTopology for a generation's two consumers. The consumers
-// of a raised epoch are created also with TOPOLOGY=expect: workers raise the epoch
-// themselves, and no operator knows of it.
-func (b *Bus) EnsureConsumers(ctx context.Context, gen Generation, alignWait, reduceWait time.Duration) error {
-	create := b.Creates() || gen.Epoch > 0
-	for stream, want := range map[string]jetstream.ConsumerConfig{
-		EpisodesStream:                    alignConsumer(gen.ID, alignWait),
-		client.BucketStream(CurvesBucket): reduceConsumer(gen.ID, reduceWait),
-	} {
-		err := b.Ensure(ctx, "consumer "+want.Durable, func(ctx context.Context) error { return b.ensureConsumer(ctx, stream, want, create) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *Bus) ensureConsumer(ctx context.Context, stream string, want jetstream.ConsumerConfig, create bool) error {
-	have, err := b.JetStream().Consumer(ctx, stream, want.Durable)
-	if errors.Is(err, jetstream.ErrStreamNotFound) && b.Creates() {
-		if err := b.EnsureTopology(ctx); err != nil { // the stream was lost since it was created
-			return err
-		}
-		return err
-	}
-	if errors.Is(err, jetstream.ErrConsumerNotFound) && create {
-		_, err = b.JetStream().CreateConsumer(ctx, stream, want)
-		return err
-	}
-	if err != nil || !b.Creates() {
-		return err
-	}
-	cfg := have.CachedInfo().Config
-	if cfg.AckWait == want.AckWait && cfg.MaxAckPending == want.MaxAckPending && cfg.MaxDeliver == want.MaxDeliver {
-		return nil
-	}
-	cfg.AckWait, cfg.MaxAckPending, cfg.MaxDeliver = want.AckWait, want.MaxAckPending, want.MaxDeliver
-	_, err = b.JetStream().UpdateConsumer(ctx, stream, cfg)
-	return err
-}

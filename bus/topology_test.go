@@ -172,8 +172,12 @@ func TestConfig(t *testing.T) {
 		want string
 	}{
 		{client.Config{Replicas: 9}, "NATS_REPLICAS is 9"},
-		{client.Config{Topology: "maybe"}, `TOPOLOGY is "maybe"`},
-		{client.Config{Cert: "c.pem"}, "NATS_CERT and NATS_KEY"},
+		{client.Config{Topology: "maybe"}, `TOPOLOGY is "maybe": it must be "create" or "expect"`},
+		{client.Config{Cert: "c.pem"}, "NATS_CERT and NATS_KEY go together: one of them is empty"},
+		{client.Config{Creds: "a", NKey: "b"}, "NATS_CREDS and NATS_NKEY are both set: set only one of them"},
+		{client.Config{InboxPrefix: "a.*"}, `NATS_INBOX_PREFIX is "a.*": it must be a subject without wildcards`},
+		{client.Config{JSDomain: "a.b"}, `NATS_JS_DOMAIN is "a.b": it must be the name of a domain`},
+		{client.Config{URL: "ftp://host"}, `NATS_URL has "ftp://host": it must begin with nats:// or tls://`},
 	} {
 		if err := c.cfg.Validate(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %q", c.cfg, err, c.want)

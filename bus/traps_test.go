@@ -84,7 +84,7 @@ func TestAckWaitRunsFromDelivery(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
 	b := srv.Topology()
-	cons := alignConsumer(t, srv, b, 200*time.Millisecond)
+	cons := alignConsumer(t, srv, b, time.Second)
 	publish(t, b, 1)
 	if _, n := one(t, cons); n != 1 {
 		t.Fatalf("delivered %d times", n)
@@ -97,7 +97,7 @@ func TestAckWaitRunsFromDelivery(t *testing.T) {
 		if err := msg.InProgress(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := cons.Next(jetstream.FetchMaxWait(66 * time.Millisecond)); !errors.Is(err, nats.ErrTimeout) {
+		if _, err := cons.Next(jetstream.FetchMaxWait(time.Second / 3)); !errors.Is(err, nats.ErrTimeout) {
 			t.Fatalf("it came again though it is in progress: %v", err)
 		}
 	}

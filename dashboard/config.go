@@ -18,15 +18,19 @@ import (
 type Config struct {
 	Bus client.Config `ignored:"true"` // has variables of its own; see Settings
 
-	// Listen is the address of the HTTP server.
-	Listen string `envconfig:"LISTEN" desc:"address of the page, /publish, /healthz, /readyz and /metrics"`
+	// Listen is the address of the page and of /publish.
+	Listen string `envconfig:"LISTEN" desc:"address of the page and of /publish; if it is a loopback address, also of /healthz, /readyz and /metrics"`
+	// HealthListen is the address of health and metrics. If it is empty, it is
+	// DefaultHealthListen, or a free port if that is taken.
+	HealthListen string `envconfig:"HEALTH_LISTEN" desc:"address of /healthz, /readyz and /metrics (default 127.0.0.1:8450, or a free port if that is taken)"`
 	// BasePath is the path of the page behind a reverse proxy that does not remove it, such
 	// as /profiles/. Health and metrics stay at the root.
 	BasePath string `envconfig:"BASE_PATH" desc:"path of the page behind a reverse proxy, such as /profiles/"`
-	// AllowedHosts are the host names by which a dashboard on a loopback address may be
-	// called, besides localhost and its addresses. Requests to other names are refused:
-	// the owner of a web site can make its name point to this address.
-	AllowedHosts []string `envconfig:"ALLOWED_HOSTS" desc:"names, separated by commas, by which a dashboard on a loopback address may be called, such as that of a reverse proxy; * allows any"`
+	// AllowedHosts are the host names and addresses by which the dashboard may be called,
+	// besides localhost and its addresses. Requests to others are refused: the owner of a web
+	// site can make its name point to this address. Empty means localhost only if Listen is a
+	// loopback address, else any.
+	AllowedHosts []string `envconfig:"ALLOWED_HOSTS" desc:"names and addresses, separated by commas, by which the dashboard may be called, besides localhost; * allows any. If it is not set: localhost only if LISTEN is a loopback address, else any"`
 	// ReadToken is the bearer token that reading events requires. Empty means none.
 	ReadToken string `envconfig:"READ_TOKEN" desc:"bearer token (or ?token=) that reading events requires"`
 	// PublishToken is the bearer token that posting an event requires. Empty means none.
@@ -34,6 +38,12 @@ type Config struct {
 
 	// MaxBrowsers is the number of browsers that may be connected at once.
 	MaxBrowsers int `envconfig:"MAX_BROWSERS" desc:"browsers that may be connected at once"`
+	// MaxPerAddress is how many browsers of one address may be connected at once, and how
+	// many other connections it may have.
+	MaxPerAddress int `envconfig:"MAX_PER_ADDRESS" desc:"browsers of one address that may be connected at once; also the number of its other connections"`
+	// TrustedProxies are addresses and networks of reverse proxies. The address of a client
+	// is taken from their header X-Forwarded-For.
+	TrustedProxies []string `envconfig:"TRUSTED_PROXIES" desc:"addresses and networks, separated by commas, of reverse proxies whose X-Forwarded-For names the client"`
 	// MaxSubjects and MaxStateBytes bound the last events that are kept. If there are more,
 	// those that were published last are kept.
 	MaxSubjects   int   `envconfig:"MAX_SUBJECTS" desc:"subjects whose last event is kept"`
@@ -53,6 +63,9 @@ type Config struct {
 	CheckEvery time.Duration `envconfig:"CHECK_EVERY" desc:"how often the stream is checked"`
 }
 
+// DefaultHealthListen is where health and metrics are if HEALTH_LISTEN is not set.
+const DefaultHealthListen = "127.0.0.1:8450"
+
 // maxHeartbeat: the page takes a connection to be dead after 40 s, which is twice this.
 const maxHeartbeat = 20 * time.Second
 
@@ -66,9 +79,12 @@ func (c *Config) Settings() []service.Settings {
 func (c *Config) Validate() error {
 	setting.Default(&c.Listen, "127.0.0.1:8447")
 	const least = 10 * time.Millisecond
+	_, err := parseProxies(c.TrustedProxies)
 	return cmp.Or(
 		c.validateBasePath(),
+		err,
 		setting.Number("MAX_BROWSERS", &c.MaxBrowsers, 1000, 1, 100_000),
+		setting.Number("MAX_PER_ADDRESS", &c.MaxPerAddress, 250, 1, 100_000),
 		setting.Number("MAX_SUBJECTS", &c.MaxSubjects, 10_000, 1, 1_000_000),
 		setting.AtLeast("MAX_STATE_BYTES", &c.MaxStateBytes, 128<<20, 1<<20),
 		setting.Number("MERGE_EVERY", &c.MergeEvery, 100*time.Millisecond, time.Millisecond, time.Hour),

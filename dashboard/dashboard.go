@@ -10,8 +10,10 @@
 //	api.go          GET api/events
 //	publish.go      POST publish; body.go: the checks of a posted event
 //	page.go         the files of the page
-//	listener.go     limits of connections; usertimeout_*.go: when a silent one is closed
-//	security.go     headers, tokens, allowed hosts
+//	listener.go     the addresses and limits of the server; usertimeout_*.go: when a silent
+//	                connection is closed
+//	address.go      the addresses of clients and proxies
+//	security.go     headers and tokens
 //	metrics.go      the metrics
 package dashboard
 
@@ -43,6 +45,8 @@ type Deps struct {
 	// Ready answers /readyz; nil means Dashboard.Ready. A process with other
 	// services passes a function that asks all of them.
 	Ready func() error
+	// Problem returns what fails although the process is ready; /readyz shows it. It may be nil.
+	Problem func() error
 	// Page has the page's files; nil means web.Files.
 	Page fs.FS
 }
@@ -57,12 +61,14 @@ type Dashboard struct {
 	metrics  *metrics
 	sessions *service.Sessions
 	browsers chan struct{} // holds a value for each browser that has a feed
+	clients  perClient     // counts the same browsers by their address
+	proxies  proxies
 	locks    subjectLocks
 	page     page
 	ended    chan struct{} // closed when Run ends, which ends all feeds
 
-	// Warnings about events, which may be many. The metrics count each.
-	warnUnstored, warnFull rate.Sometimes
+	// Warnings about what may happen often. The metrics count each.
+	warnUnstored, warnFull, warnConnections, warnClient rate.Sometimes
 }
 
 // warnEvery is the least time between two warnings of one kind.
@@ -80,15 +86,22 @@ func New(cfg Config, deps Deps) (*Dashboard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the page: %w", err)
 	}
+	proxies, err := parseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
 	d := &Dashboard{
-		cfg: cfg, deps: deps, page: page,
+		cfg: cfg, deps: deps, page: page, proxies: proxies,
 		shared: newSharedState(service.Version()), events: events.NewPublisher(deps.Bus),
 		sessions: service.NewSessions(deps.Bus, deps.Log),
 		browsers: make(chan struct{}, cfg.MaxBrowsers), locks: newSubjectLocks(),
-		ended:        make(chan struct{}),
-		warnUnstored: rate.Sometimes{Interval: warnEvery}, warnFull: rate.Sometimes{Interval: warnEvery},
+		ended: make(chan struct{}),
 	}
-	d.metrics = newMetrics(deps.Registry, d.shared, d.browsers)
+	for _, warn := range []*rate.Sometimes{&d.warnUnstored, &d.warnFull, &d.warnConnections, &d.warnClient} {
+		warn.Interval = warnEvery
+	}
+	service.ShowState(deps.Registry, "dashboard", d.Ready, deps.Bus.Answered)
+	d.metrics = newMetrics(deps.Registry, deps.Log, d.shared, d.browsers)
 	return d, nil
 }
 
@@ -176,26 +189,35 @@ func (d *Dashboard) watchConnection(ctx context.Context, changes <-chan nats.Sta
 	}
 }
 
-// Handler serves the page, the feed, api/events and publish under BASE_PATH, and
-// /healthz, /readyz and /metrics at the root.
-func (d *Dashboard) Handler() http.Handler {
+// health serves /healthz, /readyz and /metrics.
+func (d *Dashboard) health() *service.Health {
 	ready := d.deps.Ready
 	if ready == nil {
 		ready = d.Ready
 	}
-	health := (&service.Health{Ready: ready, Registry: d.deps.Registry}).Handler()
-	mux := http.NewServeMux()
-	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-		mux.Handle("GET "+path, health)
-	}
+	return &service.Health{Ready: ready, Problem: d.deps.Problem, Registry: d.deps.Registry}
+}
+
+// Handler serves the page, the feed, api/events and publish under BASE_PATH and, with
+// health, /healthz, /readyz and /metrics at the root.
+func (d *Dashboard) Handler(health bool) http.Handler {
 	base := d.cfg.BasePath
-	mux.HandleFunc("GET "+base+"events", d.requireReadToken(d.serveFeed))
-	mux.HandleFunc("GET "+base+"api/events", d.requireReadToken(d.serveEvents))
-	mux.HandleFunc("POST "+base+"publish", d.servePublish)
-	mux.HandleFunc("GET "+base+"publish", func(w http.ResponseWriter, _ *http.Request) {
+	reads := http.NewServeMux()
+	if health {
+		paths := d.health().Handler()
+		for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+			reads.Handle("GET "+path, paths)
+		}
+	}
+	reads.HandleFunc("GET "+base+"events", d.requireReadToken(d.serveFeed))
+	reads.HandleFunc("GET "+base+"api/events", d.requireReadToken(d.serveEvents))
+	reads.HandleFunc("GET "+base+"publish", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "events are published with POST", http.StatusMethodNotAllowed)
 	})
-	mux.Handle("GET "+base, http.StripPrefix(base, d.page))
+	reads.Handle("GET "+base, http.StripPrefix(base, d.page))
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+base+"publish", d.servePublish)
+	mux.Handle("/", service.IgnoreBody(reads))
 	return secure(mux)
 }

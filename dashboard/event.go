@@ -31,7 +31,7 @@ func isType(s string) bool { return len(s) <= maxType && typePattern.MatchString
 
 // reserved are the types that no event of the stream may have: those of the
 // dashboard's own events, and those that an EventSource gives to its own events.
-var reserved = map[string]bool{bridgeEvent: true, "open": true, "error": true}
+var reserved = map[string]bool{bridgeEvent: true, refusedEvent: true, "open": true, "error": true}
 
 // Why an event of the stream is not shown: values of a metric's label.
 const (

@@ -281,6 +281,7 @@ func TestBadConnections(t *testing.T) {
 		"silent":                    {"", nil, ""},
 		"another host":              {"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", nil, "421"},
 		"another host, half a body": {"POST /publish HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 100\r\n\r\n{", nil, "421"},
+		"GET with a body":           {"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", nil, "400"},
 		"half a header":             {"GET /events HTTP/1.1\r\nHost: localhost\r\nX-A", nil, "400"},
 		"half a body":               {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"type\":", nil, "400"},
 		"no body":                   {"POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n", nil, "400"},
@@ -344,7 +345,7 @@ func TestManySubjects(t *testing.T) {
 	srv := bustest.Start(t)
 	srv.Topology()
 	js := srv.JetStream()
-	b := startBridge(t, srv, dashboard.Config{}).ready()
+	b := startBridge(t, srv, dashboard.Config{WriteTimeout: time.Minute}).ready() // early reads late
 	early := b.browse("")
 	early.catchUp()
 	for i := range most {

@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/service"
 )
 
 // Why a browser's feed ended: values of a metric's label.
@@ -21,6 +23,7 @@ const (
 	endedSlow     = "slow"     // a write took longer than WRITE_TIMEOUT
 	endedShutdown = "shutdown" // the dashboard ends
 	endedFull     = "full"     // MAX_BROWSERS had feeds already: this one got none
+	endedAddress  = "address"  // its address had MAX_PER_ADDRESS feeds already
 )
 
 // Types of the events that the dashboard itself sends. In them, the bridge is the
@@ -28,21 +31,23 @@ const (
 const (
 	bridgeEvent   = "bridge"    // the status of the dashboard
 	caughtUpEvent = "caught-up" // the browser has the last event of every subject
+	refusedEvent  = "refused"   // the browser gets no feed now, and should try again
 )
+
+const eventStream = "text/event-stream" // a media type
 
 // serveFeed is GET events.
 func (d *Dashboard) serveFeed(w http.ResponseWriter, r *http.Request) {
-	select {
-	case d.browsers <- struct{}{}:
-		defer func() { <-d.browsers }()
-	default:
-		d.metrics.ended.WithLabelValues(endedFull).Inc()
-		w.Header().Set("Retry-After", "10")
-		http.Error(w, fmt.Sprintf("%d browsers are connected, which is all that MAX_BROWSERS allows", d.cfg.MaxBrowsers), http.StatusServiceUnavailable)
+	leave, refused := d.enter(r)
+	if refused != nil {
+		d.metrics.ended.WithLabelValues(refused.ended).Inc()
+		refused.answer(w, r)
 		return
 	}
+	defer leave()
+	defer service.Hold(r.Context())() // enter limits feeds
 	h := w.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Content-Type", eventStream+"; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // or nginx holds events back
 	if r.Method == http.MethodHead {
@@ -53,6 +58,7 @@ func (d *Dashboard) serveFeed(w http.ResponseWriter, r *http.Request) {
 		sent: lastEventID(r), resumes: r.URL.Query().Get("life"),
 	}
 	defer f.heartbeat.Stop()
+	_ = f.control.SetReadDeadline(time.Time{}) // when it passes, the request's context would end
 	err := f.run(r.Context())
 	switch {
 	case errors.Is(err, errShutdown):
@@ -63,6 +69,58 @@ func (d *Dashboard) serveFeed(w http.ResponseWriter, r *http.Request) {
 	default:
 		d.metrics.ended.WithLabelValues(endedLeft).Inc()
 	}
+}
+
+// enter counts a browser that gets a feed. The caller must leave.
+func (d *Dashboard) enter(r *http.Request) (leave func(), refused *feedRefusal) {
+	client := d.proxies.clientOf(r)
+	release, ok := d.clients.take(client, d.cfg.MaxPerAddress)
+	if !ok {
+		message := fmt.Sprintf("%d browsers of %s are connected, which is all that MAX_PER_ADDRESS allows", d.cfg.MaxPerAddress, client)
+		if r.Header.Get("X-Forwarded-For") != "" {
+			message += "; if that is a proxy, name it in TRUSTED_PROXIES"
+		}
+		d.warnClient.Do(func() { d.deps.Log.Warn("refuse a browser", logkey.Reason, message) })
+		return nil, &feedRefusal{endedAddress, message}
+	}
+	select {
+	case d.browsers <- struct{}{}:
+		return func() {
+			<-d.browsers
+			release()
+		}, nil
+	default:
+		release()
+		message := fmt.Sprintf("%d browsers are connected, which is all that MAX_BROWSERS allows", d.cfg.MaxBrowsers)
+		d.warnClient.Do(func() { d.deps.Log.Warn("refuse a browser", logkey.Reason, message) })
+		return nil, &feedRefusal{endedFull, message}
+	}
+}
+
+// A feedRefusal is the answer to a browser that gets no feed.
+type feedRefusal struct {
+	ended   string // for the metric
+	message string
+}
+
+// retryRefused is after how long a browser that was refused should try again.
+const retryRefused = 10 * time.Second
+
+// answer writes the refusal. An EventSource gives up for good after any status but 200. So it
+// gets a feed that says why, and ends: it tries again after the time in that feed.
+func (f *feedRefusal) answer(w http.ResponseWriter, r *http.Request) {
+	if !strings.Contains(r.Header.Get("Accept"), eventStream) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(retryRefused.Seconds())))
+		http.Error(w, f.message, http.StatusServiceUnavailable)
+		return
+	}
+	data, err := json.Marshal(map[string]string{"reason": f.message})
+	if err != nil {
+		panic(err) // a string
+	}
+	w.Header().Set("Content-Type", eventStream+"; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	fmt.Fprintf(w, "retry: %d\nevent: %s\ndata: %s\n\n", retryRefused.Milliseconds(), refusedEvent, data)
 }
 
 // lastEventID returns the sequence up to which the browser has all events, or 0

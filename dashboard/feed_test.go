@@ -200,6 +200,54 @@ func TestTooManyBrowsers(t *testing.T) {
 	})
 }
 
+// TestEventSourceIsRefused: an EventSource gives up for good unless the status is 200, so it
+// gets a feed that says why, and when to try again.
+func TestEventSourceIsRefused(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{MaxBrowsers: 1}).ready()
+	b.browse("")
+	res, text := b.do(http.MethodGet, "events", "", "Accept", "text/event-stream")
+	const want = "retry: 10000\nevent: refused\ndata: {\"reason\":\"1 browsers are connected, which is all that MAX_BROWSERS allows\"}\n\n"
+	if res.StatusCode != http.StatusOK || text != want || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		t.Errorf("%s %v %q", res.Status, res.Header, text)
+	}
+	res, _ = b.do(http.MethodGet, "events", "")
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") != "10" {
+		t.Errorf("%s %v", res.Status, res.Header)
+	}
+}
+
+// TestFeedsOfOneAddress: an address has at most MAX_PER_ADDRESS feeds. X-Forwarded-For counts
+// only from a proxy of TRUSTED_PROXIES.
+func TestFeedsOfOneAddress(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	b := startBridge(t, srv, dashboard.Config{MaxPerAddress: 1}).ready()
+	first := b.browse("")
+	_, err := b.tryBrowse("", "X-Forwarded-For", "192.0.2.1")
+	if !errors.Is(err, errNoFeed) || !strings.Contains(err.Error(), "1 browsers of 127.0.0.1 are connected, which is all that MAX_PER_ADDRESS allows; if that is a proxy, name it in TRUSTED_PROXIES") {
+		t.Errorf("without a proxy: %v", err)
+	}
+	if n := b.metric("profiles_dashboard_browsers_dropped_total", "address"); n != 1 {
+		t.Errorf("%v refused", n)
+	}
+	first.leave()
+	b.until("there is room again", func() bool {
+		br, err := b.tryBrowse("")
+		if err == nil {
+			br.leave()
+		}
+		return err == nil
+	})
+	b = startBridge(t, srv, dashboard.Config{MaxPerAddress: 1, TrustedProxies: []string{"127.0.0.0/8"}}).ready()
+	b.browse("", "X-Forwarded-For", "192.0.2.1")
+	b.browse("", "X-Forwarded-For", "192.0.2.1, 192.0.2.2")
+	if _, err := b.tryBrowse("", "X-Forwarded-For", "198.51.100.7, 192.0.2.1, 127.0.0.3"); !errors.Is(err, errNoFeed) {
+		t.Errorf("a second one of 192.0.2.1: %v", err)
+	}
+}
+
 // TestShutdown: the dashboard ends at once, with all feeds.
 func TestShutdown(t *testing.T) {
 	srv := bustest.Start(t)

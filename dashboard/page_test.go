@@ -1,6 +1,9 @@
 package dashboard_test
 
 import (
+	"context"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -73,14 +76,14 @@ func TestContentTypes(t *testing.T) {
 	}
 	for path, want := range map[string]string{"/p/a/b.js": "text/javascript; charset=utf-8", "/p/c.svg": "image/svg+xml", "/p/": "text/html; charset=utf-8"} {
 		w := httptest.NewRecorder()
-		d.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		d.Handler(true).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		if got := w.Header().Get("Content-Type"); got != want || w.Code != http.StatusOK {
 			t.Errorf("%s: %d %q", path, w.Code, got)
 		}
 	}
 	for path, want := range map[string]int{"/p/d.go": 404, "/": 404, "/p": 307, "/p/a": 404, "/healthz": 200, "/p/healthz": 404} {
 		w := httptest.NewRecorder()
-		d.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		d.Handler(true).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		if w.Code != want {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)
 		}
@@ -159,14 +162,16 @@ func TestTokens(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	for want, cfg := range map[string]dashboard.Config{
-		"BASE_PATH":       {BasePath: "/a b/"},
-		"BASE_PATH is \"": {BasePath: "/../x"},
+		"BASE_PATH": {BasePath: "/a b/"},
+		`BASE_PATH is "/../x": it must be a path such as /profiles/`: {BasePath: "/../x"},
 		"MAX_BROWSERS":    {MaxBrowsers: -1},
 		"MAX_SUBJECTS":    {MaxSubjects: 1 << 30},
 		"MAX_STATE_BYTES": {MaxStateBytes: 5},
 		"MERGE_EVERY":     {MergeEvery: -1},
 		"HEARTBEAT":       {Heartbeat: 1},
-		"TOPOLOGY":        {Bus: client.Config{Topology: "x"}},
+		"MAX_PER_ADDRESS": {MaxPerAddress: -1},
+		`TRUSTED_PROXIES has "proxy": it must be an address or a network, such as 10.0.0.0/8`: {TrustedProxies: []string{"10.0.0.0/8", "proxy"}},
+		"TOPOLOGY": {Bus: client.Config{Topology: "x"}},
 	} {
 		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", cfg, err)
@@ -185,4 +190,81 @@ func TestConfig(t *testing.T) {
 	if len(zero.Settings()) != 2 {
 		t.Error("settings")
 	}
+}
+
+// TestAllowedHosts: names that are set are enforced on any address. Health and metrics are on
+// the page's address only if that is a loopback address.
+func TestAllowedHosts(t *testing.T) {
+	srv := bustest.Start(t)
+	srv.Topology()
+	const any = "0.0.0.0:0"
+	for _, test := range []struct {
+		listen string
+		names  []string
+		host   string
+		path   string
+		code   int
+	}{
+		{"127.0.0.1:0", nil, "localhost", "", 200},
+		{"127.0.0.1:0", nil, "localhost", "metrics", 200},
+		{"127.0.0.1:0", nil, "evil.example", "", 421},
+		{"127.0.0.1:0", []string{"a.example"}, "a.example", "", 200},
+		{any, nil, "evil.example", "", 200},
+		{any, nil, "localhost", "healthz", 404},
+		{any, nil, "localhost", "metrics", 404},
+		{any, []string{"a.example"}, "a.example:80", "", 200},
+		{any, []string{"a.example"}, "evil.example", "api/events", 421},
+		{any, []string{"a.example"}, "192.0.2.1", "", 421},
+		{any, []string{"*"}, "evil.example", "", 200},
+	} {
+		b := startBridgeAt(t, srv.URL(), test.listen, dashboard.Config{AllowedHosts: test.names}).ready()
+		if res, _ := b.do(http.MethodGet, test.path, "", "Host", test.host); res.StatusCode != test.code {
+			t.Errorf("%+v: %s", test, res.Status)
+		}
+		b.stop()
+	}
+}
+
+// TestHealthListen: health and metrics have a listener of their own. It takes a free port if
+// that of the default is taken.
+func TestHealthListen(t *testing.T) {
+	if l, err := net.Listen("tcp", dashboard.DefaultHealthListen); err == nil {
+		defer func() { _ = l.Close() }()
+	}
+	srv := bustest.Start(t)
+	b := srv.Topology()
+	lines := make(chan string, 100)
+	d, err := dashboard.New(dashboard.Config{Listen: "0.0.0.0:0"}, dashboard.Deps{
+		Bus: b, Log: slog.New(slog.NewTextHandler(lineWriter(lines), nil)), Registry: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- d.Serve(ctx) }()
+	for line := range lines {
+		if strings.Contains(line, "HEALTH_LISTEN") {
+			_, url, _ := strings.Cut(strings.TrimSpace(line), "url=")
+			for host, code := range map[string]int{"localhost": 200, "evil.example": 421} {
+				res, _ := (&bridge{t: t, url: url, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}).do(http.MethodGet, "/healthz", "", "Host", host)
+				if res.StatusCode != code {
+					t.Errorf("%s as %s: %s", url, host, res.Status)
+				}
+			}
+			break
+		}
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// A lineWriter gets the lines of a log.
+type lineWriter chan string
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w <- string(p)
+	return len(p), nil
 }

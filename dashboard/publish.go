@@ -12,6 +12,7 @@ import (
 
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/service"
 )
 
 // Results of a post: values of a metric's label.
@@ -77,9 +78,11 @@ func (d *Dashboard) servePublish(w http.ResponseWriter, r *http.Request) {
 
 func (d *Dashboard) publish(w http.ResponseWriter, r *http.Request) (receipt, *refusal) {
 	if err := crossOrigin.Check(r); err != nil {
+		service.DropBody(w)
 		return receipt{}, &refusal{http.StatusForbidden, publishUnauthorized, "a page of another site may not publish"}
 	}
 	if !hasToken(r, d.cfg.PublishToken, false) {
+		service.DropBody(w)
 		return receipt{}, &refusal{http.StatusUnauthorized, publishUnauthorized, "publishing requires a token: Authorization: Bearer <PUBLISH_TOKEN>"}
 	}
 	body, refused := readBody(w, r)
@@ -91,6 +94,10 @@ func (d *Dashboard) publish(w http.ResponseWriter, r *http.Request) (receipt, *r
 	subject, err := subjectOf(body)
 	if err != nil {
 		return receipt{}, &refusal{http.StatusBadRequest, publishBad, err.Error()}
+	}
+	if events.HasOrder(body) {
+		return receipt{}, &refusal{http.StatusBadRequest, publishBad,
+			`the event claims an order, which only streamers may: send it without the key "life"`}
 	}
 	if !d.shared.hasRoom(subject, len(body)) {
 		return receipt{}, &refusal{http.StatusInsufficientStorage, publishNoRoom,
@@ -117,6 +124,7 @@ func (d *Dashboard) publish(w http.ResponseWriter, r *http.Request) (receipt, *r
 // readBody reads at most maxBody bytes.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, *refusal) {
 	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		service.DropBody(w)
 		return nil, &refusal{http.StatusUnsupportedMediaType, publishBad, "the body must be sent without Content-Encoding"}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))

@@ -138,8 +138,7 @@ func TestBadBodies(t *testing.T) {
 	}
 }
 
-// TestOrder: an event with an order is not replaced by one without, nor by one with
-// a lower order.
+// TestOrder: a posted event may not claim an order, and replaces none that has one.
 func TestOrder(t *testing.T) {
 	srv := bustest.Start(t)
 	now, err := events.Incarnation(t.Context(), srv.Topology())
@@ -148,41 +147,33 @@ func TestOrder(t *testing.T) {
 	}
 	incarnation := string(now)
 	b := startBridge(t, srv, dashboard.Config{}).ready()
+	const subject = "dashboard.attack_profile.io-walk"
 	event := func(incarnation string, revision int) string {
 		return fmt.Sprintf(`{"type":"attack_profile","name":"io-walk","revision":[1,%d],"epoch":0,"life":%q}`, revision, incarnation)
 	}
-	const plain = `{"type": "attack_profile", "name": "io-walk", "shape": "s", "curve": [0.5]}`
-	for i, step := range []struct {
-		body   string
-		stored bool
-	}{
-		{plain, true}, {plain, true}, // the Python program repeats its events
-		{event("2001-01-01T00:00:00Z", 9), false}, // of another incarnation than the envelopes of this bus
-		{event(incarnation, 2), true},
-		{plain, false},
-		{event(incarnation, 1), false},
-		{event("2001-01-01T00:00:00Z", 9), false},
-		{event(incarnation, 2), true},
-		{event(incarnation, 3), true},
+	const plain = `{"type": "attack_profile", "name": "io-walk", "shape": "s", "curve": [0.5], "revision": [9, 9], "epoch": 3}`
+	for _, claims := range []string{
+		event("2001-01-01T00:00:00Z", 9), event(incarnation, 2), event(incarnation, 1<<53-1),
+		strings.Replace(event(incarnation, 2), "life", "Life", 1), `{"life":"", "type":"x", "life":"x"}`,
 	} {
-		before, _ := "", uint64(0)
-		if i > 0 {
-			before, _ = last(t, srv.JetStream(), "dashboard.attack_profile.io-walk")
-		}
-		r := b.post(step.body)
-		after, _ := last(t, srv.JetStream(), "dashboard.attack_profile.io-walk")
-		if r.Stored != step.stored || r.Stored == (r.Because != "") {
-			t.Errorf("step %d: %+v", i, r)
-		}
-		want := before
-		if step.stored {
-			want = step.body
-		}
-		if after != want {
-			t.Errorf("step %d: the stream holds %s, want %s", i, after, want)
+		if res, text := b.do(http.MethodPost, "publish", claims); res.StatusCode != http.StatusBadRequest || !strings.Contains(text, `without the key "life"`) {
+			t.Errorf("%s: %s %s", claims, res.Status, text)
 		}
 	}
-	if n := b.metric("profiles_dashboard_publish_total", "kept"); n != 4 {
+	for range 2 { // the Python program repeats its events
+		if r := b.post(plain); !r.Stored {
+			t.Errorf("%+v", r)
+		}
+	}
+	ordered := event(incarnation, 2)
+	put(t, srv.JetStream(), subject, ordered)
+	if r := b.post(plain); r.Stored || r.Because == "" {
+		t.Errorf("over an event with an order: %+v", r)
+	}
+	if now, _ := last(t, srv.JetStream(), subject); now != ordered {
+		t.Errorf("the stream holds %s", now)
+	}
+	if n := b.metric("profiles_dashboard_publish_total", "kept"); n != 1 {
 		t.Errorf("%v kept", n)
 	}
 }

@@ -3,22 +3,15 @@ package dashboard
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
 	"net/http"
-	"slices"
 	"strings"
-	"time"
 )
 
 // contentPolicy allows the page its own files and inline images, nothing else.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// answerTimeout bounds answers whose handlers set no write deadline.
-const answerTimeout = 30 * time.Second
-
-// secure sets the security headers and the write deadline of each answer. The
-// server has no write time-out of its own, since feeds do not end.
+// secure sets the security headers of each answer.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -27,38 +20,9 @@ func secure(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer") // the address may contain a token
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), unload=(self), usb=()")
 		next.ServeHTTP(w, r)
 	})
-}
-
-// checkHost refuses requests whose Host is neither a loopback address nor one of
-// ALLOWED_HOSTS. Without it, another site could let its own name point to a
-// loopback address and read the dashboard through a visitor's browser.
-func (d *Dashboard) checkHost(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if d.isAllowedHost(r.Host) {
-			next.ServeHTTP(w, r)
-			return
-		}
-		// The server reads the rest of the body before it closes the connection.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second))
-		w.Header().Set("Connection", "close")
-		http.Error(w, "this dashboard listens on a loopback address and does not answer to that name: see ALLOWED_HOSTS", http.StatusMisdirectedRequest)
-	})
-}
-
-func (d *Dashboard) isAllowedHost(hostPort string) bool {
-	host, _, err := net.SplitHostPort(hostPort)
-	if err != nil {
-		host = hostPort
-	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return true
-	}
-	return slices.Contains(d.cfg.AllowedHosts, "*") || slices.Contains(d.cfg.AllowedHosts, host)
 }
 
 // hasToken reports whether a request carries the token, in its Authorization

@@ -48,7 +48,7 @@ func BenchmarkRead(b *testing.B) {
 				start := time.Now()
 				decode()
 				middle := time.Now()
-				if _, err := Read(plainReader{bytes.NewReader(archive.data)}, user, Limits{}); err != nil {
+				if _, err := Read(plainReader{bytes.NewReader(archive.data)}, user, Rules{}); err != nil {
 					b.Fatal(err)
 				}
 				decoding += middle.Sub(start)

@@ -3,6 +3,7 @@ package episode
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,20 +29,6 @@ func ParseChannelName(s string) (ChannelName, error) {
 // String returns "source.field".
 func (c ChannelName) String() string { return c.Source + "." + c.Field }
 
-// IsCounter reports whether the channel is a counter: a value that only grows while its process
-// runs.
-func (c ChannelName) IsCounter() bool {
-	if c.Source != "proc" {
-		return false
-	}
-	switch c.Field {
-	case "cpu_user_jiffies", "cpu_sys_jiffies", "io_read_bytes", "io_write_bytes", "io_rchar", "io_wchar",
-		"minflt", "majflt", "ctxt_voluntary", "ctxt_involuntary":
-		return true
-	}
-	return false
-}
-
 // A Channel is one quantity of an episode over time. Its slices must not be changed: channels of
 // one source share their times.
 type Channel struct {
@@ -57,94 +44,163 @@ type Channel struct {
 	// first is 0. A gauge has none.
 	CountTimes, Counts []float64
 
-	Resets int // how often the counter fell, and so started again at 0
-	Gaps   int // how many Values are NaN
+	// Unknown are the steps of a counter whose increase is not known: indexes k of Counts, ascending, for the step from k-1 to k.
+	Unknown []int
+
+	Restarts int     // how often the counter started again at 0
+	Dips     int     // how often it fell for a while; the samples of a dip are left out
+	Peaks    int     // samples that were left out because they are too high, and first samples of 0
+	Jumps    int     // steps that are more than ten times faster than every other
+	Gaps     int     // how many Values are NaN
+	Longest  float64 // the longest time without a sample, in seconds
 }
 
-// channel makes a channel of the selected rows, in memory of f. An error matches [ErrUnusable].
-func (t *table) channel(name ChannelName, f *floats) (Channel, error) {
-	times := t.times
-	if !t.found {
-		return Channel{}, unusablef(ReasonNoSource, "no channel %s: no member telemetry-%s.jsonl", name, name.Source)
+// A channelMaker makes channels of the selected rows of tables. It uses its memory again for the
+// next channel.
+type channelMaker struct {
+	floats  floats      // of the channels of one episode
+	big     *bigArchive // the archive
+	limits  QualityLimits
+	end     float64 // of the episode's last segment
+	numbers []number
+	counter counter
+}
+
+// keptNumbers is the most numbers that are kept for the next archive.
+const keptNumbers = keptBlocks * blockLen
+
+// reset makes m ready for the channels of the next episode, and drops memory that is large. The
+// channels of the episode before are not valid any more.
+func (m *channelMaker) reset() {
+	m.floats.reset()
+	if cap(m.numbers) > keptNumbers {
+		m.numbers, m.counter = nil, counter{}
 	}
-	c := Channel{Name: name, Counter: name.IsCounter(), Times: times}
-	numbers := t.column(name.Field).numbers
-	samples, integers := countSamples(numbers)
-	if samples == 0 {
-		return Channel{}, unusablef(ReasonNoChannel, "no channel %s: none of %d rows has the field", name, len(times))
+}
+
+// channel makes a channel of the selected rows of t. An error matches [ErrUnusable].
+func (m *channelMaker) channel(t *table, w Wanted) (Channel, []Warning, error) {
+	times := t.rows.times
+	if err := t.usable(w.Name, m.limits); err != nil {
+		return Channel{}, nil, err
 	}
+	m.numbers = t.rows.column(m.numbers, t.column(w.path()))
+	if !slices.ContainsFunc(m.numbers, number.isSample) {
+		return Channel{}, nil, unusablef(ReasonNoChannel, "no channel %s: none of %d rows has a number %s; the fields are %s",
+			w.Name, len(times), printable(w.path()), t.fields())
+	}
+	c := Channel{Name: w.Name, Counter: w.Counter, Times: times}
 	if c.Counter {
 		c.Times = times[1:]
 	}
 	if len(c.Times) < 2 {
-		return Channel{}, unusablef(ReasonFewPoints, "channel %s has fewer than 2 points, of %d rows", name, len(times))
+		return Channel{}, nil, unusablef(ReasonFewPoints, "channel %s has fewer than 2 points, of %d rows", w.Name, len(times))
 	}
-	c.Values = f.make(len(c.Times))[:len(c.Times)]
-	if !c.Counter {
-		c.setGauge(numbers)
-		return c, nil
+	c.Values = m.floats.make(len(c.Times))[:len(c.Times)]
+	if c.Counter {
+		return c, nil, m.setCounter(&c, t)
 	}
-	c.CountTimes, c.Counts = times, f.make(samples)[:samples]
-	if samples < len(numbers) {
-		c.CountTimes = appendSampleTimes(f.make(samples), times, numbers)
-	}
-	c.setCounter(times, numbers, integers == samples)
-	return c, nil
+	return c, m.setGauge(&c), nil
 }
 
-// countSamples returns how many numbers are samples, and how many of these are integers.
-func countSamples(numbers []number) (samples, integers int) {
-	for _, n := range numbers {
-		if n.isSample() {
-			samples++
-			if n.isInteger() {
-				integers++
-			}
+// setGauge sets the values of a gauge. If it looks like a counter, it returns the warning.
+func (m *channelMaker) setGauge(c *Channel) []Warning {
+	var without stretch
+	falls, first, last := false, math.NaN(), math.NaN()
+	for i, n := range m.numbers {
+		x := point(n.float64())
+		c.Values[i] = x
+		if math.IsNaN(x) {
+			c.Gaps++
+			continue
 		}
-	}
-	return samples, integers
-}
-
-// appendSampleTimes appends those of times at which there is a sample.
-func appendSampleTimes(to, times []float64, numbers []number) []float64 {
-	for i, n := range numbers {
-		if n.isSample() {
-			to = append(to, times[i])
+		without.sample(c.Times[i])
+		if math.IsNaN(first) {
+			first = x
 		}
+		falls = falls || x < last
+		last = x
 	}
-	return to
+	c.Longest = without.longest(m.end)
+	if falls || !(last > first) {
+		return nil
+	}
+	return []Warning{{WarnLooksLikeCounter, c.Name, fmt.Sprintf("%s is read as a gauge, but looks like a counter: "+
+		"in %d samples it grows from %g to %g and never falls", c.Name, len(m.numbers)-c.Gaps, first, last)}}
 }
 
-// setGauge sets the values of a gauge.
-func (c *Channel) setGauge(numbers []number) {
-	for i, n := range numbers {
-		c.Values[i] = c.point(n.float64())
+// setCounter sets the values and counts of a counter. An error matches [ErrUnusable].
+func (m *channelMaker) setCounter(c *Channel, t *table) error {
+	k := &m.counter
+	k.load(m.numbers, t.rows.times, t.rows.astray)
+	k.judge(t.rows.medianStep)
+	if err := k.usable(c.Name, m.limits); err != nil {
+		return err
 	}
+	c.Restarts, c.Dips, c.Peaks = k.restarts, k.dips, k.peaks
+	var figures figures
+	if k.isPlain() {
+		figures = c.addPlain(k, &m.floats)
+	} else {
+		figures = c.addSome(k, &m.floats)
+	}
+	c.Gaps = len(c.Values) - figures.rates.n
+	c.Longest = figures.without.longest(m.end)
+	if figures.rates.n > 1 && figures.rates.isFar() {
+		c.Jumps = 1
+	}
+	return nil
 }
 
-// setCounter sets the values and counts of a counter.
-func (c *Channel) setCounter(times []float64, numbers []number, exact bool) {
-	counter := counter{exact: exact}
-	counts := c.Counts
-	for i, n := range numbers {
-		rate := math.NaN()
-		if n.isSample() {
-			rate = counter.add(n, times[i])
-			counts[0] = counter.count
-			counts = counts[1:]
+// addPlain adds the values and counts of a counter whose samples are all plain. Most are. The counts
+// are exact then: U is what a sample is above the first one.
+func (c *Channel) addPlain(k *counter, f *floats) (figures figures) {
+	c.CountTimes, c.Counts = k.times, f.make(len(k.times))[:len(k.times)]
+	first := k.samples[0].bits
+	last, lastTime := first, k.times[0]
+	c.Counts[0] = 0
+	figures.without.sample(lastTime)
+	for i, n := range k.samples[1:] {
+		time := k.times[i+1]
+		rate := point(float64(n.bits-last) / (time - lastTime))
+		c.Values[i], c.Counts[i+1] = rate, float64(n.bits-first)
+		figures.add(rate, time)
+		last, lastTime = n.bits, time
+	}
+	return figures
+}
+
+// addSome adds the values and counts of a counter of any kind.
+func (c *Channel) addSome(k *counter, f *floats) (figures figures) {
+	n := len(k.samples) - k.leftOut
+	c.CountTimes, c.Counts = f.make(n), f.make(n)
+	for i := range c.Values {
+		c.Values[i] = math.NaN()
+	}
+	var total total
+	for i, n := range k.samples {
+		fate := k.fateOf(i)
+		if fate == leftOut {
+			continue
 		}
-		if i > 0 {
-			c.Values[i-1] = c.point(rate)
+		if fate == unknown {
+			c.Unknown = append(c.Unknown, len(c.Counts))
 		}
+		time := k.times[i]
+		rate := point(total.add(n, fate) / (time - figures.without.last))
+		if row := k.row(i); row > 0 {
+			c.Values[row-1] = rate
+		}
+		c.CountTimes, c.Counts = append(c.CountTimes, time), append(c.Counts, total.sum)
+		figures.add(rate, time)
 	}
-	c.Resets = counter.resets
+	return figures
 }
 
-// point returns x, or NaN and counts a gap if x is NaN or too large.
-func (c *Channel) point(x float64) float64 {
+// point returns x, or NaN if x is NaN or too large.
+func point(x float64) float64 {
 	if math.Abs(x) <= largest {
 		return x
 	}
-	c.Gaps++
 	return math.NaN()
 }

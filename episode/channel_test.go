@@ -33,22 +33,6 @@ func TestParseChannelName(t *testing.T) {
 	}
 }
 
-func TestIsCounter(t *testing.T) {
-	counters := 0
-	for _, field := range strings.Fields("cpu_user_jiffies cpu_sys_jiffies io_read_bytes io_write_bytes io_rchar io_wchar minflt majflt " +
-		"ctxt_voluntary ctxt_involuntary rss_bytes vsize_bytes num_threads num_fds other") {
-		if (ChannelName{"proc", field}).IsCounter() {
-			counters++
-		}
-		if (ChannelName{"host", field}).IsCounter() {
-			t.Errorf("host.%s is a counter", field)
-		}
-	}
-	if counters != 10 {
-		t.Errorf("%d counters", counters)
-	}
-}
-
 // drawJSON draws a value of a row.
 func drawJSON(t *rapid.T, name string) string {
 	switch rapid.IntRange(0, 9).Draw(t, name+" kind") {
@@ -99,29 +83,27 @@ func checkTelemetry(t fataler, body []byte) {
 	archive := et.Raw(et.Window(20), small().With("telemetry-proc.jsonl", string(body)).Tar())
 	rows, valid := oracleRows(body)
 	valid = valid && utf8.Valid(body) && nestingOfLines(body) <= 1000
-	for _, name := range []ChannelName{{"proc", "minflt"}, {"proc", "rss_bytes"}} {
-		e, err := Read(bytes.NewReader(archive), []ChannelName{name}, Limits{})
+	for i, name := range []Wanted{wanted("proc", "minflt"), wanted("proc", "rss_bytes"), wanted("proc", "minflt")} {
+		rules := Rules{}
+		if i == 2 {
+			rules = lenient
+		}
+		e, err := Read(bytes.NewReader(archive), []Wanted{name}, rules)
 		if !valid {
 			if !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("%q: %v, want corrupt", body, err)
 			}
 			continue
 		}
-		want, kept := oracleChannel(name, zero, rows)
+		want := oracleChannel(name, oracleSelect(rows, zero, 40), rules.OrDefault().Quality)
 		var unusable *UnusableError
 		switch {
 		case err == nil:
-			if len(want.Times) < 2 || !sameChannel(e.Channels[0], want) || e.Rows != kept || e.RowsDropped != len(rows)-kept {
-				t.Fatalf("%q: got %+v of %d rows, want %+v of %d", body, e.Channels[0], e.Rows, want, kept)
+			if want.reason != "" || !sameChannel(e.Channels[0], want.channel) || e.Rows != len(want.rows.times) || e.RowsDropped != want.rows.dropped+want.rows.untimed {
+				t.Fatalf("%s: got %+v of %d rows and %d dropped, want %s %+v of %+v", body, e.Channels[0], e.Rows, e.RowsDropped, want.reason, want.channel, want.rows)
 			}
-		case !errors.As(err, &unusable):
-			t.Fatalf("%q: %v", body, err)
-		case unusable.Reason == ReasonFewPoints:
-			if len(want.Times) >= 2 {
-				t.Fatalf("%q: %v, want %d points", body, err, len(want.Times))
-			}
-		case unusable.Reason != ReasonNoChannel || len(want.CountTimes) > 0 || !want.Counter && want.Gaps < len(want.Values):
-			t.Fatalf("%q: %v, want %+v", body, err, want)
+		case !errors.As(err, &unusable) || unusable.Reason != want.reason:
+			t.Fatalf("%s: %v, want %q", body, err, want.reason)
 		}
 	}
 }
@@ -129,7 +111,7 @@ func checkTelemetry(t fataler, body []byte) {
 // oracleTime returns the time of the first label of small.
 func oracleTime() any {
 	rows, _ := oracleRows([]byte(et.Walk()))
-	return rows[0]["t_wall_ns"]
+	return rows[0].values["t_wall_ns"]
 }
 
 func nestingOfLines(body []byte) int {

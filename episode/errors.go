@@ -19,6 +19,11 @@ var (
 
 	// ErrNotFound matches the error of a [Store] that answers that it has no such archive.
 	ErrNotFound = errors.New("archive not found")
+
+	// ErrRefused matches the error of a [Store] that answers, but does not give this archive, such
+	// as for lack of a right. The archive may not exist. If other archives can be read meanwhile,
+	// this one is at fault, otherwise the store may be.
+	ErrRefused = errors.New("archive refused")
 )
 
 // A Reason says why no curve can be made of an archive that is complete and well-formed.
@@ -30,9 +35,12 @@ const (
 	ReasonFewSegments Reason = "few_segments"        // fewer than four segments
 	ReasonNoArmed     Reason = "no_armed"            // no segment is armed
 	ReasonNoRunning   Reason = "no_infected_running" // no segment is infected_running
+	ReasonBadClock    Reason = "bad_clock"           // the labels span too little time, or too many rows were dropped
 	ReasonNoSource    Reason = "no_source"           // the archive has no such telemetry member
 	ReasonNoChannel   Reason = "no_channel"          // no selected row has the field
 	ReasonFewPoints   Reason = "few_points"          // fewer than two points, gaps included
+	ReasonBadCounter  Reason = "bad_counter"         // too many restarts, dips, peaks and unknown falls
+	ReasonNoData      Reason = "no_data"             // too few points of the curve have a value; package align finds this
 )
 
 // An UnusableError says why no curve can be made of an archive that is complete and well-formed. It

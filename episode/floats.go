@@ -18,10 +18,11 @@ func (f *floats) reset() {
 	}
 }
 
-// make returns an empty slice of a capacity.
+// make returns an empty slice of a capacity. If there is no room for it, more memory is allocated,
+// but not much more than needed if that is a lot.
 func (f *floats) make(n int) []float64 {
 	if f.used+n > len(f.all) {
-		f.all, f.used = make([]float64, max(n, 2*len(f.all))), 0
+		f.all, f.used = make([]float64, max(n, min(2*len(f.all), keptFloats))), 0
 	}
 	f.used += n
 	return f.all[f.used-n : f.used-n : f.used]

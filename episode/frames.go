@@ -3,21 +3,17 @@ package episode
 import (
 	"bufio"
 	"encoding/binary"
-	"fmt"
 	"io"
-	"runtime"
 )
 
-// bigWindowLock is held by the one archive whose zstd window may be over Limits.BigWindowBytes.
-var bigWindowLock = make(chan struct{}, 1)
-
-// frames passes a zstd file on to its decoder, unchanged, and follows its structure (RFC 8878,
-// section 3): frames, skippable frames and blocks. So the window in each frame header is checked
+// frames passes a zstd file, which begins with a magic number, on to its decoder, unchanged, and
+// follows its structure (RFC 8878, section 3): frames, skippable frames and blocks. So the window in each frame header is checked
 // before the decoder allocates it, and a file that ends early, or has other bytes after its last
 // frame, gives an error even if the decoder accepts it.
 type frames struct {
-	src *bufio.Reader
-	lim Limits
+	src    *bufio.Reader
+	lim    Limits
+	budget *budget // of the archive
 
 	part      part     // what comes next
 	head      [14]byte // its first bytes
@@ -25,8 +21,7 @@ type frames struct {
 	need      int      // how many there must be
 	skip      int64    // bytes of content before it
 	checksum  bool     // the frame has a checksum
-	found     bool     // there was a frame
-	bigWindow uint64   // the largest window over Limits.BigWindowBytes so far; if it is not zero, f holds bigWindowLock
+	bigWindow uint64   // the largest window over Limits.BigWindowBytes so far, or 0
 	err       error    // the first error, other than io.EOF
 }
 
@@ -51,19 +46,8 @@ const (
 )
 
 // reset makes f ready to read the file src.
-func (f *frames) reset(src *bufio.Reader, lim Limits) {
-	*f = frames{src: src, lim: lim, need: 4}
-}
-
-// release lets the next archive with a big window be read. The caller must have dropped the
-// decoder. Its window is collected at once: the next decoder allocates one of the same size, long
-// before the garbage collector would run by itself.
-func (f *frames) release() {
-	if f.bigWindow > 0 {
-		f.bigWindow = 0
-		runtime.GC()
-		<-bigWindowLock
-	}
+func (f *frames) reset(src *bufio.Reader, lim Limits, b *budget) {
+	*f = frames{src: src, lim: lim, budget: b, need: 4}
 }
 
 // Read reads the file. It returns io.EOF only after a whole frame.
@@ -80,8 +64,7 @@ func (f *frames) Read(p []byte) (int, error) {
 			err = f.err
 		}
 	case err != nil:
-		f.err = fmt.Errorf("read archive: %w", err)
-		err = f.err
+		f.err = err
 	}
 	return n, err
 }
@@ -94,19 +77,12 @@ func (f *frames) end() error {
 	case f.part != partMagic:
 		return corruptf("truncated in %s", f.part)
 	case f.have > 0:
-		return f.noFrame()
-	case !f.found:
-		return corruptf("empty")
+		return errBytesAfterFrames
 	}
 	return nil
 }
 
-func (f *frames) noFrame() error {
-	if f.found {
-		return corruptf("bytes after the last zstd frame")
-	}
-	return corruptf("not zstd")
-}
+var errBytesAfterFrames = corruptf("bytes after the last zstd frame")
 
 // follow takes the next bytes of the file.
 func (f *frames) follow(p []byte) error {
@@ -144,9 +120,8 @@ func (f *frames) endPart() error {
 		case magic&^0xF == skippableMagic:
 			f.expect(partSkippable, 4)
 		default:
-			return f.noFrame()
+			return errBytesAfterFrames
 		}
-		f.found = true
 	case partSkippable:
 		f.skip = int64(binary.LittleEndian.Uint32(f.head[:]))
 		f.expect(partMagic, 4)
@@ -226,13 +201,11 @@ func (f *frames) endHeader() error {
 // the one before until it has allocated the new one. growWindow waits until no other archive has a
 // big window.
 func (f *frames) growWindow(window uint64) error {
-	if f.bigWindow == 0 {
-		bigWindowLock <- struct{}{}
-	} else if f.bigWindow+window > uint64(f.lim.WindowBytes) {
+	if f.bigWindow > 0 && f.bigWindow+window > uint64(f.lim.WindowBytes) {
 		return tooLargef("zstd windows of %d bytes and, in a later frame, %d are over %d together", f.bigWindow, window, f.lim.WindowBytes)
 	}
 	f.bigWindow = window
-	return nil
+	return f.budget.useWindow(window)
 }
 
 // The lengths of the fields that follow the descriptor in a frame header.

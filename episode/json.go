@@ -45,10 +45,10 @@ func (s *scanner) reset(line []byte, depth int, more func() ([]byte, bool)) {
 	s.load(line)
 }
 
-// resetToValue makes s ready to read the value at a byte of a line that is an object. It does not
-// check that the line is UTF-8.
+// resetToValue makes s ready to read the value at a byte of a line, with depth more levels. It does
+// not check that the line is UTF-8.
 func (s *scanner) resetToValue(line []byte, at, depth int) {
-	s.line, s.at, s.more, s.depth, s.err = line, at, nil, depth-1, nil
+	s.line, s.at, s.more, s.depth, s.err = line, at, nil, depth, nil
 }
 
 func (s *scanner) load(line []byte) {
@@ -194,7 +194,7 @@ func (s *scanner) skip() {
 	case 'n':
 		s.literal("null")
 	default:
-		s.digits()
+		s.numberText()
 	}
 }
 
@@ -206,36 +206,111 @@ func (s *scanner) literal(name string) {
 	s.at += len(name)
 }
 
-// number reads a value of any kind. If it is not a number, it returns a gap.
+// rewind goes back to a byte of the line, which must be the start of a value that was read.
+func (s *scanner) rewind(to int) {
+	if s.err == nil {
+		s.at = to
+	}
+}
+
+// number reads a value of any kind. If it is neither a number nor a string that is exactly one, it
+// returns a gap.
 func (s *scanner) number() number {
-	if c := s.token(); c == '-' || '0' <= c && c <= '9' {
+	switch c := s.token(); {
+	case c == '-' || '0' <= c && c <= '9':
 		return s.digits()
+	case c == '"':
+		return numberOf(s.text())
 	}
 	s.skip()
 	return number{}
 }
 
+// stamp reads a value of any kind. If it is no time in the unit, the stamp is missing.
+func (s *scanner) stamp(u unit) stamp {
+	switch s.token() {
+	case '"':
+		return u.parse(s.text())
+	case '{', '[':
+		s.skip()
+		return stamp{}
+	}
+	from, line := s.at, s.line
+	if s.skip(); s.err != nil {
+		return stamp{}
+	}
+	return u.parse(line[from:s.at])
+}
+
 // digits reads a number.
 func (s *scanner) digits() number {
+	text, integer := s.numberText()
+	if len(text) == 0 || !isDigit(text[len(text)-1]) {
+		return number{}
+	}
+	return parseNumber(text, integer)
+}
+
+// numberText reads a number, or NaN, Infinity or -Infinity, which some writers of JSON write for a
+// float that is not finite. It returns the text, and whether it is an integer.
+func (s *scanner) numberText() (text []byte, integer bool) {
+	text = s.line[s.at:]
+	whole := wholeLen(text)
+	if whole == 0 {
+		return s.notFinite(), false
+	}
+	fraction, ok := fractionLen(text[whole:])
+	exponent, ok2 := exponentLen(text[whole+fraction:])
+	if !ok || !ok2 {
+		s.unexpected("a number")
+		return nil, false
+	}
+	n := whole + fraction + exponent
+	s.at += n
+	return text[:n], n == whole
+}
+
+func (s *scanner) notFinite() []byte {
 	text := s.line[s.at:]
+	for _, name := range [...]string{"NaN", "Infinity", "-Infinity"} {
+		if bytes.HasPrefix(text, []byte(name)) {
+			s.at += len(name)
+			return text[:len(name)]
+		}
+	}
+	s.unexpected("a value")
+	return nil
+}
+
+// numberOf returns the number of a text that is exactly one JSON number. Any other text is a gap.
+func numberOf(text []byte) number {
+	_, fraction, exponent, ok := splitNumber(text)
+	if !ok {
+		return number{}
+	}
+	return parseNumber(text, fraction+exponent == 0)
+}
+
+// splitNumber returns the lengths of the parts of a text that is exactly one JSON number.
+func splitNumber(text []byte) (whole, fraction, exponent int, ok bool) {
+	whole = wholeLen(text)
+	fraction, ok = fractionLen(text[whole:])
+	exponent, ok2 := exponentLen(text[whole+fraction:])
+	return whole, fraction, exponent, whole > 0 && ok && ok2 && whole+fraction+exponent == len(text)
+}
+
+// wholeLen returns the length of the sign and the digits before the point of a number at the start
+// of text, 0 if there is none.
+func wholeLen(text []byte) int {
 	sign := 0
 	if len(text) > 0 && text[0] == '-' {
 		sign = 1
 	}
 	whole := sign + countDigits(text[sign:])
 	if whole == sign || text[sign] == '0' && whole > sign+1 {
-		s.unexpected("a value")
-		return number{}
+		return 0
 	}
-	fraction, ok := fractionLen(text[whole:])
-	exponent, ok2 := exponentLen(text[whole+fraction:])
-	if !ok || !ok2 {
-		s.unexpected("a number")
-		return number{}
-	}
-	n := whole + fraction + exponent
-	s.at += n
-	return parseNumber(text[:n], n == whole)
+	return whole
 }
 
 func isDigit(c byte) bool { return c-'0' <= 9 }

@@ -22,9 +22,13 @@ type Limits struct {
 	MemberBytes int64 `json:"member_bytes" envconfig:"MEMBER_BYTES"`
 	// LineBytes is the longest line of a member that is needed, without its line end.
 	LineBytes int64 `json:"line_bytes" envconfig:"LINE_BYTES"`
-	// Rows is the highest number of labels, and of rows of one telemetry member. Blank lines are
-	// not counted.
+	// Rows is the highest number of rows of one telemetry member. Blank lines are not counted.
 	Rows int `json:"rows" envconfig:"ROWS"`
+	// Labels is the highest number of labels. Blank lines are not counted.
+	Labels int `json:"labels" envconfig:"LABELS"`
+	// Cells is the highest number of cells of the rows of an archive. A row takes one for each channel
+	// that is read of its source, at least two, and one if it was dropped. They are kept in memory.
+	Cells int `json:"cells" envconfig:"CELLS"`
 	// Members is the highest number of entries in the tar, including those that are not needed.
 	Members int `json:"members" envconfig:"MEMBERS"`
 	// Depth is the deepest nesting of JSON. An object without other objects or arrays in it has
@@ -41,6 +45,8 @@ func DefaultLimits() Limits {
 		MemberBytes:    256 << 20,
 		LineBytes:      1 << 20,
 		Rows:           1_000_000,
+		Labels:         10_000,
+		Cells:          2_000_000,
 		Members:        100_000,
 		Depth:          1_000,
 	}
@@ -59,6 +65,8 @@ func (l Limits) Validate() error {
 		{"MemberBytes", l.MemberBytes, 1, 1 << 50},
 		{"LineBytes", l.LineBytes, 1, 1 << 30}, // a line is held in memory
 		{"Rows", int64(l.Rows), 1, 1 << 30},
+		{"Labels", int64(l.Labels), 1, 1 << 30},
+		{"Cells", int64(l.Cells), 1, 1 << 36},
 		{"Members", int64(l.Members), 1, 1 << 40},
 		{"Depth", int64(l.Depth), 1, 100_000}, // nesting is followed by recursion
 	} {
@@ -79,6 +87,8 @@ func (l Limits) OrDefault() Limits {
 		MemberBytes:    cmp.Or(l.MemberBytes, d.MemberBytes),
 		LineBytes:      cmp.Or(l.LineBytes, d.LineBytes),
 		Rows:           cmp.Or(l.Rows, d.Rows),
+		Labels:         cmp.Or(l.Labels, d.Labels),
+		Cells:          cmp.Or(l.Cells, d.Cells),
 		Members:        cmp.Or(l.Members, d.Members),
 		Depth:          cmp.Or(l.Depth, d.Depth),
 	}

@@ -15,6 +15,7 @@ type lines struct {
 	eof    bool
 	line   int // number of the last line returned, from 1
 	rows   int // how many lines so far were not blank
+	most   int // the most of them
 	err    error
 }
 
@@ -23,16 +24,19 @@ const (
 	keptLine  = 64 << 10 // the longest buffer that is kept for the next archive
 )
 
-// reset starts with the current member of t.
+// reset starts with the current entry of t.
 func (l *lines) reset(t *tarReader, lim Limits) {
-	*l = lines{member: t, lim: lim, buf: l.buf}
+	*l = lines{member: t, lim: lim, buf: l.buf, most: lim.Rows}
 	if l.buf == nil {
 		l.buf = make([]byte, usualLine)
 	}
-	if t.size > lim.MemberBytes {
-		l.err = tooLargef("%s is over %d bytes", t.member, lim.MemberBytes)
+	if t.current.Size > lim.MemberBytes {
+		l.err = tooLargef("%s is over %d bytes", l.name(), lim.MemberBytes)
 	}
 }
+
+// name returns the name of the member, for messages.
+func (l *lines) name() string { return printable(l.member.current.name()) }
 
 // release drops the member, and the buffer if it is long.
 func (l *lines) release() {
@@ -42,22 +46,45 @@ func (l *lines) release() {
 	}
 }
 
-// row returns the next line that is not blank. It is valid until the next call. At the end, and
-// after an error, ok is false: see l.err.
+// row returns the next line that is not blank, unless there are too many. It is valid until the next
+// call. At the end, and after an error, ok is false: see l.err.
 func (l *lines) row() (line []byte, ok bool) {
+	if line, ok = l.filled(); !ok {
+		return nil, false
+	}
+	if l.rows++; l.rows > l.most {
+		l.err = tooLargef("%s has more than %d rows", l.name(), l.most)
+		return nil, false
+	}
+	return line, true
+}
+
+// filled returns the next line that is not blank, as next does.
+func (l *lines) filled() (line []byte, ok bool) {
 	for {
-		line, ok := l.next()
-		if !ok {
-			return nil, false
+		line, ok = l.next()
+		if !ok || len(line) > 0 && line[0] > ' ' || !isBlank(line) {
+			return line, ok
 		}
-		if isBlank(line) {
-			continue
+		l.skipBlank()
+	}
+}
+
+// skipBlank skips the blank lines that are in buf: a member may have hundreds of millions, and next
+// takes ten times as long for each.
+func (l *lines) skipBlank() {
+	for at := l.from; at < l.to; at++ {
+		switch l.buf[at] {
+		case ' ', '\t', '\r':
+		case '\n':
+			if int64(at-l.from) > l.lim.LineBytes { // let next see whether it is too long
+				return
+			}
+			l.line++
+			l.from = at + 1
+		default:
+			return
 		}
-		if l.rows++; l.rows > l.lim.Rows {
-			l.err = tooLargef("%s has more than %d rows", l.member.member, l.lim.Rows)
-			return nil, false
-		}
-		return line, true
 	}
 }
 
@@ -95,7 +122,7 @@ func (l *lines) checked(line []byte) ([]byte, bool) {
 		line = line[:n-1]
 	}
 	if int64(len(line)) > l.lim.LineBytes {
-		l.err = tooLargef("%s line %d is over %d bytes", l.member.member, l.line, l.lim.LineBytes)
+		l.err = tooLargef("%s line %d is over %d bytes", l.name(), l.line, l.lim.LineBytes)
 		return nil, false
 	}
 	return line, true
@@ -130,14 +157,27 @@ func (l *lines) fault(err error) error {
 
 // corruptf returns an error about the last line.
 func (l *lines) corruptf(format string, args ...any) error {
-	return corruptf("%s line %d: "+format, append([]any{l.member.member, l.line}, args...)...)
+	return corruptf("%s line %d: "+format, append([]any{l.name(), l.line}, args...)...)
 }
 
 func isBlank(line []byte) bool {
 	for _, c := range line {
-		if c != ' ' && c != '\t' && c != '\r' {
+		if !isBlankByte(c) {
 			return false
 		}
 	}
 	return true
+}
+
+func isBlankByte(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
+
+// trimBlanks returns text without the blanks around it.
+func trimBlanks(text []byte) []byte {
+	for len(text) > 0 && isBlankByte(text[0]) {
+		text = text[1:]
+	}
+	for len(text) > 0 && isBlankByte(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	return text
 }

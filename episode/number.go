@@ -54,11 +54,6 @@ func (n number) float64() float64 {
 	return math.NaN()
 }
 
-// isFinite reports whether n is a number, and not infinite.
-func (n number) isFinite() bool {
-	return n.isInteger() || n.kind == float && isFinite(n.float64())
-}
-
 // isSample reports whether n is a sample of a channel, or else a gap.
 func (n number) isSample() bool {
 	return n.isInteger() || n.kind == float && math.Abs(n.float64()) <= largest
@@ -112,6 +107,58 @@ func (w wide) minus(v wide) wide {
 }
 
 func (w wide) isNegative() bool { return int64(w.hi) < 0 }
+
+// sign returns -1, 0 or +1.
+func (w wide) sign() int {
+	switch {
+	case w.isNegative():
+		return -1
+	case w == wide{}:
+		return 0
+	}
+	return 1
+}
+
+// bits returns how many bits the magnitude of w has.
+func (w wide) bits() int {
+	if w.isNegative() {
+		w = wide{}.minus(w)
+	}
+	if w.hi != 0 {
+		return 64 + bits.Len64(w.hi)
+	}
+	return bits.Len64(w.lo)
+}
+
+// shifted returns w * 2^n. If n is negative, w must not be, and the fraction is dropped.
+func (w wide) shifted(n int) wide {
+	switch {
+	case n >= 64:
+		return wide{hi: w.lo << (n - 64)}
+	case n >= 0:
+		return wide{hi: w.hi<<n | w.lo>>(64-n), lo: w.lo << n}
+	case n > -64:
+		return wide{hi: w.hi >> -n, lo: w.lo>>-n | w.hi<<(64+n)}
+	}
+	return wide{lo: w.hi >> (-n - 64)}
+}
+
+// over returns w / n, rounded once to the nearest float64, ties to even. n must be from 1 to 2^36.
+func (w wide) over(n uint64) float64 {
+	if w.bits() <= 53 {
+		return w.float64() / float64(n)
+	}
+	if w.isNegative() {
+		return -wide{}.minus(w).over(n)
+	}
+	// Shift w up. Then the quotient has 90 bits at least, and one of those behind the 54th is set if
+	// the division leaves a rest, which is at least 1/n. So it need not be looked at for rounding.
+	up := 127 - w.bits()
+	w = w.shifted(up)
+	hi, rest := w.hi/n, w.hi%n
+	lo, _ := bits.Div64(rest, w.lo, n)
+	return math.Ldexp(wide{hi, lo}.float64(), -up)
+}
 
 // float64 returns w rounded to the nearest float64, ties to even.
 func (w wide) float64() float64 {

@@ -3,6 +3,7 @@ package episode
 import (
 	"math"
 	"math/big"
+	"math/bits"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -77,6 +78,25 @@ func TestWideTies(t *testing.T) {
 	}
 }
 
+// TestWideOver divides, also where the quotient is halfway between two float64s, or nearly so.
+func TestWideOver(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.SampledFrom([]uint64{1, 3, 1e3, 1e6, 1e9, 1 << 36, 1<<36 - 1}).Draw(t, "n")
+		half := rapid.Uint64Range(1<<53, 1<<54).Draw(t, "q") | 1 // has 54 bits
+		hi, lo := bits.Mul64(half, n)
+		near := wide{hi, lo}.plus(wide{lo: uint64(rapid.IntRange(0, 2).Draw(t, "more"))}).minus(wide{lo: 1})
+		for _, w := range []wide{near, {drawBits(t, "hi") >> 33, drawBits(t, "lo")}} {
+			want, _ := new(big.Rat).SetFrac(w.big(), new(big.Int).SetUint64(n)).Float64()
+			if got := w.over(n); got != want {
+				t.Fatalf("%v / %d is %v, want %v", w.big(), n, got, want)
+			}
+			if got := (wide{}).minus(w).over(n); got != -want {
+				t.Fatalf("-%v / %d is %v, want %v", w.big(), n, got, -want)
+			}
+		}
+	})
+}
+
 // TestNumberLessExactly compares integers that are equal as float64.
 func TestNumberLessExactly(t *testing.T) {
 	for _, n := range []uint64{1<<53 + 1, 1 << 62, 1<<63 - 1, 1 << 63} {
@@ -124,8 +144,8 @@ func TestNumberIsSample(t *testing.T) {
 		{number{math.Float64bits(-1e31), float}, true, false},
 		{number{math.Float64bits(math.Inf(1)), float}, false, false},
 	} {
-		if c.n.isFinite() != c.finite || c.n.isSample() != c.value {
-			t.Errorf("%v: finite %v, value %v", c.n.float64(), c.n.isFinite(), c.n.isSample())
+		if isFinite(c.n.float64()) != c.finite || c.n.isSample() != c.value {
+			t.Errorf("%v: finite %v, value %v", c.n.float64(), isFinite(c.n.float64()), c.n.isSample())
 		}
 	}
 }

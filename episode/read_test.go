@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -16,10 +17,16 @@ import (
 	et "github.com/cis490/profiles/episode/episodetest"
 )
 
-var user = []ChannelName{{"proc", "cpu_user_jiffies"}}
+// wanted returns a channel, which is a counter if it is in the list of the episode format.
+func wanted(source, field string) Wanted {
+	counters := []string{"cpu_user_jiffies", "cpu_sys_jiffies", "io_read_bytes", "io_write_bytes", "io_rchar", "io_wchar", "minflt", "majflt", "ctxt_voluntary", "ctxt_involuntary"}
+	return Wanted{Name: ChannelName{source, field}, Counter: source == "proc" && slices.Contains(counters, field)}
+}
+
+var user = []Wanted{wanted("proc", "cpu_user_jiffies")}
 
 func read(data []byte) (*Episode, error) {
-	return Read(bytes.NewReader(data), user, Limits{})
+	return Read(bytes.NewReader(data), user, Rules{})
 }
 
 // small returns the archive of a short episode.
@@ -46,7 +53,7 @@ func TestRead(t *testing.T) {
 		t.Errorf("labels %v", e.Labels)
 	}
 	c := e.Channels[0]
-	if c.Name != user[0] || !c.Counter || len(c.Times) != 449 || len(c.Values) != 449 || len(c.Counts) != 450 || len(c.CountTimes) != 450 {
+	if c.Name != user[0].Name || !c.Counter || len(c.Times) != 449 || len(c.Values) != 449 || len(c.Counts) != 450 || len(c.CountTimes) != 450 {
 		t.Errorf("channel %v of %d points, %d counts", c.Name, len(c.Times), len(c.Counts))
 	}
 	if c.Times[0] != 0.15 || c.CountTimes[0] != 0.05 || c.Counts[0] != 0 || c.Counts[1] != 8 || c.Values[0] != 8/(0.15-0.05) {
@@ -96,48 +103,58 @@ func TestReadSame(t *testing.T) {
 		return a.Bytes()
 	}
 	for name, data := range map[string][]byte{
-		"the other way round":         reversed.Bytes(),
-		"dot prefix":                  prefixed("./"),
-		"folders":                     prefixed("a/b.d/../"),
-		"absolute":                    prefixed("/"),
-		"long folders":                prefixed(strings.Repeat("folder/", 60)),
-		"ustar":                       format(tar.FormatUSTAR),
-		"pax":                         format(tar.FormatPAX),
-		"gnu":                         format(tar.FormatGNU),
-		"pax records":                 first(et.Member{Name: "note.txt", Body: "hi", PAX: [][2]string{{"VENDOR.note", "x"}}}),
-		"a folder":                    first(et.Member{Name: "meta.json/", Type: tar.TypeDir}),
-		"links are no members":        first(et.Member{Name: "meta.json", Type: tar.TypeSymlink, Link: "/etc/passwd"}, et.Member{Name: "labels.jsonl", Type: tar.TypeLink, Link: "x"}),
-		"the first of two counts":     last(et.Member{Name: "x/meta.json", Body: "no"}, et.Member{Name: "labels.jsonl", Body: "no"}, et.Member{Name: "telemetry-proc.jsonl", Body: "\xff"}),
-		"others hold anything":        first(et.Member{Name: "telemetry-net.jsonl", Body: "\xff{"}, et.Member{Name: "meta.json.bak", Body: "no"}, et.Member{Name: "telemetry-proc.jsonl.gz"}, et.Member{Name: ""}),
-		"contiguous":                  last(et.Member{Name: "x", Body: "y", Type: tar.TypeCont}),
-		"no end":                      noEnd.Bytes(),
-		"bytes after the end":         tail.Bytes(),
-		"no checksum":                 et.Compress(content, zstd.WithEncoderCRC(false)),
-		"fast":                        et.Compress(content, zstd.WithEncoderLevel(zstd.SpeedFastest)),
-		"best":                        et.Compress(content, zstd.WithEncoderLevel(zstd.SpeedBestCompression)),
-		"small window":                et.Compress(content, zstd.WithWindowSize(1<<10)),
-		"window of 8 MiB":             et.Compress(content, zstd.WithWindowSize(8<<20), zstd.WithSingleSegment(false)),
-		"single segment":              et.Compress(content, zstd.WithSingleSegment(true)),
-		"several frames":              et.Frames(content, 700),
-		"many frames":                 et.Frames(content, 100, zstd.WithEncoderCRC(false)),
-		"skippable frames":            join(et.Skippable(nil), et.Skippable([]byte("hello")), et.Frames(content, 5000), et.Skippable(make([]byte, 70_000)), et.Skippable(nil)),
-		"an empty frame":              join(et.Raw(et.Window(10), nil), et.Compress(content), et.Raw(et.SingleSegment(0), nil)),
-		"raw blocks":                  et.Raw(et.Window(17), content),
-		"raw single segment":          et.Raw(et.SingleSegment(uint64(len(content))), content),
-		"repeated blocks at the end":  join(et.Compress(content), et.Window(17), et.Block(false, et.BlockRepeated, 1000, 0), et.Block(true, et.BlockRepeated, 0, 7)),
-		"dictionary 0":                et.Raw(et.Header(3, 7<<3, 0, 0, 0, 0), content),
-		"unused bit":                  et.Raw(et.Header(0x10, 7<<3), content),
-		"CRLF":                        everywhere("\n", "\r\n"),
-		"blank lines":                 everywhere("\n", "\n \t\r\n\n"),
-		"no newline at the end":       small().With("labels.jsonl", strings.TrimSuffix(members[1].Body, "\n")).Bytes(),
-		"odd spacing":                 everywhere(": ", "\t :  "),
-		"tight":                       everywhere(": ", ":"),
-		"escaped keys":                everywhere(`"t_wall_ns"`, `"t_\u0077all\u005fns"`),
-		"escaped phases":              replace("labels.jsonl", `"armed"`, `"\u0061rmed"`),
-		"a key twice":                 everywhere(`{"t_wall_ns"`, `{"t_wall_ns": "x", "phase": 7, "cpu_user_jiffies": 0, "result": 0, "t_wall_ns"`),
-		"more keys":                   everywhere(`{"t_wall_ns"`, `{"": {"t_wall_ns": [1e999]}, "é\u0000": "\ud800", "t_wall_ns"`),
-		"meta on many lines":          small().With("meta.json", "\n{\n\"result\"\r\n:\n{\"duration_observed_s\"\n:\n45.02\n,\"phases_seen\":[\n1\n,\"\"]}}\n\n").Bytes(),
-		"meta of a wrong kind before": small().With("meta.json", `{"result": 7, "result": {"duration_observed_s": "x", "duration_observed_s": 4502e-2}}`).Bytes(),
+		"the other way round":              reversed.Bytes(),
+		"dot prefix":                       prefixed("./"),
+		"folders":                          prefixed("a/b.d/../"),
+		"absolute":                         prefixed("/"),
+		"long folders":                     prefixed(strings.Repeat("folder/", 60)),
+		"ustar":                            format(tar.FormatUSTAR),
+		"pax":                              format(tar.FormatPAX),
+		"gnu":                              format(tar.FormatGNU),
+		"pax records":                      first(et.Member{Name: "note.txt", Body: "hi", PAX: [][2]string{{"VENDOR.note", "x"}}}),
+		"a folder":                         first(et.Member{Name: "meta.json/", Type: tar.TypeDir}),
+		"links are no members":             first(et.Member{Name: "meta.json", Type: tar.TypeSymlink, Link: "/etc/passwd"}, et.Member{Name: "labels.jsonl", Type: tar.TypeLink, Link: "x"}),
+		"the last of two counts":           first(et.Member{Name: "./meta.json", Body: "no"}, et.Member{Name: "/labels.jsonl", Body: "no"}, et.Member{Name: ".//telemetry-proc.jsonl", Body: "\xff"}),
+		"a member that tar was told twice": last(et.Member{Name: "meta.json", Type: tar.TypeLink, Link: "./meta.json"}),
+		"a link in another folder":         last(et.Member{Name: "x/meta.json", Type: tar.TypeLink, Link: "meta.json"}),
+		"a folder of the same name":        last(et.Member{Name: "meta.json/", Type: tar.TypeDir}),
+		"others twice":                     last(et.Member{Name: "a/x", Body: "1"}, et.Member{Name: "b/x", Body: "2"}, et.Member{Name: "a/x"}, et.Member{Name: "a/telemetry-host.jsonl"}, et.Member{Name: "b/telemetry-host.jsonl"}),
+		"others hold anything":             first(et.Member{Name: "telemetry-net.jsonl", Body: "\xff{"}, et.Member{Name: "meta.json.bak", Body: "no"}, et.Member{Name: "telemetry-proc.jsonl.gz"}, et.Member{Name: ""}),
+		"contiguous":                       last(et.Member{Name: "x", Body: "y", Type: tar.TypeCont}),
+		"no end":                           noEnd.Bytes(),
+		"bytes after the end":              tail.Bytes(),
+		"no checksum":                      et.Compress(content, zstd.WithEncoderCRC(false)),
+		"fast":                             et.Compress(content, zstd.WithEncoderLevel(zstd.SpeedFastest)),
+		"best":                             et.Compress(content, zstd.WithEncoderLevel(zstd.SpeedBestCompression)),
+		"small window":                     et.Compress(content, zstd.WithWindowSize(1<<10)),
+		"window of 8 MiB":                  et.Compress(content, zstd.WithWindowSize(8<<20), zstd.WithSingleSegment(false)),
+		"single segment":                   et.Compress(content, zstd.WithSingleSegment(true)),
+		"several frames":                   et.Frames(content, 700),
+		"many frames":                      et.Frames(content, 100, zstd.WithEncoderCRC(false)),
+		"skippable frames":                 join(et.Skippable(nil), et.Skippable([]byte("hello")), et.Frames(content, 5000), et.Skippable(make([]byte, 70_000)), et.Skippable(nil)),
+		"an empty frame":                   join(et.Raw(et.Window(10), nil), et.Compress(content), et.Raw(et.SingleSegment(0), nil)),
+		"raw blocks":                       et.Raw(et.Window(17), content),
+		"raw single segment":               et.Raw(et.SingleSegment(uint64(len(content))), content),
+		"repeated blocks at the end":       join(et.Compress(content), et.Window(17), et.Block(false, et.BlockRepeated, 1000, 0), et.Block(true, et.BlockRepeated, 0, 7)),
+		"gzip":                             et.Gzip(content),
+		"gzip streams":                     join(et.Gzip(nil), et.GzipStreams(content, 700), et.Gzip(nil)),
+		"not compressed":                   content,
+		"an old tar, not compressed":       v7(content),
+		"a tar without its end":            noEnd.Tar(),
+		"a tar with bytes at its end":      tail.Tar(),
+		"dictionary 0":                     et.Raw(et.Header(3, 7<<3, 0, 0, 0, 0), content),
+		"unused bit":                       et.Raw(et.Header(0x10, 7<<3), content),
+		"CRLF":                             everywhere("\n", "\r\n"),
+		"blank lines":                      everywhere("\n", "\n \t\r\n\n"),
+		"no newline at the end":            small().With("labels.jsonl", strings.TrimSuffix(members[1].Body, "\n")).Bytes(),
+		"odd spacing":                      everywhere(": ", "\t :  "),
+		"tight":                            everywhere(": ", ":"),
+		"escaped keys":                     everywhere(`"t_wall_ns"`, `"t_\u0077all\u005fns"`),
+		"escaped phases":                   replace("labels.jsonl", `"armed"`, `"\u0061rmed"`),
+		"a key twice":                      everywhere(`{"t_wall_ns"`, `{"t_wall_ns": "x", "phase": 7, "cpu_user_jiffies": 0, "result": 0, "t_wall_ns"`),
+		"more keys":                        everywhere(`{"t_wall_ns"`, `{"": {"t_wall_ns": [1e999]}, "é\u0000": "\ud800", "t_wall_ns"`),
+		"meta on many lines":               small().With("meta.json", "\n{\n\"result\"\r\n:\n{\"duration_observed_s\"\n:\n45.02\n,\"phases_seen\":[\n1\n,\"\"]}}\n\n").Bytes(),
+		"meta of a wrong kind before":      small().With("meta.json", `{"result": 7, "result": {"duration_observed_s": "x", "duration_observed_s": 4502e-2}}`).Bytes(),
 	} {
 		got, err := read(data)
 		if err != nil {
@@ -154,10 +171,10 @@ func TestReadUnusable(t *testing.T) {
 	labels := func(labels ...string) et.Archive { return small().With("labels.jsonl", et.Labels(labels...)) }
 	rows := func(body string) et.Archive { return small().With("telemetry-proc.jsonl", body) }
 	row := func(i int) string { return fmt.Sprintf(`"cpu_user_jiffies": %d, "rss_bytes": 7`, i) }
-	rss := []ChannelName{{"proc", "rss_bytes"}}
+	rss := []Wanted{wanted("proc", "rss_bytes")}
 	for name, c := range map[string]struct {
 		archive et.Archive
-		want    []ChannelName
+		want    []Wanted
 		reason  Reason
 	}{
 		"no labels":                  {small().With("labels.jsonl", ""), user, ReasonNoLabels},
@@ -171,10 +188,10 @@ func TestReadUnusable(t *testing.T) {
 		"neither":                    {labels("clean", "a", "b", "c"), user, ReasonNoArmed},
 		"labels before channels":     {labels("clean").Without("telemetry-proc.jsonl"), user, ReasonFewSegments},
 		"no source":                  {small().Without("telemetry-proc.jsonl"), user, ReasonNoSource},
-		"another source":             {small(), []ChannelName{{"host", "cpu_user"}}, ReasonNoSource},
-		"the first of two channels":  {small(), []ChannelName{{"proc", "nothing"}, user[0]}, ReasonNoChannel},
-		"no channel":                 {small(), []ChannelName{{"proc", "pid.x"}}, ReasonNoChannel},
-		"a channel of texts":         {small(), []ChannelName{{"proc", "state"}}, ReasonNoChannel},
+		"another source":             {small(), []Wanted{wanted("host", "cpu_user")}, ReasonNoSource},
+		"the first of two channels":  {small(), []Wanted{wanted("proc", "nothing"), user[0]}, ReasonNoChannel},
+		"no channel":                 {small(), []Wanted{wanted("proc", "pid.x")}, ReasonNoChannel},
+		"a channel of texts":         {small(), []Wanted{wanted("proc", "state")}, ReasonNoChannel},
 		"a channel of gaps":          {rows(et.Rows(5, func(int) string { return `"cpu_user_jiffies": 1e31` })), user, ReasonNoChannel},
 		"no rows":                    {rows(""), user, ReasonNoChannel},
 		"no rows with a time":        {rows(`{"cpu_user_jiffies": 1}`), user, ReasonNoChannel},
@@ -183,7 +200,7 @@ func TestReadUnusable(t *testing.T) {
 		"one row of a gauge":         {rows(et.Rows(1, row)), rss, ReasonFewPoints},
 		"rows that don't advance":    {rows(et.Rows(1, row) + et.Rows(1, row)), rss, ReasonFewPoints},
 	} {
-		e, err := Read(bytes.NewReader(c.archive.Bytes()), c.want, Limits{})
+		e, err := Read(bytes.NewReader(c.archive.Bytes()), c.want, Rules{})
 		var unusable *UnusableError
 		if !errors.Is(err, ErrUnusable) || !errors.As(err, &unusable) || unusable.Reason != c.reason || e != nil {
 			t.Errorf("%s: %v, want %s", name, err, c.reason)
@@ -194,7 +211,7 @@ func TestReadUnusable(t *testing.T) {
 		// A damaged archive is corrupt, even if it is also unusable.
 		damaged := c.archive.Bytes()
 		damaged[len(damaged)-1] ^= 1
-		if _, err := Read(bytes.NewReader(damaged), c.want, Limits{}); !errors.Is(err, ErrCorrupt) {
+		if _, err := Read(bytes.NewReader(damaged), c.want, Rules{}); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%s, damaged: %v", name, err)
 		}
 	}
@@ -207,7 +224,7 @@ func TestReadUnusable(t *testing.T) {
 		for i, m := range a.Members {
 			a.Members[i].Body = strings.ReplaceAll(m.Body, "}{", "}\n{")
 		}
-		if _, err := Read(bytes.NewReader(a.Bytes()), user, Limits{}); err != nil {
+		if _, err := Read(bytes.NewReader(a.Bytes()), user, Rules{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -223,7 +240,7 @@ func TestReadSlowSources(t *testing.T) {
 		"EOF at end": iotest.DataErrReader(bytes.NewReader(data)),
 		"buffer":     bytes.NewBuffer(bytes.Clone(data)),
 	} {
-		got, err := Read(r, user, Limits{})
+		got, err := Read(r, user, Rules{})
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -233,15 +250,15 @@ func TestReadSlowSources(t *testing.T) {
 // TestReadMissingChannels checks that a channel that the archive lacks has no points, if it is not
 // the first.
 func TestReadMissingChannels(t *testing.T) {
-	want := []ChannelName{user[0], {"net", "rx_bytes"}, {"proc", "minflt"}, {"proc", "nothing"}, {"proc", "state"}, user[0]}
-	e, err := Read(bytes.NewReader(small().Bytes()), want, Limits{})
+	want := []Wanted{user[0], wanted("net", "rx_bytes"), wanted("proc", "minflt"), wanted("proc", "nothing"), wanted("proc", "state"), user[0]}
+	e, err := Read(bytes.NewReader(small().Bytes()), want, Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	alone := mustRead(t, small().Bytes())
 	for i, c := range e.Channels {
 		switch lacks := i == 1 || i == 3 || i == 4; {
-		case c.Name != want[i] || c.Counter != want[i].IsCounter():
+		case c.Name != want[i].Name || c.Counter != want[i].Counter:
 			t.Errorf("channel %d is %v, counter %v", i, c.Name, c.Counter)
 		case lacks != (len(c.Times)+len(c.Values)+len(c.CountTimes)+len(c.Counts) == 0):
 			t.Errorf("%v has %d points", c.Name, len(c.Values))

@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	et "github.com/cis490/profiles/episode/episodetest"
 )
+
+// lenient are rules that refuse no rows, no counter and no clock.
+var lenient = Rules{Quality: QualityLimits{MinSpan: math.Inf(-1), MaxDuration: math.Inf(1), RowsDropped: 1, CounterEvents: 1}}
 
 // TestReadRows tests the rules for rows of a counter.
 func TestReadRows(t *testing.T) {
@@ -22,26 +26,42 @@ func TestReadRows(t *testing.T) {
 		times   []float64
 		values  []float64
 		counts  []float64
-		resets  int
-		dropped int
+		unknown []int
+		quality [4]int // restarts, dips, peaks, rows dropped
 	}{
-		"a counter":           {"+1e9 5;+2e9 7;+4e9 13", []float64{2, 4}, []float64{2, 3}, []float64{0, 2, 8}, 0, 0},
-		"a reset":             {"+1e9 5;+2e9 7;+3e9 4;+4e9 5", []float64{2, 3, 4}, []float64{2, 4, 1}, []float64{0, 2, 6, 7}, 1, 0},
-		"a reset to zero":     {"+1e9 5;+2e9 0;+3e9 0", []float64{2, 3}, []float64{0, 0}, []float64{0, 0, 0}, 1, 0},
-		"negative":            {"+1e9 -5;+2e9 -3;+3e9 -7", []float64{2, 3}, []float64{2, -7}, []float64{0, 2, -5}, 1, 0},
-		"a gap":               {"+1e9 5;+2e9 null;+3e9 9", []float64{2, 3}, []float64{nan, 2}, []float64{0, 4}, 0, 0},
-		"gaps first":          {"+1e9 \"5\";+2e9 true;+3e9 9;+4e9 10", []float64{2, 3, 4}, []float64{nan, nan, 1}, []float64{0, 1}, 0, 0},
-		"kinds of gaps":       {"+1e9 0;+2e9 [1];+3e9 {};+4e9 1e999;+5e9 -1e31;+6e9 10", []float64{2, 3, 4, 5, 6}, []float64{nan, nan, nan, nan, 2}, []float64{0, 10}, 0, 0},
-		"not advancing":       {"+1e9 5;+1e9 99;+0.5e9 99;+2e9 7;+2e9 1;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, 0, 3},
-		"without a time":      {"null 9;\"x\" 9;+1e9 5;1e999 6;[] 6;+2e9 7;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, 0, 4},
-		"before the label":    {"+-2e9 5;+-1e9 6;+0 8", []float64{-1, 0}, []float64{1, 2}, []float64{0, 1, 3}, 0, 0},
-		"the same time twice": {"+1e9 5;+2e9 6;+2000000000 9;+3e9 7", []float64{2, 3}, []float64{1, 1}, []float64{0, 1, 2}, 0, 1},
-		"beyond 2^53":         {"+1e9 9007199254740993;+2e9 9007199254740994;+3e9 18446744073709551615", []float64{2, 3}, []float64{1, 18437736874454810624}, []float64{0, 1, 18437736874454810622}, 0, 0},
-		"65 bits":             {"+1e9 -9223372036854775808;+2e9 18446744073709551615;+3e9 18446744073709551615", []float64{2, 3}, []float64{27670116110564327424, 0}, []float64{0, 27670116110564327423, 27670116110564327423}, 0, 0},
-		"a fall beyond 2^53":  {"+1e9 9007199254740993;+2e9 9007199254740992;+3e9 9007199254740993", []float64{2, 3}, []float64{9007199254740992, 1}, []float64{0, 9007199254740992, 9007199254740992}, 1, 0},
-		"decimals":            {"+1e9 0.1;+2e9 0.3;+3e9 0.2", []float64{2, 3}, []float64{grown, 0.2}, []float64{0, grown, grown + 0.2}, 1, 0},
-		"huge rate":           {"+1 0;+2 1e29;+3 1e29", []float64{2e-9, 3e-9}, []float64{nan, 0}, []float64{0, 1e29, 1e29}, 0, 0},
-		"integers and others": {"+1e9 9007199254740993;+2e9 9007199254740994.0;+3e9 9007199254740996", []float64{2, 3}, []float64{2, 2}, []float64{0, 2, 4}, 0, 0},
+		"a counter":            {rows: "+1e9 5;+2e9 7;+4e9 13", times: []float64{2, 4}, values: []float64{2, 3}, counts: []float64{0, 2, 8}},
+		"a restart":            {"+1e9 5;+2e9 7;+3e9 1;+4e9 3", []float64{2, 3, 4}, []float64{2, 1, 2}, []float64{0, 2, 3, 5}, nil, [4]int{1, 0, 0, 0}},
+		"a restart at 0":       {"+1e9 5;+2e9 7;+3e9 0;+4e9 1", []float64{2, 3, 4}, []float64{2, 0, 1}, []float64{0, 2, 2, 3}, nil, [4]int{1, 0, 0, 0}},
+		"a restart over a gap": {"+1e9 5;+2e9 7;+3e9 null;+4e9 4;+5e9 5", []float64{2, 3, 4, 5}, []float64{2, nan, 2, 1}, []float64{0, 2, 6, 7}, nil, [4]int{1, 0, 0, 0}},
+		"an unknown fall":      {"+1e9 5;+2e9 7;+3e9 4;+4e9 5", []float64{2, 3, 4}, []float64{2, nan, 1}, []float64{0, 2, 2, 3}, []int{2}, [4]int{}},
+		"a dip":                {"+1e9 5;+2e9 7;+3e9 0;+4e9 9", []float64{2, 3, 4}, []float64{2, nan, 1}, []float64{0, 2, 4}, nil, [4]int{0, 1, 0, 0}},
+		"a long dip":           {"+1e9 5;+2e9 7;+3e9 0;+4e9 1;+5e9 2;+6e9 15", []float64{2, 3, 4, 5, 6}, []float64{2, nan, nan, nan, 2}, []float64{0, 2, 10}, nil, [4]int{0, 1, 0, 0}},
+		"a slow return":        {"+1e9 5;+2e9 7;+3e9 2;+4e9 4;+5e9 6;+6e9 8", []float64{2, 3, 4, 5, 6}, []float64{2, 2, 2, 2, 2}, []float64{0, 2, 4, 6, 8, 10}, nil, [4]int{1, 0, 0, 0}},
+		"a peak":               {"+1e9 5;+2e9 7;+3e9 1000;+4e9 9;+5e9 11", []float64{2, 3, 4, 5}, []float64{2, nan, 1, 2}, []float64{0, 2, 4, 6}, nil, [4]int{0, 0, 1, 0}},
+		"a first zero":         {"+1e9 0;+2e9 500;+3e9 502;+4e9 504", []float64{2, 3, 4}, []float64{nan, 2, 2}, []float64{0, 2, 4}, nil, [4]int{0, 0, 1, 0}},
+		"starts at 0":          {rows: "+1e9 0;+2e9 2;+3e9 4", times: []float64{2, 3}, values: []float64{2, 2}, counts: []float64{0, 2, 4}},
+		"no H":                 {"+1e9 0;+2e9 2;+3e9 1", []float64{2, 3}, []float64{2, nan}, []float64{0, 2, 2}, []int{2}, [4]int{}},
+		"negative":             {rows: "+1e9 -5;+2e9 -3;+3e9 7;+4e9 -1;+5e9 11", times: []float64{2, 3, 4, 5}, values: []float64{nan, nan, nan, 2}, counts: []float64{0, 4}},
+		"a gap":                {rows: "+1e9 5;+2e9 null;+3e9 9", times: []float64{2, 3}, values: []float64{nan, 2}, counts: []float64{0, 4}},
+		"gaps first":           {rows: "+1e9 \"x\";+2e9 true;+3e9 9;+4e9 10", times: []float64{2, 3, 4}, values: []float64{nan, nan, 1}, counts: []float64{0, 1}},
+		"kinds of gaps":        {rows: "+1e9 3;+2e9 [1];+3e9 {};+4e9 1e999;+5e9 -1e31;+6e9 13", times: []float64{2, 3, 4, 5, 6}, values: []float64{nan, nan, nan, nan, 2}, counts: []float64{0, 10}},
+		"equal times":          {"+1e9 5;+1e9 99;+2e9 7;+2e9 1;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, nil, [4]int{0, 0, 0, 2}},
+		"repeats":              {rows: "+1e9 5;+1e9 5;+2e9 7;+3e9 8;+1e9 5;+3e9 8", times: []float64{2, 3}, values: []float64{2, 1}, counts: []float64{0, 2, 3}},
+		"far ahead":            {"+1e9 5;+9e9 6;+2e9 7;+3e9 9", []float64{2, 3}, []float64{nan, 2}, []float64{0, 0, 2}, []int{1}, [4]int{0, 0, 0, 1}},
+		"back":                 {"+1e9 5;+2e9 6;+0.5e9 1;+3e9 7", []float64{2, 3}, []float64{1, nan}, []float64{0, 1, 1}, []int{2}, [4]int{0, 0, 0, 1}},
+		"back at the end":      {"+1e9 5;+2e9 6;+3e9 7;+0.5e9 1", []float64{2, 3}, []float64{1, 1}, []float64{0, 1, 2}, nil, [4]int{0, 0, 0, 1}},
+		"ahead at the start":   {"+9e9 5;+1e9 6;+2e9 7;+3e9 8", []float64{2, 3}, []float64{1, 1}, []float64{0, 1, 2}, nil, [4]int{0, 0, 0, 1}},
+		"far from the others":  {"+1e9 5;+2e9 6;+3e9 7;+50e9 8", []float64{2, 3}, []float64{1, 1}, []float64{0, 1, 2}, nil, [4]int{0, 0, 0, 1}},
+		"far before":           {"+-50e9 5;+1e9 6;+2e9 7;+3e9 8", []float64{2, 3}, []float64{1, 1}, []float64{0, 1, 2}, nil, [4]int{0, 0, 0, 1}},
+		"far, as many":         {"+1e9 5;+2e9 6;+3e9 7;+50e9 8;+51e9 9;+52e9 9", []float64{2, 3}, []float64{1, 1}, []float64{0, 1, 2}, nil, [4]int{0, 0, 0, 3}},
+		"not too far":          {rows: "+1e9 5;+41e9 45;+42e9 46", times: []float64{41, 42}, values: []float64{1, 1}, counts: []float64{0, 40, 41}},
+		"without a time":       {"null 9;\"x\" 9;+1e9 5;1e999 6;[] 6;+2e9 7;+3e9 8", []float64{2, 3}, []float64{2, 1}, []float64{0, 2, 3}, nil, [4]int{0, 0, 0, 4}},
+		"before the label":     {rows: "+-2e9 5;+-1e9 6;+0 8", times: []float64{-1, 0}, values: []float64{1, 2}, counts: []float64{0, 1, 3}},
+		"beyond 2^53":          {rows: "+1e9 9007199254740993;+2e9 9007199254740994;+3e9 18446744073709551615", times: []float64{2, 3}, values: []float64{1, 18437736874454810624}, counts: []float64{0, 1, 18437736874454810622}},
+		"a fall beyond 2^53":   {"+1e9 9007199254740993;+2e9 9007199254740992;+3e9 9007199254740994", []float64{2, 3}, []float64{nan, 0.5}, []float64{0, 1}, nil, [4]int{0, 1, 0, 0}},
+		"decimals":             {rows: "+1e9 0.1;+2e9 0.3;+3e9 0.3", times: []float64{2, 3}, values: []float64{grown, 0}, counts: []float64{0, grown, grown}},
+		"huge rate":            {rows: "+1 1;+2 1e29;+3 2e29", times: []float64{2e-9, 3e-9}, values: []float64{nan, nan}, counts: []float64{0, 1e29, 2e29}},
+		"integers, then not":   {rows: "+1e9 9007199254740993;+2e9 9007199254740994;+3e9 9007199254740996.0", times: []float64{2, 3}, values: []float64{1, 2}, counts: []float64{0, 1, 3}},
 	} {
 		var body strings.Builder
 		for row := range strings.SplitSeq(c.rows, ";") {
@@ -55,7 +75,7 @@ func TestReadRows(t *testing.T) {
 			}
 			fmt.Fprintf(&body, `{"t_wall_ns": %s, "minflt": %s}`+"\n", at, value)
 		}
-		e, err := Read(bytes.NewReader(small().With("telemetry-proc.jsonl", body.String()).Bytes()), []ChannelName{{"proc", "minflt"}}, Limits{})
+		e, err := Read(bytes.NewReader(small().With("telemetry-proc.jsonl", body.String()).Bytes()), []Wanted{wanted("proc", "minflt")}, lenient)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -64,8 +84,8 @@ func TestReadRows(t *testing.T) {
 		if !sameFloats(got.Times, c.times) || !sameFloats(got.Values, c.values) || !sameFloats(got.Counts, c.counts) {
 			t.Errorf("%s: times %v values %v counts %v, want %v %v %v", name, got.Times, got.Values, got.Counts, c.times, c.values, c.counts)
 		}
-		if got.Resets != c.resets || e.RowsDropped != c.dropped {
-			t.Errorf("%s: %d resets, %d dropped", name, got.Resets, e.RowsDropped)
+		if have := [4]int{got.Restarts, got.Dips, got.Peaks, e.RowsDropped}; have != c.quality || !slices.Equal(got.Unknown, c.unknown) {
+			t.Errorf("%s: restarts, dips, peaks, rows dropped are %v, unknown steps %v; want %v, %v", name, have, got.Unknown, c.quality, c.unknown)
 		}
 	}
 }
@@ -76,9 +96,9 @@ func TestReadFarRows(t *testing.T) {
 	for i := range 5 {
 		labels = strings.Replace(labels, fmt.Sprint(et.Start+int64(i)*1_000_000_000), fmt.Sprintf("-1.7%de308", 5-i), 1)
 	}
-	rows := `{"t_wall_ns": -1.7e308, "x": 1}` + "\n" + `{"t_wall_ns": -1e307, "x": 2}` + "\n" + `{"t_wall_ns": 1.7e308, "x": 3}` + "\n"
+	rows := `{"t_wall_ns": -1.75e308, "x": 1}` + "\n" + `{"t_wall_ns": -1.74e308, "x": 2}` + "\n" + `{"t_wall_ns": 1.7e308, "x": 3}` + "\n"
 	a := small().With("labels.jsonl", labels).With("telemetry-far.jsonl", rows)
-	e, err := Read(bytes.NewReader(a.Bytes()), []ChannelName{{"far", "x"}}, Limits{})
+	e, err := Read(bytes.NewReader(a.Bytes()), []Wanted{wanted("far", "x")}, lenient)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +113,7 @@ func TestReadGauge(t *testing.T) {
 		return []string{`"load": 0.5`, `"x": 1`, `"load": -3`, `"load": 18446744073709551616`}[i]
 	})
 	a := small().With("telemetry-host.jsonl", rows)
-	e, err := Read(bytes.NewReader(a.Bytes()), []ChannelName{{"host", "load"}, {"host", "t_wall_ns"}, {"proc", "minflt"}, {"host", "load"}}, Limits{})
+	e, err := Read(bytes.NewReader(a.Bytes()), []Wanted{wanted("host", "load"), wanted("host", "t_wall_ns"), wanted("proc", "minflt"), wanted("host", "load")}, Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +149,7 @@ func TestReadMeta(t *testing.T) {
 		`{"result": {"duration_observed_s": true, "d": 1, "duration_observ\u0065d_s": 5e0}}`: 5,
 		`{"result": [], "r\u0065sult": null}`:                                                0,
 	} {
-		e, err := read(small().With("meta.json", body).Bytes())
+		e, err := Read(bytes.NewReader(small().With("meta.json", body).Bytes()), user, lenient)
 		if err != nil || e.Duration != want {
 			t.Errorf("%s: %v, %v, want %v", body, e, err, want)
 		}

@@ -1,8 +1,12 @@
 package episode
 
 import (
+	"bytes"
 	"slices"
+	"strings"
 	"testing"
+
+	et "github.com/cis490/profiles/episode/episodetest"
 )
 
 func TestSegments(t *testing.T) {
@@ -25,6 +29,58 @@ func TestSegments(t *testing.T) {
 		e := Episode{Labels: c.labels, Duration: c.duration}
 		if got := e.Segments(); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// TestLongLabels checks the warning about labels that span far more time than the duration: 1,000
+// times as much, if their unit is wrong.
+func TestLongLabels(t *testing.T) {
+	for name, c := range map[string]struct {
+		duration string
+		want     bool
+	}{
+		"as long as the duration": {"45.02", false},
+		"100 times, nearly":       {"0.41", false},
+		"more than 100 times":     {"0.39", true},
+		"unknown":                 {"null", false},
+		"zero":                    {"0", false},
+	} {
+		e := mustRead(t, small().With("meta.json", et.Meta(c.duration)).Bytes())
+		if got := len(e.Warnings) == 1 && e.Warnings[0].Kind == WarnLongLabels && e.Warnings[0].Channel == user[0].Name; got != c.want {
+			t.Errorf("%s: warnings %v", name, e.Warnings)
+		}
+	}
+}
+
+// TestNoDuration checks the warning about a duration that is not where the format says.
+func TestNoDuration(t *testing.T) {
+	for meta, want := range map[string]bool{
+		`{"result": {"duration_observed_s": 45}}`: false, `{"result": {"duration_observed_s": null}}`: true,
+		`{"result": {"duration_s": 45}}`: true, `{}`: true,
+	} {
+		e := mustRead(t, small().With("meta.json", meta).Bytes())
+		if got := len(e.Warnings) == 1 && e.Warnings[0].Kind == WarnNoDuration; got != want {
+			t.Errorf("%s: warnings %v", meta, e.Warnings)
+		}
+	}
+	format := DefaultFormat()
+	format.Meta.Member = ""
+	e, err := Read(bytes.NewReader(small().Bytes()), user, Rules{Format: format})
+	if err != nil || len(e.Warnings) > 0 {
+		t.Errorf("no meta: %v, %v", e, err)
+	}
+}
+
+// TestOneTime checks that labels of one time are said to be so.
+func TestOneTime(t *testing.T) {
+	for want, labels := range map[string][]string{
+		`the labels have 1 segments of the phases "armed", fewer than 4: all 2 labels have the same time`: {"clean@1", "armed@1"},
+		`the labels have 3 segments of the phases "clean", "armed", "infected_running", fewer than 4`:     {"clean", "armed", "infected_running"},
+	} {
+		_, err := read(small().With("labels.jsonl", et.Labels(labels...)).Bytes())
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }

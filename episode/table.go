@@ -2,134 +2,165 @@ package episode
 
 import "slices"
 
-// A table holds the wanted fields of the rows of one telemetry-<source>.jsonl. One table serves
-// many members, one after the other.
+// A table has the wanted fields of the rows of one member, of one source or several. One table
+// serves many members, one after the other.
 type table struct {
-	source   string
-	columns  []column // the first is the time
-	row      []number // the row that is being read, one number for each column
-	template rowTemplate
-	found    bool      // the archive has the member
-	times    []float64 // after selectRows, of the rows: seconds since time zero
-	dropped  int       // rows that are not in columns
+	format SourceFormat
+	member neededMember
+	paths  []string // of the time, then of each column
+	wanted int      // channels; several may have one column, and those that are only checked have none
+	row    row      // the row that is being read
+	json   jsonRows
+	csv    csvRows
+	rows   rowSet
+	first  []byte // the first row, if it is JSON
 }
 
-// A column holds one field of the rows.
-type column struct {
-	field   string
-	numbers []number
+// A row is one row of a member. Path 0 is that of the time, path i that of cell i-1.
+type row struct {
+	unit  unit // of the time
+	time  stamp
+	cells []number
 }
 
-const (
-	timeField = "t_wall_ns"
-	keptRows  = 1 << 14 // the most rows that a column keeps room for until the next archive
-)
-
-// reset makes t ready for the member of a source.
-func (t *table) reset(source string) {
-	t.source, t.columns, t.found, t.times, t.dropped = source, t.columns[:0], false, nil, 0
-	t.addColumn(timeField)
+// reset makes t ready for a member of another archive, whose budget is b.
+func (t *table) reset(format SourceFormat, b *budget) {
+	t.rows.start(b)
+	t.format, t.member, t.first = format, neededMember{name: cleanPath(format.Member)}, t.first[:0]
+	t.paths = append(t.paths[:0], format.Time)
+	t.wanted = 0
 }
 
-// addColumn makes sure that there is a column of a field.
-func (t *table) addColumn(field string) {
-	if t.column(field) != nil {
-		return
+// addChannel adds a wanted channel. If its values are needed, it makes sure that there is a column of
+// its path.
+func (t *table) addChannel(w Wanted) {
+	t.wanted++
+	if path := w.path(); !w.CheckOnly && t.column(path) < 0 {
+		t.paths = append(t.paths, path)
 	}
-	n := len(t.columns)
-	t.columns = slices.Grow(t.columns, 1)[:n+1] // its numbers may have room from an archive before
-	c := &t.columns[n]
-	c.field, c.numbers = field, c.numbers[:0]
-	if cap(c.numbers) > keptRows {
-		c.numbers = nil
-	}
-	t.row = slices.Grow(t.row[:0], n+1)[:n+1]
 }
 
-// column returns the column of a field, or nil if it is not wanted.
-func (t *table) column(field string) *column {
-	for i := range t.columns {
-		if t.columns[i].field == field {
-			return &t.columns[i]
-		}
-	}
-	return nil
-}
+// column returns the column of a path, or -1 if it is not wanted.
+func (t *table) column(path string) int { return slices.Index(t.paths[1:], path) }
 
-// read reads the member: one JSON object a line. Rows without a time are dropped.
+// read reads the member. What was read of a member before is dropped.
 func (t *table) read(l *lines, s *scanner) error {
-	t.found = true
-	t.template.reset()
+	t.first = t.first[:0]
+	if cap(t.first) > keptLine {
+		t.first = nil
+	}
+	columns := len(t.paths) - 1
+	t.row = row{unit: unitOf(t.format.Unit), cells: slices.Grow(t.row.cells[:0], columns)[:columns]}
+	t.rows.reset(columns)
+	t.rows.channels = t.wanted
+	if t.format.Rows == CSV {
+		return t.readCSV(l)
+	}
+	return t.readJSON(l, s)
+}
+
+func (t *table) readJSON(l *lines, s *scanner) error {
+	t.json.reset(t.paths, &t.row)
 	for line, ok := l.row(); ok; line, ok = l.row() {
-		if !t.template.read(line, s, l.lim.Depth, t.row) {
-			if t.scan(line, s, l.lim.Depth); s.err != nil {
-				return l.fault(s.err)
-			}
+		t.json.read(line, s, l.lim.Depth)
+		if s.err != nil {
+			return l.fault(s.err)
 		}
-		if t.row[0].kind == gap {
-			t.dropped++
-			continue
+		if len(t.first) == 0 {
+			t.first = append(t.first, line...)
 		}
-		for i := range t.columns {
-			c := &t.columns[i]
-			c.numbers = append(c.numbers, t.row[i])
+		if err := t.add(line); err != nil {
+			return err
 		}
 	}
 	return l.err
 }
 
-// scan reads a row, and makes it the template of the next.
-func (t *table) scan(line []byte, s *scanner, depth int) {
-	clear(t.row)
-	t.template.reset()
-	s.reset(line, depth, nil)
-	for s.object(); s.next(); {
-		s.token()
-		from, column := s.at, t.index(s.key)
-		n := s.number()
-		if column >= 0 {
-			t.row[column] = n
-		}
-		t.template.add(from, s.at, column)
+func (t *table) readCSV(l *lines) error {
+	if err := t.csv.reset(l, t.paths, &t.row); err != nil {
+		return err
 	}
-	if s.end(); s.err == nil {
-		t.template.set(line)
+	for {
+		line, ok, err := t.csv.read()
+		if !ok || err != nil {
+			return err
+		}
+		if err := t.add(line); err != nil {
+			return err
+		}
 	}
 }
 
-// index returns the column of a key, or -1 if it is not wanted.
-func (t *table) index(key []byte) int {
-	for i := range t.columns {
-		if string(key) == t.columns[i].field {
-			return i
-		}
+// add adds the row that was read from a line.
+func (t *table) add(line []byte) error {
+	if t.row.time.missing() {
+		t.rows.untimed++
+		return nil
 	}
-	return -1
+	return t.rows.add(t.row.time, t.row.cells, trimBlanks(line))
 }
 
-// selectRows drops each row whose time is not finite, or not later than that of the row selected
-// before it, and sets the times of the others, in memory of f. zero is time zero, in nanoseconds.
-func (t *table) selectRows(zero number, f *floats) {
-	times := f.make(len(t.columns[0].numbers))
-	for i, n := range t.columns[0].numbers {
-		time := seconds(n, zero)
-		selected := len(times)
-		if !isFinite(time) || selected > 0 && time <= times[selected-1] {
-			t.dropped++
-			continue
-		}
-		if i > selected {
-			for _, c := range t.columns {
-				c.numbers[selected] = c.numbers[i]
-			}
-		}
-		times = append(times, time)
+// fields returns a list of the fields of the first row, for messages.
+func (t *table) fields() string {
+	switch {
+	case t.format.Rows == CSV:
+		return t.csv.fields
+	case len(t.first) == 0:
+		return "none"
 	}
-	for i := range t.columns {
-		t.columns[i].numbers = t.columns[i].numbers[:len(times)]
-	}
-	t.times = times
+	return fieldsOf(t.first)
 }
 
-// seconds returns the time from zero to a wall time, both in nanoseconds.
-func seconds(time, zero number) float64 { return time.minus(zero) / 1e9 }
+// notNumbers returns a warning if more than a tenth of the filled cells of a wanted CSV column are
+// not numbers.
+func (t *table) notNumbers(w Wanted) (Warning, bool) {
+	if !t.member.isFile() || t.format.Rows != CSV {
+		return Warning{}, false
+	}
+	return t.csv.notNumbers(t.column(w.path()), w.Name)
+}
+
+func (r *row) clear() {
+	r.time = stamp{}
+	clear(r.cells)
+}
+
+func (r *row) forget(path int) {
+	if path == 0 {
+		r.time = stamp{}
+	} else {
+		r.cells[path-1] = number{}
+	}
+}
+
+// scan reads the value of a path.
+func (r *row) scan(s *scanner, path int) {
+	if path == 0 {
+		r.time = s.stamp(r.unit)
+	} else {
+		r.cells[path-1] = s.number()
+	}
+}
+
+// parse sets the value of a path from its text: that of a JSON value, or of a string, without
+// quotes and escapes.
+func (r *row) parse(text []byte, path int) {
+	if path == 0 {
+		r.time = r.unit.parse(text)
+	} else {
+		r.cells[path-1] = numberOf(text)
+	}
+}
+
+// parseInteger is parse for a text of 1 to 19 digits.
+func (r *row) parseInteger(digits []byte, path int) {
+	n := parseDigits(digits)
+	switch {
+	case path > 0:
+		r.cells[path-1] = number{n, positive}
+	case r.unit.nanos == 0:
+		r.time = stamp{}
+	default:
+		r.time = r.unit.integer(n)
+	}
+}

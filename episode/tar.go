@@ -9,70 +9,75 @@ import (
 
 const blockBytes = 512 // headers are one block, and members are padded to whole blocks
 
-// A tarReader goes through the regular files in a tar, its members, from front to back.
+// A tarReader goes through the entries of a tar from front to back. One tarReader serves many tars,
+// one after the other.
 type tarReader struct {
 	blocks  tarBlocks
 	tar     *tar.Reader
-	limit   int    // the most entries
-	entries int    // so far, of every kind
-	member  string // name of the current member, without its folders
-	size    int64  // of the current member, as declared
+	lim     Limits
+	entries int   // so far
+	content int64 // bytes read of members so far
+	current Member
+	tail    tail  // of the content, behind the end of the tar
+	err     error // the first error of the tar or of its content
 }
 
-// newTarReader reads a tar from content, whose errors must be those that [Read] returns, and must
+// reset starts reading a tar from content, whose errors must be those that [Read] returns, and must
 // repeat.
-func newTarReader(content io.Reader, lim Limits) *tarReader {
-	t := &tarReader{blocks: tarBlocks{content: content}, limit: lim.Members}
+func (t *tarReader) reset(content io.Reader, lim Limits) {
+	*t = tarReader{blocks: tarBlocks{content: content}, lim: lim}
 	t.tar = tar.NewReader(&t.blocks)
-	return t
 }
 
-// next goes to the next member. It returns io.EOF after the last one, if the content behind the tar
+// release drops the tar.
+func (t *tarReader) release() { *t = tarReader{} }
+
+// next goes to the next entry. It returns io.EOF after the last one, if the content behind the tar
 // could also be read to its end.
 func (t *tarReader) next() error {
-	for {
-		header, err := t.tar.Next()
-		switch {
-		case err == io.EOF:
-			if _, err := io.Copy(io.Discard, t.blocks.content); err != nil {
-				return err
-			}
-			return io.EOF
-		case err != nil && !errors.Is(err, tar.ErrInsecurePath): // no file is created, so every path is safe
-			return t.fault("damaged tar", err)
+	header, err := t.tar.Next()
+	switch {
+	case err == io.EOF:
+		if _, err := io.CopyBuffer(&t.tail, t.blocks.content, t.blocks.block[:]); err != nil { // io.Copy would allocate 32 KB
+			return err
 		}
-		if t.entries++; t.entries > t.limit {
-			return tooLargef("more than %d members", t.limit)
-		}
-		t.blocks.expectHeader(header)
-		switch header.Typeflag {
-		case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
-			t.member = header.Name[strings.LastIndexByte(header.Name, '/')+1:]
-			t.size = header.Size
-			return nil
-		}
+		return io.EOF
+	case err != nil && !errors.Is(err, tar.ErrInsecurePath): // no file is created, so every path is safe
+		return t.fault("damaged tar", err)
 	}
+	if t.entries++; t.entries > t.lim.Members {
+		return tooLargef("more than %d members", t.lim.Members)
+	}
+	t.blocks.expectHeader(header)
+	t.current = memberOf(header, t)
+	return nil
 }
 
-// Read reads the current member.
+// Read reads the content of the current entry.
 func (t *tarReader) Read(p []byte) (int, error) {
 	n, err := t.tar.Read(p)
+	if t.content += int64(n); t.content > t.lim.TotalBytes { // a sparse file has holes, which are not in the tar
+		t.err = tooLargef("more than %d bytes in sparse files", t.lim.TotalBytes)
+		return 0, t.err
+	}
 	if err != nil && err != io.EOF {
-		err = t.fault(t.member, err)
+		err = t.fault(printable(t.current.name()), err)
 	}
 	return n, err
 }
 
-// fault returns why reading failed: the error of the content, if there is one, or else that of
-// archive/tar.
+// fault sets and returns why reading failed: the error of the content, if there is one, or else that
+// of archive/tar.
 func (t *tarReader) fault(where string, err error) error {
 	switch {
 	case t.blocks.err != nil:
-		return t.blocks.err
+		t.err = t.blocks.err
 	case err == io.ErrUnexpectedEOF:
-		return corruptf("%s: ends early", where)
+		t.err = corruptf("%s: ends early", where)
+	default:
+		t.err = corruptf("%s: %v", where, err)
 	}
-	return corruptf("%s: %v", where, err)
+	return t.err
 }
 
 // tarBlocks passes a tar on to archive/tar, up to its end: the first zero block, or part of one,
@@ -139,6 +144,28 @@ func (b *tarBlocks) expectHeader(entry *tar.Header) {
 		b.header += entry.Size
 	}
 	b.header += -b.header & (blockBytes - 1)
+}
+
+// A tail looks for the header of another tar in what follows the end of one. cat joins tars in this way, and no program
+// reads the second without being told to.
+type tail struct {
+	block  [blockBytes]byte
+	filled int
+	isTar  bool
+}
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	const magicAt, magic = 257, "ustar"
+	for rest := p; len(rest) > 0 && !t.isTar; {
+		n := copy(t.block[t.filled:], rest)
+		t.filled, rest = t.filled+n, rest[n:]
+		if t.filled == blockBytes {
+			t.filled = 0
+			t.isTar = string(t.block[magicAt:magicAt+len(magic)]) == magic
+		}
+	}
+	return len(p), nil
 }
 
 func isZero(p []byte) bool {

@@ -4,44 +4,49 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
-// readRows reads rows with templates, or scans each of them. It returns the numbers of all rows,
-// the index of the row that is not JSON or -1, and how many rows fitted a template.
-func readRows(columns []string, rows [][]byte, templates bool) (cells []number, failed, fitted int) {
-	t := newTable(columns)
-	var s scanner
-	for i, row := range rows {
-		if templates && t.template.read(row, &s, 10, t.row) {
-			fitted++
-		} else if t.scan(row, &s, 10); s.err != nil {
-			return cells, i, fitted
-		}
-		cells = append(cells, t.row...)
-	}
-	return cells, -1, fitted
+// A cellsRow is what was read of a row.
+type cellsRow struct {
+	time  stamp
+	cells [2]number
 }
 
-// newTable returns a table of columns besides the time.
-func newTable(columns []string) *table {
-	t := &table{}
-	t.reset("proc")
-	for _, field := range columns {
-		t.addColumn(field)
+// newJSONRows returns a reader of rows with two columns besides the time.
+func newJSONRows(time TimeUnit, paths ...string) *jsonRows {
+	j := &jsonRows{}
+	j.reset(paths, &row{unit: unitOf(time), cells: make([]number, len(paths)-1)})
+	return j
+}
+
+// readRows reads rows with templates, or scans each of them. It returns the numbers of all rows,
+// the index of the row that is not JSON or -1, and how many rows fitted a template.
+func readRows(j *jsonRows, rows [][]byte, templates bool) (cells []cellsRow, failed, fitted int) {
+	var s scanner
+	for i, row := range rows {
+		if templates && j.template.read(row, &s, j.row) {
+			fitted++
+		} else if j.scan(row, &s, 10); s.err != nil {
+			return cells, i, fitted
+		}
+		cells = append(cells, cellsRow{j.row.time, [2]number(j.row.cells)})
 	}
-	return t
+	return cells, -1, fitted
 }
 
 // checkTemplate compares reading rows with templates to scanning each of them. It returns how many
 // rows fitted a template.
 func checkTemplate(t fataler, rows [][]byte) int {
-	columns := []string{"a", "b"}
-	want, wantFailed, _ := readRows(columns, rows, false)
-	got, gotFailed, fitted := readRows(columns, rows, true)
+	read := func(templates bool) ([]cellsRow, int, int) {
+		return readRows(newJSONRows(Nanoseconds, "t_wall_ns", "a", "b"), rows, templates)
+	}
+	want, wantFailed, _ := read(false)
+	got, gotFailed, fitted := read(true)
 	if gotFailed != wantFailed {
 		t.Fatalf("%q: row %d fails, want %d", rows, gotFailed, wantFailed)
 	}
@@ -75,6 +80,9 @@ func TestTemplate(t *testing.T) {
 		"a digit in a text":     {`{"a": "1"}|{"a": "2"}`, 1},
 		"spaces at the end":     {`{"a": 1}|{"a": 1} |{"a": 1}`, 0},
 		"empty objects":         {`{}|{}|{ }|{}`, 0},
+		"texts of numbers":      {`{"a": "17", "t_wall_ns": "5"}|{"a": "07", "t_wall_ns": "6"}|{"a": "08", "t_wall_ns": "7"}|{"a": "18", "t_wall_ns": "x"}|{"a": "-1.5", "t_wall_ns": "9"}`, 4},
+		"digits in objects":     {`{"o": {"a1": [1, 2.5e1, "x3", "\\\"4"]}, "a": 1}|{"o": {"a2": [3, 3.6e2, "x4", "\\\"5"]}, "a": 1}|{"o": {"a2": [30, 3.6e2, "x4", "\\\"5"]}, "a": 2}`, 2},
+		"zeros in objects":      {`{"o": [10, -10], "a": 1}|{"o": [00, -10], "a": 1}`, 0},
 		"a leading zero":        {`{"a": 10}|{"a": 00}`, 0},
 		"a leading zero, grown": {`{"a": 1}|{"a": 01}`, 0},
 		"a leading zero, minus": {`{"a": -10}|{"a": -05}`, 0},
@@ -216,15 +224,25 @@ func TestTemplateDoesNotAllocate(t *testing.T) {
 	for i := range rows {
 		rows[i] = fmt.Appendf(nil, `{"t_wall_ns": %d, "a": %d, "s": "%c"}`, 1767225600050000000+i, i*i, 'R'+i%2)
 	}
-	table := newTable([]string{"a"})
+	j := newJSONRows(Nanoseconds, "t_wall_ns", "a")
 	if n := testing.AllocsPerRun(10, func() {
-		table.scan(rows[0], &s, 10)
+		j.scan(rows[0], &s, 10)
 		for _, row := range rows {
-			if !table.template.read(row, &s, 10, table.row) {
+			if !j.template.read(row, &s, j.row) {
 				t.Fatalf("%s does not fit", row)
 			}
 		}
 	}); n > 1 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+func TestParseDigits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		digits := rapid.StringMatching(`[0-9]{0,19}`).Draw(t, "digits")
+		want, _ := strconv.ParseUint("0"+digits, 10, 64)
+		if got := parseDigits([]byte(digits)); got != want {
+			t.Fatalf("%q: %d, want %d", digits, got, want)
+		}
+	})
 }

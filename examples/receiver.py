@@ -24,7 +24,7 @@ from nats.errors import NoRespondersError, TimeoutError
 from nats.js.errors import APIError, NoStreamResponseError
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-PROFILE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 PATIENCE = 20.0  # seconds; electing the leader of a stream takes 4 to 9
 

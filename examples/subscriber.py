@@ -40,6 +40,9 @@ def outdated(event):
 
 
 def show(event):
+    if event.get("removed"):  # the spec no longer names the profile
+        shown.pop(event["name"], None)
+        return
     if outdated(event):
         return
     shown[event["name"]] = event

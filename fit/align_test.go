@@ -48,6 +48,62 @@ func TestSlices(t *testing.T) {
 	}
 }
 
+// TestSlicesLeftOut: a slice without points has the times that it would have, and armed need not be there.
+func TestSlicesLeftOut(t *testing.T) {
+	without := func(armed, infecting float64) Walk {
+		w := canonicalWalk
+		w.Armed, w.Infecting = armed, infecting
+		return w
+	}
+	noArmed := Points{CleanLead: 10, Infecting: 10, InfectedRunning: 40, CleanTail: 15}
+	tests := []struct {
+		name   string
+		points Points
+		walk   Walk
+		lead   float64 // end of clean_lead
+		armed  [2]float64
+	}{
+		{"armed", noArmed, canonicalWalk, 10, [2]float64{10, 12}},
+		{"armed, no infecting", noArmed, without(10, nan), 10, [2]float64{10, 10.1}},
+		{"armed, which is not there", noArmed, without(nan, 12), 12, [2]float64{12, 12}},
+		{"armed, neither is there", noArmed, without(nan, nan), 15, [2]float64{15, 15}},
+		{"armed, infecting earlier", noArmed, without(10, 9), 9, [2]float64{10, 9}},
+		{"armed, running the earliest", noArmed, without(20, 18), 15, [2]float64{20, 18}},
+		{"armed, which is not there, running before infecting", noArmed, without(nan, 20), 15, [2]float64{20, 20}},
+		{"infecting", Points{10, 5, 0, 40, 15}, canonicalWalk, 10, [2]float64{10, 12}},
+		{"infecting, which is earlier", Points{10, 5, 0, 40, 15}, without(10, 9), 10, [2]float64{10, 9}},
+		{"all but infected_running", Points{InfectedRunning: 2}, without(nan, nan), 15, [2]float64{15, 15}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			n := test.points.Counts()
+			want := [5]Slice{
+				{"clean_lead", 0, test.lead, n[0]},
+				{"armed", test.armed[0], test.armed[1], n[1]},
+				{"infecting", test.armed[1], 15, n[2]},
+				{"infected_running", 15, 40, n[3]},
+				{"clean_tail", 40, 45, n[4]},
+			}
+			got := test.points.Slices(test.walk)
+			if got != want {
+				t.Errorf("got %v\nwant %v", got, want)
+			}
+			line := Series{T: []float64{0, 45}, V: []float64{0, 45}}
+			for _, r := range []Resample{Linear, Mean} {
+				curve := Align(test.points, r, test.walk, line)
+				if len(curve) != test.points.Total() {
+					t.Errorf("%s: %d points, want %d", r, len(curve), test.points.Total())
+				}
+			}
+			for i, s := range SecondsOf(got) {
+				if (s > 0) != (got[i].Points > 0 && got[i].End > got[i].Start) {
+					t.Errorf("slice %v lasts %v s", got[i], s)
+				}
+			}
+		})
+	}
+}
+
 func TestAlignPutsSlicesInPlace(t *testing.T) {
 	p := Points{CleanLead: 2, Armed: 1, Infecting: 2, InfectedRunning: 3, CleanTail: 2}
 	line := Series{T: []float64{0, 45}, V: []float64{0, 45}}

@@ -21,6 +21,11 @@ func TestDigest(t *testing.T) {
 	reason := func(seq uint64, r Reason, detail string) Entry {
 		return Entry{Seq: seq, Host: "h", Episode: "e", State: StateReason, Reason: r, Detail: detail}
 	}
+	with := func(edit func(*Entry)) Entry {
+		e := curveEntry(9, 1, nan)
+		edit(&e)
+		return e
+	}
 	signed := func(s Signature, seconds Seconds) Entry {
 		e := curveEntry(9, 1, nan)
 		e.Signature, e.Seconds = s, seconds
@@ -45,6 +50,9 @@ func TestDigest(t *testing.T) {
 		{"another sign of zero", 30, curveEntry(9, 3, math.Copysign(0, -1)), false},
 		{"a signature", 10, signed(Signature{{1}}, Seconds{1}), false},
 		{"another detail", 20, reason(9, ReasonCorrupt, "y"), true},
+		{"other seconds", 10, with(func(e *Entry) { e.Seconds[4] = 1 }), false},
+		{"another quality", 10, with(func(e *Entry) { e.Quality.Dips = 1 }), false},
+		{"another longest gap", 10, with(func(e *Entry) { e.Quality.Longest = 1 }), false},
 		{"another reason", 20, reason(9, ReasonMissing, "x"), false},
 		{"a curve at last", 20, curveEntry(9, 2, 2), false},
 		{"a reason above", 40, reason(9, ReasonCorrupt, ""), true},
@@ -64,6 +72,30 @@ func TestDigest(t *testing.T) {
 		if e := s.Envelope(2); e.Digest != s.Digest() {
 			t.Errorf("%s: the envelope's digest is %s", test.name, e.Digest)
 		}
+	}
+}
+
+// TestDigestOfEachQuality: each value of the quality counts, and at its own place.
+func TestDigestOfEachQuality(t *testing.T) {
+	seen := map[[8]byte]int{hashValue(curveEntry(1, 1)): -1}
+	for i := range qualityValues {
+		var counts [qualityCounts]int
+		longest := float32(0)
+		if i < len(counts) {
+			counts[i] = 1
+		} else {
+			longest = 1
+		}
+		e := curveEntry(1, 1)
+		e.Quality = qualityOf(counts, longest)
+		if values := e.Quality.Values(); values[i] != 1 {
+			t.Errorf("value %d of %v is not 1", i, values)
+		}
+		value := hashValue(e)
+		if other, ok := seen[value]; ok {
+			t.Errorf("the values %d and %d have the same hash", i, other)
+		}
+		seen[value] = i
 	}
 }
 

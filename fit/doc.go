@@ -5,7 +5,8 @@
 //
 //	spec.go        the Spec: profiles, target, seed, points; specyaml.go: reads it from YAML
 //	generation.go  the id of a spec at work, a hash of all that curves depend on
-//	unit.go        the unit of a channel
+//	format.go      the part of a spec that says how archives are written; formatcheck.go: what is valid; formatyaml.go: reads it
+//	               from YAML; channel.go: counters, gauges and units
 //
 // From an episode to a curve:
 //
@@ -14,7 +15,7 @@
 //	align.go       Align: the Series of an episode, slice by slice, into a Curve (curve.go)
 //	resample.go    values on the points of a slice, linear; mean.go: conservative
 //	signature.go   the same for several channels: the Signature of one episode
-//	reason.go      why an episode has no curve
+//	reason.go      why an episode has no curve; quality.go: what is wrong with a recording that gives one
 //
 // Which episodes an envelope is made of:
 //
@@ -44,4 +45,4 @@ package fit
 
 // codeVersion is part of every [Generation]. Raise it if a golden changes, so that curves of the new code are never mixed with
 // those of the old code.
-const codeVersion = 2
+const codeVersion = 4

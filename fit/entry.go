@@ -42,7 +42,8 @@ type Entry struct {
 
 	Curve     Curve     // of StateCurve: one value for each point, NaN for a gap
 	Signature Signature // of StateCurve: the channels of the spec's signature; nil if the spec has none
-	Seconds   Seconds   // of StateCurve with a signature: the lengths of the slices
+	Seconds   Seconds   // of StateCurve: the lengths of the slices
+	Quality   Quality   // of StateCurve: what is wrong with the recording
 	Reason    Reason    // of StateReason
 	Detail    string    // of StateReason: a sentence for people; may be empty
 
@@ -68,9 +69,10 @@ func Join(old, new Entry) (Entry, bool) {
 // everCurve reports whether the entry has or had a curve.
 func (e Entry) everCurve() bool { return e.State == StateCurve || e.HadCurve }
 
-// Outline returns the entry without its curve, signature and detail. It cannot be stored.
+// Outline returns the entry without what only an entry with a curve has, and without its detail. That of an entry with a curve
+// cannot be stored.
 func (e Entry) Outline() Entry {
-	e.Curve, e.Signature, e.Seconds, e.Detail = nil, nil, Seconds{}, ""
+	e.Curve, e.Signature, e.Seconds, e.Quality, e.Detail = nil, nil, Seconds{}, Quality{}, ""
 	return e
 }
 
@@ -84,7 +86,7 @@ func compareEntries(a, b Entry) int {
 }
 
 // Validate returns an error if the entry is not valid for the spec: if its curve or signature has another length, a value is
-// infinite or above 1e60, a slice's length is not a number from 0, the reason is not a word, or a field does not belong to the
+// infinite or above 1e60, a slice's length or a value of the quality is not a number from 0, the reason is not a word, or a field does not belong to the
 // state. An entry that was read must pass it before it is put into a [Sample].
 func (e Entry) Validate(spec *Spec) error {
 	points := spec.Points.Total()
@@ -102,11 +104,6 @@ func (e Entry) Validate(spec *Spec) error {
 			return fmt.Errorf("entry has the value %g at point %d, above %g in magnitude", v, i, maxMagnitude)
 		}
 	}
-	for i, s := range e.Seconds {
-		if !(s >= 0 && s <= math.MaxFloat32) {
-			return fmt.Errorf("entry has a slice %d of %g seconds", i, s)
-		}
-	}
 	return e.Signature.check(len(spec.Signature.Channels), points)
 }
 
@@ -117,8 +114,8 @@ func (e Entry) check() error {
 		return errors.New("entry lacks its host or episode")
 	case !e.State.valid():
 		return errors.New("entry has no curve and no reason, and is not retracted")
-	case e.State != StateCurve && (e.Signature != nil || e.Seconds != Seconds{}):
-		return fmt.Errorf("entry of state %v has a signature", e.State)
+	case e.State != StateCurve && (e.Signature != nil || e.Seconds != Seconds{} || e.Quality != Quality{}):
+		return fmt.Errorf("entry of state %v has a signature, seconds or quality", e.State)
 	case e.State == StateCurve && e.Curve == nil:
 		return errors.New("entry is the outline of one with a curve")
 	case e.State != StateCurve && e.Curve != nil:
@@ -130,5 +127,8 @@ func (e Entry) check() error {
 	case e.State == StateCurve && e.HadCurve:
 		return errors.New("entry has a curve and had_curve")
 	}
-	return nil
+	if err := e.Seconds.check(); err != nil {
+		return err
+	}
+	return e.Quality.check()
 }

@@ -33,8 +33,10 @@ func drawEntry(t *rapid.T) Entry {
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "channels") {
 			e.Signature = append(e.Signature, rapid.SliceOfN(rapid.SampledFrom([]float32{float32(nan), 0, float32(math.Copysign(0, -1)), 0.1}), 0, 2).Draw(t, "channel"))
-			e.Seconds = Seconds{10, 0, rapid.SampledFrom([]float32{0.1, 3}).Draw(t, "seconds")}
 		}
+		e.Seconds = Seconds{10, 0, rapid.SampledFrom([]float32{0.1, 3}).Draw(t, "seconds")}
+		count := rapid.IntRange(0, 2)
+		e.Quality = Quality{RowsDropped: count.Draw(t, "dropped"), Empty: count.Draw(t, "empty"), Longest: rapid.SampledFrom([]float32{0, 0.1}).Draw(t, "longest")}
 		return e
 	case StateReason:
 		e.Reason = rapid.SampledFrom([]Reason{ReasonCorrupt, ReasonMissing}).Draw(t, "reason")
@@ -49,10 +51,12 @@ func TestEntryJSON(t *testing.T) {
 		entry Entry
 		text  string
 	}{
-		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateCurve, Curve: Curve{1.5, nan, -0.1, 1e300, 0}},
-			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,-0.1,1e+300,0]}`},
+		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateCurve, Curve: Curve{1.5, nan, -0.1, 1e300, 0}, Seconds: Seconds{10, 2, 3, 25, 5.5}},
+			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,-0.1,1e+300,0],"seconds":[10,2,3,25,5.5]}`},
 		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateCurve, Curve: Curve{}},
-			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[]}`},
+			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[],"seconds":[0,0,0,0,0]}`},
+		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateCurve, Curve: Curve{1}, Quality: Quality{1, 2, 3, 4, 5, 6, 7, 8, 9.5}},
+			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1],"seconds":[0,0,0,0,0],"quality":[1,2,3,4,5,6,7,8,9.5]}`},
 		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateCurve, Curve: Curve{1, nan}, Signature: Signature{{1.5, float32(nan)}, {0, -0.1}}, Seconds: Seconds{10, 2, 0.1, 25, 0}},
 			`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1,null],"signature":["AADAPwAAwH8=","AAAAAM3MzL0="],"seconds":[10,2,0.1,25,0]}`},
 		{Entry{Seq: 12, Host: "lab-01", Episode: "ep-1", State: StateReason, Reason: ReasonCorrupt, Detail: "wrong \"checksum\""},
@@ -125,6 +129,13 @@ func TestDecodeEntryRefuses(t *testing.T) {
 		"detail of a curve":     head + `,"curve":[1],"detail":"x"}`,
 		"detail of a retracted": head + `,"retracted":true,"detail":"x"}`,
 		"curve and had_curve":   head + `,"curve":[1],"had_curve":true}`,
+		"quality too short":     head + `,"curve":[1],"seconds":[1,2,3,4,5],"quality":[1,2,3,4,5,6,7,8]}`,
+		"quality too long":      head + `,"curve":[1],"seconds":[1,2,3,4,5],"quality":[1,2,3,4,5,6,7,8,9,10]}`,
+		"quality negative":      head + `,"curve":[1],"seconds":[1,2,3,4,5],"quality":[1,2,3,4,5,6,7,-8,9]}`,
+		"quality of fractions":  head + `,"curve":[1],"seconds":[1,2,3,4,5],"quality":[1.5,2,3,4,5,6,7,8,9]}`,
+		"quality no list":       head + `,"curve":[1],"seconds":[1,2,3,4,5],"quality":{}}`,
+		"quality of a reason":   head + `,"reason":"corrupt","quality":[1,2,3,4,5,6,7,8,9]}`,
+		"seconds negative":      head + `,"curve":[1],"seconds":[1,2,-3,4,5]}`,
 		"had_curve no boolean":  head + `,"retracted":true,"had_curve":1}`,
 	}
 	for name, text := range tests {
@@ -176,6 +187,10 @@ func TestEntryValidate(t *testing.T) {
 		{"no length", signed(Signature{{1, 2}, {1, 2}}, float32(nan)), "slice 0"},
 		{"a negative length", signed(Signature{{1, 2}, {1, 2}}, -1), "slice 0"},
 		{"an infinite length", signed(Signature{{1, 2}, {1, 2}}, float32(math.Inf(1))), "slice 0"},
+		{"negative quality", Entry{Host: "h", Episode: "e", State: StateCurve, Curve: Curve{1, 2}, Quality: Quality{Gaps: -1}}, "-1 for gaps"},
+		{"infinite quality", Entry{Host: "h", Episode: "e", State: StateCurve, Curve: Curve{1, 2}, Quality: Quality{Longest: float32(math.Inf(1))}}, "for longest_gap"},
+		{"a retraction with quality", Entry{Host: "h", Episode: "e", State: StateRetracted, Quality: Quality{Gaps: 1}}, "has a signature, seconds or quality"},
+		{"a reason with seconds", Entry{Host: "h", Episode: "e", State: StateReason, Reason: ReasonMissing, Seconds: Seconds{1}}, "has a signature, seconds or quality"},
 		{"a reason with a signature", Entry{Host: "h", Episode: "e", State: StateReason, Reason: ReasonMissing, Signature: Signature{{1, 2}, {1, 2}}}, "has a signature"},
 		{"fine", curve(1, nan), ""},
 		{"largest", curve(1e60, -1e60), ""},
@@ -273,6 +288,8 @@ func FuzzDecodeEntry(f *testing.F) {
 	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","retracted":true}`))
 	f.Add([]byte(` {"SEQ":1,"host":"\u00e4","episode":"e","curve":[ ]}`))
 	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1,null],"signature":["AADAPwAAwH8=","AAAAAM3MzL0="],"seconds":[10,2,0.1,25,0]}`))
+	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1,null],"seconds":[10,2,0.1,25,0],"quality":[1,0,-0,4,5,6,7,8,9.5e0]}`))
+	f.Add([]byte(`{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1],"quality":[1,2,3,4,5,6,7,9223372036854775807,1e39]}`))
 	f.Add([]byte(`{"seq":0,"host":"a","episode":"e","curve":[-0.5e+7, 1.0E-3],"signature":[],"seconds":[1e-46,0,0,0,3.5e38]}`))
 	f.Add([]byte("{\"seq\":1,\"host\":\"a\",\"episode\":\"e\",\"curve\":[01,1.,+1],\"signature\":[\"AADA\nPw==\"],\"seconds\":[1,2,3,4]}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -318,7 +335,7 @@ func TestScanEntry(t *testing.T) {
 
 func BenchmarkEntry(b *testing.B) {
 	spec := DefaultSpec()
-	e := Entry{Seq: 123456, Host: "lab-01", Episode: "ep-20260101-000123", State: StateCurve, Curve: make(Curve, spec.Points.Total()), Seconds: Seconds{10, 2, 3, 25, 5}}
+	e := Entry{Seq: 123456, Host: "lab-01", Episode: "ep-20260101-000123", State: StateCurve, Curve: make(Curve, spec.Points.Total()), Seconds: Seconds{10, 2, 3, 25, 5}, Quality: Quality{Gaps: 2, Empty: 1, Longest: 0.1051}}
 	for i := range e.Curve {
 		e.Curve[i] = 100 / float64(3+i)
 	}

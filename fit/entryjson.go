@@ -14,12 +14,13 @@ import (
 
 // An entry is one JSON object. By its state it has one of three forms:
 //
-//	{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,...],"signature":["AADAPw...",...],"seconds":[10,2,3,25,5]}
+//	{"seq":12,"host":"lab-01","episode":"ep-1","curve":[1.5,null,...],"signature":["AADAPw...",...],"seconds":[10,2,3,25,5],
+//	 "quality":[3,0,1,0,0,0,2,0,5.05]}
 //	{"seq":12,"host":"lab-01","episode":"ep-1","reason":"corrupt","detail":"wrong checksum"}
 //	{"seq":12,"host":"lab-01","episode":"ep-1","retracted":true}
 //
-// If the spec has no signature, the first form has neither signature nor seconds. The other two also have "had_curve":true if
-// that is so. An empty detail is left out.
+// The first form has no signature if the spec has none, and no quality if all its values are 0. The other two also have
+// "had_curve":true if that is so. An empty detail is left out.
 
 // EncodeEntry returns the JSON of an entry. It is an error if [DecodeEntry] would not accept it.
 func EncodeEntry(e Entry) ([]byte, error) { return e.MarshalJSON() }
@@ -37,7 +38,7 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 			return nil, fmt.Errorf("write entry: point %d is infinite", i)
 		}
 	}
-	return e.appendJSON(make([]byte, 0, 256+(20+6*len(e.Signature))*len(e.Curve))), nil
+	return e.appendJSON(make([]byte, 0, 384+(20+6*len(e.Signature))*len(e.Curve))), nil
 }
 
 // appendJSON appends the JSON of any entry. For an entry that MarshalJSON refuses, the text may not be valid, but it differs from
@@ -56,8 +57,12 @@ func (e Entry) appendJSON(to []byte) []byte {
 		if len(e.Signature) > 0 {
 			to = append(to, `,"signature":`...)
 			to = e.Signature.appendJSON(to)
-			to = append(to, `,"seconds":`...)
-			to = e.Seconds.appendJSON(to)
+		}
+		to = append(to, `,"seconds":`...)
+		to = e.Seconds.appendJSON(to)
+		if e.Quality != (Quality{}) {
+			to = append(to, `,"quality":`...)
+			to = e.Quality.appendJSON(to)
 		}
 	case StateReason:
 		to = append(to, `,"reason":`...)
@@ -108,8 +113,8 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 			return fmt.Errorf("read entry: %w", err)
 		}
 	}
-	if len(read.Signature) == 0 { // seconds belong to a signature
-		read.Signature, read.Seconds = nil, Seconds{}
+	if len(read.Signature) == 0 {
+		read.Signature = nil
 	}
 	if err := read.check(); err != nil { // fails if there are two of the three states
 		return fmt.Errorf("read entry: %w", err)
@@ -127,6 +132,7 @@ func parseEntry(text []byte) (Entry, error) {
 		Curve     *Curve    `json:"curve"`
 		Signature Signature `json:"signature"`
 		Seconds   Seconds   `json:"seconds"`
+		Quality   Quality   `json:"quality"`
 		Reason    *Reason   `json:"reason"`
 		Detail    string    `json:"detail"`
 		Retracted bool      `json:"retracted"`
@@ -143,7 +149,10 @@ func parseEntry(text []byte) (Entry, error) {
 	if form.Seq == nil {
 		return Entry{}, errors.New("no sequence")
 	}
-	read := Entry{Seq: *form.Seq, Host: form.Host, Episode: form.Episode, Signature: form.Signature, Seconds: form.Seconds, Detail: form.Detail, HadCurve: form.HadCurve}
+	read := Entry{
+		Seq: *form.Seq, Host: form.Host, Episode: form.Episode, Signature: form.Signature, Seconds: form.Seconds, Quality: form.Quality,
+		Detail: form.Detail, HadCurve: form.HadCurve,
+	}
 	if form.Curve != nil {
 		read.State, read.Curve = StateCurve, *form.Curve
 	}
@@ -174,8 +183,11 @@ func scanEntry(text []byte) (Entry, bool) {
 	e.Curve = s.curve()
 	if s.has(`,"signature":`) {
 		e.Signature = s.signature()
-		s.want(`,"seconds":`)
-		e.Seconds = s.seconds()
+	}
+	s.want(`,"seconds":`)
+	e.Seconds = s.seconds()
+	if s.has(`,"quality":`) {
+		e.Quality = s.quality()
 	}
 	s.want(`}`)
 	return e, !s.failed && len(s.rest) == 0
@@ -259,12 +271,29 @@ func (s *entryScanner) seconds() (seconds Seconds) {
 		if i == len(seconds)-1 {
 			end = ']'
 		}
-		number := s.until(end)
-		v, err := strconv.ParseFloat(string(number), 32)
-		s.failed = s.failed || err != nil || !isNumber(number)
-		seconds[i] = float32(v)
+		seconds[i] = s.float32(end)
 	}
 	return seconds
+}
+
+// float32 reads a number that ends before a byte, and continues after the byte.
+func (s *entryScanner) float32(end byte) float32 {
+	number := s.until(end)
+	v, err := strconv.ParseFloat(string(number), 32)
+	s.failed = s.failed || err != nil || !isNumber(number)
+	return float32(v)
+}
+
+func (s *entryScanner) quality() Quality {
+	s.want(`[`)
+	var counts [qualityCounts]int
+	for i := range counts {
+		number := s.until(',')
+		n, err := strconv.Atoi(string(number))
+		s.failed = s.failed || err != nil || !isNumber(number)
+		counts[i] = n
+	}
+	return qualityOf(counts, s.float32(']'))
 }
 
 // floatsOf reads float32 values of four little-endian bytes each; false if the number of bytes is not a multiple of four.

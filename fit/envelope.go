@@ -1,6 +1,9 @@
 package fit
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Envelope is the canonical shape of a profile: the band over a sample's curves, and the numbers of that sample. Its slices have
 // one value for each point.
@@ -10,18 +13,33 @@ type Envelope struct {
 	P75    []float64 `json:"p75"`
 	Min    float64   `json:"min"` // the least and the greatest median; 0 if there are no points
 	Max    float64   `json:"max"`
+	N      []int     `json:"n,omitempty"` // how many curves have a value there; nil in an envelope of an earlier version
 
 	Used      int    `json:"used"`      // the number of curves
 	Attempted int    `json:"attempted"` // Used, and the episodes that would be in the sample if they gave a curve
 	Target    int    `json:"target"`    // Used of a full sample; 0 if the curves are not from a sample
 	Complete  bool   `json:"complete"`  // Used is Target
 	Digest    Digest `json:"digest"`    // of the sample; empty if the curves are not from a sample
+
+	// Seconds has the median length of each of the five slices, over the curves for which it is known; 0 if it is known of none.
+	// nil if no length is known, or in an envelope of an earlier version.
+	Seconds []float64 `json:"seconds,omitempty"`
+
+	Quality []Affected    `json:"quality,omitempty"` // doubts about the curves, by kind; a kind that no curve has is not there
+	Reasons []ReasonCount `json:"reasons,omitempty"` // why the others of Attempted have no curve; at most 32
 }
 
-// EnvelopeOf returns the envelope of curves that were not chosen by a [Sample]: Used and Attempted are their number; Target,
-// Complete and Digest are zero, and may be set by the caller. The curves are neither changed nor kept. The slices belong to the
-// caller.
-func EnvelopeOf(curves []Curve, points int) Envelope {
+// maxReasons bounds the reasons of an envelope, and so its size.
+const maxReasons = 32
+
+// EnvelopeOf returns the envelope of entries with curves that were not chosen by a [Sample]: Used and Attempted are their number;
+// Target, Complete, Digest and Reasons are zero, and may be set by the caller. The entries are neither changed nor kept. The slices
+// belong to the caller.
+func EnvelopeOf(members []Entry, points int) Envelope {
+	curves := make([]Curve, len(members))
+	for i, m := range members {
+		curves[i] = m.Curve
+	}
 	band := Reduce(curves, points)
 	for _, values := range [][]float64{band.Median, band.P25, band.P75} {
 		for i, v := range values {
@@ -34,8 +52,11 @@ func EnvelopeOf(curves []Curve, points int) Envelope {
 		Median:    band.Median,
 		P25:       band.P25,
 		P75:       band.P75,
-		Used:      len(curves),
-		Attempted: len(curves),
+		N:         band.N,
+		Used:      len(members),
+		Attempted: len(members),
+		Seconds:   medianSeconds(members),
+		Quality:   affectedBy(members),
 	}
 	for i, v := range e.Median {
 		if i == 0 || v < e.Min {
@@ -46,6 +67,35 @@ func EnvelopeOf(curves []Curve, points int) Envelope {
 		}
 	}
 	return e
+}
+
+// medianSeconds returns Envelope.Seconds.
+func medianSeconds(members []Entry) []float64 {
+	var known [sliceCount]column
+	for _, m := range members {
+		for i, s := range m.Seconds {
+			if s > 0 {
+				known[i] = append(known[i], keyOf(float64(s)))
+			}
+		}
+	}
+	var medians []float64
+	for i, c := range known {
+		if len(c) == 0 {
+			continue
+		}
+		if medians == nil {
+			medians = make([]float64, sliceCount)
+		}
+		slices.Sort(c)
+		medians[i] = c.median()
+	}
+	return medians
+}
+
+// SetReasons sets a copy of the first 32 reasons.
+func (e *Envelope) SetReasons(reasons []ReasonCount) {
+	e.Reasons = slices.Clone(reasons[:min(len(reasons), maxReasons)])
 }
 
 // Normalised is an envelope for display: the medians scaled to [0, 1], and the quartiles by the same scale, so they may be

@@ -5,16 +5,18 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
 func TestEnvelopeOf(t *testing.T) {
-	e := EnvelopeOf([]Curve{{1, nan, -3}, {2, nan, -1}}, 4)
+	e := EnvelopeOf(entriesOf([]Curve{{1, nan, -3}, {2, nan, -1}}), 4)
 	want := Envelope{
 		Median: []float64{1.5, 0, -2, 0},
 		P25:    []float64{1.25, 0, -2.5, 0},
 		P75:    []float64{1.75, 0, -1.5, 0},
 		Min:    -2, Max: 1.5,
+		N:    []int{2, 0, 2, 0},
 		Used: 2, Attempted: 2,
 	}
 	if !reflect.DeepEqual(e, want) {
@@ -65,7 +67,7 @@ func TestFloat32(t *testing.T) {
 }
 
 func TestEnvelopeJSON(t *testing.T) {
-	e := EnvelopeOf([]Curve{{.1, 1e-300, -7}, {.2, nan, 1e30}}, 3)
+	e := EnvelopeOf(entriesOf([]Curve{{.1, 1e-300, -7}, {.2, nan, 1e30}}), 3)
 	e.Target, e.Complete, e.Digest = 2, true, "0123456789abcdef"
 	text, err := json.Marshal(e)
 	if err != nil {
@@ -102,5 +104,99 @@ func TestCurveJSON(t *testing.T) {
 	}
 	if text, err := json.Marshal(Curve(nil)); err != nil || string(text) != "[]" {
 		t.Errorf("no curve is written as %s, %v", text, err)
+	}
+}
+
+// entriesOf returns an entry for each curve.
+func entriesOf(curves []Curve) []Entry {
+	entries := make([]Entry, len(curves))
+	for i, c := range curves {
+		entries[i] = Entry{State: StateCurve, Curve: c}
+	}
+	return entries
+}
+
+func TestEnvelopeOfDoubts(t *testing.T) {
+	member := func(episode string, q Quality) Entry {
+		return Entry{Host: "lab-01", Episode: episode, State: StateCurve, Curve: Curve{1}, Quality: q}
+	}
+	members := []Entry{
+		member("a", Quality{Gaps: 2, Longest: 0.1}), member("b", Quality{Gaps: 5, Restarts: 1, Longest: 0.1}), member("c", Quality{}), member("d", Quality{Gaps: 5}),
+	}
+	want := []Affected{
+		{QualityRestarts, 1, 1, "lab-01", "b"},
+		{QualityGaps, 3, 5, "lab-01", "b"},
+		{QualityLongest, 2, 0.1, "lab-01", "a"},
+	}
+	e := EnvelopeOf(members, 1)
+	if !reflect.DeepEqual(e.Quality, want) {
+		t.Errorf("got %+v\nwant %+v", e.Quality, want)
+	}
+	text, err := json.Marshal(e)
+	if err != nil || !strings.Contains(string(text), `"n":[4],`) || !strings.Contains(string(text), `{"kind":"longest_gap","n":2,"worst":0.1,"host":"lab-01","episode":"a"}]`) {
+		t.Errorf("%s, %v", text, err)
+	}
+	var back Envelope
+	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, e) {
+		t.Errorf("%s gives %+v, %v", text, back, err)
+	}
+	if none := EnvelopeOf(members[2:3], 1); none.Quality != nil {
+		t.Errorf("a member without doubts gives %+v", none.Quality)
+	}
+}
+
+// TestEnvelopeOfEarlierVersion: envelopes that were stored before they had n, quality and reasons can be read.
+func TestEnvelopeOfEarlierVersion(t *testing.T) {
+	const text = `{"median":[1],"p25":[1],"p75":[1],"min":1,"max":1,"used":1,"attempted":2,"target":3,"complete":false,"digest":"0123456789abcdef"}`
+	want := Envelope{Median: []float64{1}, P25: []float64{1}, P75: []float64{1}, Min: 1, Max: 1, Used: 1, Attempted: 2, Target: 3, Digest: "0123456789abcdef"}
+	var got Envelope
+	if err := json.Unmarshal([]byte(text), &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if again, err := json.Marshal(got); err != nil || string(again) != text {
+		t.Errorf("written again: %s, %v", again, err)
+	}
+}
+
+// TestEnvelopeFitsMessage: an envelope, raw and scaled, with all that it can have.
+func TestEnvelopeFitsMessage(t *testing.T) {
+	s := DefaultSpec()
+	s.Signature.Channels = nil
+	points := s.Points.Total()
+	name := strings.Repeat("x", 128)
+	row := slices.Repeat([]float64{-1.2345678901234567e-100}, points)
+	e := Envelope{Median: row, P25: row, P75: row, Min: row[0], Max: row[0], N: slices.Repeat([]int{100_000}, points), Digest: "0123456789abcdef"}
+	for _, kind := range QualityKinds() {
+		e.Quality = append(e.Quality, Affected{kind, 100_000, -1.2345678e-30, name, name})
+	}
+	var reasons []ReasonCount
+	for i := range 40 {
+		reasons = append(reasons, ReasonCount{Reason(strings.Repeat("x", 31) + string(rune('a'+i))), 100_000, name, name, Rank{}})
+	}
+	e.SetReasons(reasons)
+	text, err := json.Marshal(e)
+	if err != nil || len(e.Reasons) != maxReasons {
+		t.Fatal(err, len(e.Reasons))
+	}
+	scaled, err := json.Marshal([]any{row, row, row})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if need, bound := len(text)+len(scaled), s.MessageBytes(); need > bound {
+		t.Errorf("%d bytes at most, but it has %d", bound, need)
+	}
+}
+
+// TestMedianSeconds: the median length of a slice is that of the members for which it is known.
+func TestMedianSeconds(t *testing.T) {
+	members := entriesOf([]Curve{{1}, {2}, {3}})
+	if e := EnvelopeOf(members, 1); e.Seconds != nil {
+		t.Errorf("lengths are known: %v", e.Seconds)
+	}
+	members[0].Seconds = Seconds{10, 5, 0, 30, 1}
+	members[1].Seconds = Seconds{20, 5, 0, 0, 1}
+	members[2].Seconds = Seconds{12, 7, 0, 50, 1}
+	if e := EnvelopeOf(members, 1); !slices.Equal(e.Seconds, []float64{12, 5, 0, 40, 1}) {
+		t.Errorf("the lengths are %v", e.Seconds)
 	}
 }

@@ -15,9 +15,10 @@ type Generation string
 const generationLength = 10
 
 // Generation returns the id of the spec with the given episode limits and epoch: the first 50 bits, in lower-case base32, of
-// SHA-256 over the canonical JSON of the code version of this package, the spec without its revision and shapes, the limits, and
-// the epoch. Canonical JSON has sorted keys and no spaces, so the order of keys in a YAML file or of fields in a Go struct does
-// not matter.
+// SHA-256 over the canonical JSON of the code version of this package, the spec without what changes no curve, the limits, and the
+// epoch. The revision, the shapes and groups, the units that are shown and the columns of the validation file change no curve, nor does what
+// the format says about sources and channels that the spec does not use. Canonical JSON has sorted keys and no spaces, so the order
+// of keys in a YAML file or of fields in a Go struct does not matter; nor does it matter whether a default is written.
 //
 // limits is any value that encoding/json can write; the method panics if it can't. epoch is raised if a sample has lost too many
 // episodes to retractions, so that the episode log must be read again.
@@ -47,9 +48,37 @@ func (s *Spec) canonical(limits any, epoch uint64) []byte {
 			Resample: s.Signature.Resample,
 			Channels: append([]string{}, s.Signature.Channels...), // an empty list is [], not null
 		},
-		"limits": limits,
-		"epoch":  epoch,
+		"format":  s.canonicalFormat(),
+		"quality": s.Quality,
+		"limits":  limits,
+		"epoch":   epoch,
 	})
+}
+
+// canonicalFormat returns what the format says about the sources and channels that the spec uses, with all defaults filled in.
+func (s *Spec) canonicalFormat() any {
+	meta := s.Format.Meta
+	if meta.Member == "" {
+		meta = MetaFormat{}
+	}
+	sources := map[string]SourceFormat{}
+	for _, name := range s.sources() {
+		sources[name] = s.Format.Source(name)
+	}
+	channels := map[string]Channel{}
+	for _, name := range s.channels() {
+		channel := s.Channel(name)
+		channel.Unit = ""
+		channels[name] = channel
+	}
+	return map[string]any{
+		"suffixes": s.Format.Suffixes,
+		"meta":     meta,
+		"labels":   s.Format.Labels,
+		"phases":   s.Format.phaseWords(),
+		"sources":  sources,
+		"channels": channels,
+	}
 }
 
 // ParseGeneration accepts ten characters of [a-z0-9].

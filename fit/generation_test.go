@@ -94,15 +94,18 @@ func TestGenerationOfYAML(t *testing.T) {
 
 // These must change if codeVersion is raised, and only then.
 func TestGenerationIsStable(t *testing.T) {
-	if got, want := DefaultSpec().Generation(testLimits{Bytes: 1, Rows: 2}, 3), Generation("ti3xihiart"); got != want {
+	if got, want := DefaultSpec().Generation(testLimits{Bytes: 1, Rows: 2}, 3), Generation("ddjpbgtxeu"); got != want {
 		t.Errorf("generation = %s, want %s", got, want)
 	}
-	const text = `{"code":2,"epoch":3,"limits":{"bytes":1,"rows":2},"points":{"armed":5,"clean_lead":10,"clean_tail":15,"infected_running":40,` +
-		`"infecting":10},"profiles":[{"channel":"b.c","name":"a"}],"resample":"linear","seed":18446744073709551615,` +
+	const text = `{"code":4,"epoch":3,"format":{"channels":{"b.c":{"field":"c","kind":"gauge","scale":1}},"labels":{"member":"labels.jsonl",` +
+		`"phase":"phase","time":"t_wall_ns","unit":"ns"},"meta":{"duration":"result.duration_observed_s","member":"meta.json","unit":"s"},"phases":{},` +
+		`"sources":{"b":{"member":"telemetry-b.jsonl","rows":"jsonl","time":"t_wall_ns","unit":"ns"}},"suffixes":[".tar.zst"]},"limits":{"bytes":1,"rows":2},"points":{"armed":5,"clean_lead":10,"clean_tail":15,"infected_running":40,` +
+		`"infecting":10},"profiles":[{"channel":"b.c","name":"a"}],` +
+		`"quality":{"counter_events":0.05,"max_duration":100,"min_points":1,"min_span":1,"rows_dropped":0.25},"resample":"linear","seed":18446744073709551615,` +
 		`"signature":{"channels":["b.c"],"resample":"mean"},"target":100}`
 	s := DefaultSpec()
 	s.Seed = 1<<64 - 1
-	s.Profiles = []Profile{{"a", "b.c", "shape"}}
+	s.Profiles = []Profile{{Name: "a", Channel: "b.c", Shape: "shape", Group: "group"}}
 	s.Signature.Channels = []string{"b.c"}
 	if got := string(s.canonical(testLimits{Bytes: 1, Rows: 2}, 3)); got != text {
 		t.Errorf("canonical JSON\n%s\nwant\n%s", got, text)

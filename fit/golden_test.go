@@ -113,7 +113,7 @@ func TestGoldenEnvelope(t *testing.T) {
 		for k, values := range c.Curves {
 			curves[k] = Curve(values)
 		}
-		e := EnvelopeOf(curves, c.Columns)
+		e := EnvelopeOf(entriesOf(curves), c.Columns)
 		if !same(e.Median, c.Median) || !same(e.P25, c.P25) || !same(e.P75, c.P75) {
 			t.Errorf("case %d: got\n%x\n%x\n%x\nwant\n%x\n%x\n%x", i, e.Median, e.P25, e.P75, c.Median, c.P25, c.P75)
 		}
@@ -329,7 +329,7 @@ func drawAsNumpy(rows []validationRow, profile string, entryOf func(validationRo
 			curves, names = append(curves, e.Curve), append(names, e.Host+"/"+e.Episode)
 		}
 	}
-	envelope := EnvelopeOf(curves, 80)
+	envelope := EnvelopeOf(entriesOf(curves), 80)
 	envelope.Attempted = len(candidates)
 	return envelope, names
 }

@@ -18,12 +18,36 @@ func meanOfCounter(out []float64, lo, hi float64, t, u []float64) {
 		return
 	}
 	from := gridPoint(lo, hi, len(out)+1, 0)
-	countFrom := interpolate(t, u, from)
+	j := lastNotAfter(t, from)
+	countFrom := interpolateFrom(j, t, u, from)
 	for i := range out {
 		to := gridPoint(lo, hi, len(out)+1, i+1)
-		countTo := interpolate(t, u, to)
+		for j+1 < len(t) && t[j+1] <= to { // to only rises
+			j++
+		}
+		countTo := interpolateFrom(j, t, u, to)
 		out[i] = (countTo - countFrom) / (to - from)
 		from, countFrom = to, countTo
+	}
+}
+
+// A step is the time from one sample of a counter to the next.
+type step struct{ from, to float64 }
+
+// dropUnknown makes gaps of the bins e[i] to e[i+1] from lo to hi that reach into one of the steps, which ascend and do not
+// overlap: where e[i] < to and e[i+1] > from.
+func dropUnknown(out []float64, lo, hi float64, steps []step) {
+	for i := range out {
+		from, to := gridPoint(lo, hi, len(out)+1, i), gridPoint(lo, hi, len(out)+1, i+1)
+		for len(steps) > 0 && steps[0].to <= from { // from only rises
+			steps = steps[1:]
+		}
+		if len(steps) == 0 {
+			return
+		}
+		if to > steps[0].from {
+			out[i] = math.NaN()
+		}
 	}
 }
 

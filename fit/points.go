@@ -1,8 +1,12 @@
 package fit
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// Points has the number of points of each of the five slices, in the order of the curve. The zero value is not valid.
+// Points has the number of points of each of the five slices, in the order of the curve. A slice of 0 points is left out of the
+// curve; infected_running must have two at least. The zero value is not valid.
 type Points struct {
 	CleanLead       int `json:"clean_lead"`
 	Armed           int `json:"armed"`
@@ -22,6 +26,7 @@ const (
 
 const (
 	sliceCount = 5
+	running    = 3 // the index of infected_running
 	// maxPoints bounds the points of a curve, and so the memory that a spec can ask for. (The server's message limit is lower: at
 	// its default of 1 MiB it allows some 7,000 points, see [Spec.MessageBytes].)
 	maxPoints = 100_000
@@ -99,7 +104,7 @@ type Span struct {
 	Points int    `json:"points"`
 }
 
-// Spans returns the spans of the five slices.
+// Spans returns the spans of the five slices. That of a slice which is left out has no points.
 func (p Points) Spans() [5]Span {
 	names := sliceNames()
 	var spans [5]Span
@@ -111,17 +116,28 @@ func (p Points) Spans() [5]Span {
 	return spans
 }
 
+// FilledSpans returns the spans of the slices that are not left out.
+func (p Points) FilledSpans() []Span {
+	spans := p.Spans()
+	return slices.DeleteFunc(spans[:], func(s Span) bool { return s.Points == 0 })
+}
+
 func sliceNames() [sliceCount]string {
 	return [sliceCount]string{SliceCleanLead, SliceArmed, SliceInfecting, SliceInfectedRunning, SliceCleanTail}
 }
 
-// check returns an error that names the first count that is below 1, or the total if that is above 100,000.
+// check returns an error that names the first count out of range, or the total if that is above 100,000. infected_running has 2
+// points at least, except that the five points of [ScalePoints] are one for each slice.
 func (p Points) check(field string) error {
 	names := sliceNames()
+	fewest := [sliceCount]int{running: 2}
+	if p == (Points{1, 1, 1, 1, 1}) {
+		fewest[running] = 1
+	}
 	total := 0
 	for i, n := range p.Counts() {
-		if n < 1 || n > maxPoints {
-			return &fieldError{field + "." + names[i], fmt.Errorf("%d is not from 1 to %d", n, maxPoints)}
+		if n < fewest[i] || n > maxPoints {
+			return &fieldError{field + "." + names[i], fmt.Errorf("%d is not from %d to %d", n, fewest[i], maxPoints)}
 		}
 		total += n
 	}

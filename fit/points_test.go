@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -54,5 +55,16 @@ func TestSpans(t *testing.T) {
 	want := [5]Span{{"clean_lead", 0, 10}, {"armed", 10, 5}, {"infecting", 15, 10}, {"infected_running", 25, 40}, {"clean_tail", 65, 15}}
 	if got := DefaultPoints().Spans(); got != want {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestFilledSpans(t *testing.T) {
+	p := Points{CleanLead: 3, InfectedRunning: 4, CleanTail: 2}
+	want := []Span{{"clean_lead", 0, 3}, {"infected_running", 3, 4}, {"clean_tail", 7, 2}}
+	if got := p.FilledSpans(); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := p.Spans(); got[1] != (Span{"armed", 3, 0}) {
+		t.Errorf("armed is %v", got[1])
 	}
 }

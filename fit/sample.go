@@ -50,6 +50,7 @@ type curveParts struct {
 	curve     Curve
 	signature Signature
 	seconds   Seconds
+	quality   Quality
 }
 
 // entry returns the entry that was set; the zero Entry for a new slot.
@@ -59,7 +60,7 @@ func (s *slot) entry() Entry {
 	}
 	e := Entry{Seq: s.seq, Host: s.host.Value(), Episode: s.episode, State: s.state, Reason: s.reason.Value(), HadCurve: s.hadCurve}
 	if s.curve != nil {
-		e.Curve, e.Signature, e.Seconds = s.curve.curve, s.curve.signature, s.curve.seconds
+		e.Curve, e.Signature, e.Seconds, e.Quality = s.curve.curve, s.curve.signature, s.curve.seconds, s.curve.quality
 	}
 	return e
 }
@@ -68,7 +69,7 @@ func (s *slot) set(e Entry) {
 	s.seq, s.host, s.episode = e.Seq, unique.Make(e.Host), e.Episode
 	s.state, s.reason, s.hadCurve, s.curve = e.State, unique.Make(e.Reason), e.HadCurve, nil
 	if e.Curve != nil {
-		s.curve = &curveParts{e.Curve, e.Signature, e.Seconds}
+		s.curve = &curveParts{e.Curve, e.Signature, e.Seconds, e.Quality}
 	}
 }
 
@@ -204,9 +205,14 @@ func (s *Sample) Accepted() float64 {
 // not full, all entries with a reason count.
 func (s *Sample) Attempted() int { return len(s.count().members) + s.count().reasons }
 
+// Reasons returns the reasons of the entries that Attempted counts beside the members, the most frequent first. The slice is
+// shared; it must not be changed.
+func (s *Sample) Reasons() []ReasonCount { return s.count().byReason }
+
 // Digest identifies the result of a sample: samples with different results have different digests. It is the first 16 hex digits
 // of SHA-256 over the rank, state and value hash of all members and of the reasons that Attempted counts, by rank. The value is
-// the curve with its signature, bit for bit, or the reason. The place in the log, the detail and the other entries do not matter.
+// the curve with its signature, seconds and quality, bit for bit, or the reason. The place in the log, the detail and the other
+// entries do not matter.
 type Digest string
 
 // Digest returns the digest of the present result.
@@ -215,11 +221,12 @@ func (s *Sample) Digest() Digest { return s.count().digest }
 // Envelope returns the envelope of the members with the given number of points. The slices belong to the caller.
 func (s *Sample) Envelope(points int) Envelope {
 	counted := s.count()
-	curves := make([]Curve, len(counted.members))
+	members := make([]Entry, len(counted.members))
 	for i, at := range counted.members {
-		curves[i] = at.entry().Curve
+		members[i] = at.entry()
 	}
-	e := EnvelopeOf(curves, points)
+	e := EnvelopeOf(members, points)
+	e.SetReasons(counted.byReason)
 	e.Attempted = s.Attempted()
 	e.Target = s.target
 	e.Complete = e.Used == s.target
@@ -229,9 +236,10 @@ func (s *Sample) Envelope(points int) Envelope {
 
 // counted has the entries that count.
 type counted struct {
-	members []*slot // by rank
-	reasons int
-	digest  Digest
+	members  []*slot // by rank
+	reasons  int
+	byReason []ReasonCount
+	digest   Digest
 }
 
 // count returns the entries that count now.
@@ -256,8 +264,19 @@ func (s *Sample) count() *counted {
 		}
 	}
 	slices.SortFunc(all, byRank)
-	s.cached = &counted{members: members, reasons: len(all) - len(members), digest: digest(all)}
+	s.cached = &counted{members: members, reasons: len(all) - len(members), byReason: countSlots(all), digest: digest(all)}
 	return s.cached
+}
+
+// countSlots counts the reasons of slots, which are sorted by rank.
+func countSlots(slots []*slot) []ReasonCount {
+	return CountReasons(func(yield func(Rank, Entry) bool) {
+		for _, at := range slots {
+			if at.state == StateReason && !yield(at.rank, at.entry()) {
+				return
+			}
+		}
+	})
 }
 
 func byRank(a, b *slot) int { return a.rank.Compare(b.rank) }
@@ -271,10 +290,10 @@ func digest(slots []*slot) Digest {
 	return Digest(hex.EncodeToString(hash.Sum(nil)[:8]))
 }
 
-// hashValue returns the first 8 bytes of SHA-256 over an entry's state, curve, signature and seconds, or reason. All gaps count
-// as equal.
+// hashValue returns the first 8 bytes of SHA-256 over an entry's state and reason, or state, curve, signature, seconds and quality.
+// All gaps count as equal.
 func hashValue(e Entry) [8]byte {
-	text := make([]byte, 0, 1+maxReason+(8+4*len(e.Signature))*len(e.Curve))
+	text := make([]byte, 0, 256+(8+4*len(e.Signature))*len(e.Curve))
 	text = append(text, byte(e.State))
 	text = append(text, e.Reason...)
 	for _, v := range e.Curve {
@@ -288,10 +307,14 @@ func hashValue(e Entry) [8]byte {
 			text = binary.BigEndian.AppendUint32(text, bitsOf(v))
 		}
 	}
-	if len(e.Signature) > 0 {
+	if e.State == StateCurve {
 		for _, v := range e.Seconds {
 			text = binary.BigEndian.AppendUint32(text, bitsOf(v))
 		}
+		for _, n := range e.Quality.counts() {
+			text = binary.BigEndian.AppendUint64(text, uint64(n))
+		}
+		text = binary.BigEndian.AppendUint32(text, bitsOf(e.Quality.Longest))
 	}
 	sum := sha256.Sum256(text)
 	return [8]byte(sum[:8])

@@ -129,7 +129,7 @@ func TestSampleIsTheBatch(t *testing.T) {
 		for _, entry := range s.Members() {
 			curves = append(curves, entry.Curve)
 		}
-		if want := EnvelopeOf(curves, samplePoints); !same(e.Median, want.Median) || !same(e.P25, want.P25) || !same(e.P75, want.P75) {
+		if want := EnvelopeOf(entriesOf(curves), samplePoints); !same(e.Median, want.Median) || !same(e.P25, want.P25) || !same(e.P75, want.P75) {
 			t.Fatalf("envelope %+v is not that of the members %+v", e, want)
 		}
 	})

@@ -21,9 +21,12 @@ func AlignSignature(p Points, r Resample, w Walk, channels []Series) Signature {
 	points := p.Total()
 	all := make([]float32, points*len(channels))
 	s := make(Signature, len(channels))
+	slices := p.Slices(w)
+	curve := make(Curve, points) // of one channel after the other
 	for i, channel := range channels {
 		s[i], all = all[:points:points], all[points:]
-		for k, v := range Align(p, r, w, channel) {
+		curve.fill(slices, r, channel)
+		for k, v := range curve {
 			s[i][k] = toFloat32(v)
 		}
 	}
@@ -38,19 +41,29 @@ func toFloat32(v float64) float32 {
 	return Float32(v)
 }
 
-// Seconds has the lengths of an episode's five slices in seconds; 0 for a slice without data. In a minute, float32 resolves
-// microseconds.
+// Seconds has the lengths of an episode's five slices in seconds; 0 for a slice without data or without points. In a minute,
+// float32 resolves microseconds.
 type Seconds [sliceCount]float32
 
 // SecondsOf returns the lengths of slices.
 func SecondsOf(slices [5]Slice) Seconds {
 	var s Seconds
 	for i, slice := range slices {
-		if !empty(slice.Start, slice.End) {
+		if slice.Points > 0 && !empty(slice.Start, slice.End) {
 			s[i] = Float32(slice.End - slice.Start)
 		}
 	}
 	return s
+}
+
+// check returns an error if a length is negative, or not finite.
+func (s Seconds) check() error {
+	for i, v := range s {
+		if !(v >= 0 && v <= math.MaxFloat32) {
+			return fmt.Errorf("entry has a slice %d of %g seconds", i, v)
+		}
+	}
+	return nil
 }
 
 func (s Seconds) appendJSON(to []byte) []byte {

@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// ProfileName is the name of a profile: [a-z0-9][a-z0-9-]{0,62}. The zero value is not valid.
+// ProfileName is the name of a profile: [A-Za-z0-9][A-Za-z0-9_-]{0,62}. The zero value is not valid.
 type ProfileName string
 
 // maxProfileName is the most bytes that a profile's name may have.
 const maxProfileName = 63
 
-// ParseProfileName accepts a name that matches [a-z0-9][a-z0-9-]{0,62}.
+// ParseProfileName accepts a name that matches [A-Za-z0-9][A-Za-z0-9_-]{0,62}.
 func ParseProfileName(text string) (ProfileName, error) {
 	if text == "" {
 		return "", errors.New("profile name is empty")
@@ -25,8 +25,8 @@ func ParseProfileName(text string) (ProfileName, error) {
 		return "", fmt.Errorf("profile name %s has more than %d bytes", quote(text), maxProfileName)
 	}
 	for i := range len(text) {
-		if c := text[i]; !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' && i > 0) {
-			return "", fmt.Errorf("profile name %s does not match [a-z0-9][a-z0-9-]*", quote(text))
+		if c := text[i]; !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || (c == '-' || c == '_') && i > 0) {
+			return "", fmt.Errorf("profile name %s does not match [A-Za-z0-9][A-Za-z0-9_-]*", quote(text))
 		}
 	}
 	return ProfileName(text), nil
@@ -35,8 +35,9 @@ func ParseProfileName(text string) (ProfileName, error) {
 // A Profile is one profile of a spec.
 type Profile struct {
 	Name    ProfileName `json:"name"`
-	Channel string      `json:"channel"` // of the profile's curve: <source>.<field>
-	Shape   string      `json:"shape"`   // a description of the profile, for people only
+	Channel string      `json:"channel"`         // of the profile's curve: <source>.<field>
+	Shape   string      `json:"shape"`           // a description of the profile, for people only
+	Group   string      `json:"group,omitempty"` // a heading under which the dashboard can show the profile; may be empty
 }
 
 // Spec defines what is fitted and how. A Spec from [ParseSpec], [DefaultSpec] or JSON is valid; call [Spec.Validate] for any
@@ -47,9 +48,13 @@ type Spec struct {
 	Seed     uint64    `json:"seed"`     // of the ranks; keep it secret if an adversary can choose episode ids
 	Resample Resample  `json:"resample"` // linear or mean
 	Points   Points    `json:"points"`   // of the five slices of a curve
-	Profiles []Profile `json:"profiles"` // at least one, each name once; results come in this order
+	Profiles []Profile `json:"profiles"` // at least one; names differ by more than case; results come in this order
 
 	Signature SignatureSpec `json:"signature"` // the channels that an entry has besides its curve
+
+	Format     Format        `json:"format"`     // how archives are written
+	Quality    QualityLimits `json:"quality"`    // which recordings are too sloppy to give a curve
+	Validation Validation    `json:"validation"` // the columns of the validation file
 }
 
 // SignatureSpec defines the channels of an episode's [Signature]. They are the same for all profiles, so that episodes of
@@ -62,6 +67,7 @@ type SignatureSpec struct {
 const (
 	maxTarget      = 100_000
 	maxChannelPart = 128
+	maxGroup       = 64
 	// maxSignature bounds the channels of a signature, and so the memory for the rows of an archive.
 	maxSignature = 32
 )
@@ -86,14 +92,17 @@ func DefaultSpec() *Spec {
 		Resample: Linear,
 		Points:   DefaultPoints(),
 		Profiles: []Profile{
-			{"cpu-saturate", user, "sustained 1-vCPU peg (XMRig)"},
-			{"io-walk", sys, "fs traversal + urandom writes"},
-			{"bursty-c2", user, "long idle + 3-packet egress bursts"},
-			{"low-and-slow", user, "minimal CPU + periodic memory churn"},
-			{"scan-and-dial", sys, "SYN-style probes + dial-home"},
-			{"shell-resident", sys, "persistent TCP socket + command ticks"},
+			{Name: "cpu-saturate", Channel: user, Shape: "sustained 1-vCPU peg (XMRig)"},
+			{Name: "io-walk", Channel: sys, Shape: "fs traversal + urandom writes"},
+			{Name: "bursty-c2", Channel: user, Shape: "long idle + 3-packet egress bursts"},
+			{Name: "low-and-slow", Channel: user, Shape: "minimal CPU + periodic memory churn"},
+			{Name: "scan-and-dial", Channel: sys, Shape: "SYN-style probes + dial-home"},
+			{Name: "shell-resident", Channel: sys, Shape: "persistent TCP socket + command ticks"},
 		},
-		Signature: DefaultSignature(),
+		Signature:  DefaultSignature(),
+		Format:     DefaultFormat(),
+		Quality:    DefaultQuality(),
+		Validation: DefaultValidation(),
 	}
 }
 
@@ -120,24 +129,67 @@ func (s *Spec) Validate() error {
 	if err := s.Points.check("points"); err != nil {
 		return err
 	}
-	if len(s.Profiles) == 0 {
-		return &fieldError{"profiles", errors.New("the list is empty")}
+	if err := validateProfiles("profiles", s.Profiles); err != nil {
+		return err
 	}
-	seen := make(map[ProfileName]bool, len(s.Profiles))
-	for i, p := range s.Profiles {
-		field := fmt.Sprintf("profiles[%d]", i)
+	if err := s.Signature.validate("signature"); err != nil {
+		return err
+	}
+	if err := s.Format.validate("format", s.sources()); err != nil {
+		return err
+	}
+	if err := s.Quality.validate("quality", s.Points.Total()); err != nil {
+		return err
+	}
+	return s.Validation.validate("validation")
+}
+
+// channels returns the channels that curves and signatures are made of, each once.
+func (s *Spec) channels() []string {
+	all := slices.Clone(s.Signature.Channels)
+	for _, p := range s.Profiles {
+		all = append(all, p.Channel)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// sources returns the sources of these channels. A source may be there several times.
+func (s *Spec) sources() []string {
+	var all []string
+	for _, channel := range s.channels() {
+		source, _, _ := strings.Cut(channel, ".")
+		all = append(all, source)
+	}
+	return all
+}
+
+func validateProfiles(field string, profiles []Profile) error {
+	if len(profiles) == 0 {
+		return &fieldError{field, errors.New("the list is empty")}
+	}
+	seen := make(map[string]ProfileName, len(profiles)) // by the name in lower case
+	for i, p := range profiles {
+		field := fmt.Sprintf("%s[%d]", field, i)
 		if _, err := ParseProfileName(string(p.Name)); err != nil {
 			return &fieldError{field + ".name", err}
 		}
-		if seen[p.Name] {
+		lower := strings.ToLower(string(p.Name))
+		switch other, there := seen[lower]; {
+		case there && other == p.Name:
 			return &fieldError{field + ".name", fmt.Errorf("profile %q is there twice", p.Name)}
+		case there: // some file systems, and people, take them for one
+			return &fieldError{field + ".name", fmt.Errorf("profiles %q and %q differ by case alone", other, p.Name)}
 		}
-		seen[p.Name] = true
+		seen[lower] = p.Name
 		if err := checkChannel(p.Channel); err != nil {
 			return &fieldError{field + ".channel", err}
 		}
+		if len(p.Group) > maxGroup {
+			return &fieldError{field + ".group", fmt.Errorf("%s has more than %d bytes", quote(p.Group), maxGroup)}
+		}
 	}
-	return s.Signature.validate("signature")
+	return nil
 }
 
 func (s SignatureSpec) validate(field string) error {
@@ -163,11 +215,16 @@ func (s SignatureSpec) validate(field string) error {
 // envelope both raw and normalised. Messages of that size must be allowed.
 func (s *Spec) MessageBytes() int {
 	const (
-		others = 4096 // names, times, digests
-		value  = 25   // the longest float64, with its comma
+		others  = 4096 // names, times, digests
+		value   = 25   // the longest float64, with its comma
+		count   = 7    // the longest number of episodes, with its comma
+		example = 512  // a kind of doubt or a reason, with an episode
+
+		examples = (qualityValues + maxReasons) * example
 	)
 	entry := value + (16*len(s.Signature.Channels)+2)/3 // four bytes of a float32 as base64
-	return others + max(entry, 6*value)*s.Points.Total()
+	points := s.Points.Total()
+	return others + max(entry*points, (6*value+count)*points+examples)
 }
 
 // checkChannel returns an error unless name is <source>.<field>. The source ends at the first dot and matches [A-Za-z0-9_-]+, the
@@ -208,25 +265,42 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 	}
 	type plain Spec // does not have this method
 	read := plain(*DefaultSpec())
-	defaults := read.Profiles
-	read.Profiles = nil
+	defaults := read
+	// Lists are read over the defaults element by element, so they begin empty.
+	read.Profiles, read.Format, read.Validation.Accepted = nil, partialFormat(), nil
+	read.Format.Suffixes = nil
 
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&read); err != nil {
+	if err := decodeStrict(data, &read); err != nil {
 		return fmt.Errorf("parse spec: %w", err)
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("parse spec: there is more after the object")
-	}
 	if read.Profiles == nil {
-		read.Profiles = defaults
+		read.Profiles = defaults.Profiles
 	}
+	if read.Format.Suffixes == nil {
+		read.Format.Suffixes = defaults.Format.Suffixes
+	}
+	if read.Validation.Accepted == nil {
+		read.Validation.Accepted = defaults.Validation.Accepted
+	}
+	read.Format.complete()
 	spec := Spec(read)
 	if err := spec.Validate(); err != nil {
 		return fmt.Errorf("parse spec: %w", err)
 	}
 	*s = spec
+	return nil
+}
+
+// decodeStrict reads one JSON value and nothing behind it. An unknown key is an error.
+func decodeStrict(data []byte, to any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(to); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("there is more after the object")
+	}
 	return nil
 }
 

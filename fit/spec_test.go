@@ -14,18 +14,27 @@ import (
 )
 
 func drawSpec(t *rapid.T) *Spec {
-	count := rapid.IntRange(1, 100)
+	count := rapid.IntRange(0, 100)
 	s := &Spec{
 		Revision: rapid.Int64Range(0, math.MaxInt64).Draw(t, "revision"),
 		Target:   rapid.IntRange(1, maxTarget).Draw(t, "target"),
 		Seed:     rapid.Uint64().Draw(t, "seed"),
 		Resample: rapid.SampledFrom([]Resample{Linear, Mean}).Draw(t, "resample"),
-		Points:   Points{count.Draw(t, "points"), count.Draw(t, "points"), count.Draw(t, "points"), count.Draw(t, "points"), count.Draw(t, "points")},
+		Points:   Points{count.Draw(t, "points"), count.Draw(t, "points"), count.Draw(t, "points"), 2 + count.Draw(t, "points"), count.Draw(t, "points")},
+		Format:   drawFormat(t),
+		Quality: QualityLimits{
+			MinSpan: rapid.Float64Range(0, 1e9).Draw(t, "min_span"), MaxDuration: rapid.Float64Range(1, 1e9).Draw(t, "max_duration"),
+			RowsDropped: rapid.Float64Range(0, 1).Draw(t, "rows_dropped"), CounterEvents: rapid.Float64Range(0, 1).Draw(t, "counter_events"), MinPoints: 2,
+		},
+		Validation: Validation{
+			EpisodeID: "e", HostID: "h", Profile: "p", Status: rapid.SampledFrom([]string{"", "s"}).Draw(t, "status"),
+			Accepted: rapid.SliceOfNDistinct(rapid.String(), 1, 3, rapid.ID).Draw(t, "accepted"),
+		},
 	}
 	for i := range rapid.IntRange(1, 4).Draw(t, "profiles") {
 		s.Profiles = append(s.Profiles, Profile{
-			Name:    ProfileName(fmt.Sprintf("%s%d", rapid.StringMatching(`[a-z0-9][a-z0-9-]{0,60}`).Draw(t, "name"), i)),
-			Channel: rapid.StringMatching(`[A-Za-z0-9_-]{1,128}\.[A-Za-z0-9_.-]{1,128}`).Draw(t, "channel"),
+			Name:    ProfileName(fmt.Sprintf("%s%d", rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9_-]{0,60}`).Draw(t, "name"), i)),
+			Channel: rapid.StringMatching(`[A-Za-z0-9_-]{8,128}\.[A-Za-z0-9_.-]{1,128}`).Draw(t, "channel"),
 			Shape:   rapid.String().Draw(t, "shape"),
 		})
 	}
@@ -49,7 +58,7 @@ func TestDefaultSpec(t *testing.T) {
 		t.Error("two default specs share their profiles or their signature")
 	}
 	p, ok := s.Profile("scan-and-dial")
-	if want := (Profile{"scan-and-dial", "proc.cpu_sys_jiffies", "SYN-style probes + dial-home"}); !ok || p != want {
+	if want := (Profile{Name: "scan-and-dial", Channel: "proc.cpu_sys_jiffies", Shape: "SYN-style probes + dial-home"}); !ok || p != want {
 		t.Errorf("profile = %v, %t, want %v", p, ok, want)
 	}
 	if p, ok := s.Profile("none"); ok {
@@ -67,14 +76,20 @@ func TestValidate(t *testing.T) {
 		{"target: 100001", func(s *Spec) { s.Target = 100_001 }},
 		{`resample: resample ""`, func(s *Spec) { s.Resample = "" }},
 		{`resample: resample "cubic"`, func(s *Spec) { s.Resample = "cubic" }},
-		{"points.clean_lead: 0", func(s *Spec) { s.Points.CleanLead = 0 }},
+		{"points.clean_lead: -1", func(s *Spec) { s.Points.CleanLead = -1 }},
+		{"points.infected_running: 1", func(s *Spec) { s.Points.InfectedRunning = 1 }},
 		{"points.clean_tail: -3", func(s *Spec) { s.Points.CleanTail = -3 }},
 		{"points.armed: 9223372036854775807", func(s *Spec) { s.Points.Armed = math.MaxInt }},
 		{"points: 150015", func(s *Spec) { s.Points = Points{50_000, 5, 10, 50_000, 50_000} }},
 		{"profiles: ", func(s *Spec) { s.Profiles = nil }},
 		{"profiles[5].name: ", func(s *Spec) { s.Profiles[5].Name = "" }},
 		{`profiles[1].name: profile "cpu-saturate"`, func(s *Spec) { s.Profiles[1].Name = "cpu-saturate" }},
+		{`profiles[1].name: profiles "cpu-saturate" and "CPU-saturate"`, func(s *Spec) { s.Profiles[1].Name = "CPU-saturate" }},
+		{"format.sources: there is no line", func(s *Spec) { s.Format.Sources = nil }},
+		{"quality.max_duration: NaN", func(s *Spec) { s.Quality.MaxDuration = math.NaN() }},
+		{"validation.profile: it is empty", func(s *Spec) { s.Validation.Profile = "" }},
 		{"profiles[2].channel: ", func(s *Spec) { s.Profiles[2].Channel = "proc" }},
+		{"profiles[2].group: ", func(s *Spec) { s.Profiles[2].Group = strings.Repeat("g", 65) }},
 		{`signature.resample: resample ""`, func(s *Spec) { s.Signature.Resample = "" }},
 		{"signature.channels[1]: channel is empty", func(s *Spec) { s.Signature.Channels[1] = "" }},
 		{`signature.channels[6]: channel "proc.minflt" is there twice`, func(s *Spec) { s.Signature.Channels[6] = "proc.minflt" }},
@@ -116,12 +131,12 @@ func TestMessageBytes(t *testing.T) {
 }
 
 func TestParseProfileName(t *testing.T) {
-	for _, text := range []string{"a", "0", "cpu-saturate", "a-", strings.Repeat("x", 63)} {
+	for _, text := range []string{"a", "0", "cpu-saturate", "a-", "A", "T1496_xmrig", "a_", strings.Repeat("x", 63)} {
 		if name, err := ParseProfileName(text); err != nil || string(name) != text {
 			t.Errorf("%q: %s, %v", text, name, err)
 		}
 	}
-	for _, text := range []string{"", "-a", "A", "a.b", "a b", "a_b", "é", strings.Repeat("x", 64)} {
+	for _, text := range []string{"", "-a", "_a", "a.b", "a b", "a*", "a>", "é", strings.Repeat("x", 64)} {
 		if name, err := ParseProfileName(text); err == nil {
 			t.Errorf("%q gives %s", text, name)
 		}
@@ -183,7 +198,7 @@ func TestSpecJSONDefaults(t *testing.T) {
 func TestSpecJSONRefuses(t *testing.T) {
 	tests := []string{
 		``, `null`, `[]`, `1`, `{`, `{"targt":1}`, `{"target":0}`, `{"target":1.5}`, `{"target":"1"}`, `{"seed":-1}`, `{"seed":18446744073709551616}`,
-		`{"resample":"cubic"}`, `{"points":{"armed":0}}`, `{"points":{"legs":1}}`, `{"profiles":[]}`, `{"profiles":[{"name":"a"}]}`,
+		`{"resample":"cubic"}`, `{"points":{"infected_running":1}}`, `{"points":{"legs":1}}`, `{"profiles":[]}`, `{"profiles":[{"name":"a"}]}`,
 		`{"profiles":[{"name":"a","channel":"b.c"},{"name":"a","channel":"b.c"}]}`, `{} {}`,
 		`{"signature":{"chanels":[]}}`, `{"signature":{"channels":["b"]}}`, `{"signature":{"channels":["a.b","a.b"]}}`, `{"signature":{"resample":"x"}}`,
 	}
@@ -212,8 +227,10 @@ func TestParseSpec(t *testing.T) {
 		}},
 		{"some points", "points: {armed: 7}", func(s *Spec) { s.Points.Armed = 7 }},
 		{"all points", "points: {clean_lead: 1, armed: 2, infecting: 3, infected_running: 4, clean_tail: 5}", func(s *Spec) { s.Points = Points{1, 2, 3, 4, 5} }},
-		{"profiles", "profiles:\n  - name: \"0\"\n    channel: net.tx.bytes\n  - {name: b, channel: a.b, shape: 'so # so'}\n", func(s *Spec) {
-			s.Profiles = []Profile{{"0", "net.tx.bytes", ""}, {"b", "a.b", "so # so"}}
+		{"slices left out", "points: {clean_lead: 0, armed: 0, infecting: 0, infected_running: 2, clean_tail: 0}", func(s *Spec) { s.Points = Points{InfectedRunning: 2} }},
+		{"the fewest points of all slices", "points: {clean_lead: 1, armed: 1, infecting: 1, infected_running: 1, clean_tail: 1}", func(s *Spec) { s.Points = Points{1, 1, 1, 1, 1} }},
+		{"profiles", "profiles:\n  - name: \"0\"\n    channel: net.tx.bytes\n  - {name: b, channel: a.b, shape: 'so # so', group: net}\n", func(s *Spec) {
+			s.Profiles = []Profile{{Name: "0", Channel: "net.tx.bytes"}, {Name: "b", Channel: "a.b", Shape: "so # so", Group: "net"}}
 		}},
 		{"signature", "signature: {resample: linear, channels: [a.b, c.d]}", func(s *Spec) { s.Signature = SignatureSpec{Linear, []string{"a.b", "c.d"}} }},
 		{"channels only", "signature: {channels: [a.b]}", func(s *Spec) { s.Signature.Channels = []string{"a.b"} }},
@@ -269,10 +286,10 @@ func TestParseSpecNamesTheLine(t *testing.T) {
 		{"seed: 007\n", `line 1: seed: want`},
 		{"resample: cubic\n", `line 1: resample: resample "cubic"`},
 		{"resample: 1\n", `line 1: resample: want text`},
-		{"points:\n  armed: 0\n", `line 2: points.armed: 0 is not from 1`},
+		{"points:\n  armed: -2\n", `line 2: points.armed: -2 is not from 0`},
 		{"points:\n  armed: 5\n  infecting: -1\n", `line 3: points.infecting: -1`},
 		{"points:\n  legs: 4\n", `line 2: points.legs: unknown key`},
-		{"points: {clean_lead: 0, armed: 0, infecting: 0, infected_running: 0, clean_tail: 0}\n", `line 1: points.clean_lead: 0`},
+		{"points: {clean_lead: 0, armed: 0, infecting: 0, infected_running: 0, clean_tail: 0}\n", `line 1: points.infected_running: 0 is not from 2`},
 		{"seed: 1\npoints:\n  armed: 99990\n", `line 2: points: 100065 points`},
 		{"points: 80\n", `line 1: points: want keys and values, have "80"`},
 		{"profiles: {}\n", `line 1: profiles: want a list`},
@@ -282,7 +299,7 @@ func TestParseSpecNamesTheLine(t *testing.T) {
 		{"profiles:\n  - name: a\n    chanel: b.c\n", `line 3: profiles[0].chanel: unknown key`},
 		{"profiles:\n  - name: a\n", `line 2: profiles[0].channel: channel is empty`},
 		{"profiles:\n  - channel: a.b\n", `line 2: profiles[0].name: profile name is empty`},
-		{"profiles:\n  - name: A\n    channel: a.b\n", `line 2: profiles[0].name: profile name "A" does not match`},
+		{"profiles:\n  - name: A.\n    channel: a.b\n", `line 2: profiles[0].name: profile name "A." does not match`},
 		{"signature: mean\n", `line 1: signature: want keys and values, have "mean"`},
 		{"signature:\n  resample: cubic\n", `line 2: signature.resample: resample "cubic"`},
 		{"signature:\n  chanels: []\n", `line 2: signature.chanels: unknown key`},
@@ -315,6 +332,8 @@ func TestParseSpecNamesTheLine(t *testing.T) {
 func FuzzParseSpec(f *testing.F) {
 	f.Add([]byte("revision: 1\ntarget: 100\nseed: 0\nresample: linear\npoints: {armed: 5}\nprofiles:\n- {name: a, channel: b.c, shape: x}\n"))
 	f.Add([]byte("profiles:\n  - &a {name: a, channel: b.c}\n  - *a\n---\n"))
+	f.Add([]byte(formatYAML))
+	f.Add([]byte("points: {armed: 0}\nformat: {phases: {a: clean}, channels: {a.b: {scale: 1e-6}}, sources: {n: {member: x, rows: csv, unit: rfc3339}}}\n"))
 	f.Add([]byte("? [a]\n: !!binary x\n<<: {}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := ParseSpec(text)

@@ -33,7 +33,9 @@ func ParseSpec(document []byte) (*Spec, error) {
 
 	r := specReader{lines: map[string]int{"": first.Line}}
 	spec := DefaultSpec()
+	spec.Format = partialFormat()
 	err := r.spec(first.Content[0], spec)
+	spec.Format.complete()
 	if err == nil {
 		err = spec.Validate()
 	}
@@ -82,6 +84,14 @@ func (r specReader) spec(node *yaml.Node, s *Spec) error {
 			return r.profiles(value, path, &s.Profiles)
 		case "signature":
 			return r.signature(value, path, &s.Signature)
+		case "format":
+			return r.format(value, path, &s.Format)
+		case "quality":
+			return r.quality(value, path, &s.Quality)
+		case "validation":
+			return r.validation(value, path, &s.Validation)
+		case "channels":
+			return &fieldError{path, errors.New("the key stands under format: write format: {channels: ...}")}
 		}
 		return errUnknownKey
 	})
@@ -129,6 +139,8 @@ func (r specReader) profile(node *yaml.Node, path string, p *Profile) error {
 			return text(value, path, &p.Channel)
 		case "shape":
 			return text(value, path, &p.Shape)
+		case "group":
+			return text(value, path, &p.Group)
 		}
 		return errUnknownKey
 	})
@@ -140,21 +152,22 @@ func (r specReader) signature(node *yaml.Node, path string, s *SignatureSpec) er
 		case "resample":
 			return text(value, path, &s.Resample)
 		case "channels":
-			return r.channels(value, path, &s.Channels)
+			return r.texts(value, path, &s.Channels)
 		}
 		return errUnknownKey
 	})
 }
 
-func (r specReader) channels(node *yaml.Node, path string, channels *[]string) error {
+// texts reads a list of texts.
+func (r specReader) texts(node *yaml.Node, path string, texts *[]string) error {
 	if node.Kind != yaml.SequenceNode {
 		return mismatch(node, path, "a list")
 	}
-	*channels = make([]string, len(node.Content))
+	*texts = make([]string, len(node.Content))
 	for i, item := range node.Content {
 		path := fmt.Sprintf("%s[%d]", path, i)
 		r.lines[path] = item.Line
-		if err := text(item, path, &(*channels)[i]); err != nil {
+		if err := text(item, path, &(*texts)[i]); err != nil {
 			return err
 		}
 	}
@@ -163,19 +176,31 @@ func (r specReader) channels(node *yaml.Node, path string, channels *[]string) e
 
 var errUnknownKey = errors.New("unknown key")
 
-// mapping calls visit for each key of a mapping, with the path of its field and its value.
-func (r specReader) mapping(node *yaml.Node, path string, visit func(key, path string, value *yaml.Node) error) error {
+// A visitor is called for each key of a mapping, with the path of its field and its value.
+type visitor func(key, path string, value *yaml.Node) error
+
+// mapping visits a mapping whose keys are those of a spec.
+func (r specReader) mapping(node *yaml.Node, path string, visit visitor) error {
+	return r.visit(node, path, func(key string) string { return strings.TrimPrefix(path+"."+key, ".") }, visit)
+}
+
+// entries visits a mapping whose keys are free, such as the names of channels.
+func (r specReader) entries(node *yaml.Node, path string, visit visitor) error {
+	return r.visit(node, path, func(key string) string { return entryField(path, key) }, visit)
+}
+
+func (r specReader) visit(node *yaml.Node, path string, fieldOf func(key string) string, visit visitor) error {
 	if node.Kind != yaml.MappingNode {
 		return mismatch(node, path, "keys and values")
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		if key.Kind != yaml.ScalarNode || key.Value == "" {
-			field := strings.TrimPrefix(path+".?", ".")
+			field := fieldOf("?")
 			r.lines[field] = key.Line
 			return mismatch(key, field, "a word for a key")
 		}
-		field := strings.TrimPrefix(path+"."+key.Value, ".")
+		field := fieldOf(key.Value)
 		twice := r.lines[field] != 0
 		r.lines[field] = key.Line
 		if twice {

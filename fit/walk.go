@@ -4,7 +4,7 @@ import "math"
 
 // Walk has the times of an episode's phases that a curve depends on, in seconds since the episode's first label.
 type Walk struct {
-	Armed      float64 // start of the first armed segment
+	Armed      float64 // start of the first armed segment; NaN if there is none
 	Infecting  float64 // start of the first infecting segment; NaN if there is none
 	Running    float64 // start of the first infected_running segment
 	RunningEnd float64 // end of the last infected_running segment
@@ -33,10 +33,24 @@ const shortSlice = 0.1
 //
 // So dormant counts as infected_running. If the phases come in an unusual order, slices may overlap, or end before they start; a
 // slice that ends before it starts has no data.
+//
+// A slice of 0 points has the same times, so the slice behind it begins where it would have ended. If armed has 0 points,
+// clean_lead ends at the earliest of Armed, Infecting and Running that there is; and if there is no Armed either, armed would have
+// started and ended at Infecting, or at Running if there is no Infecting.
 func (p Points) Slices(w Walk) [5]Slice {
-	armedEnd := w.Infecting
+	leadEnd, armed, armedEnd := w.Armed, w.Armed, w.Infecting
 	if math.IsNaN(armedEnd) {
 		armedEnd = w.Armed + shortSlice
+	}
+	if p.Armed == 0 {
+		leadEnd = earliest(w.Armed, w.Infecting, w.Running)
+		if math.IsNaN(w.Armed) {
+			armedEnd = w.Infecting
+			if math.IsNaN(armedEnd) {
+				armedEnd = w.Running
+			}
+			armed = armedEnd
+		}
 	}
 	runningEnd := w.RunningEnd
 	if w.DormantEnd > runningEnd {
@@ -47,10 +61,21 @@ func (p Points) Slices(w Walk) [5]Slice {
 		tailEnd = w.Duration
 	}
 	return [5]Slice{
-		{SliceCleanLead, 0, w.Armed, p.CleanLead},
-		{SliceArmed, w.Armed, armedEnd, p.Armed},
+		{SliceCleanLead, 0, leadEnd, p.CleanLead},
+		{SliceArmed, armed, armedEnd, p.Armed},
 		{SliceInfecting, armedEnd, w.Running, p.Infecting},
 		{SliceInfectedRunning, w.Running, runningEnd, p.InfectedRunning},
 		{SliceCleanTail, runningEnd, tailEnd, p.CleanTail},
 	}
+}
+
+// earliest returns the least of the times that are not NaN; NaN if all are.
+func earliest(times ...float64) float64 {
+	least := math.NaN()
+	for _, t := range times {
+		if !(t >= least) && !math.IsNaN(t) {
+			least = t
+		}
+	}
+	return least
 }

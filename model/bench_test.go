@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cis490/profiles/fit"
 )
@@ -18,6 +17,7 @@ const (
 	benchRows     = 150_000
 	benchFeatures = 230
 	benchK        = 5
+	benchHosts    = 12
 )
 
 func benchVectors(n int) [][]float32 {
@@ -32,40 +32,55 @@ func benchVectors(n int) [][]float32 {
 	return vectors
 }
 
-// BenchmarkNearest measures the k nearest of 150,000 x 230 float32. If PROFILES_PYTHON is set, scikit-learn's brute force does
-// the same ("scikit-learn").
+// BenchmarkNearest measures the k nearest of 150,000 x 230 float32, for one query and for batches of 64. If PROFILES_PYTHON is set,
+// scikit-learn's brute force does the same ("scikit-learn").
 func BenchmarkNearest(b *testing.B) {
-	vectors, query := benchVectors(benchRows), benchVectors(1)[0]
-	for _, metric := range []Metric{Euclidean, Manhattan} {
-		b.Run(string(metric), func(b *testing.B) {
+	vectors := benchVectors(benchRows)
+	for _, n := range []int{1, 64} {
+		queries := benchVectors(n)
+		perQuery := func(b *testing.B) {
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N*n), "ms/query")
+		}
+		b.Run(fmt.Sprintf("%d/each", n), func(b *testing.B) {
 			b.ReportAllocs()
-			b.SetBytes(4 * benchRows * benchFeatures)
 			for b.Loop() {
-				if _, err := metric.Nearest(query, vectors, benchK); err != nil {
+				for _, q := range queries {
+					if _, err := Nearest(q, vectors, benchK); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			perQuery(b)
+		})
+		b.Run(fmt.Sprintf("%d/batch", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := NearestOfEach(queries, vectors, benchK); err != nil {
 					b.Fatal(err)
 				}
 			}
+			perQuery(b)
 		})
-		b.Run(string(metric)+"/scikit-learn", func(b *testing.B) { scikitLearn(b, metric) })
+		b.Run(fmt.Sprintf("%d/scikit-learn", n), func(b *testing.B) { scikitLearn(b, n) })
 	}
 }
 
-func scikitLearn(b *testing.B, metric Metric) {
+func scikitLearn(b *testing.B, queries int) {
 	python := os.Getenv("PROFILES_PYTHON")
 	if python == "" {
 		b.Skip("PROFILES_PYTHON is not set")
 	}
-	var single float64
+	var took float64
 	for b.Loop() {
-		out, err := exec.Command(python, "testdata/bench.py", string(metric), fmt.Sprint(benchRows), fmt.Sprint(benchFeatures), fmt.Sprint(benchK)).Output()
+		out, err := exec.Command(python, "testdata/bench.py", fmt.Sprint(benchRows), fmt.Sprint(benchFeatures), fmt.Sprint(benchK), fmt.Sprint(queries)).Output()
 		if err != nil {
 			b.Fatal(err)
 		}
-		if single, err = strconv.ParseFloat(strings.TrimSpace(string(out)), 64); err != nil {
+		if took, err = strconv.ParseFloat(strings.TrimSpace(string(out)), 64); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(single, "ms/query")
+	b.ReportMetric(took, "ms/query")
 }
 
 // liveModel returns the model of a worker with the default spec: 100 examples of each of six profiles in seven channels.
@@ -73,7 +88,7 @@ func scikitLearn(b *testing.B, metric Metric) {
 func liveModel(b *testing.B) (m *Model, signature func() fit.Signature) {
 	b.Helper()
 	spec := fit.DefaultSpec()
-	l := Layout{Features: Levels, Resample: string(fit.Mean), Channels: spec.Signature.Channels, Points: spec.Points}
+	l := NewLayout(Running, string(fit.Mean), spec.Signature.Channels, spec.Points)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	signature = func() fit.Signature {
 		s := make(fit.Signature, len(l.Channels))
@@ -90,7 +105,7 @@ func liveModel(b *testing.B) (m *Model, signature func() fit.Signature) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		examples = append(examples, Example{Profile: spec.Profiles[i%6].Name, Host: "h", Episode: strconv.Itoa(i), Vector: vector})
+		examples = append(examples, Example{Profile: spec.Profiles[i%6].Name, Host: fmt.Sprintf("h-%02d", i%benchHosts), Episode: strconv.Itoa(i), Vector: vector})
 	}
 	m, err := New(l, examples)
 	if err != nil {
@@ -119,11 +134,19 @@ func BenchmarkClassify(b *testing.B) {
 	}
 }
 
-// BenchmarkEvaluate measures a model as a worker does: it classifies each of 600 members by the model of all others.
+// BenchmarkEvaluate measures a model as a worker does: it classifies each of 600 members by the model of all others, and checks
+// their labels.
 func BenchmarkEvaluate(b *testing.B) {
 	m, _ := liveModel(b)
 	for b.Loop() {
-		if _, err := Evaluate(m.LeaveOneEpisodeOut(), Methods(3), func() time.Duration { return 0 }); err != nil {
+		if _, err := Evaluate(endless, m.LeaveOneEpisodeOut(), Methods(3), stopped); err != nil {
+			b.Fatal(err)
+		}
+		labels, err := NewLabels(endless, m.Layout(), m.Examples())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := labels.Suspects(endless); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 
 // The names of the methods.
 const (
-	NameNearestEnvelope = "nearest-envelope"
-	NameKNN             = "knn"
+	NameLDA = "lda"
+	NameKNN = "knn"
 )
 
 // A Method is one way to classify.
@@ -25,10 +25,10 @@ type Method struct {
 // DefaultNeighbours is the k of knn in the workers, and by default in the commands.
 const DefaultNeighbours = 3
 
-// Methods returns nearest-envelope, and knn with k neighbours.
+// Methods returns lda, and knn with k neighbours.
 func Methods(k int) []Method {
 	return []Method{
-		{NameNearestEnvelope, (*Model).NearestEnvelope},
+		{NameLDA, (*Model).LDA},
 		{NameKNN, func(m *Model, v []float32) (Verdict, error) { return m.KNN(v, k) }},
 	}
 }
@@ -40,13 +40,11 @@ type Fold struct {
 }
 
 // LeaveOneEpisodeOut yields each example with the model of all others, profile by profile.
-func (m *Model) LeaveOneEpisodeOut() iter.Seq2[Fold, error] {
-	return func(yield func(Fold, error) bool) {
+func (m *Model) LeaveOneEpisodeOut() iter.Seq[Fold] {
+	return func(yield func(Fold) bool) {
 		for i, c := range m.classes {
-			builder := newClassBuilder(m.layout, c.profile, c.members)
 			for k := range c.members {
-				fold := Fold{Model: m.withClass(i, builder.class(k)), Test: c.members[k : k+1 : k+1]}
-				if !yield(fold, nil) {
+				if !yield(Fold{Model: m.withoutMember(i, k), Test: c.members[k : k+1 : k+1]}) {
 					return
 				}
 			}
@@ -54,22 +52,20 @@ func (m *Model) LeaveOneEpisodeOut() iter.Seq2[Fold, error] {
 	}
 }
 
-// withClass returns the model with another class i, or without it if that has no members; nil if no class remains.
-func (m *Model) withClass(i int, c *class) *Model {
-	classes := slices.Clone(m.classes)
-	classes[i] = c
-	if len(c.members) == 0 {
-		classes = slices.Delete(classes, i, i+1)
-	}
-	if len(classes) == 0 {
+// withoutMember returns the model without one member of a class; nil if no example is left.
+func (m *Model) withoutMember(class, member int) *Model {
+	classes, of := slices.Clone(m.classes), m.classes[class]
+	if len(of.members) > 1 {
+		classes[class] = newClass(of.profile, slices.Delete(slices.Clone(of.members), member, member+1), len(m.features))
+	} else if classes = slices.Delete(classes, class, class+1); len(classes) == 0 {
 		return nil
 	}
-	return &Model{layout: m.layout, classes: classes}
+	return newModel(m.layout, m.features, classes)
 }
 
 // LeaveOneHostOut yields the examples of each host with the model of all other hosts' examples, by host.
-func (m *Model) LeaveOneHostOut() iter.Seq2[Fold, error] {
-	return func(yield func(Fold, error) bool) {
+func (m *Model) LeaveOneHostOut() iter.Seq[Fold] {
+	return func(yield func(Fold) bool) {
 		sorted := m.Examples()
 		slices.SortStableFunc(sorted, compareExamples)
 		for len(sorted) > 0 {
@@ -79,7 +75,7 @@ func (m *Model) LeaveOneHostOut() iter.Seq2[Fold, error] {
 				n = len(sorted)
 			}
 			rest := m.Without(func(e Example) bool { return e.Host == host })
-			if !yield(Fold{rest, sorted[:n:n]}, nil) {
+			if !yield(Fold{rest, sorted[:n:n]}) {
 				return
 			}
 			sorted = sorted[n:]
@@ -102,6 +98,10 @@ type Score struct {
 	// answers, 0 if there is no other.
 	NoneOfThese     int     `json:"none_of_these"`
 	RightOfAnswered float64 `json:"right_of_answered"`
+	// FalselyNone counts the answers "none of these" to episodes of profiles that the model has. Abstained counts the episodes
+	// without an answer, which are wrong ones: see [ErrGaps] and [ErrNothingInCommon].
+	FalselyNone int `json:"falsely_none"`
+	Abstained   int `json:"abstained"`
 	// Confusion has a row for each of Profiles that episodes have, and a column for each that was answered.
 	Profiles  []fit.ProfileName `json:"profiles"`
 	Confusion [][]int           `json:"confusion"`
@@ -115,25 +115,27 @@ type Miss struct {
 	Host    string          `json:"host"`
 	Episode string          `json:"episode"`
 	Profile fit.ProfileName `json:"profile"`
-	Said    fit.ProfileName `json:"said"` // empty if there was no model, or no feature in common with it
+	Said    fit.ProfileName `json:"said"` // empty if there was no answer
 	None    bool            `json:"none_of_these"`
-	Refuted bool            `json:"refuted"` // see [Verdict.Refutes]
 }
 
-// Evaluate classifies every fold's episodes by every method, one after the other. clock returns the time since any fixed moment;
-// it is called before and after each classification. The scores come in the order of the methods.
-func Evaluate(folds iter.Seq2[Fold, error], methods []Method, clock func() time.Duration) ([]Score, error) {
+// Evaluate classifies every fold's episodes by every method, one after the other. stop is called before each episode; its error
+// ends the evaluation. clock returns the time since any fixed moment; it is called before and after each classification. The
+// scores come in the order of the methods.
+func Evaluate(stop func() error, folds iter.Seq[Fold], methods []Method, clock func() time.Duration) ([]Score, error) {
 	scorers := make([]scorer, len(methods))
 	for i, method := range methods {
 		scorers[i] = scorer{method: method, clock: clock, answers: map[fit.ProfileName]map[fit.ProfileName]int{}}
 	}
-	for fold, err := range folds {
-		if err != nil {
-			return nil, err
-		}
-		for i := range scorers {
-			if err := scorers[i].classify(fold); err != nil {
+	for fold := range folds {
+		for _, e := range fold.Test {
+			if err := stop(); err != nil {
 				return nil, err
+			}
+			for i := range scorers {
+				if err := scorers[i].classify(fold.Model, e); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
@@ -151,25 +153,28 @@ type scorer struct {
 	answers   map[fit.ProfileName]map[fit.ProfileName]int // by the episode's profile and the answered one
 	none      int                                         // answers "none of these"
 	noneWrong int                                         // those of them with a wrong profile
+	noneKnown int                                         // those of them to episodes of a profile of the model
+	abstained int
 	wrong     []Miss
 	took      []time.Duration
 }
 
-// classify classifies the episodes of a fold. An episode without an answer counts as a wrong one.
-func (s *scorer) classify(fold Fold) error {
-	for _, e := range fold.Test {
-		var v Verdict
-		if fold.Model != nil {
-			began := s.clock()
-			var err error
-			v, err = s.method.Classify(fold.Model, e.Vector)
-			s.took = append(s.took, s.clock()-began)
-			if err != nil && !errors.Is(err, ErrNothingInCommon) {
-				return err
-			}
+// classify classifies an episode. One without an answer counts as a wrong one, as do all if the model is nil.
+func (s *scorer) classify(m *Model, e Example) error {
+	var v Verdict
+	if m != nil {
+		began := s.clock()
+		var err error
+		v, err = s.method.Classify(m, e.Vector)
+		s.took = append(s.took, s.clock()-began)
+		if err != nil && !errors.Is(err, ErrNothingInCommon) && !errors.Is(err, ErrGaps) {
+			return err
 		}
-		s.add(e, v)
+		if v.NoneOfThese && slices.Contains(m.Profiles(), e.Profile) {
+			s.noneKnown++
+		}
 	}
+	s.add(e, v)
 	return nil
 }
 
@@ -181,17 +186,20 @@ func (s *scorer) add(e Example, v Verdict) {
 	if v.NoneOfThese {
 		s.none++
 	}
+	if v.Profile == "" {
+		s.abstained++
+	}
 	if v.Profile == e.Profile {
 		return
 	}
 	if v.NoneOfThese {
 		s.noneWrong++
 	}
-	s.wrong = append(s.wrong, Miss{e.Host, e.Episode, e.Profile, v.Profile, v.NoneOfThese, v.Refutes(e.Profile)})
+	s.wrong = append(s.wrong, Miss{e.Host, e.Episode, e.Profile, v.Profile, v.NoneOfThese})
 }
 
 func (s *scorer) score() Score {
-	r := Score{Method: s.method.Name, NoneOfThese: s.none, Latency: latencyOf(s.took), Wrong: []Miss{}, Profiles: []fit.ProfileName{}, Confusion: [][]int{}}
+	r := Score{Method: s.method.Name, NoneOfThese: s.none, FalselyNone: s.noneKnown, Abstained: s.abstained, Latency: latencyOf(s.took), Wrong: []Miss{}, Profiles: []fit.ProfileName{}, Confusion: [][]int{}}
 	most := 0
 	for profile, said := range s.answers {
 		r.Profiles = append(r.Profiles, profile)
@@ -247,6 +255,6 @@ func Wilson(right, n int) (low, high float64) {
 	size, p := float64(n), float64(right)/float64(n)
 	z2 := z95 * z95
 	middle := p + z2/(2*size)
-	half := z95 * math.Sqrt(p*(1-p)/size+z2/(4*size*size))
+	half := float64(z95 * math.Sqrt(p*(1-p)/size+z2/(4*size*size)))
 	return max(0, (middle-half)/(1+z2/size)), min(1, (middle+half)/(1+z2/size))
 }

@@ -11,10 +11,10 @@ import (
 )
 
 // naive measures every distance and sorts them.
-func naive(m Metric, vectors [][]float32, query []float32, k int) []Neighbour {
+func naive(vectors [][]float32, query []float32, k int) []Neighbour {
 	var all []Neighbour
 	for i, v := range vectors {
-		all = append(all, Neighbour{i, m.Distance(query, v)})
+		all = append(all, Neighbour{i, distance(query, v)})
 	}
 	slices.SortStableFunc(all, func(a, b Neighbour) int { return cmp.Compare(a.Distance, b.Distance) })
 	return all[:min(k, len(all))]
@@ -44,33 +44,50 @@ func drawVector(t *rapid.T, dim int, gaps bool) []float32 {
 // TestNearestIsExact compares with [naive], to the last bit of the distances, with ties and gaps.
 func TestNearestIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		metric := rapid.SampledFrom([]Metric{Manhattan, Euclidean}).Draw(t, "metric")
 		dim := rapid.IntRange(1, 40).Draw(t, "features")
 		gaps := rapid.Bool().Draw(t, "gaps")
-		var vectors [][]float32
+		var vectors, queries [][]float32
 		for range rapid.IntRange(0, 60).Draw(t, "vectors") {
 			vectors = append(vectors, drawVector(t, dim, gaps))
 		}
 		if len(vectors) > 2 && rapid.Bool().Draw(t, "twins") {
 			vectors[len(vectors)-1] = slices.Clone(vectors[0])
 		}
-		query := drawVector(t, dim, gaps)
-		k := rapid.IntRange(1, 70).Draw(t, "k")
-		got, err := metric.Nearest(query, vectors, k)
-		if want := naive(metric, vectors, query, k); err != nil || !slices.Equal(got, want) {
-			t.Fatalf("got %v, %v, want %v", got, err, want)
+		for range rapid.IntRange(1, 9).Draw(t, "queries") {
+			queries = append(queries, drawVector(t, dim, gaps))
 		}
+		k := rapid.IntRange(1, 70).Draw(t, "k")
+		compareNearest(t, vectors, queries, k)
 	})
 }
 
-// TestNearestOfMany has many rows that are spread, that are very close together, and that are equal.
+// compareNearest compares single queries and a batch of them with [naive].
+func compareNearest(t interface{ Fatalf(string, ...any) }, vectors, queries [][]float32, k int) {
+	batch, err := NearestOfEach(queries, vectors, k)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for i, query := range queries {
+		want := naive(vectors, query, k)
+		if got, err := Nearest(query, vectors, k); err != nil || !slices.Equal(got, want) {
+			t.Fatalf("got %v, %v, want %v", got, err, want)
+		}
+		if !slices.Equal(batch[i], want) {
+			t.Fatalf("query %d of a batch: got %v, want %v", i, batch[i], want)
+		}
+	}
+}
+
+// TestNearestOfMany has many rows that are spread, that are very close together, that are equal, and that are of very different
+// size.
 func TestNearestOfMany(t *testing.T) {
-	const rows, dim = 12_295, 64
+	const rows, dim = 5_003, 65
 	rnd := rand.New(rand.NewPCG(1, 2))
 	kinds := map[string]func(i int) float32{
 		"spread": func(int) float32 { return rnd.Float32() * 10 },
 		"close":  func(int) float32 { return 1000 + float32(rnd.IntN(3))/16384 },
 		"same":   func(int) float32 { return 7 },
+		"sizes":  func(i int) float32 { return rnd.Float32() * float32(math.Pow(10, float64(i%40-20))) },
 	}
 	for kind, value := range kinds {
 		vectors := make([][]float32, rows)
@@ -80,46 +97,45 @@ func TestNearestOfMany(t *testing.T) {
 				vectors[i][j] = value(i)
 			}
 		}
-		for _, metric := range []Metric{Manhattan, Euclidean} {
-			for _, k := range []int{1, 5, 600} {
-				query := slices.Clone(vectors[rows/2])
-				query[3] += 0.25
-				got, err := metric.Nearest(query, vectors, k)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if want := naive(metric, vectors, query, k); !slices.Equal(got, want) {
-					t.Errorf("%s, %s, k=%d: not the naive answer", kind, metric, k)
-				}
-			}
+		var queries [][]float32
+		for i := range 5 {
+			query := slices.Clone(vectors[rows/(i+2)])
+			query[3] += 0.25
+			queries = append(queries, query)
+		}
+		for _, k := range []int{1, 5, 600} {
+			t.Run(kind, func(t *testing.T) { compareNearest(t, vectors, queries, k) })
 		}
 	}
 }
 
-// TestNearestOfInfinities: the difference of two equal infinities is a gap.
+// TestNearestOfInfinities: a vector with an infinity, and one with a gap, is farther away than all others.
 func TestNearestOfInfinities(t *testing.T) {
 	inf := float32(math.Inf(1))
-	vectors := [][]float32{{inf, 1}, {-inf, 2}, {inf, inf}, {3, 4}, {inf, 0}}
-	for _, query := range [][]float32{{inf, 1}, {0, inf}, {2, 2}} {
-		for _, metric := range []Metric{Manhattan, Euclidean} {
-			if got, err := metric.Nearest(query, vectors, 5); err != nil || !slices.Equal(got, naive(metric, vectors, query, 5)) {
-				t.Errorf("%s from %v: got %v, %v", metric, query, got, err)
-			}
-		}
+	vectors := [][]float32{{inf, 1}, {-inf, 2}, {inf, inf}, {3, 4}, {nan, 0}, {1, 1}}
+	compareNearest(t, vectors, [][]float32{{inf, 1}, {0, inf}, {2, 2}, {nan, 2}}, 6)
+	if found, err := Nearest([]float32{2, 2}, vectors, 1); err != nil || found[0].Number != 5 {
+		t.Errorf("%v, %v", found, err)
 	}
 }
 
 func TestNearestRefuses(t *testing.T) {
-	if _, err := Manhattan.Nearest([]float32{1, 2}, [][]float32{{1, 2}, {1}}, 1); err == nil {
-		t.Error("vectors of two lengths")
+	for _, c := range []struct {
+		query   []float32
+		vectors [][]float32
+		k       int
+	}{{[]float32{1, 2}, [][]float32{{1, 2}, {1}}, 1}, {[]float32{1}, [][]float32{{1, 2}}, 1}, {[]float32{1}, [][]float32{{1}}, 0}} {
+		if _, err := Nearest(c.query, c.vectors, c.k); err == nil {
+			t.Errorf("%v takes %v", c.vectors, c.query)
+		}
+		if _, err := NearestOfEach([][]float32{c.query}, c.vectors, c.k); err == nil {
+			t.Errorf("a batch: %v takes %v", c.vectors, c.query)
+		}
 	}
-	if _, err := Manhattan.Nearest([]float32{1}, [][]float32{{1, 2}}, 1); err == nil {
-		t.Error("a query of another length")
+	if _, err := NearestOfEach([][]float32{{1}, {1, 2}}, [][]float32{{1}}, 1); err == nil {
+		t.Error("queries of two lengths")
 	}
-	if _, err := Manhattan.Nearest([]float32{1, 2}, [][]float32{{1, 2}}, 0); err == nil {
-		t.Error("k = 0")
-	}
-	if found, err := Manhattan.Nearest([]float32{}, [][]float32{{}, {}, {}, {}}, 9); err != nil || len(found) != 4 || !math.IsInf(found[0].Distance, 1) {
+	if found, err := Nearest([]float32{}, [][]float32{{}, {}, {}, {}}, 9); err != nil || len(found) != 4 || !math.IsInf(found[0].Distance, 1) {
 		t.Errorf("vectors without features: %v, %v", found, err)
 	}
 }

@@ -3,13 +3,11 @@ package model
 import (
 	"encoding/json"
 	"fmt"
-	"iter"
 	"math"
 	"os"
 	"os/exec"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/cis490/profiles/fit"
 )
@@ -40,36 +38,32 @@ func float32s(rows [][]number) [][]float32 {
 // golden has what testdata/oracle.py computes with numpy, scipy and scikit-learn.
 type golden struct {
 	Vectors []struct {
-		Features  Features
 		Signature [][]number
 		Vector    []number
 	}
-	Distances []struct {
-		X, Y                 [][]number
-		Manhattan, Euclidean [][]number
-	}
-	Neighbours []struct {
-		Metric           Metric
-		K                int
-		Vectors, Queries [][]number
-		Numbers          [][]int
-		Distances        [][]number
-	}
 	Models []struct {
-		Vectors         [][]number
-		Profiles, Hosts []string
-		Classes         map[fit.ProfileName]struct {
-			Median      []number
-			MedianFence float64 `json:"median_fence"`
-			MemberFence float64 `json:"member_fence"`
-		}
-		Episodes int `json:"right_leaving_episodes_out"`
-		ByHost   int `json:"right_leaving_hosts_out"`
+		Title             string
+		Vectors, Queries  [][]number
+		Profiles, Hosts   []string
+		Answers           []goldenAnswer
+		Neighbours        [][]int
+		Far               [][]number `json:"neighbour_distances"`
+		Whitened, Medians [][]number
+		MedianFences      []number `json:"median_fences"`
 	}
 	Intervals []struct {
 		Right, N  int
 		Low, High float64
 	}
+	Quantiles []struct {
+		Freedom  int
+		Quantile float64
+	}
+}
+
+type goldenAnswer struct {
+	Distances, Fences, P, Parts []float64
+	Order                       []fit.ProfileName
 }
 
 func loadGolden(t *testing.T) golden {
@@ -89,92 +83,117 @@ func near(a, b float64) bool {
 	return a == b || math.Abs(a-b) <= 1e-12*max(1, math.Abs(a)) || math.IsNaN(a) && math.IsNaN(b)
 }
 
-var goldenPoints = fit.Points{CleanLead: 2, Armed: 1, Infecting: 3, InfectedRunning: 4, CleanTail: 2}
+var oracleLayout = NewLayout(Running, "mean", []string{userTime, kernelTime},
+	fit.Points{CleanLead: 2, Armed: 1, Infecting: 3, InfectedRunning: 9, CleanTail: 2})
 
 func TestVectorsAreTheOracles(t *testing.T) {
 	for _, c := range loadGolden(t).Vectors {
-		l := Layout{Features: c.Features, Channels: []string{"x.a", "x.b", "x.c"}, Points: goldenPoints}
-		got, err := l.Vector(float32s(c.Signature))
+		got := oracleLayout.running(float32s(c.Signature))
+		for i, want := range c.Vector {
+			if !near(got[i], float64(want)) {
+				t.Errorf("feature %d: %v, want %v", i, got[i], want)
+			}
+		}
+	}
+}
+
+// TestModelsAreTheOracles compares distances, fences, p-values, what decided, neighbours and medians with numpy and scikit-learn,
+// to 1e-12.
+func TestModelsAreTheOracles(t *testing.T) {
+	for _, c := range loadGolden(t).Models {
+		var examples []Example
+		for i, v := range float32s(c.Vectors) {
+			examples = append(examples, Example{fit.ProfileName(c.Profiles[i]), c.Hosts[i], fmt.Sprintf("%04d", i), v})
+		}
+		m, err := New(oracleLayout, examples)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, want := range c.Vector {
-			// A float64 in the middle of two float32s may be rounded to either, since the oracle may add in another order.
-			if ulp := math.Nextafter32(float32(want), math.MaxFloat32) - float32(want); !near(float64(got[i]), float64(want)) && math.Abs(float64(got[i])-float64(want)) > float64(ulp) {
-				t.Errorf("%s, feature %d: %v, want %v", c.Features, i, got[i], want)
-			}
-		}
-	}
-}
-
-func TestDistancesAreTheOracles(t *testing.T) {
-	for _, c := range loadGolden(t).Distances {
-		for i, x := range float32s(c.X) {
-			for j, y := range float32s(c.Y) {
-				if got, want := Manhattan.Distance(x, y), float64(c.Manhattan[i][j]); !near(got, want) {
-					t.Errorf("manhattan %v, want %v", got, want)
-				}
-				if got, want := Euclidean.Distance(x, y), float64(c.Euclidean[i][j]); !near(got, want) {
-					t.Errorf("euclidean %v, want %v", got, want)
-				}
-			}
-		}
-	}
-}
-
-func TestNeighboursAreTheOracles(t *testing.T) {
-	for _, c := range loadGolden(t).Neighbours {
 		for i, query := range float32s(c.Queries) {
-			found, err := c.Metric.Nearest(query, float32s(c.Vectors), c.K)
+			known, query := m.knownOnly(query)
+			compareAnswer(t, fmt.Sprintf("%s, query %d", c.Title, i), known, query, c.Answers[i])
+		}
+		rows := m.Examples() // no golden has a gap, so these are the examples of the rows
+		for i, want := range c.Neighbours {
+			query := m.whitened(float32s(c.Queries)[i])
+			found, err := Nearest(query, m.rows, len(want))
 			if err != nil {
 				t.Fatal(err)
 			}
 			for j, n := range found {
-				if n.Number != c.Numbers[i][j] || !near(n.Distance, float64(c.Distances[i][j])) {
-					t.Errorf("%s, query %d, neighbour %d: %v, want number %d at %v", c.Metric, i, j, n, c.Numbers[i][j], c.Distances[i][j])
+				exact := m.space.length(difference(float32s(c.Queries)[i], wide(examples[want[j]].Vector)))
+				if got := rows[n.Number].Episode; got != examples[want[j]].Episode || !near(exact, float64(c.Far[i][j])) || math.Abs(n.Distance-exact) > 1e-5*max(1, exact) {
+					t.Errorf("%s: query %d, neighbour %d: %s at %v (%v), want %d at %v", c.Title, i, j, got, n.Distance, exact, want[j], c.Far[i][j])
 				}
 			}
 		}
+		for i, want := range c.Whitened {
+			for f, z := range m.space.whiten(wide(examples[i].Vector)) {
+				if !near(z, float64(want[f])) {
+					t.Errorf("%s: whitened %d, feature %d: %v, want %v", c.Title, i, f, z, want[f])
+				}
+			}
+		}
+		compareLabels(t, c.Title, examples, c.Medians, c.MedianFences)
 	}
 }
 
-func TestModelsAreTheOracles(t *testing.T) {
-	for _, c := range loadGolden(t).Models {
-		l := Layout{Features: Levels, Channels: []string{"x.a"}, Points: goldenPoints}
-		var examples []Example
-		for i, v := range float32s(c.Vectors) {
-			examples = append(examples, Example{fit.ProfileName(c.Profiles[i]), c.Hosts[i], fmt.Sprint(i), v})
+func compareAnswer(t *testing.T, title string, m *Model, query []float32, want goldenAnswer) {
+	t.Helper()
+	own := ownDistances(m.layout.Features, m.classes, len(m.features))
+	fences := fencesOf(own)
+	for c, class := range m.classes {
+		d := m.space.length(difference(query, class.mean))
+		if !near(d, want.Distances[c]) {
+			t.Errorf("%s, profile %d: distance %v, want %v", title, c, d, want.Distances[c])
 		}
-		m, err := New(l, examples)
-		if err != nil {
-			t.Fatal(err)
+		if !near(fences[c], want.Fences[c]) {
+			t.Errorf("%s, profile %d: fence %v, want %v", title, c, fences[c], want.Fences[c])
 		}
-		for _, class := range m.classes {
-			want := c.Classes[class.profile]
-			if !slices.Equal(class.median, float32s([][]number{want.Median})[0]) {
-				t.Errorf("%s: median %v, want %v", class.profile, class.median, want.Median)
-			}
-			if !near(class.medianFence, want.MedianFence) || !near(class.memberFence, want.MemberFence) {
-				t.Errorf("%s: fences %v and %v, want %v and %v", class.profile, class.medianFence, class.memberFence, want.MedianFence, want.MemberFence)
-			}
+		p, ok := limit{distances: slices.Sorted(slices.Values(own[c]))}.p(d)
+		if ok && !near(p, want.P[c]) {
+			t.Errorf("%s, profile %d: p %v, want %v", title, c, p, want.P[c])
 		}
-		for _, split := range []struct {
-			right int
-			folds iter.Seq2[Fold, error]
-		}{{c.Episodes, m.LeaveOneEpisodeOut()}, {c.ByHost, m.LeaveOneHostOut()}} {
-			scores, err := Evaluate(split.folds, Methods(1), stopped)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if scores[0].Right != split.right {
-				t.Errorf("%d right, want %d", scores[0].Right, split.right)
-			}
+	}
+	v, err := m.LDA(query)
+	if err != nil || v.Profile != want.Order[0] {
+		t.Fatalf("%s: answer %s, %v, want %s", title, v.Profile, err, want.Order[0])
+	}
+	for _, p := range v.Decided {
+		f := slices.Index(m.features, p.Feature)
+		if !near(p.Part, want.Parts[f]) {
+			t.Errorf("%s: part of %s %v, want %v", title, p.Feature, p.Part, want.Parts[f])
 		}
 	}
 }
 
-// stopped is a clock that does not advance.
-func stopped() time.Duration { return 0 }
+func compareLabels(t *testing.T, title string, examples []Example, medians [][]number, fences []number) {
+	t.Helper()
+	labels, err := NewLabels(endless, oracleLayout, examples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range examples {
+		for c, d := range labels.without(func(o Example) bool { return compareExamples(o, e) == 0 }).from(e.Vector) {
+			if want := float64(medians[i][c]); !near(d, want) && !(math.IsInf(d, 1) && math.IsNaN(want)) {
+				t.Errorf("%s: example %d from median %d: %v, want %v", title, i, c, d, want)
+			}
+		}
+	}
+	for c, fence := range labels.fences {
+		if !near(fence, float64(fences[c])) {
+			t.Errorf("%s: fence %d of the medians %v, want %v", title, c, fence, fences[c])
+		}
+	}
+}
+
+func wide(v []float32) []float64 {
+	w := make([]float64, len(v))
+	for i, x := range v {
+		w[i] = float64(x)
+	}
+	return w
+}
 
 func TestWilsonIsTheOracles(t *testing.T) {
 	for _, c := range loadGolden(t).Intervals {
@@ -184,6 +203,14 @@ func TestWilsonIsTheOracles(t *testing.T) {
 	}
 	if low, high := Wilson(0, 0); low != 0 || high != 1 {
 		t.Errorf("of nothing: %v to %v", low, high)
+	}
+}
+
+func TestQuantilesAreTheOracles(t *testing.T) {
+	for _, c := range loadGolden(t).Quantiles {
+		if got := studentQuantile(fenceQuantile, c.Freedom); !near(got, c.Quantile) {
+			t.Errorf("%d degrees of freedom: %v, want %v", c.Freedom, got, c.Quantile)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/cis490/profiles/fit"
@@ -13,170 +12,127 @@ import (
 // A Verdict is the answer of a model to one vector.
 type Verdict struct {
 	Candidate
-	// NoneOfThese says that the vector is beyond the fence even of the nearest profile, which is named all the same.
-	NoneOfThese bool        `json:"none_of_these"`
-	RunnersUp   []Candidate `json:"runners_up"` // the other profiles, the nearest first (of knn: that with most votes)
-	// Decided says what favoured the profile over the first runner-up ([Model.NearestEnvelope]).
-	Decided []Share `json:"decided"`
+	// NoneOfThese says that the vector is too far even from the profile that is named. If the profile has a fence, it is beyond
+	// that. If it has p-values, no candidate has a p above 0.05.
+	NoneOfThese bool `json:"none_of_these"`
+	// NoLimit says that the profile has too few examples for a fence and for p-values, so that the answer cannot be "none of
+	// these".
+	NoLimit   bool        `json:"no_limit"`
+	RunnersUp []Candidate `json:"runners_up"` // the other profiles, the nearest first (of knn: that with most votes)
+	// Decided says how much each feature favoured the profile over the first runner-up, the greatest part first.
+	Decided []Part `json:"decided"`
+	// Excess says of an answer "none of these" how much each feature adds to the squared distance from the profile that is
+	// named, the greatest part first. It is empty otherwise.
+	Excess []Excess `json:"excess"`
 }
 
-// A Candidate is a profile with its distance from the vector: that of its median, or of its nearest example.
+// A Candidate is a profile and how far the vector is from the mean of its examples.
 type Candidate struct {
 	Profile  fit.ProfileName `json:"profile"`
-	Distance float64         `json:"distance"`        // per feature; see [Metric]
-	Fence    *float64        `json:"fence"`           // beyond this distance an episode does not have the profile; nil if it has fewer than 4 examples
+	Distance float64         `json:"distance"`        // in standard deviations of an episode of an unknown host
+	Fence    *float64        `json:"fence"`           // beyond this distance an episode does not have the profile; nil: see P
+	P        *float64        `json:"p"`               // p-value; nil if the profile has fewer than 19 examples or 8 hosts
 	Votes    int             `json:"votes,omitempty"` // of the k nearest examples; only by knn
 }
 
-// Within reports whether the vector is within the fence of the profile, or the profile has none.
-func (c Candidate) Within() bool { return c.Fence == nil || c.Distance <= *c.Fence }
-
-// A Share is how much one channel in one phase favoured the answer over the runner-up, as a part of all that favoured it. The
-// positive shares add up to 1; negative ones favoured the runner-up.
-type Share struct {
-	Channel string  `json:"channel"`
-	Phase   string  `json:"phase"`
-	Share   float64 `json:"share"`
+// refused reports whether the vector is too far away to have the profile; false if the profile has no limit.
+func (c Candidate) refused() bool {
+	return c.Fence != nil && c.Distance > *c.Fence || c.P != nil && *c.P <= refusedP
 }
 
-// Of returns the candidate of a profile; false if the model has no example of it.
-func (v Verdict) Of(p fit.ProfileName) (Candidate, bool) {
-	if v.Profile == p {
-		return v.Candidate, true
-	}
-	i := slices.IndexFunc(v.RunnersUp, func(c Candidate) bool { return c.Profile == p })
-	if i < 0 {
-		return Candidate{}, false
-	}
-	return v.RunnersUp[i], true
-}
+// ErrNothingInCommon is the answer if the vector has only gaps, or all examples have gaps.
+var ErrNothingInCommon = errors.New("the episode has no data where the model's examples have any")
 
-// Refutes reports whether the verdict contradicts that the episode has profile p: the episode is beyond the fence of p, and
-// within the fence of the answered profile, which is another. It reports false if the model has no fence for either.
-func (v Verdict) Refutes(p fit.ProfileName) bool {
-	claimed, known := v.Of(p)
-	return known && v.Profile != p && !v.NoneOfThese && v.Fence != nil && !claimed.Within()
-}
+// ErrGaps is the answer of [Model.KNN] to a vector with gaps.
+var ErrGaps = errors.New("the episode has gaps, so it cannot be compared with single examples")
 
-// A measured is a candidate and the vector that its distance is measured to.
-type measured struct {
-	Candidate
-	to []float32
-}
-
-// NearestEnvelope answers with the profile whose pointwise median is nearest; of equally near ones, the first by name.
-//
-// For each feature, its part of the distance from the runner-up, minus its part of the distance from the answer, favours the
-// answer. Decided has the sums of that over each slice of each channel, divided by the sum of the positive ones. A feature that
-// one of the three vectors lacks is left out.
-func (m *Model) NearestEnvelope(vector []float32) (Verdict, error) {
-	if err := m.check(vector); err != nil {
-		return Verdict{}, err
+// LDA answers with the profile whose mean is nearest; of equally near ones, the first by name. If the vector has gaps, the answer
+// is that of a model without these features.
+func (m *Model) LDA(vector []float32) (Verdict, error) {
+	if err := m.layout.checkVector(vector, len(m.features)); err != nil {
+		return Verdict{}, fmt.Errorf("classify: %w", err)
 	}
-	all := make([]measured, len(m.classes))
-	for i, c := range m.classes {
-		distance := m.layout.Metric().Distance(vector, c.median)
-		all[i] = measured{Candidate{Profile: c.profile, Distance: distance, Fence: finite(c.medianFence)}, c.median}
-	}
-	return m.verdict(vector, all)
+	known, vector := m.knownOnly(vector)
+	return known.verdict(vector, nil, nil)
 }
 
 // KNN answers with the profile of most of the k nearest examples. If several have equally many, it is the one with the nearest
-// example, then the first by name. k must be at least 1; a k above the number of examples counts as that number. Distances and
-// Decided are those of the nearest example of each candidate.
+// example. k must be at least 1; a k above the number of examples counts as that number. It returns [ErrGaps] if the vector has
+// gaps. Distances, fences, p-values and Decided are those of [Model.LDA].
 func (m *Model) KNN(vector []float32, k int) (Verdict, error) {
-	if err := m.check(vector); err != nil {
+	if err := m.layout.checkVector(vector, len(m.features)); err != nil {
+		return Verdict{}, fmt.Errorf("classify: %w", err)
+	}
+	if hasGap(vector) {
+		return Verdict{}, ErrGaps
+	}
+	near, err := Nearest(m.whitened(vector), m.rows, k)
+	if err != nil {
 		return Verdict{}, err
 	}
-	type vote struct {
-		Neighbour
-		class int
+	votes, first := make([]int, len(m.classes)), make([]int, len(m.classes))
+	for i, n := range near {
+		class := m.owner[n.Number]
+		if votes[class] == 0 {
+			first[class] = i
+		}
+		votes[class]++
 	}
-	var near []vote
-	all := make([]measured, len(m.classes))
+	return m.verdict(vector, votes, first)
+}
+
+// A ranked is a candidate with its class.
+type ranked struct {
+	Candidate
+	class int
+	first int // of knn: the place of its nearest example among the k
+}
+
+// candidates returns the profiles with an example without gaps, in the order of the answer. votes and first are by class, nil if
+// nobody votes.
+func (m *Model) candidates(vector []float32, votes, first []int) []ranked {
+	var all []ranked
 	for i, c := range m.classes {
-		found, err := m.layout.Metric().Nearest(vector, c.vectors, k)
-		if err != nil {
-			return Verdict{}, err
+		if c.n == 0 || len(vector) == 0 {
+			continue
 		}
-		for _, n := range found {
-			if !math.IsInf(n.Distance, 1) {
-				near = append(near, vote{n, i})
-			}
+		r := ranked{class: i, Candidate: Candidate{Profile: c.profile, Distance: m.space.length(difference(vector, c.mean))}}
+		if p, has := m.limits[i].p(r.Distance); has {
+			r.P = &p
+		} else if fence := m.limits[i].fence; fence > 0 {
+			r.Fence = &fence
 		}
-		all[i] = measured{Candidate{Profile: c.profile, Distance: found[0].Distance, Fence: finite(c.memberFence)}, c.members[found[0].Number].Vector}
+		if votes != nil {
+			r.Votes, r.first = votes[i], first[i]
+		}
+		all = append(all, r)
 	}
-	slices.SortStableFunc(near, func(a, b vote) int { return cmp.Compare(a.Distance, b.Distance) })
-	for _, v := range near[:min(k, len(near))] {
-		all[v.class].Votes++
-	}
-	return m.verdict(vector, all)
+	slices.SortStableFunc(all, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.Votes, a.Votes), cmp.Compare(a.first, b.first), cmp.Compare(a.Distance, b.Distance))
+	})
+	return all
 }
 
-// ErrNothingInCommon is the answer if the vector has no feature in common with any example.
-var ErrNothingInCommon = errors.New("the episode has no data where the model's examples have any")
-
-func (m *Model) check(vector []float32) error {
-	if len(vector) != m.layout.Dim() {
-		return fmt.Errorf("classify: the vector has %d features, the model %d", len(vector), m.layout.Dim())
-	}
-	return nil
-}
-
-// verdict orders the candidates, which come by name: by votes, then by distance. Profiles without a feature in common with the
-// vector are left out.
-func (m *Model) verdict(vector []float32, all []measured) (Verdict, error) {
-	all = slices.DeleteFunc(all, func(s measured) bool { return math.IsInf(s.Distance, 1) })
+// verdict answers to a vector without gaps. votes and first are those of candidates.
+func (m *Model) verdict(vector []float32, votes, first []int) (Verdict, error) {
+	all := m.candidates(vector, votes, first)
 	if len(all) == 0 {
 		return Verdict{}, ErrNothingInCommon
 	}
-	slices.SortStableFunc(all, func(a, b measured) int {
-		return cmp.Or(cmp.Compare(b.Votes, a.Votes), cmp.Compare(a.Distance, b.Distance))
-	})
-	v := Verdict{Candidate: all[0].Candidate, RunnersUp: []Candidate{}, Decided: []Share{}}
-	v.NoneOfThese = !v.Within()
-	for _, c := range all[1:] {
-		v.RunnersUp = append(v.RunnersUp, c.Candidate)
-	}
-	if len(all) > 1 {
-		v.Decided = m.decided(vector, all[0].to, all[1].to)
-	}
-	return v, nil
-}
-
-// decided returns [Verdict].Decided.
-func (m *Model) decided(vector, answer, other []float32) []Share {
-	metric, spans := m.layout.Metric(), m.layout.Points.Spans()
-	positive := 0.0
-	shares := make([]Share, 0, len(m.layout.Channels)*len(spans))
-	f := 0
-	for _, channel := range m.layout.Channels {
-		for _, span := range spans {
-			gain := 0.0
-			for range span.Points {
-				if d := metric.part(vector[f], other[f]) - metric.part(vector[f], answer[f]); d == d {
-					gain += d
-				}
-				f++
-			}
-			positive += max(gain, 0)
-			shares = append(shares, Share{channel, span.Name, gain})
+	v := Verdict{Candidate: all[0].Candidate, RunnersUp: []Candidate{}, Decided: []Part{}, Excess: []Excess{}}
+	v.NoLimit = v.Fence == nil && v.P == nil
+	v.NoneOfThese = v.refused()
+	for _, r := range all[1:] {
+		v.RunnersUp = append(v.RunnersUp, r.Candidate)
+		if v.P != nil && r.P != nil && !r.refused() {
+			v.NoneOfThese = false
 		}
 	}
-	if positive == 0 {
-		return []Share{}
+	if len(all) > 1 {
+		v.Decided = m.decided(vector, m.classes[all[0].class], m.classes[all[1].class])
 	}
-	for i := range shares {
-		shares[i].Share /= positive
+	if v.NoneOfThese {
+		v.Excess = m.excess(vector, m.classes[all[0].class])
 	}
-	slices.SortStableFunc(shares, func(a, b Share) int { return cmp.Compare(b.Share, a.Share) })
-	return shares
-}
-
-// finite returns nil for a fence of +Inf.
-func finite(fence float64) *float64 {
-	if math.IsInf(fence, 1) {
-		return nil
-	}
-	return &fence
+	return v, nil
 }

@@ -9,7 +9,7 @@ import (
 // grants, and the grants with their subjects.
 func Markdown() string {
 	var b strings.Builder
-	fmt.Fprintln(&b, "| role | who has it | grants |\n|---|---|---|")
+	fmt.Fprintln(&b, "| role | account | who has it | grants |\n|---|---|---|---|")
 	var grants []Grant
 	known := map[string]bool{}
 	for _, r := range All() {
@@ -21,7 +21,7 @@ func Markdown() string {
 				grants = append(grants, g)
 			}
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.Name, r.Who, strings.Join(names, ", "))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Name, r.Account, r.Who, strings.Join(names, ", "))
 	}
 	fmt.Fprintln(&b, "\n| grant | to | may publish to (`$JS.API.` is written `API.`) | may subscribe to |\n|---|---|---|---|")
 	for _, g := range grants {

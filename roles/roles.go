@@ -22,9 +22,15 @@ import (
 	"strings"
 )
 
-// Accounts of the server. Clients in one account do not see subjects of the other.
+// Accounts of the server. Clients in one account do not see subjects of another.
+//
+// The server sends the answer of a request to any reply subject that the request names,
+// without asking whether its sender may publish there. So a role whose key is given to
+// others has an account of its own, in which no stream is. It reaches the subjects of
+// its grants in account PROFILES by imports, and a reply subject that it names is one of
+// its own account.
 const (
-	Profiles = "PROFILES" // all streams and messages of the project
+	Profiles = "PROFILES" // all streams, and the roles that make consumers of them
 	System   = "SYS"      // health and reports of the servers
 )
 
@@ -32,9 +38,12 @@ const (
 type Role struct {
 	Name    string // also the name of its files and its Secret
 	Who     string // the programs or people that have it
-	Account string
+	Account string // Profiles, System, or one that only this role has
 	Grants  []Grant
 }
+
+// Apart reports whether the role has an account of its own, which imports its grants.
+func (r Role) Apart() bool { return r.Account != Profiles && r.Account != System }
 
 // A Grant is a right: a thing that a role may do, with the subjects that it needs.
 type Grant struct {

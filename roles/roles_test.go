@@ -3,6 +3,7 @@ package roles_test
 import (
 	"flag"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestCovers(t *testing.T) {
 }
 
 func TestConf(t *testing.T) {
-	if _, err := roles.Conf(map[string]string{"worker": "U"}); err == nil || !strings.Contains(err.Error(), "receiver has no key") {
+	if _, err := roles.Conf(map[string]string{"worker": "U"}); err == nil || !strings.Contains(err.Error(), "has no key") {
 		t.Errorf("roles without keys: %v", err)
 	}
 	names := map[string]bool{}
@@ -70,5 +71,50 @@ func TestConf(t *testing.T) {
 	}
 	if _, ok := roles.Named("other"); ok {
 		t.Error("found a role that does not exist")
+	}
+}
+
+// TestExports: account PROFILES exports no request by which a client could make the server
+// send stored messages to a subject of its choice, and each export to the accounts of its
+// grants only.
+func TestExports(t *testing.T) {
+	keys, accounts := map[string]string{}, map[string]string{}
+	for _, r := range roles.All() {
+		keys[r.Name] = "U"
+		if other, twice := accounts[r.Account]; twice && r.Account != roles.Profiles {
+			t.Errorf("%s and %s share account %s", other, r.Name, r.Account)
+		}
+		accounts[r.Account] = r.Name
+	}
+	conf, err := roles.Conf(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	export := regexp.MustCompile(`\{ (service|stream): "([^"]*)", accounts: \[([^]]*)\](.*) \}`)
+	exports := export.FindAllStringSubmatch(conf, -1)
+	if len(exports) < 30 || strings.Count(conf, `{ service: { account: PROFILES, subject: "$JS.API.INFO" } }`) != 7 {
+		t.Fatalf("%d exports:\n%s", len(exports), conf)
+	}
+	for _, e := range exports {
+		kind, subject, answers := e[1], e[2], e[4]
+		var want []string
+		for _, r := range roles.All() {
+			subjects := append(r.Publish(), "$JS.API.INFO")
+			if kind == "stream" {
+				subjects = r.Subscribe()
+			}
+			if r.Apart() && slices.Contains(subjects, subject) {
+				want = append(want, r.Account)
+			}
+		}
+		if e[3] != strings.Join(want, ", ") {
+			t.Errorf("%s is exported to %s, not to %v", subject, e[3], want)
+		}
+		if strings.Contains(subject, ".CONSUMER.") && !strings.Contains(subject, ".CONSUMER.INFO.") || strings.HasPrefix(subject, "$JS.ACK") || strings.HasPrefix(subject, "$JS.FC") {
+			t.Errorf("%s is exported", subject)
+		}
+		if stream, ok := strings.CutPrefix(subject, "$JS.API.DIRECT.GET."); ok && (strings.Contains(strings.TrimSuffix(stream, ".$O.episodes.M.*"), ".") || answers != ", response_type: Stream, response_threshold: 1s") {
+			t.Errorf("%s is exported with %s", subject, answers)
+		}
 	}
 }

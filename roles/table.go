@@ -11,30 +11,30 @@ import (
 func All() []Role {
 	// The grants of every reader of the state of the system.
 	state := []Grant{
-		jetStreamInfo, seeStreams, readLag, readRejected, readSuspects, readSpecs, readCurves, readEnvelopes, readSignatures,
+		jetStreamInfo, seeStreams, seeArchives, readLag, readLog, readRejected, readSuspects, readSpecs, readCurves, readEnvelopes, readSignatures,
 		readEvents, subscribeEvents,
 	}
 	return []Role{
-		{"receiver", "receivers that accept episodes", Profiles,
+		{"receiver", "receivers that accept episodes", "RECEIVER",
 			[]Grant{accept}},
-		{"receiver-retract", "receivers that also retract", Profiles,
+		{"receiver-retract", "receivers that also retract", "RECEIVER_RETRACT",
 			[]Grant{accept, retract}},
-		{"receiver-upload", "receivers that store archives in NATS", Profiles,
+		{"receiver-upload", "receivers that store archives in NATS", "RECEIVER_UPLOAD",
 			[]Grant{accept, upload}},
-		{"receiver-retract-upload", "receivers that do both", Profiles,
+		{"receiver-retract-upload", "receivers that do both", "RECEIVER_RETRACT_UPLOAD",
 			[]Grant{accept, retract, upload}},
-		{"emitter", "`profiles emit`, with all its flags", Profiles,
-			[]Grant{accept, retract, upload, jetStreamInfo, seeStreams, readLog, readRejected, readSpecs, readCurves}},
+		{"emitter", "`profiles emit`, with all its flags", "EMITTER",
+			[]Grant{accept, retract, fillLog, upload, jetStreamInfo, seeStreams, readLog, readRejected, readSpecs, readCurves}},
 		{"worker", "profile-worker", Profiles,
-			[]Grant{seeStreams, readLog, readEnvelopes, readArchives, readSignatures, followSpecs, followCurves, register, align, reduce}},
+			[]Grant{seeStreams, seeArchives, readLog, readEnvelopes, readArchives, readSignatures, followSpecs, followCurves, register, align, reduce, askAsBefore}},
 		{"streamer", "profile-streamer, `profiles stream`", Profiles,
-			[]Grant{jetStreamInfo, seeStreams, readLag, readEnvelopes, readSignatures, followSpecs, followEnvelopes, followSignatures, publishEvents}},
-		{"dashboard", "profile-dashboard, with `/publish`", Profiles,
-			[]Grant{seeStreams, readEvents, followEvents, publishEvents}},
-		{"viewer", "`profiles status`, `profiles export`, subscribers of events", Profiles,
+			[]Grant{jetStreamInfo, seeStreams, readLag, readEnvelopes, readSignatures, followSpecs, followEnvelopes, followSignatures, readEvents, publishEvents, askAsBefore}},
+		{"dashboard", "profile-dashboard, with `/publish`", "DASHBOARD",
+			[]Grant{seeStreams, readEvents, subscribeEvents, publishEvents}},
+		{"viewer", "`profiles status`, `profiles export`, subscribers of events", "VIEWER",
 			state},
 		{"operator", "`profiles topology`, `profiles gc`, and all that a viewer may do", Profiles,
-			append(slices.Clone(state), readLog, register, administer, measureGenerations)},
+			append(slices.Clone(state), register, administer)},
 		{"system", "operators of the servers: `nats server report`", System,
 			[]Grant{administerServers}},
 	}
@@ -45,14 +45,16 @@ func All() []Role {
 var (
 	accept  = Grant{Name: "accept", What: "accept episodes", Publish: []string{bus.SubjectAccepted}}
 	retract = Grant{Name: "retract", What: "retract episodes", Publish: []string{bus.SubjectRetracted}}
+	fillLog = Grant{Name: "fill log", What: "note that the log has everything again after it had lost messages", Publish: []string{key(bus.SpecsBucket, bus.LogKey)}}
 	upload  = Grant{Name: "upload", What: "store archives, replace them, remove what they replace",
 		Publish: []string{
 			"$O." + bus.ArchivesBucket + ".C.*", "$O." + bus.ArchivesBucket + ".M.*",
 			api("STREAM.INFO." + archives), api("STREAM.MSG.GET." + archives), api("STREAM.PURGE." + archives),
-			api("DIRECT.GET." + archives + ".$O." + bus.ArchivesBucket + ".M.*"),
+			api("DIRECT.GET." + archives + ".$O." + bus.ArchivesBucket + ".M.*"), // as the NATS library asks
 		}}
 
 	jetStreamInfo = Grant{Name: "jetstream info", What: "ask whether JetStream is enabled", Publish: []string{api("INFO")}}
+	seeArchives   = Grant{Name: "see archives", What: "see the settings of the bucket of archives", Publish: []string{api("STREAM.INFO." + archives)}}
 	seeStreams    = Grant{Name: "see streams", What: "see which streams exist, and their sizes", Publish: each("STREAM.INFO.%", streams)}
 
 	readLog        = read("read log", "read the episode log", bus.EpisodesStream)
@@ -62,13 +64,9 @@ var (
 	readCurves     = read("read curves", "read the entries of episodes", curves)
 	readArchives   = read("read archives", "read archives", archives)
 	readSignatures = read("read signatures", "read signatures", signatures)
-	readEnvelopes  = Grant{Name: "read envelopes", What: "read envelopes", Publish: []string{
-		api("DIRECT.GET." + envelopes + "." + key(bus.EnvelopesBucket, "*", "*")),
-	}}
-	readEvents = Grant{Name: "read events", What: "read the last events", Publish: []string{
-		api("DIRECT.GET." + bus.DashboardStream + ".dashboard.>"), api("STREAM.MSG.GET." + bus.DashboardStream),
-	}}
-	readLag = Grant{Name: "read lag", What: "see how many messages wait for the workers", Publish: []string{
+	readEnvelopes  = read("read envelopes", "read envelopes", envelopes)
+	readEvents     = read("read events", "read the last events", bus.DashboardStream)
+	readLag        = Grant{Name: "read lag", What: "see how many messages wait for the workers", Publish: []string{
 		api("CONSUMER.INFO." + bus.EpisodesStream + ".*"), api("CONSUMER.INFO." + curves + ".*"),
 	}}
 	subscribeEvents = Grant{Name: "subscribe events", What: "subscribe to events", Subscribe: []string{"dashboard.>"}}
@@ -77,14 +75,9 @@ var (
 	followCurves     = follow("follow curves", curves, key(bus.CurvesBucket, "*", ">"))
 	followEnvelopes  = follow("follow envelopes", envelopes, key(bus.EnvelopesBucket, ">"))
 	followSignatures = follow("follow signatures", signatures, key(bus.SignaturesBucket, ">"))
-	followEvents     = Grant{Name: "follow events", What: "follow stream " + bus.DashboardStream, Publish: []string{
-		api("CONSUMER.CREATE." + bus.DashboardStream + ".*.dashboard.>"),
-		api("CONSUMER.MSG.NEXT." + bus.DashboardStream + ".*"),
-		api("CONSUMER.DELETE." + bus.DashboardStream + ".*"),
-	}}
 
 	register = Grant{Name: "register", What: "register a spec's generation and make its two consumers", Publish: []string{
-		key(bus.SpecsBucket, "*"), api("DIRECT.GET." + specs + "." + key(bus.SpecsBucket, "*")), api("STREAM.MSG.GET." + specs),
+		key(bus.SpecsBucket, "*"), api("DIRECT.GET." + specs), api("STREAM.MSG.GET." + specs),
 		api("CONSUMER.CREATE." + bus.EpisodesStream + ".*"),
 		api("CONSUMER.CREATE." + curves + ".*." + key(bus.CurvesBucket, "*", ">")),
 		api("CONSUMER.INFO." + bus.EpisodesStream + ".*"), api("CONSUMER.INFO." + curves + ".*"),
@@ -94,16 +87,22 @@ var (
 		"$JS.ACK." + bus.EpisodesStream + ".>",
 		key(bus.CurvesBucket, "*", "*", "*"), api("STREAM.MSG.GET." + curves),
 		"episode.rejected.*", "episode.suspect.*",
-		key(bus.AttemptsBucket, "*", "*"), api("DIRECT.GET." + attempts + "." + key(bus.AttemptsBucket, "*", "*")), api("STREAM.MSG.GET." + attempts),
+		key(bus.AttemptsBucket, "*", "*"), api("DIRECT.GET." + attempts), api("STREAM.MSG.GET." + attempts),
 	}}
 	reduce = Grant{Name: "reduce", What: "take puts, write envelopes and signatures", Publish: []string{
 		api("CONSUMER.MSG.NEXT." + curves + ".*"),
 		"$JS.ACK." + curves + ".>",
 		key(bus.EnvelopesBucket, "*", "*"), api("STREAM.MSG.GET." + envelopes),
-		key(bus.SignaturesBucket, "*", "*", "*"), api("DIRECT.GET." + signatures + "." + key(bus.SignaturesBucket, "*", "*", "*")),
+		key(bus.SignaturesBucket, "*", "*", "*"), api("DIRECT.GET." + signatures),
 	}}
-	publishEvents = Grant{Name: "publish events", What: "publish events", Publish: []string{
-		"dashboard.*.*", api("DIRECT.GET." + bus.DashboardStream + ".dashboard.*.*"), api("STREAM.MSG.GET." + bus.DashboardStream),
+	publishEvents = Grant{Name: "publish events", What: "publish events", Publish: []string{"dashboard.*.*"}}
+	// Workers and streamers of earlier versions must go on while a system is upgraded.
+	askAsBefore = Grant{Name: "ask as before", What: "read the last message of a subject as earlier versions do", Publish: []string{
+		api("DIRECT.GET." + specs + "." + key(bus.SpecsBucket, "*")),
+		api("DIRECT.GET." + envelopes + "." + key(bus.EnvelopesBucket, "*", "*")),
+		api("DIRECT.GET." + signatures + "." + key(bus.SignaturesBucket, "*", "*", "*")),
+		api("DIRECT.GET." + attempts + "." + key(bus.AttemptsBucket, "*", "*")),
+		api("DIRECT.GET." + bus.DashboardStream + ".dashboard.*.*"),
 	}}
 
 	administer = Grant{Name: "administer", What: "make, change, purge and delete the project's streams and consumers",
@@ -112,14 +111,10 @@ var (
 			each("STREAM.CREATE.%", streamsAndArchives), each("STREAM.UPDATE.%", streamsAndArchives),
 			each("STREAM.DELETE.%", streamsAndArchives), each("STREAM.PURGE.%", streamsAndArchives),
 			each("CONSUMER.CREATE.%.>", streamsAndArchives), each("CONSUMER.INFO.%.*", streamsAndArchives),
-			each("CONSUMER.DELETE.%.*", streamsAndArchives),
+			each("CONSUMER.DELETE.%.*", streamsAndArchives), each("CONSUMER.PAUSE.%.*", streamsAndArchives),
 			each("CONSUMER.NAMES.%", streamsAndArchives), each("CONSUMER.LIST.%", streamsAndArchives),
 		)}
-	measureGenerations = Grant{Name: "measure generations", What: "count the values of generations, and see which are shown", Publish: []string{
-		api("STREAM.MSG.GET." + envelopes), api("DIRECT.GET." + envelopes),
-		api("DIRECT.GET." + bus.DashboardStream),
-	}}
-	administerServers = Grant{Name: "administer servers", What: "do everything in account " + System + ", nothing in " + Profiles,
+	administerServers = Grant{Name: "administer servers", What: "do everything in account " + System + ", nothing in the others",
 		Publish: []string{">"}, Subscribe: []string{">"}}
 )
 

@@ -116,14 +116,15 @@ func MedianInterval(n int) (lower int, coverage float64) {
 	if n%2 == 1 {
 		p *= float64(n) / float64(n+1)
 	}
+	pair := 2 * p // of a term on each side
 	sum := p
 	if n%2 == 1 {
-		sum = 2 * p
+		sum = pair
 	}
 	for low > 0 && sum < Confidence {
-		p *= float64(low) / float64(n-low+1)
+		pair = float64(pair * (float64(low) / float64(n-low+1)))
 		low--
-		sum += 2 * p
+		sum += pair
 	}
 	if low == 0 {
 		return 0, math.NaN()

@@ -94,7 +94,7 @@ func KruskalWallis(groups [][]float64) (h, p float64) {
 	for _, s := range sums {
 		total += s
 	}
-	h = (float64(12/(n*(n+1))*total) - 3*(n+1)) / correction
+	h = (float64(12/(n*(n+1))*total) - float64(3*(n+1))) / correction
 	return h, mathext.GammaIncRegComp(float64(len(groups)-1)/2, max(h, 0)/2)
 }
 

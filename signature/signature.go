@@ -75,7 +75,7 @@ func Of(spec *fit.Spec, members []Member) Summary {
 			rows[i] = rowOf(m.Signature, c, points)
 			levels[i] = LevelsOf(rows[i], spec.Points)
 		}
-		channel := Channel{Name: name, Unit: fit.Unit(name), Bins: BandOf(rows, points), Levels: BandOf(levels, points), Trust: trustOf(levels, points, ids)}
+		channel := Channel{Name: name, Unit: spec.Channel(name).Unit, Bins: BandOf(rows, points), Levels: BandOf(levels, points), Trust: trustOf(levels, points, ids)}
 		channel.Phases, rates[c] = phasesOf(rows, seconds, spec.Points)
 		s.Channels[c] = channel
 	}

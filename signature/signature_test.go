@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -461,5 +462,35 @@ func BenchmarkOf(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Of(spec, members)
+	}
+}
+
+// TestSlicesLeftOut: a slice without points has no figures, and the others have theirs. Units are those of the spec.
+func TestSlicesLeftOut(t *testing.T) {
+	spec := smallSpec()
+	spec.Points = fit.Points{CleanLead: 2, InfectedRunning: 4}
+	spec.Format.Channels = map[string]fit.Channel{spec.Signature.Channels[0]: {Unit: "cores"}}
+	row := []float32{1, 1, 2, 8, 8, 2}
+	var members []Member
+	for i := range 12 {
+		members = append(members, Member{
+			Host: string(rune('a' + i%2)), Episode: fmt.Sprint(i), Curve: fit.Curve{1, 2, 3, 4, 5, float64(i)},
+			Signature: fit.Signature{row, row}, Seconds: fit.Seconds{10, 0, 0, 40, 0},
+		})
+	}
+	s := Of(spec, members)
+	if raw := text(t, s); strings.Contains(raw, "Inf") {
+		t.Error(raw)
+	}
+	for i, phase := range s.Channels[0].Phases {
+		if left := i != 0 && i != 3; math.IsNaN(float64(phase.Total)) != left || math.IsNaN(float64(phase.PerMinute)) != left {
+			t.Errorf("%s: %+v", phase.Name, phase)
+		}
+	}
+	if running := s.Channels[0].Phases[3]; running.Total != 200 || running.PerMinute != 1.5 || running.Share != 200.0/210 {
+		t.Errorf("%+v", running)
+	}
+	if s.Channels[0].Unit != "cores" || s.Channels[1].Unit != fit.Unit(spec.Signature.Channels[1]) {
+		t.Errorf("units %q, %q", s.Channels[0].Unit, s.Channels[1].Unit)
 	}
 }

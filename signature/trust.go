@@ -138,7 +138,7 @@ func fence(rows [][]float64, points int, central []int) (low, high []float64) {
 		low[at], high[at] = math.NaN(), math.NaN()
 		if column := columnOf(inner, at); len(column) > 0 {
 			least, greatest := column[0], column[len(column)-1]
-			wider := fenceFactor * (greatest - least)
+			wider := float64(fenceFactor * (greatest - least))
 			low[at], high[at] = least-wider, greatest+wider
 		}
 	}

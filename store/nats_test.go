@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -38,6 +39,15 @@ func TestNATS(t *testing.T) {
 	if err != nil || info.State.Msgs != 1 {
 		t.Errorf("%+v, %v", info.State, err)
 	}
+}
+
+func TestNATSSuffixes(t *testing.T) {
+	t.Parallel()
+	s, err := store.Open("nats://episodes", store.Config{Suffixes: several}, bustest.Start(t).Connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSuffixes(t, s)
 }
 
 func stream(t *testing.T, srv *bustest.Server) jetstream.Stream {
@@ -95,7 +105,7 @@ func TestNATSIsTheClientsOwnFormat(t *testing.T) {
 	if _, err := theirs.AddLink(ctx, "lab-01/ep-3.tar.zst", must(theirs.GetInfo(ctx, "lab-01/ep-2.tar.zst"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Open(ctx, episode.Ref{Host: "lab-01", ID: "ep-3"}); !errors.Is(err, episode.ErrCorrupt) {
+	if _, err := s.Open(ctx, episode.Ref{Host: "lab-01", ID: "ep-3"}); !errors.Is(err, episode.ErrCorrupt) || !strings.Contains(err.Error(), "it is a link to another object") {
 		t.Errorf("a link: %v", err)
 	}
 }
@@ -154,14 +164,14 @@ func changeDescription(t *testing.T, srv *bustest.Server, change func(*jetstream
 	}
 }
 
-// TestNATSDamage checks that an object is corrupt if it was read to its end and does
-// not match its description. If chunks are missing, the store is unavailable.
+// TestNATSDamage checks that an object is corrupt if it does not match its description,
+// or if its leader lacks chunks of it.
 func TestNATSDamage(t *testing.T) {
 	t.Parallel()
 	const size = 400 << 10 // four chunks
 	for name, c := range map[string]struct {
 		damage func(t *testing.T, srv *bustest.Server)
-		says   string // part of the error; empty if the object is corrupt
+		says   string // part of the error
 	}{
 		"digest": {damage: func(t *testing.T, srv *bustest.Server) {
 			changeDescription(t, srv, func(i *jetstream.ObjectInfo) { i.Digest = "SHA-256=AAAA" })
@@ -190,11 +200,8 @@ func TestNATSDamage(t *testing.T) {
 			put(t, s, ref, noise(size))
 			c.damage(t, srv)
 			_, err := readAll(ctx, s, ref)
-			if c.says == "" && !errors.Is(err, episode.ErrCorrupt) {
-				t.Errorf("got %v", err)
-			}
-			if c.says != "" {
-				checkUnavailable(t, err, c.says)
+			if !errors.Is(err, episode.ErrCorrupt) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want %q in it", err, c.says)
 			}
 		})
 	}
@@ -259,7 +266,7 @@ func TestNATSPutsAtOnce(t *testing.T) {
 	const n = 16
 	for i := range n {
 		go func() {
-			_, err := s.Put(ctx, ref, strings.NewReader(string(data[:len(data)-i%2])))
+			_, err := s.Put(ctx, ref, store.DefaultSuffix, strings.NewReader(string(data[:len(data)-i%2])))
 			results <- err
 		}()
 	}
@@ -276,4 +283,31 @@ func TestNATSPutsAtOnce(t *testing.T) {
 	if err != nil || info.State.Msgs != 3 {
 		t.Errorf("chunks of replaced objects are left: %d messages, %v", info.State.Msgs, err)
 	}
+}
+
+// TestFullBucket: an upload to a bucket that has reached its limit is refused with what to do, and the
+// archives that are stored can be read.
+func TestFullBucket(t *testing.T) {
+	t.Parallel()
+	srv, ctx := bustest.Start(t), bustest.Context(t)
+	nc, err := bus.Connect(client.Config{URL: srv.URL(), ArchivesBytes: 1 << 20}, bustest.Log(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	s := natsStore(t, nc, 5*time.Second)
+	if err := s.Ensure(ctx); err != nil {
+		t.Fatal(err)
+	}
+	small := noise(1_000)
+	put(t, s, ref, small)
+	large := episode.Ref{Host: "h", ID: "large"}
+	_, err = s.Put(ctx, large, store.DefaultSuffix, bytes.NewReader(noise(2<<20)))
+	if !errors.Is(err, client.ErrFull) || !strings.Contains(err.Error(), "give it more with NATS_ARCHIVES_BYTES") {
+		t.Errorf("an upload without room: %v", err)
+	}
+	if _, err := readAll(ctx, s, large); !errors.Is(err, episode.ErrNotFound) {
+		t.Errorf("an archive that was sent in part: %v", err)
+	}
+	checkStored(t, s, ref, small)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/cis490/profiles/episode"
 )
 
 const (
@@ -19,16 +17,16 @@ type permanentError struct{ error }
 
 func (e permanentError) Unwrap() error { return e.error }
 
-// retry sends a request until it succeeds, its error is a permanentError or matches
-// episode.ErrNotFound, ctx ends, or it has failed maxTries times. It unwraps a permanentError.
+// retry sends a request until it succeeds, its error is a permanentError, ctx ends, or it has failed
+// maxTries times. It unwraps a permanentError.
 func retry(ctx context.Context, request func() error) error {
 	pause := firstPause
 	for try := 1; ; try++ {
 		err := request()
 		var permanent permanentError
 		switch {
-		case err == nil, errors.Is(err, episode.ErrNotFound):
-			return err
+		case err == nil:
+			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.As(err, &permanent):

@@ -69,17 +69,18 @@ func (c *S3Config) endpoint() (*url.URL, error) {
 }
 
 // An S3 is a store in a bucket, or below a prefix in a bucket: an archive is the
-// object <prefix>/<host>/<episode>.tar.zst. It implements Uploader and io.Closer. It
+// object <prefix>/<host>/<episode><suffix>. It implements Uploader and io.Closer. It
 // may be used concurrently.
 type S3 struct {
 	core      minio.Core
 	transport *http.Transport
 	bucket    string
 	prefix    string
+	suffixes  suffixes
 	timeout   time.Duration
 }
 
-func openS3(bucket, prefix string, cfg Config) (*S3, error) {
+func openS3(bucket, prefix string, cfg Config, suffixes suffixes) (*S3, error) {
 	fail := func(err error) (*S3, error) {
 		return nil, fmt.Errorf("open store s3://%s: %w", path.Join(bucket, prefix), err)
 	}
@@ -100,7 +101,7 @@ func openS3(bucket, prefix string, cfg Config) (*S3, error) {
 	if err != nil {
 		return fail(err)
 	}
-	s := &S3{bucket: bucket, prefix: prefix, timeout: cfg.Timeout}
+	s := &S3{bucket: bucket, prefix: prefix, suffixes: suffixes, timeout: cfg.Timeout}
 	s.transport = &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: cfg.Timeout, KeepAlive: 30 * time.Second}).DialContext,
@@ -149,19 +150,21 @@ func (s *S3) Close() error {
 	return nil
 }
 
-func (s *S3) key(ref episode.Ref) (string, error) {
-	object, err := objectName(ref)
-	return path.Join(s.prefix, object), err
-}
-
 // Open implements episode.Store. ctx must not end before the archive is read.
 func (s *S3) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
-	key, err := s.key(ref)
-	if err != nil {
-		return nil, fmt.Errorf("open archive: %w", err)
-	}
+	r, _, err := s.suffixes.open(ctx, ref, s.open)
+	return r, err
+}
+
+// SuffixesOf implements Uploader.
+func (s *S3) SuffixesOf(ctx context.Context, ref episode.Ref) ([]string, error) {
+	return s.suffixes.of(ctx, ref, s.open)
+}
+
+func (s *S3) open(ctx context.Context, object string) (io.ReadCloser, error) {
+	key := path.Join(s.prefix, object)
 	var d *download
-	err = retry(ctx, func() error {
+	err := retry(ctx, func() error {
 		idle := startIdleTimeout(ctx, s.timeout)
 		idle.pause() // before there is an answer the timeouts of the transport apply
 		var opts minio.GetObjectOptions
@@ -169,29 +172,28 @@ func (s *S3) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
 		body, info, _, err := s.core.GetObject(idle.ctx, s.bucket, key, opts)
 		if err != nil {
 			idle.stop()
-			return s.classify(err)
+			return s.explain(err)
 		}
 		d = &download{body: body, idle: idle, size: info.Size, checksum: checksumOf(info)}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open archive s3://%s/%s: %w", s.bucket, key, err)
+		return nil, fmt.Errorf("open archive s3://%s/%s: %w", s.bucket, key, s3Answers.explain(err))
 	}
 	d.name = fmt.Sprintf("archive s3://%s/%s", s.bucket, key)
 	return d, nil
 }
 
-// classify wraps an error of the client so that it matches episode.ErrNotFound if it
-// means that. An error that would come back at another try becomes a permanentError.
-func (s *S3) classify(err error) error {
+// explain adds to an error of the client. One that would come back at another try becomes
+// a permanentError.
+func (s *S3) explain(err error) error {
 	var answer minio.ErrorResponse
 	if !errors.As(err, &answer) {
 		return err
 	}
+	_, ofS3 := s3Answer(err)
 	switch {
-	case answer.Code == minio.NoSuchKey && answer.XMLName.Local == "Error":
-		return fmt.Errorf("%w: the server says: %s", episode.ErrNotFound, answer.Message)
-	case answer.StatusCode == http.StatusNotFound && answer.Code == minio.NoSuchKey:
+	case answer.StatusCode == http.StatusNotFound && answer.Code == minio.NoSuchKey && !ofS3:
 		// The client returns NoSuchKey for any 404, such as that of a proxy.
 		return permanentError{errors.New("the server answers 404, but not as S3 does: is S3_ENDPOINT the address of an S3 server?")}
 	case answer.Code == minio.NoSuchBucket:
@@ -212,7 +214,7 @@ func (s *S3) Ensure(ctx context.Context) error {
 			err = permanentError{errors.New("there is no such bucket: create it first")}
 		}
 		if err != nil {
-			return s.classify(err)
+			return s.explain(err)
 		}
 		return nil
 	})
@@ -224,11 +226,12 @@ func (s *S3) Ensure(ctx context.Context) error {
 
 // Put implements Uploader with one request, which has the size, MD5 and SHA-256 of
 // the archive: the server rejects it if they do not match what it receives.
-func (s *S3) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (bool, error) {
-	key, err := s.key(ref)
+func (s *S3) Put(ctx context.Context, ref episode.Ref, suffix string, r io.ReadSeeker) (bool, error) {
+	object, err := s.suffixes.forPut(ref, suffix)
 	if err != nil {
-		return false, fmt.Errorf("put archive: %w", err)
+		return false, err
 	}
+	key := path.Join(s.prefix, object)
 	sent, err := s.put(ctx, key, r)
 	if err != nil {
 		return false, fmt.Errorf("put archive s3://%s/%s: %w", s.bucket, key, err)
@@ -253,7 +256,7 @@ func (s *S3) put(ctx context.Context, key string, r io.ReadSeeker) (sent bool, e
 			return nil
 		}
 		if err != nil && minio.ToErrorResponse(err).StatusCode != http.StatusNotFound { // the answer to a HEAD has no body with a code
-			return s.classify(err)
+			return s.explain(err)
 		}
 		if _, err := r.Seek(0, io.SeekStart); err != nil {
 			return permanentError{err}
@@ -262,9 +265,9 @@ func (s *S3) put(ctx context.Context, key string, r io.ReadSeeker) (sent bool, e
 		defer idle.stop()
 		_, err = s.core.PutObject(idle.ctx, s.bucket, key, &upload{r, idle}, size,
 			base64.StdEncoding.EncodeToString(md.Sum(nil)), hex.EncodeToString(sha.Sum(nil)),
-			minio.PutObjectOptions{ContentType: "application/zstd", UserMetadata: map[string]string{"X-Amz-Checksum-Sha256": sum}})
+			minio.PutObjectOptions{ContentType: "application/octet-stream", UserMetadata: map[string]string{"X-Amz-Checksum-Sha256": sum}})
 		if err != nil {
-			return s.classify(idle.cause(err))
+			return s.explain(idle.cause(err))
 		}
 		sent = true
 		return nil

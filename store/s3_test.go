@@ -13,7 +13,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -36,6 +38,72 @@ func TestS3(t *testing.T) {
 	}
 }
 
+func TestS3Suffixes(t *testing.T) {
+	t.Parallel()
+	cfg := storetest.StartS3(t).Config(5 * time.Second)
+	cfg.Suffixes = several
+	checkSuffixes(t, open(t, "s3://"+storetest.Bucket+"/prefix", cfg))
+}
+
+// TestS3Denies checks that an archive that may not be read counts as missing while there is another
+// suffix, and that an episode is never missing after a denial.
+func TestS3Denies(t *testing.T) {
+	t.Parallel()
+	const there, missing, denied, broken = "there", "missing", "denied", "broken"
+	for _, c := range []struct {
+		answers [2]string // for .tar.zst and for .tgz
+		reads   string
+		says    string // of an error; empty if the episode is not found
+		has     []string
+	}{
+		{[2]string{denied, there}, ".tgz", "", []string{".tgz"}},
+		{[2]string{there, denied}, ".tar.zst", "", []string{".tar.zst"}},
+		{[2]string{missing, missing}, "", "", nil},
+		{[2]string{denied, missing}, "", "access denied", nil},
+		{[2]string{missing, denied}, "", "access denied", nil},
+		{[2]string{denied, denied}, "", "access denied", nil},
+		{[2]string{broken, there}, "", "no bucket", nil},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Last-Modified", time.Unix(1e9, 0).UTC().Format(http.TimeFormat))
+			suffix, answer := ".tar.zst", c.answers[0]
+			if path.Base(r.URL.Path) == "ep-1.tgz" {
+				suffix, answer = ".tgz", c.answers[1]
+			}
+			switch answer {
+			case there:
+				_, _ = io.WriteString(w, suffix)
+			case missing:
+				w.WriteHeader(404)
+				_, _ = io.WriteString(w, "<Error><Code>NoSuchKey</Code></Error>")
+			case denied:
+				w.WriteHeader(403)
+				_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code></Error>")
+			case broken:
+				w.WriteHeader(404)
+				_, _ = io.WriteString(w, "<Error><Code>NoSuchBucket</Code></Error>")
+			}
+		}))
+		s := open(t, "s3://archives", store.Config{Suffixes: []string{".tar.zst", ".tgz"}, S3: store.S3Config{Endpoint: srv.URL, AccessKey: "a", SecretKey: "b"}})
+		ctx := bustest.Context(t)
+		got, err := readAll(ctx, s, ref)
+		found, foundErr := s.SuffixesOf(ctx, ref)
+		switch {
+		case c.says == "access denied":
+			checkRefused(t, err, c.says)
+			checkRefused(t, foundErr, c.says)
+		case c.says != "":
+			checkUnavailable(t, err, c.says)
+			checkUnavailable(t, foundErr, c.says)
+		case errors.Is(err, episode.ErrNotFound) != (c.reads == ""), string(got) != c.reads:
+			t.Errorf("%v: read %q, %v", c.answers, got, err)
+		case foundErr != nil, !slices.Equal(found, c.has):
+			t.Errorf("%v: the archives are %q, %v", c.answers, found, foundErr)
+		}
+		srv.Close()
+	}
+}
+
 func TestS3Refuses(t *testing.T) {
 	t.Parallel()
 	ctx, srv := bustest.Context(t), storetest.StartS3(t)
@@ -43,7 +111,7 @@ func TestS3Refuses(t *testing.T) {
 	_, err := elsewhere.Open(ctx, ref)
 	checkUnavailable(t, err, "there is no bucket nowhere")
 	checkUnavailable(t, elsewhere.Ensure(ctx), "no such bucket")
-	_, err = elsewhere.Put(ctx, ref, bytes.NewReader([]byte("x")))
+	_, err = elsewhere.Put(ctx, ref, store.DefaultSuffix, bytes.NewReader([]byte("x")))
 	checkUnavailable(t, err, "there is no bucket nowhere")
 
 	cfg := srv.Config(5 * time.Second)
@@ -96,7 +164,7 @@ func TestS3ServerStops(t *testing.T) {
 	checkUnavailable(t, err, "of 67108864 bytes")
 	_, err = s.Open(ctx, ref)
 	checkUnavailable(t, err, "in 3 tries")
-	_, err = s.Put(ctx, ref, bytes.NewReader(data))
+	_, err = s.Put(ctx, ref, store.DefaultSuffix, bytes.NewReader(data))
 	checkUnavailable(t, err, "in 3 tries")
 	srv.Start()
 	checkStored(t, s, ref, data)
@@ -157,7 +225,14 @@ func TestS3Faults(t *testing.T) {
 		"a proxy's 404":     {answer: http.NotFound, says: "not as S3 does", asked: 1},
 		"an empty 404":      {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, says: "not as S3 does", asked: 1},
 		"no bucket":         {answer: refusal(404, "NoSuchBucket"), says: "no bucket", asked: 1},
-		"denied":            {answer: refusal(403, "AccessDenied"), says: "access denied", asked: 1},
+		"denied":            {answer: refusal(403, "AccessDenied"), want: episode.ErrRefused, asked: 1},
+		"denied in silence": {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, want: episode.ErrRefused, asked: 1},
+		"archived":          {answer: refusal(403, "InvalidObjectState"), want: episode.ErrRefused, asked: 1},
+		"encrypted":         {answer: refusal(400, "InvalidRequest"), want: episode.ErrRefused, asked: 1},
+		"a long name":       {answer: refusal(400, "KeyTooLongError"), want: episode.ErrNotFound, asked: 1},
+		"below an object":   {answer: refusal(409, "XMinioParentIsObject"), want: episode.ErrNotFound, asked: 1},
+		"another key":       {answer: refusal(403, "SignatureDoesNotMatch"), says: "SignatureDoesNotMatch", asked: 1},
+		"an expired token":  {answer: refusal(400, "ExpiredToken"), says: "ExpiredToken", asked: 1},
 		"slow down":         {answer: refusal(503, "SlowDown"), says: "in 3 tries", asked: 3},
 		"internal error":    {answer: refusal(500, "InternalError"), says: "in 3 tries", asked: 3},
 		"a proxy's 502":     {answer: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, says: "in 3 tries", asked: 3},
@@ -252,7 +327,7 @@ func TestS3StalledPut(t *testing.T) {
 		<-over
 	})
 	t.Cleanup(func() { close(over) }) // runs before the server is closed, which waits for its handlers
-	_, err := s.Put(bustest.Context(t), ref, bytes.NewReader(noise(32<<20)))
+	_, err := s.Put(bustest.Context(t), ref, store.DefaultSuffix, bytes.NewReader(noise(32<<20)))
 	checkUnavailable(t, err, "in 3 tries")
 }
 

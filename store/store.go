@@ -1,17 +1,18 @@
 // Package store reads and writes archives of episodes in stores.
 //
 //	store.go     the address of a store, and its settings
+//	suffixes.go  the names that the archive of an episode may have
 //	dir.go       a directory
 //	nats.go      an object store of NATS
 //	s3.go        a bucket of an S3 server, and its address
+//	answers.go   which errors mean that there is no archive, or one that cannot be read
 //	transfer.go  downloads and uploads, which end when no byte comes for a while
 //	retry.go     asks a store again that did not answer
 //
-// All stores use the same errors when opening and reading an archive. An error matches
-// episode.ErrNotFound if the store answers that it has no such archive. It matches
-// episode.ErrCorrupt if the archive was read to its end and is proved to differ from what
-// was stored. Any other error means that the store cannot answer now: a missing bucket, a
-// rejected key or an interrupted transfer is not a fault of the archive.
+// All stores use the same errors when opening and reading an archive, those of
+// episode.Store. answers.go has the tables of which answer of a store means which of
+// them. An error that is in none of the tables means that the store cannot answer now: a
+// missing bucket, a rejected key or an interrupted transfer is not a fault of the archive.
 package store
 
 import (
@@ -36,6 +37,10 @@ type Config struct {
 	// answer, and then during each read. Its default is 10 s, at most it is 1 h.
 	Timeout time.Duration `envconfig:"EPISODE_STORE_TIMEOUT" desc:"how long nats:// and s3:// stores may be silent, before the first byte and between bytes"`
 	S3      S3Config      `ignored:"true"` // filled separately, see Settings
+	// Suffixes are the endings of the archives' names <host>/<episode><suffix>, tried in this order.
+	// They come from the format of a spec, not from the environment. None may be the tail of
+	// another. An empty list means DefaultSuffix.
+	Suffixes []string `ignored:"true"`
 }
 
 // Settings returns the structs in c to fill from the environment.
@@ -53,11 +58,14 @@ type Uploader interface {
 	// Ensure checks that archives can be put. A bucket in NATS is created if it is
 	// missing.
 	Ensure(ctx context.Context) error
-	// Put stores all of r, from its start, as the archive of an episode. Either the
-	// whole archive is stored, or the store stays as it was. An archive that is
-	// stored already is replaced, unless it has the same content: then sent is
-	// false. r is read twice.
-	Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (sent bool, err error)
+	// Put stores all of r, from its start, as the archive of an episode under a
+	// suffix, which must be one of the store's. Either the whole archive is stored, or
+	// the store stays as it was. An archive that is stored already under that suffix is
+	// replaced, unless it has the same content: then sent is false. r is read twice.
+	Put(ctx context.Context, ref episode.Ref, suffix string, r io.ReadSeeker) (sent bool, err error)
+	// SuffixesOf returns the suffixes of all archives that the store has of an episode.
+	// Open returns the first of them. The list is empty if there is none.
+	SuffixesOf(ctx context.Context, ref episode.Ref) ([]string, error)
 }
 
 // ErrAddress matches the error of an address that is not valid.
@@ -83,10 +91,14 @@ func open(address string, cfg Config, nc *bus.Bus) (Uploader, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	suffixes, err := newSuffixes(cfg.Suffixes)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
 	scheme, _, ok := strings.Cut(address, "://")
 	switch {
 	case !ok, scheme == "file":
-		return OpenDir(address)
+		return OpenDir(address, suffixes...)
 	case scheme != "nats" && scheme != "s3":
 		return nil, fmt.Errorf("open store: unknown scheme %q: %w", scheme, ErrAddress)
 	}
@@ -98,15 +110,7 @@ func open(address string, cfg Config, nc *bus.Bus) (Uploader, error) {
 		return nil, fmt.Errorf("open store %q: %w", u.Redacted(), ErrAddress)
 	}
 	if scheme == "nats" {
-		return openNATS(u.Host, cfg, nc)
+		return openNATS(u.Host, cfg.Timeout, suffixes, nc)
 	}
-	return openS3(u.Host, strings.Trim(u.Path, "/"), cfg)
-}
-
-// objectName is the name of an archive's object or file: <host>/<episode>.tar.zst.
-func objectName(ref episode.Ref) (string, error) {
-	if _, err := episode.ParseRef(string(ref.Host), string(ref.ID)); err != nil {
-		return "", err
-	}
-	return ref.String() + ".tar.zst", nil
+	return openS3(u.Host, strings.Trim(u.Path, "/"), cfg, suffixes)
 }

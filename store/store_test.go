@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func open(t *testing.T, address string, cfg store.Config) store.Uploader {
 
 func put(t *testing.T, s store.Uploader, r episode.Ref, data []byte) bool {
 	t.Helper()
-	sent, err := s.Put(bustest.Context(t), r, bytes.NewReader(data))
+	sent, err := s.Put(bustest.Context(t), r, store.DefaultSuffix, bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,21 @@ func checkStored(t *testing.T, s episode.Store, r episode.Ref, data []byte) {
 // about the archive.
 func checkUnavailable(t *testing.T, err error, says string) {
 	t.Helper()
-	for _, not := range []error{nil, io.EOF, io.ErrUnexpectedEOF, episode.ErrNotFound, episode.ErrCorrupt, episode.ErrTooLarge} {
+	checkIsNot(t, err, says, nil, io.EOF, io.ErrUnexpectedEOF, episode.ErrNotFound, episode.ErrCorrupt, episode.ErrTooLarge, episode.ErrRefused)
+}
+
+// checkRefused fails unless err means that the store does not give this archive.
+func checkRefused(t *testing.T, err error, says string) {
+	t.Helper()
+	if !errors.Is(err, episode.ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+	checkIsNot(t, err, says, nil, io.EOF, io.ErrUnexpectedEOF, episode.ErrNotFound, episode.ErrCorrupt, episode.ErrTooLarge)
+}
+
+func checkIsNot(t *testing.T, err error, says string, kinds ...error) {
+	t.Helper()
+	for _, not := range kinds {
 		if errors.Is(err, not) {
 			t.Errorf("got %v, which is %v", err, not)
 		}
@@ -96,7 +111,7 @@ func checkUploader(t *testing.T, s store.Uploader) {
 	if _, err := late.Seek(500, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Put(ctx, ref, late); err != nil {
+	if _, err := s.Put(ctx, ref, store.DefaultSuffix, late); err != nil {
 		t.Fatal(err)
 	}
 	checkStored(t, s, ref, noise(1_000))
@@ -119,11 +134,11 @@ func checkUploader(t *testing.T, s store.Uploader) {
 	bad := episode.Ref{Host: "..", ID: "ep-1"}
 	_, err := s.Open(ctx, bad)
 	checkUnavailable(t, err, "host_id")
-	_, err = s.Put(ctx, bad, strings.NewReader("x"))
+	_, err = s.Put(ctx, bad, store.DefaultSuffix, strings.NewReader("x"))
 	checkUnavailable(t, err, "host_id")
 	// A reader that ends early stores nothing.
 	broken := episode.Ref{Host: "lab-01", ID: "broken"}
-	if _, err := s.Put(ctx, broken, &shrinking{Reader: bytes.NewReader(noise(1 << 20))}); err == nil {
+	if _, err := s.Put(ctx, broken, store.DefaultSuffix, &shrinking{Reader: bytes.NewReader(noise(1 << 20))}); err == nil {
 		t.Error("an archive that became shorter was stored")
 	}
 	if _, err := readAll(ctx, s, broken); !errors.Is(err, episode.ErrNotFound) {
@@ -134,6 +149,50 @@ func checkUploader(t *testing.T, s store.Uploader) {
 	if _, err := readAll(gone, s, ref); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// several are suffixes of a store for checkSuffixes.
+var several = []string{".tar.zst", ".tgz", ".tar"}
+
+// checkSuffixes checks which archives an empty store with the suffixes several has and opens.
+func checkSuffixes(t *testing.T, s store.Uploader) {
+	t.Helper()
+	ctx := bustest.Context(t)
+	if err := s.Ensure(ctx); err != nil {
+		t.Fatal(err)
+	}
+	has := func(want ...string) {
+		t.Helper()
+		found, err := s.SuffixesOf(ctx, ref)
+		if err != nil || !slices.Equal(found, want) {
+			t.Errorf("the archives are %q, %v, want %q", found, err, want)
+		}
+		if len(want) > 0 {
+			checkStored(t, s, ref, []byte(want[0]))
+			return
+		}
+		_, err = s.Open(ctx, ref)
+		if !errors.Is(err, episode.ErrNotFound) || !strings.HasSuffix(err.Error(), "; tried lab-01/ep-1.tar.zst, lab-01/ep-1.tgz, lab-01/ep-1.tar") {
+			t.Errorf("got %v", err)
+		}
+	}
+	add := func(suffix string, sent bool) {
+		t.Helper()
+		got, err := s.Put(ctx, ref, suffix, strings.NewReader(suffix))
+		if err != nil || got != sent {
+			t.Errorf("put %s: sent %v, %v", suffix, got, err)
+		}
+	}
+	has()
+	add(".tar", true)
+	has(".tar")
+	add(".tgz", true)
+	has(".tgz", ".tar")
+	add(".tar.zst", true)
+	has(".tar.zst", ".tgz", ".tar")
+	add(".tgz", false)
+	_, err := s.Put(ctx, ref, ".zip", strings.NewReader("x"))
+	checkUnavailable(t, err, `no suffix ".zip", only .tar.zst, .tgz, .tar`)
 }
 
 // A shrinking file is half as long when it is read again.
@@ -165,7 +224,7 @@ func TestOpenStores(t *testing.T) {
 		}
 	}
 	for address, want := range map[string]string{
-		dir + "/nowhere":           "no such file",
+		dir + "/nowhere":           "there is no directory",
 		"file://host/dir":          "file:///directory",
 		"ftp://host/dir":           `unknown scheme "ftp": want a directory, file:///directory, nats://bucket or s3://bucket/prefix`,
 		"NATS://episodes":          "unknown scheme",
@@ -190,6 +249,7 @@ func TestOpenStores(t *testing.T) {
 		"S3_ENDPOINT":           {S3: store.S3Config{Endpoint: "host:80"}},
 		"S3_CA":                 {S3: store.S3Config{AccessKey: "a", SecretKey: "b", CA: dir + "/nowhere"}},
 		"AWS_ACCESS_KEY_ID":     {S3: store.S3Config{AccessKey: "a"}},
+		`suffix "/../x"`:        {S3: keys.S3, Suffixes: []string{".tgz", "/../x"}},
 	} {
 		if _, err := store.Open("s3://bucket", cfg, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

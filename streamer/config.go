@@ -25,8 +25,8 @@ type Config struct {
 	// PublishToken is the bearer token of these posts. Empty means none.
 	PublishToken string `envconfig:"PUBLISH_TOKEN" desc:"bearer token of these posts"`
 	// Listen is the address of health and metrics. Empty means that the streamer does not
-	// listen. If LISTEN is not set, it is :8449.
-	Listen string `envconfig:"LISTEN" default:":8449" desc:"address of /healthz, /readyz and /metrics"`
+	// listen. If LISTEN is not set, it is 127.0.0.1:8449.
+	Listen string `envconfig:"LISTEN" default:"127.0.0.1:8449" desc:"address of /healthz, /readyz and /metrics"`
 	// CheckEvery is how often the streamer checks that no stream was created again.
 	CheckEvery time.Duration `envconfig:"CHECK_EVERY" desc:"how often the streams are checked"`
 

@@ -12,7 +12,7 @@ import (
 func ModelFlags(f *pflag.FlagSet, m *Models) {
 	f.Var(&optional{&m.Metric}, "also-metric", "accuracy of a model trained elsewhere, 0 to 1; published as model_metric each cycle")
 	f.Var(&optional{&m.LatencyUS}, "also-perf-latency-us", "latency of one inference of it, in µs; published with the accuracy as model_perf")
-	f.StringVar(&m.Name, "also-model", DefaultModelName, "name of that model; the measured figures of a model of the same name are hidden")
+	f.StringVar(&m.Name, "also-model", DefaultModelName, "name of that model; what the workers measure has other names, such as knn-measured")
 }
 
 // optional is a flag whose value is nil if it is not given, so that it differs from 0.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/streamer"
 )
@@ -14,7 +15,7 @@ import (
 func TestLabelsFromTheStart(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	if _, err := streamer.New(streamer.Config{}, streamer.Deps{Log: slog.New(slog.DiscardHandler), Registry: registry}); err != nil {
+	if _, err := streamer.New(streamer.Config{}, streamer.Deps{Bus: bustest.Start(t).Connect(), Log: slog.New(slog.DiscardHandler), Registry: registry}); err != nil {
 		t.Fatal(err)
 	}
 	families, err := registry.Gather()

@@ -31,6 +31,9 @@ type receiver struct {
 func newReceiver(t *testing.T, answer func(body string, r *http.Request) int) *receiver {
 	r := &receiver{bodies: make(chan string, 100)}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method == http.MethodHead { // the poster asks whether anybody is there
+			return
+		}
 		body, _ := io.ReadAll(req.Body)
 		status := answer(string(body), req)
 		if status >= 300 && status < 400 {
@@ -107,7 +110,7 @@ func TestPosts(t *testing.T) {
 // TestPostsAgain: what may pass by itself is tried again, other refusals are not.
 func TestPostsAgain(t *testing.T) {
 	t.Parallel()
-	for status, again := range map[int]bool{500: true, 503: true, 429: true, 400: false, 401: false, 404: false, 413: false, 302: false, 307: false} {
+	for status, again := range map[int]bool{500: true, 503: true, 429: true, 400: false, 401: false, 404: false, 409: false, 413: false, 302: false, 307: false} {
 		var mu sync.Mutex
 		first := true
 		r := newReceiver(t, func(body string, _ *http.Request) int {
@@ -125,7 +128,11 @@ func TestPostsAgain(t *testing.T) {
 			t.Fatalf("%d: %s", status, got)
 		}
 		if !again {
-			until(t, "the refusal to be counted", func() bool { return count("refused") == 1 })
+			result := "refused"
+			if status == http.StatusConflict {
+				result = "kept"
+			}
+			until(t, "the refusal to be counted", func() bool { return count(result) == 1 })
 			p.Post("b", "b")
 			if got := r.next(t); got != `POST "b"` {
 				t.Errorf("after %d: %s", status, got)
@@ -136,6 +143,99 @@ func TestPostsAgain(t *testing.T) {
 			t.Errorf("after %d: %s", status, got)
 		}
 		until(t, "the retry to be counted", func() bool { return count("retried") == 1 && count("ok") == 1 })
+	}
+}
+
+// TestRetryAfter: a receiver says when to try again. The backoff would be 250 ms.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	const after = time.Second
+	for _, text := range []string{"1", time.Now().Add(20 * time.Minute).UTC().Format(http.TimeFormat), "soon"} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", text)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}))
+		again, err := streamer.Post(t.Context(), srv.Client(), srv.URL, "", []byte("{}"))
+		var busy *streamer.Busy
+		is := errors.As(err, &busy)
+		if !again || err == nil || is != (text != "soon") || is && busy.After != map[bool]time.Duration{true: after, false: 5 * time.Minute}[text == "1"] {
+			t.Errorf("%s: %t %v", text, again, err)
+		}
+		srv.Close()
+	}
+	var tries []time.Time
+	var mu sync.Mutex
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodPost {
+			tries = append(tries, time.Now())
+		}
+		if len(tries) == 1 {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	p, count := startPoster(t, srv.URL, "")
+	p.Post("a", "a")
+	until(t, "the second try", func() bool { return count("ok") == 1 })
+	if p.Problem() != nil {
+		t.Errorf("it has the problem %v", p.Problem())
+	}
+	if pause := tries[1].Sub(tries[0]); pause < after {
+		t.Errorf("it tried again after %s", pause)
+	}
+}
+
+// TestNobodyAtPublishURL: the poster says so at its start, before there is an event.
+func TestNobodyAtPublishURL(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.NotFoundHandler())
+	srv.Close()
+	var said bustest.Record
+	p := streamer.NewPoster(srv.URL, "", said.Log(t), prometheus.NewRegistry())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	until(t, "the problem", func() bool { return p.Problem() != nil })
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	const want = "is the receiver running there, and may this machine connect to it?"
+	if err := p.Problem().Error(); !strings.Contains(err, want) || !strings.HasPrefix(err, "PUBLISH_URL: ") {
+		t.Error(err)
+	}
+	if lines := said.Lines("level=WARN"); len(lines) != 1 || !strings.Contains(lines[0], want) {
+		t.Errorf("%q", lines)
+	}
+}
+
+// TestRefusedAtPublishURL: a refused event is logged once for each reason, and /readyz says what to do.
+func TestRefusedAtPublishURL(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "publishing requires a token", http.StatusUnauthorized)
+	}))
+	defer srv.Close()
+	var said bustest.Record
+	p := streamer.NewPoster(srv.URL, "", said.Log(t), prometheus.NewRegistry())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	p.Post("dashboard.x.y", map[string]string{"type": "x"})
+	until(t, "the problem", func() bool { return p.Problem() != nil })
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	const want = "publishing requires a token: PUBLISH_TOKEN must be that of the receiver"
+	if err := p.Problem().Error(); !strings.Contains(err, want) {
+		t.Error(err)
+	}
+	if lines := said.Lines("an event was refused at PUBLISH_URL"); len(lines) != 1 || !strings.Contains(lines[0], want) {
+		t.Errorf("%q", lines)
 	}
 }
 
@@ -263,7 +363,13 @@ func TestStreamerPosts(t *testing.T) {
 		s.shows("a", gen, float64(x+1))
 	}
 	close(release)
-	until(t, "the newest to be posted", func() bool { return strings.Contains(r.next(t), `"median_raw":[0,0,0,6.6666`) })
+	until(t, "the newest to be posted", func() bool {
+		event := r.next(t)
+		if strings.Contains(event, `"life"`) {
+			t.Error("the event claims an order, which receivers refuse")
+		}
+		return strings.Contains(event, `"median_raw":[0,0,0,6.6666`)
+	})
 }
 
 // TestEveryStreamerPosts: each has a sink of its own, which learns of every
@@ -324,8 +430,8 @@ func TestConfig(t *testing.T) {
 	for want, c := range map[string]streamer.Config{
 		"CYCLE_PAUSE is -1s": {CyclePause: -time.Second},
 		"CHECK_EVERY is -1s": {CheckEvery: -time.Second},
-		"PUBLISH_URL is":     {PublishURL: "ftp://x"},
-		"NATS_REPLICAS":      {Bus: client.Config{Replicas: 7}},
+		`PUBLISH_URL is "ftp://x": it must be an http or https URL`: {PublishURL: "ftp://x"},
+		"NATS_REPLICAS": {Bus: client.Config{Replicas: 7}},
 	} {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", want, err)

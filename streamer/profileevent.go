@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cis490/profiles/bus"
@@ -31,14 +32,57 @@ type AttackProfile struct {
 	Target    int  `json:"target,omitempty"`
 	Complete  bool `json:"complete"`
 
-	Phases  []fit.Span `json:"phases,omitempty"`
-	Channel string     `json:"channel,omitempty"`
-	Unit    string     `json:"unit,omitempty"`
+	N       []int          `json:"n,omitempty"`       // how many episodes have a value at each point
+	Reasons []ReasonShown  `json:"reasons,omitempty"` // why Attempted is above Used; the 20 most frequent
+	Quality []fit.Affected `json:"quality,omitempty"` // what is wrong with the recordings that are used
+
+	Phases  []PhaseShown `json:"phases,omitempty"`
+	Channel string       `json:"channel,omitempty"`
+	Unit    string       `json:"unit,omitempty"`
 
 	Generation fit.Generation `json:"generation,omitempty"`
 	Digest     fit.Digest     `json:"digest,omitempty"` // of the sample; two events of one digest show the same
 	events.Order
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
+}
+
+// A PhaseShown says which points belong to a slice, and how long it takes.
+type PhaseShown struct {
+	fit.Span
+	Seconds float64 `json:"seconds,omitempty"` // median over the sample; 0: not known
+}
+
+// ShowPhases returns the slices that have points. seconds has the length of each of the five slices, or is nil.
+func ShowPhases(points fit.Points, seconds []float64) []PhaseShown {
+	var shown []PhaseShown
+	for i, span := range points.Spans() {
+		if span.Points == 0 {
+			continue
+		}
+		phase := PhaseShown{Span: span}
+		if i < len(seconds) {
+			phase.Seconds = seconds[i]
+		}
+		shown = append(shown, phase)
+	}
+	return shown
+}
+
+// A ReasonShown says how many episodes have no curve for one reason.
+type ReasonShown struct {
+	Reason  fit.Reason `json:"reason"`
+	Meaning string     `json:"meaning,omitempty"` // the reason as a sentence; empty if this version does not know it
+	Count   int        `json:"n"`
+	Host    string     `json:"host"` // of one of them
+	Episode string     `json:"episode"`
+}
+
+func showReasons(counts []fit.ReasonCount) []ReasonShown {
+	shown := make([]ReasonShown, 0, len(counts))
+	for _, c := range first(counts) {
+		shown = append(shown, ReasonShown{c.Reason, c.Reason.Meaning(), c.Count, c.Host, c.Episode})
+	}
+	return shown
 }
 
 // NewAttackProfile returns the event of a stored envelope. An envelope that is not of the
@@ -49,17 +93,21 @@ func NewAttackProfile(gen bus.Generation, env bus.Envelope) (AttackProfile, erro
 		return AttackProfile{}, fmt.Errorf("generation %s has no profile %q", gen.ID, env.Profile)
 	}
 	points := gen.Spec.Points.Total()
+	if len(env.N) != points {
+		env.N = nil // an envelope of an earlier version
+	}
 	if len(env.Median) != points || len(env.P25) != points || len(env.P75) != points {
 		return AttackProfile{}, fmt.Errorf("the envelope of %s has %d/%d/%d points, generation %s has %d",
 			env.Profile, len(env.Median), len(env.P25), len(env.P75), gen.ID, points)
 	}
-	n, spans := env.Normalised(), gen.Spec.Points.Spans()
+	n := env.Normalised()
 	return AttackProfile{
 		Type: events.TypeAttackProfile, Name: string(p.Name), Shape: p.Shape,
 		Curve: widen(n.Median), P25: widen(n.P25), P75: widen(n.P75),
 		MedianRaw: narrow(env.Median), P25Raw: narrow(env.P25), P75Raw: narrow(env.P75),
 		Used: env.Used, Attempted: env.Attempted, Target: env.Target, Complete: env.Complete,
-		Phases: spans[:], Channel: p.Channel, Unit: fit.Unit(p.Channel),
+		N: env.N, Reasons: showReasons(env.Reasons), Quality: first(env.Quality),
+		Phases: ShowPhases(gen.Spec.Points, env.Seconds), Channel: p.Channel, Unit: gen.Spec.Channel(p.Channel).Unit,
 		Generation: gen.ID, Digest: env.Digest,
 		Order: events.Order{
 			Revision: [2]uint64{uint64(gen.Spec.Revision), env.Revision},
@@ -67,6 +115,12 @@ func NewAttackProfile(gen bus.Generation, env bus.Envelope) (AttackProfile, erro
 		},
 		UpdatedAt: env.UpdatedAt,
 	}, nil
+}
+
+// spansOf returns the spans of the slices that have points.
+func spansOf(points fit.Points) []fit.Span {
+	spans := points.Spans()
+	return slices.DeleteFunc(spans[:], func(s fit.Span) bool { return s.Points == 0 })
 }
 
 // LastAttackProfile returns the last event of a profile. It is zero if the profile has no

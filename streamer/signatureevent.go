@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -34,6 +35,7 @@ type signatureEvent struct {
 	source   source
 	complete bool            // the signature had all its parts; else it is read again
 	event    json.RawMessage // nil: none
+	seq      uint64          // in the event's order
 }
 
 // publishSignature publishes the signature that a generation has of a profile. It is not
@@ -53,7 +55,17 @@ func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fi
 	if have.event == nil {
 		return nil
 	}
-	published, err := s.publisher.Publish(ctx, events.Subject(events.TypeAttackSignature, string(p)), have.event, s.cfg.CyclePause)
+	subject := events.Subject(events.TypeAttackSignature, string(p))
+	var held events.Held
+	if again {
+		held = s.held(subject, func(g bus.Generation) uint64 {
+			if g.ID == gen.ID && s.signatures.Signature(gen.ID, p) == source.version {
+				return have.seq
+			}
+			return math.MaxUint64 // this streamer has not read that signature
+		})
+	}
+	published, err := s.publisher.PublishOver(ctx, subject, have.event, s.cfg.CyclePause, held)
 	if err != nil {
 		return err
 	}
@@ -86,7 +98,7 @@ func (s *session) readSignature(ctx context.Context, gen bus.Generation, p fit.P
 	if err != nil {
 		return signatureEvent{source: source, complete: true}
 	}
-	return signatureEvent{source, true, data}
+	return signatureEvent{source, true, data, stored.AsOf.Seq}
 }
 
 // An AttackSignature is the event that shows a profile's signature. docs/MESSAGES.md defines
@@ -118,12 +130,12 @@ type AttackSignature struct {
 // A SignatureChannel is one channel of an AttackSignature: its level curves, and
 // what it does in each phase.
 type SignatureChannel struct {
-	Name   string             `json:"name"`
-	Unit   string             `json:"unit"`
-	Median signature.Row      `json:"median"`
-	P25    signature.Row      `json:"p25"`
-	P75    signature.Row      `json:"p75"`
-	Phases [5]signature.Phase `json:"phases"`
+	Name   string            `json:"name"`
+	Unit   string            `json:"unit"`
+	Median signature.Row     `json:"median"`
+	P25    signature.Row     `json:"p25"`
+	P75    signature.Row     `json:"p75"`
+	Phases []signature.Phase `json:"phases"` // of the slices that have points
 }
 
 // HostsShown says whether hosts differ, and how. It leaves out the hosts' envelopes.
@@ -176,9 +188,8 @@ func NewAttackSignature(gen bus.Generation, s signatures.Signature, envelopes cl
 	case 3*points*(len(s.Channels)+1) > mostShown:
 		return AttackSignature{}, fmt.Errorf("the signature of %s has %d channels of %d points, which are too many for an event", s.Profile, len(s.Channels), points)
 	}
-	spans := gen.Spec.Points.Spans()
 	event := AttackSignature{
-		Type: events.TypeAttackSignature, Name: string(s.Profile), Used: s.Used, Phases: spans[:],
+		Type: events.TypeAttackSignature, Name: string(s.Profile), Used: s.Used, Phases: spansOf(gen.Spec.Points),
 		Channels: make([]SignatureChannel, len(s.Channels)),
 		Low:      s.Curve.Low, High: s.Curve.High, N: s.Curve.N,
 		Deepest: s.Trust.Deepest, Outliers: first(s.Trust.Outliers), Outside: len(s.Trust.Outliers) + s.Trust.LeftOut,
@@ -188,9 +199,20 @@ func NewAttackSignature(gen bus.Generation, s signatures.Signature, envelopes cl
 		UpdatedAt: s.UpdatedAt,
 	}
 	for i, c := range s.Channels {
-		event.Channels[i] = SignatureChannel{Name: c.Name, Unit: c.Unit, Median: c.Levels.Median, P25: c.Levels.P25, P75: c.Levels.P75, Phases: c.Phases}
+		event.Channels[i] = SignatureChannel{Name: c.Name, Unit: c.Unit, Median: c.Levels.Median, P25: c.Levels.P25, P75: c.Levels.P75, Phases: phasesOf(gen.Spec.Points, c.Phases)}
 	}
 	return event, nil
+}
+
+// phasesOf returns the figures of the slices that have points.
+func phasesOf(points fit.Points, all [5]signature.Phase) []signature.Phase {
+	var shown []signature.Phase
+	for i, n := range points.Counts() {
+		if n > 0 {
+			shown = append(shown, all[i])
+		}
+	}
+	return shown
 }
 
 // isOf reports whether a signature has the channels of a spec, and one value for each of

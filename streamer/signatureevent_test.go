@@ -85,6 +85,17 @@ func TestSignatureIsShown(t *testing.T) {
 	s.until("its place", func() bool { e, _ := last(); return e.Revision == [2]uint64{7, 2} })
 	s.register(generation(gen, gen, 1, 8))
 	s.until("its new revision", func() bool { e, _ := last(); return e.Revision == [2]uint64{8, 2} })
+	forged, _ := last()
+	forged.Revision[1]++
+	forged.Digest = "forged"
+	data, err := json.Marshal(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.srv.JetStream().Publish(ctx, events.Subject(events.TypeAttackSignature, "a"), data); err != nil {
+		t.Fatal(err)
+	}
+	s.until("a forged one to be replaced", func() bool { e, _ := last(); return e.Digest == "2222" })
 	if e, _ := last(); e.Digest != "2222" || e.Channels[6].Median[4] != 6 {
 		t.Errorf("event %+v", e)
 	}

@@ -5,11 +5,14 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cis490/profiles/bus"
@@ -48,6 +51,54 @@ func oldServer(t *testing.T) string {
 	return "nats://" + l.Addr().String()
 }
 
+// silentServer accepts connections and says nothing.
+func silentServer(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = c.Close() })
+		}
+	}()
+	return "nats://" + l.Addr().String()
+}
+
+// httpServer is one that NATS_URL names by mistake.
+func httpServer(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ReadHeaderTimeout = time.Second
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return "nats://" + srv.Listener.Addr().String()
+}
+
+// plainServer is a NATS server without JetStream.
+func plainServer(t *testing.T) string {
+	t.Helper()
+	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, ServerName: "plain", NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Start()
+	t.Cleanup(func() {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+	})
+	if !srv.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server does not start")
+	}
+	return srv.ClientURL()
+}
+
 // TestSaysWhyItDoesNotStart: a service that can't start logs a warning that says why and
 // what to do. It logs it once, however often it tries.
 func TestSaysWhyItDoesNotStart(t *testing.T) {
@@ -72,6 +123,13 @@ func TestSaysWhyItDoesNotStart(t *testing.T) {
 		"wrong inbox prefix": {func(c *client.Config) { c.InboxPrefix = "_INBOX_elsewhere" }, []string{"not permitted", "NATS_INBOX_PREFIX"}},
 		"no CA":              {func(c *client.Config) { c.CA = "" }, []string{"NATS_CA is not set"}},
 		"missing CA file":    {func(c *client.Config) { c.CA = filepath.Join(t.TempDir(), "ca.crt") }, []string{"ca.crt", "NATS_CA"}},
+		"JetStream is off":   {func(c *client.Config) { *c = client.Config{URL: plainServer(t)} }, []string{"JetStream is off on server plain", "nats-server -js", "NATS_JS_DOMAIN"}},
+		"another domain":     {func(c *client.Config) { *c = client.Config{URL: bustest.Start(t).URL(), JSDomain: "hub"} }, []string{"nobody answers for NATS_JS_DOMAIN hub", "has no domain"}},
+		"HTTP":               {func(c *client.Config) { *c = client.Config{URL: httpServer(t)} }, []string{"no server of NATS greets there", "4222", "8222"}},
+		"silent server":      {func(c *client.Config) { *c = client.Config{URL: silentServer(t)} }, []string{"no server of NATS greets there", "4222", "8222"}},
+		"URL of HTTP":        {func(c *client.Config) { *c = client.Config{URL: "http://nats.example:8222"} }, []string{"NATS_URL has \"http://nats.example:8222\"", "nats://nats.example:4222"}},
+		"no URL":             {func(c *client.Config) { *c = client.Config{URL: "nats://u:secret@:x"} }, []string{"NATS_URL has", "nats://HOST:PORT"}},
+		"URL of a mistake":   {func(c *client.Config) { *c = client.Config{URL: "nat://a:4222"} }, []string{"must begin with nats://"}},
 		"no streams":         {func(*client.Config) {}, []string{"stream", "TOPOLOGY=expect", "profiles topology"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +141,7 @@ func TestSaysWhyItDoesNotStart(t *testing.T) {
 			b, err := bus.Connect(cfg, log)
 			if err != nil { // it ends the service, with an error in its log
 				for _, want := range c.says {
-					if !strings.Contains(err.Error(), want) {
+					if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 						t.Errorf("error %q does not contain %q", err, want)
 					}
 				}
@@ -94,10 +152,15 @@ func TestSaysWhyItDoesNotStart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
+			ctx, stop := context.WithTimeout(t.Context(), 4*time.Second)
 			defer stop()
 			if err := s.Run(ctx); err != nil {
 				t.Error(err)
+			}
+			for _, want := range c.says { // so does /readyz
+				if ready := s.Ready(); !strings.Contains(fmt.Sprint(ready), want) {
+					t.Errorf("it waits for %q, which does not contain %q", ready, want)
+				}
 			}
 			warnings, lines := said.Lines("level=WARN", "level=ERROR"), map[string]int{}
 			found := false

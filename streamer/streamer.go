@@ -5,7 +5,9 @@
 //	streamer.go        New and Run; which generation of a profile is shown
 //	profileevent.go    attack_profile: the event of an envelope
 //	signatureevent.go  attack_signature: the event of a signature
+//	specevent.go       spec: which profiles there are; removes the events of others
 //	modelevent.go      model_metric, model_perf and suspects: the events of models' scores
+//	forged.go          finds events that no streamer can have published
 //	poster.go          posts the events to PUBLISH_URL, too
 //	config.go          the settings; flags.go: the flags for figures of other models
 package streamer
@@ -24,9 +26,11 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/events"
+	"github.com/cis490/profiles/bus/settings"
 	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/otherclock"
 	"github.com/cis490/profiles/internal/service"
 	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/internal/warnonce"
@@ -46,7 +50,11 @@ type Streamer struct {
 	poster    *Poster // nil: PUBLISH_URL is not set
 	sessions  *service.Sessions
 	published *prometheus.CounterVec
+	forged    prometheus.Counter
 	age       prometheus.Histogram
+	updated   *otherclock.Clock // of envelopes
+	latency   prometheus.Histogram
+	accepted  *otherclock.Clock // of episodes
 }
 
 // New makes a streamer and starts nothing.
@@ -59,13 +67,21 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 		cfg: cfg, deps: deps, sessions: service.NewSessions(deps.Bus, deps.Log),
 		published: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_events_published_total",
 			Help: "Events published, by type."}, []string{"type"}),
+		forged: f.NewCounter(prometheus.CounterOpts{Name: "profiles_events_forged_total",
+			Help: "Events that were replaced because their order was beyond everything that is stored: no streamer published them."}),
 		age: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_envelope_to_event_seconds", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 18),
 			Help: "Time from an envelope's updated_at to its event, of envelopes that came while the streamer ran; by the clocks of two machines."}),
+		updated: otherclock.New(deps.Registry, deps.Log, "envelope_to_event", "a worker's"),
+		// The objective is 0.25 s: docs/OPERATIONS.md, "The objective".
+		latency: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_accepted_to_event_seconds", Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
+			Help: "Time from accepted_at to the event with the episode, of episodes that were accepted since the generation began; by the clocks of two machines."}),
+		accepted: otherclock.New(deps.Registry, deps.Log, "accepted_to_event", "that of a program that publishes episode.accepted"),
 	}
 	// Create the labels at the start: rate() misses a counter's first increment.
 	for _, t := range events.Types() {
 		s.published.WithLabelValues(t)
 	}
+	service.ShowState(deps.Registry, "streamer", s.Ready, deps.Bus.Answered)
 	if cfg.PublishURL != "" {
 		s.poster = NewPoster(cfg.PublishURL, cfg.PublishToken, deps.Log, deps.Registry)
 	}
@@ -74,6 +90,15 @@ func New(cfg Config, deps Deps) (*Streamer, error) {
 
 // Ready returns nil while the streamer publishes, else an error that names what it waits for.
 func (s *Streamer) Ready() error { return s.sessions.Ready() }
+
+// Problem returns why posts to PUBLISH_URL fail at present; nil if they do not. The streamer is
+// ready all the same: events on NATS do not depend on them.
+func (s *Streamer) Problem() error {
+	if s.poster == nil {
+		return nil
+	}
+	return s.poster.Problem()
+}
 
 // Run publishes until ctx ends.
 func (s *Streamer) Run(ctx context.Context) error {
@@ -93,7 +118,11 @@ type session struct {
 	log       *slog.Logger
 	poster    *Poster // may be nil
 	published *prometheus.CounterVec
+	forged    prometheus.Counter
 	age       prometheus.Histogram
+	updated   *otherclock.Clock
+	latency   prometheus.Histogram
+	accepted  *otherclock.Clock
 
 	specs      *bus.Specs
 	envelopes  *bus.Envelopes
@@ -104,6 +133,7 @@ type session struct {
 	lastReadFor     map[fit.ProfileName]fit.Generation // the wanted generation when the last event was read
 	signatureEvents map[fit.ProfileName]signatureEvent
 	modelEvents     modelEvents
+	spec            specEvent
 	showsOld        bool   // some profile is shown by a generation that is no longer wanted
 	revisionBefore  uint64 // the last revision that the view of envelopes had in the previous pass
 	wantedCaughtUp  func() (bool, error)
@@ -138,7 +168,9 @@ func (s *Streamer) session(ctx context.Context) error {
 	s.sessions.SetReady()
 
 	run := &session{
-		cfg: &s.cfg, bus: s.deps.Bus, log: s.deps.Log, poster: s.poster, published: s.published, age: s.age,
+		cfg: &s.cfg, bus: s.deps.Bus, log: s.deps.Log, poster: s.poster,
+		published: s.published, forged: s.forged, age: s.age, updated: s.updated,
+		latency: s.latency, accepted: s.accepted,
 		specs: specs, envelopes: envelopes, signatures: signatures, publisher: events.NewPublisher(s.deps.Bus),
 		shownSamples: map[fit.ProfileName]sample{}, lastReadFor: map[fit.ProfileName]fit.Generation{},
 		signatureEvents: map[fit.ProfileName]signatureEvent{}, revisionBefore: envelopes.Seen(),
@@ -226,6 +258,9 @@ func (s *session) publish(ctx context.Context, again bool) error {
 		clear(s.lastReadFor) // another streamer may have published since
 	}
 	s.wantedCaughtUp = sync.OnceValues(func() (bool, error) { return s.hasCaughtUp(ctx, wanted) }) // once a pass
+	if err := s.publishSpec(ctx, wanted, again); err != nil {
+		return err
+	}
 	generations := make([]bus.Generation, len(wanted.Spec.Profiles))
 	for i, p := range wanted.Spec.Profiles {
 		gen, err := s.choose(ctx, wanted, p.Name)
@@ -260,7 +295,14 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 		return nil
 	}
 	subject := events.Subject(events.TypeAttackProfile, string(p))
-	published, err := s.send(ctx, subject, event)
+	var held events.Held
+	if again {
+		held = s.held(subject, func(g bus.Generation) uint64 {
+			env, _ := s.envelopes.Get(g.ID, p)
+			return env.Revision
+		})
+	}
+	published, err := s.send(ctx, subject, event, held)
 	if err != nil {
 		return err
 	}
@@ -270,11 +312,14 @@ func (s *session) publishProfile(ctx context.Context, gen bus.Generation, p fit.
 		if last, err := LastAttackProfile(ctx, s.publisher, p); err != nil {
 			return err
 		} else if (sample{last.Generation, last.Digest}) == now {
-			s.poster.Post(subject, event)
+			s.post(subject, event)
 		}
 	}
 	if changed && env.Revision > s.revisionBefore { // an older one was held back on purpose
-		s.age.Observe(time.Since(env.UpdatedAt).Seconds())
+		s.age.Observe(s.updated.Since(env.UpdatedAt).Seconds())
+		if !env.AcceptedAt.IsZero() {
+			s.latency.Observe(s.accepted.Since(env.AcceptedAt).Seconds())
+		}
 	}
 	s.shownSamples[p] = now
 	return nil
@@ -318,11 +363,15 @@ func (s *session) choose(ctx context.Context, wanted bus.Generation, p fit.Profi
 // view to notice that its watch has stopped.
 const lagLimit = 3 * time.Second
 
-// hasCaughtUp reports whether a generation's workers have caught up with the log, and the
-// view has their envelopes. Without the latter an earlier envelope, of fewer episodes,
+// hasCaughtUp reports whether a generation's workers have caught up with a log that lacks
+// nothing, and the view has their envelopes. Without the latter an earlier envelope, of fewer episodes,
 // would be shown for a moment.
 func (s *session) hasCaughtUp(ctx context.Context, gen bus.Generation) (bool, error) {
 	if caught, err := s.bus.CaughtUp(ctx, gen.ID); err != nil || !caught {
+		return false, err
+	}
+	losses, err := s.bus.LogLosses(ctx)
+	if err != nil || settings.Worst(s.specs.LogLost(losses)) >= settings.Unsettled || s.specs.MustReadAgain(gen) {
 		return false, err
 	}
 	var last uint64
@@ -333,25 +382,37 @@ func (s *session) hasCaughtUp(ctx context.Context, gen bus.Generation) (bool, er
 		}
 		last = max(last, env.Revision)
 	}
-	err := s.envelopes.Reached(ctx, last, lagLimit)
+	err = s.envelopes.Reached(ctx, last, lagLimit)
 	if errors.Is(err, client.ErrLagging) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// send publishes an event, and posts it if it was published. It reports whether it was.
-func (s *session) send(ctx context.Context, subject string, event any) (bool, error) {
-	published, err := s.publisher.Publish(ctx, subject, event, s.cfg.CyclePause)
+// send publishes an event, and posts it if it was published. It reports whether it was. held
+// may be nil (events.PublishOver).
+func (s *session) send(ctx context.Context, subject string, event any, held events.Held) (bool, error) {
+	published, err := s.publisher.PublishOver(ctx, subject, event, s.cfg.CyclePause, held)
 	if err != nil || !published {
 		return false, err
 	}
 	s.published.WithLabelValues(events.TypeOf(subject)).Inc()
 	s.log.Debug("published", logkey.Subject, subject)
-	if s.poster != nil {
-		s.poster.Post(subject, event)
-	}
+	s.post(subject, event)
 	return true, nil
+}
+
+// post posts an event to PUBLISH_URL, if that is set. It leaves the order out: only the
+// streamers of a system may claim one there (docs/MESSAGES.md).
+func (s *session) post(subject string, event any) {
+	if s.poster == nil {
+		return
+	}
+	if profile, ok := event.(AttackProfile); ok {
+		profile.Incarnation = ""
+		event = profile
+	}
+	s.poster.Post(subject, event)
 }
 
 // warnOnce logs that a stored value of a generation's profile can't be read or used. It does

@@ -3,21 +3,17 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
-	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
-	"github.com/cis490/profiles/internal/logkey"
 )
 
 // alignLoop turns the messages of the log into entries of bucket curves.
 func (s *session) alignLoop(ctx context.Context) error {
 	opt := bus.EpisodeOptions{
 		Concurrency: s.cfg.Concurrency, DrainTime: s.cfg.DrainTime,
-		Rejected:    func(r fit.Reason) { s.metrics.rejected.WithLabelValues(string(r)).Inc() },
+		Rejected:    s.countRejected,
 		Redelivered: s.metrics.redeliveries.Inc,
 	}
 	return s.bus.ConsumeEpisodes(ctx, s.gen.ID, opt, s.prepare)
@@ -164,6 +160,12 @@ func (c *candidate) superseded(have bus.Entry, mine *fit.Entry) (bool, error) {
 func (c *candidate) finish(ctx context.Context, e fit.Entry) error {
 	s := c.session
 	err := rejection(e)
+	if e.State != fit.StateRetracted {
+		s.metrics.countRecording(c.id.Profile, e)
+	}
+	if e.State == fit.StateReason {
+		s.warnReason(c.id.Profile, e)
+	}
 	switch {
 	case e.State == fit.StateRetracted:
 		s.metrics.count(outcomeRetracted)
@@ -191,46 +193,4 @@ func (c *candidate) entry(ctx context.Context, attempt bus.Attempt) (fit.Entry, 
 	}
 	e.Seq = c.notice.Seq
 	return e, nil
-}
-
-// readArchive makes an entry of the archive. The error is a *bus.Retry where the
-// archive is to be read again later.
-func (c *candidate) readArchive(ctx context.Context, attempt bus.Attempt) (fit.Entry, error) {
-	s := c.session
-	if attempt.Died >= bus.FatalTries {
-		return align.Without(c.ref, fit.ReasonFatal, fmt.Sprintf("%d readers died of the archive", attempt.Died)), nil
-	}
-	began := time.Now()
-	s.metrics.opened.Inc()
-	entry, err := s.fitter.Entry(ctx, s.store, c.ref, s.channels[c.id.Profile])
-	if err == nil {
-		s.metrics.align.Observe(time.Since(began).Seconds())
-		return entry, nil
-	}
-	if ctx.Err() != nil {
-		return fit.Entry{}, err
-	}
-	if !errors.Is(err, episode.ErrNotFound) {
-		s.metrics.unanswered.Inc()
-		s.warnNoAnswer.Do(func() { // the metric counts all of them
-			s.logger.Warn("the store does not answer, keep trying", logkey.Episode, c.ref, logkey.Err, err)
-		})
-		return fit.Entry{}, nextTry(attempt.Last, err, time.Second, time.Minute)
-	}
-	// A missing archive is tried five times: at once, and after 1, 3, 7 and 15
-	// twentieths of Patience. It is tried once while waiting episodes keep new ones out.
-	if retry := nextTry(attempt.Last, err, s.cfg.Patience/20, s.cfg.Patience/20*8); retry.Count <= 4 && !attempt.Crowded {
-		return fit.Entry{}, retry
-	}
-	return align.Without(c.ref, fit.ReasonMissing, "the store has no archive of "+c.ref.String()), nil
-}
-
-// nextTry asks for another try. The wait doubles from first to limit while the tries
-// end for the same kind of reason.
-func nextTry(last *bus.Retry, err error, first, limit time.Duration) *bus.Retry {
-	r := &bus.Retry{After: first, Count: 1, Err: err}
-	if last != nil && errors.Is(last.Err, episode.ErrNotFound) == errors.Is(err, episode.ErrNotFound) {
-		r.After, r.Count = min(2*last.After, limit), last.Count+1
-	}
-	return r
 }

@@ -27,8 +27,8 @@ func newSession(t *testing.T, nc *bus.Bus, store episode.Store, spec *fit.Spec, 
 		t.Fatal(err)
 	}
 	return &session{
-		bus: nc, store: store, spec: spec, cfg: &w.cfg, logger: w.deps.Log, metrics: w.metrics, fitter: w.fitter, channels: w.channels,
-		gen: gen, curves: curves, log: &logView{}, models: newSampleModel(spec),
+		bus: nc, store: store, spec: spec, cfg: &w.cfg, logger: w.deps.Log, metrics: w.metrics, warned: w.warned, fitter: w.fitter, channels: w.channels,
+		gen: gen, curves: curves, log: &logView{}, models: newSampleModel(spec), witness: w.witness, unanswered: &w.unanswered,
 	}
 }
 
@@ -38,7 +38,7 @@ func handle(ctx context.Context, s *session, n bus.Notice) error {
 	if err != nil {
 		return err
 	}
-	return (&candidate{s, n, id, ref}).Run(ctx, bus.Attempt{})
+	return (&candidate{s, n, id, ref}).Run(ctx, bus.Attempt{Await: func(open func() error) error { return open() }})
 }
 
 // TestNeededNoMore: the threshold falls below an episode after its message was

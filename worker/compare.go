@@ -39,7 +39,9 @@ func (s *session) compareLoop(ctx context.Context) error {
 
 // compare checks the streams and writes every envelope that differs from that of the view.
 func (s *session) compare(ctx context.Context) error {
-	s.bus.KeepTopology(ctx)
+	if err := s.checkSettings(ctx); err != nil {
+		return err
+	}
 	if err := s.specs.Check(ctx); err != nil {
 		return err
 	}
@@ -73,7 +75,6 @@ func (s *session) compareEnvelopes(ctx context.Context) (current map[fit.Profile
 		if err != nil {
 			return nil, err
 		}
-		s.showSample(p.Name)
 		if !differs {
 			if stored != nil {
 				current[p.Name] = *stored
@@ -81,7 +82,7 @@ func (s *session) compareEnvelopes(ctx context.Context) (current map[fit.Profile
 			continue
 		}
 		missed := nothingPending() // ask before it is written
-		written, err := s.reduce(ctx, p.Name)
+		written, err := s.reduce(ctx, p.Name, time.Time{})
 		if err != nil {
 			return nil, err
 		}
@@ -93,12 +94,13 @@ func (s *session) compareEnvelopes(ctx context.Context) (current map[fit.Profile
 }
 
 // compareEnvelope returns the stored envelope of a profile, nil if it is not stored or
-// differs, and whether it differs from that of the view.
+// differs, and whether it differs from that of the view. It shows the view's sample.
 func (s *session) compareEnvelope(ctx context.Context, p fit.ProfileName) (stored *bus.Envelope, differs bool, err error) {
 	view, err := s.curves.Reduce(p)
 	if err != nil {
 		return nil, false, err
 	}
+	s.showSample(p, view.Envelope)
 	have, found, err := s.bus.ReadEnvelope(ctx, s.gen.ID, p)
 	if err != nil {
 		return nil, false, err

@@ -22,9 +22,9 @@ type Config struct {
 	Store string `envconfig:"EPISODE_STORE" desc:"where archives are: a directory, file:///directory, nats://bucket or s3://bucket/prefix"`
 	// Spec is the path of a fit spec, a YAML file. Empty means the built-in spec of six profiles.
 	Spec string `envconfig:"FIT_SPEC" desc:"fit spec, a YAML file; without it, that of the six profiles"`
-	// Listen is the address of health and metrics. Empty means that the worker does not
-	// listen. If LISTEN is not set, it is :8448.
-	Listen string `envconfig:"LISTEN" default:":8448" desc:"address of /healthz, /readyz and /metrics"`
+	// Listen is the address of health, metrics and /scale. Empty means that the worker does not
+	// listen. If LISTEN is not set, it is 127.0.0.1:8448.
+	Listen string `envconfig:"LISTEN" default:"127.0.0.1:8448" desc:"address of /healthz, /readyz, /metrics and /scale"`
 	// Concurrency is the number of archives that are read at once, 1 to 1024. The default is
 	// the number of cores.
 	Concurrency int `envconfig:"CONCURRENCY" desc:"archives read at once; without it, the number of cores"`

@@ -17,7 +17,7 @@ var (
 )
 
 // epochLoop ends the session when its generation is no longer the latest of its spec,
-// or was removed.
+// was removed, or must read the log again.
 func (s *session) epochLoop(ctx context.Context) error {
 	for {
 		changed := s.specs.Changed()
@@ -27,12 +27,30 @@ func (s *session) epochLoop(ctx context.Context) error {
 		if s.specs.Removed(s.gen.ID) {
 			return errRemoved
 		}
+		if err := s.keepRegistered(ctx); err != nil {
+			return err
+		}
+		if err := s.reread(ctx); err != nil {
+			return err
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// keepRegistered registers the generation again where another program has overwritten its
+// entry in bucket specs.
+func (s *session) keepRegistered(ctx context.Context) error {
+	if _, known := s.specs.Get(s.gen.ID); known {
+		return nil
+	}
+	if err := s.bus.Register(ctx, s.gen); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // raiseEpoch registers the next epoch: new keys, new consumers, the log from its

@@ -1,10 +1,13 @@
 package worker_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -42,6 +45,8 @@ type fleet struct {
 	bus      *bus.Bus
 	store    episode.Store
 	spec     *fit.Spec
+
+	checkEvery time.Duration // of the workers; 0: 1 s
 }
 
 func newFleet(t *testing.T, spec *fit.Spec, store episode.Store) *fleet {
@@ -65,19 +70,34 @@ func recordedStore(t *testing.T) episode.Store {
 // they wait, and reading all archives takes a second under the race detector.
 var entries sync.Map
 
+// expect makes the workers expect the topology, and creates what they need.
+func (f *fleet) expect() {
+	f.t.Helper()
+	f.mode = client.TopologyExpect
+	ctx := bustest.Context(f.t)
+	gen, _, end := bustest.Curves(f.t, f.bus, f.spec)
+	end()
+	if err := f.bus.EnsureConsumers(ctx, gen, time.Second, time.Second); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // entryOf returns what an archive gives under the default spec, whatever its target.
-func (f *fleet) entryOf(ref episode.Ref, channel episode.ChannelName) fit.Entry {
+func (f *fleet) entryOf(ref episode.Ref, channel string) fit.Entry {
 	f.t.Helper()
 	type key struct {
 		store   episode.Store
 		ref     episode.Ref
-		channel episode.ChannelName
+		channel string
 	}
 	k := key{f.store, ref, channel}
 	if entry, ok := entries.Load(k); ok {
 		return entry.(fit.Entry)
 	}
-	fitter := align.Fitter{Spec: f.spec, Limits: episode.DefaultLimits()}
+	fitter, err := align.New(f.spec, episode.Limits{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
 	entry, err := fitter.Entry(f.t.Context(), f.store, ref, channel)
 	if reason, ok := align.ReasonOf(err); ok {
 		entry = align.Without(ref, reason, "")
@@ -91,27 +111,52 @@ func (f *fleet) entryOf(ref episode.Ref, channel episode.ChannelName) fit.Entry 
 
 // A running worker.
 type running struct {
+	worker   *worker.Worker
 	registry *prometheus.Registry
-	stop     func() // stops it and waits
+	stop     func()        // stops it and waits
+	waitsFor func() string // the reason why it is not ready
+	log      lines
 	kill     func() // closes its connection: nothing that it still does reaches NATS
+}
+
+// lines are what a worker has logged.
+type lines struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, line...)
+	return len(line), nil
+}
+
+// count returns how often a text was logged.
+func (l *lines) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.text, []byte(text))
 }
 
 func (f *fleet) start() *running {
 	f.t.Helper()
 	cfg := worker.Config{
 		Concurrency: 2, AckWait: time.Second, ReduceWait: time.Second,
-		Patience: cmp.Or(f.patience, 200*time.Millisecond), CheckEvery: time.Second, DrainTime: 5 * time.Second,
+		Patience: cmp.Or(f.patience, 200*time.Millisecond), CheckEvery: cmp.Or(f.checkEvery, time.Second), DrainTime: 5 * time.Second,
 	}
 	r := &running{registry: prometheus.NewRegistry()}
-	nc, err := bus.Connect(client.Config{URL: f.srv.URL(), Topology: f.mode}, bustest.Log(f.t))
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(f.t.Output(), &r.log), nil))
+	nc, err := bus.Connect(client.Config{URL: f.srv.URL(), Topology: f.mode}, log)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(nc.Close)
-	w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: f.store, Spec: f.spec, Log: bustest.Log(f.t), Registry: r.registry})
+	w, err := worker.New(cfg, worker.Deps{Bus: nc, Store: f.store, Spec: f.spec, Log: log, Registry: r.registry})
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	r.worker = w
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -119,6 +164,7 @@ func (f *fleet) start() *running {
 		_ = w.Run(ctx)
 	}()
 	r.stop = func() { cancel(); <-ended }
+	r.waitsFor = func() string { return fmt.Sprint(w.Ready()) }
 	r.kill = func() { nc.Close(); r.stop() }
 	f.t.Cleanup(r.stop)
 	return r
@@ -151,7 +197,7 @@ func (r *running) count(t *testing.T, name string, labels ...string) int {
 func rows(t *testing.T) []bus.Notice {
 	t.Helper()
 	var out []bus.Notice
-	for row, err := range dataset.OpenValidation(filepath.Join(recorded, "validation.parquet")) {
+	for row, err := range dataset.OpenValidation(filepath.Join(recorded, "validation.parquet"), fit.DefaultValidation()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,10 +234,6 @@ func (f *fleet) samples(accepted []bus.Notice) map[fit.ProfileName]*fit.Sample {
 	f.t.Helper()
 	out := map[fit.ProfileName]*fit.Sample{}
 	for _, p := range f.spec.Profiles {
-		channel, err := episode.ParseChannelName(p.Channel)
-		if err != nil {
-			f.t.Fatal(err)
-		}
 		sample := fit.NewSample(f.spec.Target)
 		for _, n := range accepted {
 			if n.Profile != string(p.Name) {
@@ -201,7 +243,7 @@ func (f *fleet) samples(accepted []bus.Notice) map[fit.ProfileName]*fit.Sample {
 			if err != nil {
 				f.t.Fatal(err)
 			}
-			sample.Put(f.spec.Rank(n.Host, n.Episode), f.entryOf(ref, channel))
+			sample.Put(f.spec.Rank(n.Host, n.Episode), f.entryOf(ref, p.Channel))
 		}
 		out[p.Name] = sample
 	}

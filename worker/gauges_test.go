@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
@@ -49,6 +51,34 @@ func (s *silentStore) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser,
 	return s.Store.Open(ctx, ref)
 }
 
+// TestClockAhead: an accepted_at three hours ahead leaves the sum of the histogram at 0 or
+// above; it is counted.
+func TestClockAhead(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	w := f.start()
+	n := rows(t)[0]
+	n.At = time.Now().Add(3 * time.Hour)
+	if _, err := f.bus.Publish(bustest.Context(t), n); err != nil {
+		t.Fatal(err)
+	}
+	f.settled()
+	const ahead = "profiles_clock_ahead_total"
+	until(t, func() bool { return w.count(t, ahead, "measured=accepted_to_envelope") == 1 })
+	if seconds := w.count(t, "profiles_clock_ahead_seconds_total", "measured=accepted_to_envelope"); seconds < 3*3600-120 || seconds > 3*3600 {
+		t.Errorf("ahead by %d s", seconds)
+	}
+	families, err := w.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if h := f.GetMetric()[0].GetHistogram(); f.GetName() == "profiles_accepted_to_envelope_seconds" && (h.GetSampleSum() < 0 || h.GetSampleCount() != 1) {
+			t.Errorf("%d samples, sum %g", h.GetSampleCount(), h.GetSampleSum())
+		}
+	}
+}
+
 // TestGauges: the metrics that alerts and dashboards use.
 func TestGauges(t *testing.T) {
 	t.Parallel()
@@ -82,6 +112,14 @@ func TestGauges(t *testing.T) {
 		shown := w.gauges(t, "profiles_stream_bytes")
 		return len(shown) == 9 && shown["EPISODES "] > 0 && shown["KV_curves "] > 0
 	})
+	until(t, func() bool {
+		should, have := w.gauges(t, "profiles_stream_replicas"), w.gauges(t, "profiles_stream_replicas_current")
+		return len(should) == 9 && should["EPISODES "] == 1 && have["EPISODES "] == 1
+	})
+	until(t, func() bool { return w.gauges(t, "profiles_ready")["worker "] == 1 })
+	if at := w.gauges(t, "profiles_nats_answered_timestamp_seconds")["worker "]; time.Since(time.Unix(int64(at), 0)) > time.Hour {
+		t.Errorf("NATS last answered at %g", at)
+	}
 	if n := w.count(t, "profiles_rejected_total", "reason=malformed"); n != 1 {
 		t.Errorf("%d malformed ones were rejected", n)
 	}
@@ -96,5 +134,55 @@ func TestGauges(t *testing.T) {
 	until(t, func() bool {
 		next, ok := f.wanted(bustest.Context(t))
 		return ok && next.ID != gen.ID && is(next)()
+	})
+}
+
+// histogram returns how many samples a histogram of the worker has.
+func (r *running) histogram(t *testing.T, name string) uint64 {
+	t.Helper()
+	families, err := r.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetHistogram().GetSampleCount()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
+}
+
+// TestAcceptedBefore: what was accepted before a generation began is only read again, and measures
+// nothing. A later episode does, and its envelope carries the time.
+func TestAcceptedBefore(t *testing.T) {
+	t.Parallel()
+	const latency = "profiles_accepted_to_envelope_seconds"
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	notices := rows(t)
+	for _, n := range notices[:10] {
+		n.At = time.Now().Add(-time.Hour)
+		if _, err := f.bus.Publish(bustest.Context(t), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := f.start()
+	gen := f.settled()
+	if n := w.histogram(t, latency); n != 0 {
+		t.Errorf("%d episodes were measured that were accepted before the generation began", n)
+	}
+	profile := fit.ProfileName(notices[0].Profile)
+	if env, found, err := f.bus.ReadEnvelope(bustest.Context(t), gen.ID, profile); err != nil || !found || !env.AcceptedAt.IsZero() {
+		t.Errorf("%v, %v: accepted at %s", found, err, env.AcceptedAt)
+	}
+
+	later := notices[slices.IndexFunc(notices[10:], func(n bus.Notice) bool { return n.Profile == string(profile) })+10]
+	later.At = time.Now().UTC()
+	if _, err := f.bus.Publish(bustest.Context(t), later); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool {
+		env, found, err := f.bus.ReadEnvelope(bustest.Context(t), gen.ID, profile)
+		return err == nil && found && env.AcceptedAt.Equal(later.At) && w.histogram(t, latency) > 0
 	})
 }

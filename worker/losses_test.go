@@ -1,10 +1,8 @@
 package worker_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
@@ -132,37 +130,5 @@ func TestRaisedFromLostStreams(t *testing.T) {
 		if n := w.count(t, "profiles_worker_sessions_total"); n > 3 {
 			t.Errorf("%d sessions, want one for each epoch", n)
 		}
-	}
-}
-
-// TestManyMissing: missing archives that are waited for don't keep other episodes out.
-func TestManyMissing(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
-	f.patience = 3 * time.Minute
-	f.start()
-	began := time.Now()
-	err := f.bus.PublishAll(bustest.Context(t), func(yield func(bus.Notice) bool) {
-		for i := range 1500 { // more than all workers together may hold
-			if !yield(bus.Notice{Host: "h", Episode: fmt.Sprint("absent-", i), Profile: "io-walk", At: time.Unix(0, int64(i))}) {
-				return
-			}
-		}
-	}, func(bus.Notice) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	there := rows(t)[0]
-	f.send(there)
-	until(t, func() bool {
-		gen, ok := f.wanted(bustest.Context(t))
-		if !ok {
-			return false
-		}
-		env, ok, err := f.bus.ReadEnvelope(bustest.Context(t), gen.ID, fit.ProfileName(there.Profile))
-		return err == nil && ok && env.Used == 1
-	})
-	if took := time.Since(began); took > f.patience/2 {
-		t.Errorf("another episode took %s: it had to wait for those that are missing", took)
 	}
 }

@@ -1,10 +1,15 @@
 package worker
 
 import (
+	"log/slog"
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/cis490/profiles/bus/settings"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/otherclock"
 )
 
 // Outcomes of an episode's message, as label values.
@@ -21,6 +26,18 @@ const (
 
 var outcomes = []string{outcomeCurve, outcomeUnusable, outcomeRejected, outcomeSkipped, outcomeSeen, outcomeTakenBack, outcomeRetracted, outcomeOtherProfile}
 
+// States of a recording whose archive was read, as label values.
+const (
+	recordingGood     = "good"
+	recordingSloppy   = "sloppy"   // a curve, but something is wrong with the recording
+	recordingUnusable = "unusable" // no curve
+)
+
+var recordingStates = []string{recordingGood, recordingSloppy, recordingUnusable}
+
+// otherReason is the label of reasons that this version does not know.
+const otherReason = "other"
+
 // Outcomes of a signature, as label values.
 const (
 	outcomeWritten = "written"
@@ -35,9 +52,14 @@ type metrics struct {
 	align         prometheus.Histogram
 	reduce        prometheus.Histogram
 	latency       prometheus.Histogram
+	accepted      *otherclock.Clock // of accepted_at
+	updated       *otherclock.Clock // of envelopes that other workers wrote
 	used          *prometheus.GaugeVec
 	attempted     *prometheus.GaugeVec
 	kept          *prometheus.GaugeVec
+	recordings    *prometheus.CounterVec
+	reasons       *prometheus.GaugeVec
+	quality       *prometheus.GaugeVec
 	mended        prometheus.Counter
 	sessions      prometheus.Counter
 	rejected      *prometheus.CounterVec
@@ -45,7 +67,12 @@ type metrics struct {
 	pending       *prometheus.GaugeVec
 	unacked       *prometheus.GaugeVec
 	streamBytes   *prometheus.GaugeVec
+	streamLimit   *prometheus.GaugeVec
+	replicas      *prometheus.GaugeVec
+	current       *prometheus.GaugeVec
 	generation    *prometheus.GaugeVec
+	wrongSettings *prometheus.GaugeVec
+	settings      prometheus.Counter
 	signatures    *prometheus.CounterVec
 	signatureTime prometheus.Histogram
 	signatureLag  *prometheus.GaugeVec
@@ -55,7 +82,7 @@ type metrics struct {
 	modelsChecked prometheus.Gauge
 }
 
-func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
+func newMetrics(r prometheus.Registerer, log *slog.Logger, profiles []fit.Profile) *metrics {
 	f := promauto.With(r)
 	fast := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
 	m := &metrics{
@@ -70,13 +97,21 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 		reduce: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_reduce_seconds", Buckets: fast,
 			Help: "Time to compute and write one profile's envelope."}),
 		latency: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_accepted_to_envelope_seconds", Buckets: fast,
-			Help: "Time from accepted_at to the envelope with the episode; by the clocks of two machines."}),
+			Help: "Time from accepted_at to the envelope with the episode, of episodes that were accepted since the generation began; by the clocks of two machines."}),
+		accepted: otherclock.New(r, log, "accepted_to_envelope", "that of a program that publishes episode.accepted"),
+		updated:  otherclock.New(r, log, "envelope_to_signature", "another worker's"),
 		used: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_used",
 			Help: "Episodes in a profile's sample."}, []string{"profile"}),
 		attempted: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_attempted",
 			Help: "Episodes in a profile's sample, and episodes that would be in it if they gave a curve."}, []string{"profile"}),
 		kept: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_entries",
 			Help: "Entries that are stored of a profile."}, []string{"profile"}),
+		recordings: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_recordings_total",
+			Help: "Archives that were read, by state of the recording: good, sloppy, unusable."}, []string{"profile", "state"}),
+		reasons: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_reasons",
+			Help: "Episodes that a profile's sample attempts and that give no curve, by reason."}, []string{"profile", "reason"}),
+		quality: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_sample_quality_episodes",
+			Help: "Members of a profile's sample whose recordings are sloppy, by kind."}, []string{"profile", "kind"}),
 		mended: f.NewCounter(prometheus.CounterOpts{Name: "profiles_envelopes_mended_total",
 			Help: "Envelopes that the regular comparison wrote because the stored ones differed; some of them were being written at that moment."}),
 		sessions: f.NewCounter(prometheus.CounterOpts{Name: "profiles_worker_sessions_total",
@@ -84,15 +119,25 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 		rejected: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_rejected_total",
 			Help: "Messages that were filed under REJECTED, by reason: malformed, corrupt, too_large, missing, fatal."}, []string{"reason"}),
 		unanswered: f.NewCounter(prometheus.CounterOpts{Name: "profiles_store_unanswered_total",
-			Help: "Tries to read an archive that failed because the store did not answer; each is tried again."}),
+			Help: "Tries to read an archive that ended because the store did not give it: it refused, or did not answer."}),
 		pending: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_consumer_pending",
 			Help: "Messages that the generation's consumer has not delivered yet; the same at each of its workers; updated every CHECK_EVERY."}, []string{"consumer"}),
 		unacked: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_consumer_unacked",
 			Help: "Messages delivered to the generation's workers and not acknowledged; the same at each of its workers; updated every CHECK_EVERY."}, []string{"consumer"}),
 		streamBytes: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_stream_bytes",
 			Help: "Bytes of one copy of a stream; updated every CHECK_EVERY."}, []string{"stream"}),
+		streamLimit: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_stream_limit_bytes",
+			Help: "Most bytes that one copy of a stream may have; absent for a stream without a limit; updated every CHECK_EVERY."}, []string{"stream"}),
+		replicas: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_stream_replicas",
+			Help: "Servers of NATS that should have a copy of a stream; updated every CHECK_EVERY."}, []string{"stream"}),
+		current: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_stream_replicas_current",
+			Help: "Servers of NATS whose copy of a stream is complete; updated every CHECK_EVERY."}, []string{"stream"}),
 		generation: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_worker_generation_info",
 			Help: "1 for the generation that the worker works on."}, []string{"generation", "epoch", "revision"}),
+		wrongSettings: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_setting_wrong",
+			Help: "1 for each setting of a stream or of the generation's consumers that is wrong and that the worker does not mend; updated every CHECK_EVERY."}, []string{"stream", "consumer", "setting"}),
+		settings: f.NewCounter(prometheus.CounterOpts{Name: "profiles_settings_mended_total",
+			Help: "Settings of streams and consumers that were wrong and that the worker mended."}),
 		signatures: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_signatures_total",
 			Help: "Signatures that were computed, by outcome: written, late, failed."}, []string{"outcome"}),
 		signatureTime: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_sign_seconds", Buckets: fast,
@@ -122,8 +167,33 @@ func newMetrics(r prometheus.Registerer, profiles []fit.Profile) *metrics {
 	}
 	for _, p := range profiles {
 		m.suspects.WithLabelValues(string(p.Name))
+		for _, state := range recordingStates {
+			m.recordings.WithLabelValues(string(p.Name), state)
+		}
 	}
 	return m
+}
+
+// countRecording counts an archive that was read, by what its entry says about the recording.
+func (m *metrics) countRecording(p fit.ProfileName, e fit.Entry) {
+	state := recordingGood
+	switch {
+	case e.State == fit.StateReason:
+		state = recordingUnusable
+	case e.Quality.Sloppy():
+		state = recordingSloppy
+	}
+	m.recordings.WithLabelValues(string(p), state).Inc()
+}
+
+// showSettings shows the settings that are wrong, and counts those that were mended.
+func (m *metrics) showSettings(wrong []settings.Wrong, mended int) {
+	m.wrongSettings.Reset()
+	for _, w := range wrong {
+		kind, _, _ := strings.Cut(w.Consumer, "-") // without the generation
+		m.wrongSettings.WithLabelValues(w.Stream, kind, w.Setting).Set(1)
+	}
+	m.settings.Add(float64(mended))
 }
 
 // count counts the outcome of an episode's message.

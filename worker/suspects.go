@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/cis490/profiles/bus"
@@ -11,58 +10,25 @@ import (
 	"github.com/cis490/profiles/model"
 )
 
-// checkSuspect classifies an episode after its archive was read, and reports it if every
-// method puts it in another profile. An error does not matter: if the episode is in the
-// sample, the next measurement classifies it again.
+// checkSuspect checks the label of an episode after its archive was read, and reports it if
+// it looks like another profile. An error does not matter: if the episode is in the sample,
+// the next measurement checks it again.
 func (s *session) checkSuspect(ctx context.Context, accepted fit.ProfileName, entry fit.Entry) {
-	m := s.models.current.Load()
-	if m == nil || entry.Signature == nil {
+	labels := s.models.labels.Load()
+	if labels == nil || entry.Signature == nil {
 		return
 	}
 	vector, err := s.models.layout.Vector(entry.Signature)
-	if m.Has(entry.Host, entry.Episode) {
-		m = m.Without(func(e model.Example) bool { return e.Host == entry.Host && e.Episode == entry.Episode })
-	}
-	if err != nil || m == nil {
+	if err != nil {
 		return
 	}
-	if other, ok := agreedProfile(m, vector, accepted); ok {
-		s.reportSuspect(ctx, bus.Suspect{Host: entry.Host, Episode: entry.Episode, Profile: accepted, Said: other})
+	if suspect, is := labels.Check(model.Example{Profile: accepted, Host: entry.Host, Episode: entry.Episode, Vector: vector}); is {
+		s.reportSuspect(ctx, busSuspect(suspect))
 	}
 }
 
-// agreedProfile returns the profile, other than the accepted one, that every method
-// puts a vector in; false where they do not agree or do not refute the accepted one.
-func agreedProfile(m *model.Model, vector []float32, accepted fit.ProfileName) (agreed fit.ProfileName, ok bool) {
-	for _, method := range model.Methods(model.DefaultNeighbours) {
-		v, err := method.Classify(m, vector)
-		if err != nil || !v.Refutes(accepted) || agreed != "" && v.Profile != agreed {
-			return "", false
-		}
-		agreed = v.Profile
-	}
-	return agreed, true
-}
-
-// findSuspects returns the episodes that every method refutes and puts in the same
-// other profile.
-func findSuspects(scores []model.Score) []bus.Suspect {
-	found := []bus.Suspect{}
-	if len(scores) == 0 {
-		return found
-	}
-	for _, miss := range scores[0].Wrong {
-		agree := miss.Refuted
-		for _, other := range scores[1:] {
-			agree = agree && slices.ContainsFunc(other.Wrong, func(o model.Miss) bool {
-				return o.Host == miss.Host && o.Episode == miss.Episode && o.Said == miss.Said && o.Refuted
-			})
-		}
-		if agree {
-			found = append(found, bus.Suspect{Host: miss.Host, Episode: miss.Episode, Profile: miss.Profile, Said: miss.Said})
-		}
-	}
-	return found
+func busSuspect(s model.Suspect) bus.Suspect {
+	return bus.Suspect{Host: s.Host, Episode: s.Episode, Profile: s.Profile, Said: s.LooksLike}
 }
 
 // reportSuspect counts and logs a suspect and publishes it.

@@ -5,22 +5,27 @@
 //	worker.go      New and Run
 //	config.go      the settings and their defaults
 //	session.go     a session: the work on one generation of the spec, with its views
-//	align.go       the align loop: reads an archive and writes the episode's entry; waits for a
-//	               missing archive
+//	align.go       the align loop: writes the entry of an episode
+//	archive.go     reads an archive, and decides when it is tried again and when it is given up
 //	reduce.go      the reduce loop: writes a profile's envelope after an entry was put
 //	compare.go     finds and writes envelopes that the reduce loop missed
+//	heal.go        makes damaged entries anew, from the log
+//	warnings.go    logs the first episode of each reason, the first warning about each channel, and,
+//	               from time to time, that the store does not answer
 //	signatures.go  computes the signatures, after the envelopes
 //	models.go      measures how often models of the samples find the profile of an episode
 //	suspects.go    reports accepted episodes that look like another profile
 //	epoch.go       checks whether NATS lost or restored a stream, and reads the log again
 //	logview.go     what a session knows of the episode log
+//	settings.go    checks and mends the settings of streams and consumers
 //	metrics.go     declares the metrics; gauges.go updates the gauges
+//	scale.go       says how much work waits, for a program that decides how many workers run
 package worker
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -29,6 +34,7 @@ import (
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/internal/warnonce"
 )
 
 // Deps are the dependencies of a worker. The caller closes them after Run has returned.
@@ -48,10 +54,16 @@ type Worker struct {
 	cfg      Config
 	deps     Deps
 	fitter   *align.Fitter
-	channels map[fit.ProfileName]episode.ChannelName
+	channels map[fit.ProfileName]string
 	metrics  *metrics
+	warned   *warnonce.Reasons
 	sessions *service.Sessions
-	last     *session // the one that began last
+	last     *session                  // the one that began last
+	specs    atomic.Pointer[bus.Specs] // of the session that began last; set before the worker is ready
+	backlogs backlogs
+
+	witness    *align.Witness
+	unanswered unanswered
 }
 
 // New makes a worker and starts nothing.
@@ -59,19 +71,22 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	fitter, err := align.New(deps.Spec, cfg.Limits)
+	if err != nil {
+		return nil, err
+	}
 	w := &Worker{
 		cfg: cfg, deps: deps,
-		fitter:   &align.Fitter{Spec: deps.Spec, Limits: cfg.Limits},
-		channels: map[fit.ProfileName]episode.ChannelName{},
-		metrics:  newMetrics(deps.Registry, deps.Spec.Profiles),
+		fitter:   fitter,
+		channels: map[fit.ProfileName]string{},
+		metrics:  newMetrics(deps.Registry, deps.Log, deps.Spec.Profiles),
+		warned:   new(warnonce.Reasons),
 		sessions: service.NewSessions(deps.Bus, deps.Log),
+		witness:  align.NewWitness(deps.Store),
 	}
+	service.ShowState(deps.Registry, "worker", w.Ready, deps.Bus.Answered)
 	for _, p := range deps.Spec.Profiles {
-		channel, err := episode.ParseChannelName(p.Channel)
-		if err != nil {
-			return nil, fmt.Errorf("profile %s: %w", p.Name, err)
-		}
-		w.channels[p.Name] = channel
+		w.channels[p.Name] = p.Channel
 	}
 	return w, nil
 }

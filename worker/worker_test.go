@@ -220,7 +220,7 @@ func TestTopologyExpected(t *testing.T) {
 	}
 	now, _ := f.wanted(ctx)
 	profile := fit.ProfileName(left[0].Profile)
-	if err := kv.Purge(ctx, string(now.ID)+"."+string(profile)); err != nil {
+	if err := kv.Delete(ctx, string(now.ID)+"."+string(profile)); err != nil {
 		t.Fatal(err)
 	}
 	until(t, func() bool {

@@ -5,17 +5,20 @@
 //	client.go        the connection; is it up, is the server new enough
 //	config.go        its settings
 //	connecterror.go  explains why the server rejects a connection
+//	problem.go       the present problem in words: why there is no connection or no JetStream
 //	denials.go       ends a request that the user has no right to
 //	errors.go        what an error of the server means: absent, refused, conflict, no answer
 //	incarnation.go   detects that a stream was created again under the same name
 //	streams.go       creates and mends streams; deletes consumers
 //	publish.go       publishes a message, for 20 s while there is no answer
 //	value.go         the last message of a subject; compare-and-set
-//	read.go          reads a whole stream without a consumer
+//	read.go          reads a stream without a consumer
+//	listen.go        hears messages as they are published
 //	view.go          keeps a state that is computed from the keys of a bucket
 //	watch.go         the watches that a view follows, and when it starts another
 //	inbox.go         delivers the messages of a consumer to handlers, extends the deadlines of
 //	                 their acknowledgements, and hands messages back at the end
+//	lane.go          the goroutines of an inbox: first tries, and tries that are repeated
 //	fetch.go         one fetch of an inbox
 //	objects.go       an object store: writing; object.go: reading
 package client
@@ -29,12 +32,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/wait"
 	"github.com/cis490/profiles/internal/warnonce"
 )
 
@@ -45,12 +50,15 @@ type Client struct {
 	js  jetstream.JetStream
 	log *slog.Logger
 
+	problem       problem
 	denials       denials
 	connectErrors warnonce.Reasons // since the last connection
 	failing       warnonce.Reasons // to find or create streams
 
 	mu      sync.Mutex
 	streams map[string]jetstream.Stream // by name; see Stream
+
+	answered atomic.Int64 // when OpenStream last had an answer, in nanoseconds since 1970; 0: never
 }
 
 // Connect opens the connection that cfg describes. Further options override those
@@ -74,12 +82,19 @@ func Connect(cfg Config, log *slog.Logger, more ...nats.Option) (*Client, error)
 		return nil, fmt.Errorf("connect to NATS at %s: %w", cfg.redactedURL(), cfg.explain(err))
 	}
 	// Without a time-out a request that its stream's leader lost would wait for ever.
-	c.js, err = jetstream.New(c.nc, jetstream.WithDefaultTimeout(RequestTimeout), jetstream.WithPublishAsyncTimeout(RequestTimeout))
+	c.js, err = c.openJetStream(jetstream.WithDefaultTimeout(RequestTimeout), jetstream.WithPublishAsyncTimeout(RequestTimeout))
 	if err != nil {
 		c.nc.Close()
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
 	return c, nil
+}
+
+func (c *Client) openJetStream(opts ...jetstream.JetStreamOpt) (jetstream.JetStream, error) {
+	if c.cfg.JSDomain != "" {
+		return jetstream.NewWithDomain(c.nc, c.cfg.JSDomain, opts...)
+	}
+	return jetstream.New(c.nc, opts...)
 }
 
 // handlers are called by the NATS library when the connection fails, is lost or comes back.
@@ -88,6 +103,7 @@ func (c *Client) handlers() []nats.Option {
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { c.warnConnect(err) }),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			c.connectErrors.Clear()
+			c.problem.setConnection(nil)
 			c.log.Info("reached NATS again", logkey.Server, nc.ConnectedServerName())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
@@ -111,6 +127,7 @@ func (c *Client) warnConnect(err error) {
 	if err == nil {
 		return
 	}
+	c.problem.setConnection(c.cfg.explain(err))
 	if reason := cmp.Or(c.cfg.hint(err), err.Error()); c.connectErrors.IsNew(reason, reason) {
 		c.log.Warn("no connection to NATS, keep trying", logkey.URL, c.cfg.redactedURL(), logkey.Err, c.cfg.explain(err))
 	}
@@ -120,6 +137,7 @@ func (c *Client) warnConnect(err error) {
 // and that the client keeps trying. It does not log the same reason twice in a row. A nil
 // error means that the piece is available again.
 func (c *Client) WarnOnce(piece string, err error) {
+	c.problem.setPiece(piece, err)
 	if err == nil {
 		c.failing.Works(piece)
 	} else if c.failing.IsNew(piece, err.Error()) {
@@ -163,6 +181,9 @@ func (c *Client) Ready(ctx context.Context) error {
 			}
 			return fmt.Errorf("connect to NATS at %s: %w", c.cfg.redactedURL(), ctx.Err())
 		}
+		if c.nc.IsConnected() {
+			c.problem.setConnection(nil)
+		}
 		if c.nc.IsClosed() {
 			return fmt.Errorf("connect to NATS at %s: %w", c.cfg.redactedURL(), nats.ErrConnectionClosed)
 		}
@@ -171,19 +192,26 @@ func (c *Client) Ready(ctx context.Context) error {
 }
 
 // CheckJetStream returns an error where the server is too old, has no JetStream,
-// or does not let this account use it. It waits for at most RequestTimeout.
+// or does not let this account use it. It waits for at most RequestTimeout, also for
+// a cluster that elects its leader.
 func (c *Client) CheckJetStream(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
 	if err := c.Ready(ctx); err != nil {
 		return err
 	}
-	ctx, done := c.WatchDenials(ctx, APISubject("INFO"))
+	ctx, done := c.WatchDenials(ctx, c.APISubject("INFO"))
 	defer done()
-	if _, err := c.js.AccountInfo(ctx); err != nil {
-		return fmt.Errorf("ask NATS at %s for JetStream: %w", c.cfg.redactedURL(), OrDenied(ctx, err))
+	pause := wait.Backoff{Min: 100 * time.Millisecond, Max: time.Second}
+	for {
+		_, err := c.js.AccountInfo(ctx)
+		if err == nil {
+			return nil
+		}
+		if !hasNoLeader(err) || pause.Wait(ctx) != nil {
+			return fmt.Errorf("ask NATS at %s for JetStream: %w", c.cfg.redactedURL(), c.explainSilence(OrDenied(ctx, err)))
+		}
 	}
-	return nil
 }
 
 // minMajor and minMinor are the oldest server that has TTLs of single messages.

@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -27,6 +29,7 @@ func (c *Config) hint(err error) string {
 		invalid x509.CertificateInvalidError
 		name    x509.HostnameError
 		plain   tls.RecordHeaderError
+		network *net.OpError
 	)
 	switch {
 	case err == nil:
@@ -51,6 +54,8 @@ func (c *Config) hint(err error) string {
 		return "the server speaks no TLS there: is it the port for clients?"
 	case strings.Contains(err.Error(), "tls: certificate required"), strings.Contains(err.Error(), "tls: bad certificate"):
 		return "the server asks for this client's certificate: NATS_CERT and NATS_KEY"
+	case errors.Is(err, nats.ErrNoInfoReceived), errors.Is(err, io.EOF), errors.As(err, &network) && network.Op == "read":
+		return noNATS
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		return "the server has no users, so it is not the one that NATS_NKEY is for: is NATS_URL right, does it include accounts.conf?"
 	case !unauthorized(err):
@@ -62,6 +67,8 @@ func (c *Config) hint(err error) string {
 	}
 	return "is NATS_CREDS that of this server?"
 }
+
+const noNATS = "no server of NATS greets there: is it the port for clients (4222), not that of monitoring (8222) or of another server?"
 
 // unauthorized reports whether the server rejected this user. Some of the server's
 // answers reach us as errors of text only.

@@ -28,7 +28,7 @@ type denials struct {
 }
 
 type pendingRequest struct {
-	subject string // the subject of the request, or a prefix of it that ends with ">"
+	subject string // the subject, or a prefix of it that ends with ">"
 	end     context.CancelCauseFunc
 }
 
@@ -63,7 +63,7 @@ func (d *denials) report(err error, inboxPrefix string) (ended bool) {
 		d.inbox = denied
 	}
 	for r := range d.pending {
-		if inbox || publish && r.asksFor(subject) {
+		if inbox || r.asksFor(subject) {
 			r.end(denied)
 			ended = true
 		}
@@ -78,9 +78,9 @@ func (d *denials) reset() {
 	d.mu.Unlock()
 }
 
-// WatchDenials returns a context for one request. The context ends when the server
-// reports that this connection may not publish to the subject, or may not
-// subscribe to replies. A subject that ends with ">" stands for all below it.
+// WatchDenials returns a context for one request or subscription. The context ends when
+// the server reports that this connection may not publish or subscribe to the subject, or
+// may not subscribe to replies. A subject that ends with ">" stands for all below it.
 // OrDenied then gives the reason. The returned function must be called when the
 // request has ended.
 func (c *Client) WatchDenials(ctx context.Context, subject string) (context.Context, context.CancelFunc) {

@@ -17,6 +17,9 @@ import (
 // acknowledgement meanwhile. It fetches messages only as fast as the handlers
 // work: a slow worker must not keep messages that another worker could handle.
 //
+// Messages that wait for another try never keep new ones out: a bounded number of
+// them waits here, and they have a lane of their own (see lane).
+//
 // T is what a message is parsed into. All methods are safe for concurrent use.
 type Inbox[T any] struct {
 	client *Client
@@ -28,39 +31,41 @@ type Inbox[T any] struct {
 
 	fetching context.Context // ends when no more messages are wanted
 	working  context.Context // ends when handlers must end
-	queue    chan *Delivery[T]
-	taken    chan struct{}  // gets a value when a handler has taken a message
-	requeues sync.WaitGroup // messages whose wait is over and that are not queued yet
+	first    *lane[T]        // messages that were not tried here
+	again    *lane[T]        // messages that were
+	slots    chan struct{}   // has a value for each handler at work
+	taken    chan struct{}   // gets a value when a handler has taken a message of the first lane
+	requeues sync.WaitGroup  // messages whose wait is over and that are not queued yet
 
 	mu     sync.Mutex
-	closed bool // the queue is closed
+	closed bool // the lanes are closed
 	inHand map[uint64]*Delivery[T]
-	kept   int // messages in hand that wait for another try
+	kept   int // messages in hand that wait for another try, or are queued for it
 }
 
 // InboxConfig says how an Inbox works. Every field without "may" must be set.
 type InboxConfig[T any] struct {
 	Stream, Consumer string
-	Handlers         int           // goroutines that call Handle
-	Drain            time.Duration // how long they may go on after the end of fetching
-	Room             int           // the most messages of a fetch, and in the queue, while each needs a handler
-	MaxFetch         int           // the most messages of a fetch while most of them need no handler
-	QueueSize        int           // the length of the queue; messages beyond it are handed back
-	FullDelay        time.Duration // after this the server delivers those again
+	Handlers         int                  // calls of Handle at the same time, without those that Await; 1 at least
+	MaxAwait         int                  // calls of Handle that may Await at the same time; may be 0
+	Drain            time.Duration        // how long they may go on after the end of fetching
+	Room             int                  // the most messages of a fetch, and in the queue, while each needs a handler
+	MaxFetch         int                  // the most messages of a fetch while most of them need no handler
+	QueueSize        int                  // the length of the queue; messages beyond it are handed back
+	FullDelay        func() time.Duration // after this the server delivers those again
+	MaxKept          int                  // the most messages that KeepFor keeps; may be 0
 
 	// Receive parses a message as it is delivered. Where it returns false, nothing
 	// needs to be done and the message is acknowledged. It runs in the NATS library's
 	// callback and must not block.
 	Receive func(*Delivery[T]) bool
-	// Handle works on one message and must end it by Ack, Term, HandBack or KeepFor.
+	// Handle works on one message and must end it by Ack, Term, HandBack, or a KeepFor
+	// that returns true.
 	Handle func(ctx context.Context, d *Delivery[T])
 	// BeforeHandBack may be set. It is called before a message is handed back.
 	BeforeHandBack func(*Delivery[T])
 	// Redelivered may be set. It is called for each message that was delivered before.
 	Redelivered func()
-	// Extended may be set. It is called each time that the deadlines were extended,
-	// three times in an AckWait.
-	Extended func(ctx context.Context)
 }
 
 // A Delivery is one message in hand.
@@ -70,8 +75,12 @@ type Delivery[T any] struct {
 	Seq      uint64        // its place in the stream
 	Count    uint64        // how often it was delivered, this time included
 	StoredAt time.Time     // by the server's clock
+	// Again means that the message was tried here before. Receive sets it if the message
+	// was handed back after a try; KeepFor sets it, too.
+	Again bool
 
 	retry *time.Timer // while it waits for another try
+	kept  bool        // it is counted in Inbox.kept
 }
 
 // RunInbox works until ctx ends, and returns nil then; any other error is the
@@ -89,22 +98,27 @@ func RunInbox[T any](ctx context.Context, c *Client, cfg InboxConfig[T], open fu
 	defer endFetching()
 	in := &Inbox[T]{
 		client: c, cfg: cfg, cons: cons, ackWait: cons.CachedInfo().Config.AckWait, fetching: fetching, working: working,
-		queue: make(chan *Delivery[T], cfg.QueueSize), taken: make(chan struct{}, 1), inHand: map[uint64]*Delivery[T]{},
+		slots: make(chan struct{}, cfg.Handlers), taken: make(chan struct{}, 1), inHand: map[uint64]*Delivery[T]{},
 	}
+	// Tries that are repeated have at most half of the handlers.
+	in.first = newLane(in, cfg.QueueSize, cfg.Handlers, cfg.MaxAwait-cfg.MaxAwait/2)
+	in.again = newLane(in, cfg.MaxKept, max(1, cfg.Handlers/2), cfg.MaxAwait/2)
 	open(in)
-	var extending, handling sync.WaitGroup
+	var extending sync.WaitGroup
 	extending.Go(in.extendDeadlines)
-	for range cfg.Handlers {
-		handling.Go(in.handle)
-	}
+	in.first.start()
+	in.again.start()
 	err = in.fetch(endFetching)
 	drain := time.AfterFunc(cfg.Drain, endWork)
 	defer drain.Stop()
 	in.close()
-	for d := range in.queue {
-		in.HandBack(d, 0)
+	for _, l := range []*lane[T]{in.first, in.again} {
+		for d := range l.queue {
+			in.HandBack(d, 0)
+		}
 	}
-	handling.Wait()
+	in.first.wait()
+	in.again.wait()
 	in.requeues.Wait()
 	endWork()
 	extending.Wait()
@@ -121,17 +135,17 @@ func (in *Inbox[T]) fetch(end context.CancelFunc) error {
 		if err := fetch(ctx, in.cons, n, in.receive, end); err != nil {
 			return err
 		}
-		if len(in.queue) <= in.cfg.Room/2 {
+		if len(in.first.queue) <= in.cfg.Room/2 {
 			n = min(2*n, in.cfg.MaxFetch) // most messages needed no handler
 			continue
 		}
-		for len(in.queue) > in.cfg.Room/2 && ctx.Err() == nil {
+		for len(in.first.queue) > in.cfg.Room/2 && ctx.Err() == nil {
 			select {
 			case <-in.taken:
 			case <-ctx.Done():
 			}
 		}
-		n = in.cfg.Room - len(in.queue)
+		n = in.cfg.Room - len(in.first.queue)
 	}
 	return nil
 }
@@ -169,41 +183,63 @@ func (in *Inbox[T]) receive(msg jetstream.Msg) {
 // Stopping reports whether messages are handed back without work.
 func (in *Inbox[T]) Stopping() bool { return in.fetching.Err() != nil }
 
-// enqueue queues a message, or hands it back where the queue is closed or full. It
-// is full only where the server delivers more than was asked for.
+// enqueue queues a message, or hands it back where the queues are closed or its queue
+// is full.
 func (in *Inbox[T]) enqueue(d *Delivery[T]) {
 	in.mu.Lock()
-	if d.retry != nil {
-		d.retry = nil
-		in.kept--
-	}
+	d.retry = nil
 	delay := time.Duration(0)
 	if !in.closed {
 		in.inHand[d.Seq] = d
-		select {
-		case in.queue <- d:
+		if in.queued(d) {
 			in.mu.Unlock()
 			return
-		default:
-			delay = in.cfg.FullDelay
 		}
+		delay = in.cfg.FullDelay()
 	}
 	in.mu.Unlock()
 	in.HandBack(d, delay)
 }
 
-// handle is one of the handlers.
-func (in *Inbox[T]) handle() {
-	for d := range in.queue {
-		in.noteTaken()
-		in.cfg.Handle(in.working, d)
+// queued queues a message, and returns false if its queue is full.
+func (in *Inbox[T]) queued(d *Delivery[T]) bool {
+	to := in.first
+	if d.Again {
+		if !d.kept && in.kept >= in.cfg.MaxKept {
+			return false
+		}
+		to = in.again
+	}
+	select {
+	case to.queue <- d:
+		if d.Again && !d.kept {
+			d.kept = true
+			in.kept++
+		}
+		return true
+	default:
+		return false
 	}
 }
 
-func (in *Inbox[T]) noteTaken() {
+// noteTaken is called when a handler has taken a message from a queue.
+func (in *Inbox[T]) noteTaken(d *Delivery[T]) {
+	if d.Again {
+		in.mu.Lock()
+		in.noLongerKept(d)
+		in.mu.Unlock()
+		return
+	}
 	select {
 	case in.taken <- struct{}{}:
 	default:
+	}
+}
+
+func (in *Inbox[T]) noLongerKept(d *Delivery[T]) {
+	if d.kept {
+		d.kept = false
+		in.kept--
 	}
 }
 
@@ -213,12 +249,12 @@ func (in *Inbox[T]) TakeMore(n int) []*Delivery[T] {
 	var more []*Delivery[T]
 	for len(more) < n {
 		select {
-		case d, ok := <-in.queue:
+		case d, ok := <-in.first.queue:
 			if !ok {
 				return more
 			}
 			more = append(more, d)
-			in.noteTaken()
+			in.noteTaken(d)
 		default:
 			return more
 		}
@@ -251,19 +287,22 @@ func (in *Inbox[T]) HandBack(d *Delivery[T], delay time.Duration) {
 func (in *Inbox[T]) release(d *Delivery[T]) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.noLongerKept(d)
 	delete(in.inHand, d.Seq)
 }
 
-// KeepFor keeps a message in hand and queues it again after a while. It returns
-// false where the Inbox is stopping: hand the message back then.
+// KeepFor keeps a message in hand and queues it for another try after a while. It
+// returns false if the Inbox is stopping, or keeps MaxKept messages already: hand the
+// message back then.
 func (in *Inbox[T]) KeepFor(d *Delivery[T], after time.Duration) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.closed || in.Stopping() {
+	if in.closed || in.Stopping() || in.kept >= in.cfg.MaxKept {
 		return false
 	}
 	in.requeues.Add(1)
 	in.kept++
+	d.Again, d.kept = true, true
 	d.retry = time.AfterFunc(after, func() {
 		defer in.requeues.Done()
 		in.enqueue(d)
@@ -271,32 +310,17 @@ func (in *Inbox[T]) KeepFor(d *Delivery[T], after time.Duration) bool {
 	return true
 }
 
-// InHand returns how many messages are held here, and how many of them wait for
-// another try.
-func (in *Inbox[T]) InHand() (all, kept int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return len(in.inHand), in.kept
-}
-
-// ConsumerInfo asks for the consumer's state. It waits for at most a sixth of
-// AckWait, so that Extended may call it.
-func (in *Inbox[T]) ConsumerInfo(ctx context.Context) (*jetstream.ConsumerInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, min(in.ackWait/6, RequestTimeout))
-	defer cancel()
-	return in.cons.Info(ctx)
-}
-
 // AckWait is how long the server waits for an acknowledgement, or for an extension
 // of the deadline, before it delivers a message again.
 func (in *Inbox[T]) AckWait() time.Duration { return in.ackWait }
 
-// close closes the queue and hands back the messages that wait for another try.
+// close closes the queues and hands back the messages that wait for another try.
 func (in *Inbox[T]) close() {
 	var waiting []*Delivery[T]
 	in.mu.Lock()
 	in.closed = true
-	close(in.queue)
+	close(in.first.queue)
+	close(in.again.queue)
 	for _, d := range in.inHand {
 		if d.retry != nil && d.retry.Stop() {
 			in.requeues.Done()
@@ -322,9 +346,6 @@ func (in *Inbox[T]) extendDeadlines() {
 				_ = d.Msg.InProgress()
 			}
 			in.mu.Unlock()
-			if in.cfg.Extended != nil {
-				in.cfg.Extended(in.working)
-			}
 		case <-in.working.Done():
 			return
 		}

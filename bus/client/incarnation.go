@@ -43,7 +43,7 @@ func IncarnationOf(info *jetstream.StreamInfo) Incarnation {
 // the result then has. While there is no leader each server answers with the state
 // of its own copy, which may lack the end; such answers give ErrNoLeader.
 func (c *Client) OpenStream(ctx context.Context, stream string) (jetstream.Stream, error) {
-	ctx, done := c.WatchDenials(ctx, APISubject("STREAM.INFO."+stream))
+	ctx, done := c.WatchDenials(ctx, c.APISubject("STREAM.INFO."+stream))
 	defer done()
 	s, err := c.js.Stream(ctx, stream)
 	if err != nil {
@@ -52,7 +52,16 @@ func (c *Client) OpenStream(ctx context.Context, stream string) (jetstream.Strea
 	if cluster := s.CachedInfo().Cluster; cluster != nil && cluster.Leader == "" {
 		return nil, fmt.Errorf("look at stream %s: %w", stream, ErrNoLeader)
 	}
+	c.answered.Store(time.Now().UnixNano())
 	return s, nil
+}
+
+// Answered is when the leader of a stream last answered; zero before the first answer.
+func (c *Client) Answered() time.Time {
+	if at := c.answered.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
 }
 
 // Stream returns a handle of a stream for requests. Only the first call for a name

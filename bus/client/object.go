@@ -16,7 +16,8 @@ import (
 // Open returns an object's bytes. The reader holds one chunk at a time and fails when
 // ctx ends. It gives io.EOF only if size and digest are those of the description, else
 // an error that matches ErrObjectDamaged. The error of Open matches ErrNoObject where
-// the server answers that there is no such object. Any other error, of Open or of
+// the server answers that there is no such object. Reading an object whose chunks the
+// bucket's leader lacks gives ErrObjectDamaged, too. Any other error, of Open or of
 // reading, means that there was no answer.
 func (o *Objects) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	info, _, err := o.describe(ctx, name)
@@ -71,10 +72,14 @@ func (r *object) fetch() error {
 		}
 		return io.EOF
 	}
+	var found bool
 	err := r.store.retry(r.ctx, func(ctx context.Context) (err error) {
-		r.chunk, r.seq, err = r.store.chunk(ctx, r.info.NUID, r.seq)
+		r.chunk, r.seq, found, err = r.store.chunk(ctx, r.info.NUID, r.seq)
 		return err
 	})
+	if err == nil && !found {
+		err = r.lacksChunk()
+	}
 	if err != nil {
 		return fmt.Errorf("chunk %d of %d: %w", r.next+1, r.info.Chunks, err)
 	}
@@ -84,24 +89,43 @@ func (r *object) fetch() error {
 	return nil
 }
 
-// chunk returns the first chunk after a sequence, from any replica. A replica that lags
-// may not have it yet: try again. If the object was replaced, no replica has it: open
-// the object again.
-func (o *Objects) chunk(ctx context.Context, nuid string, after uint64) ([]byte, uint64, error) {
+// lacksChunk returns the error of an object that has fewer chunks than its description
+// says. If the object was replaced while it was read, it is not damaged: open it again.
+func (r *object) lacksChunk() error {
+	now, _, err := r.store.describe(r.ctx, r.info.Name)
+	switch {
+	case err != nil:
+		return err
+	case now.NUID != r.info.NUID:
+		return errors.New("the object was replaced while it was read")
+	}
+	return fmt.Errorf("%w: the bucket's leader does not have it", ErrObjectDamaged)
+}
+
+// chunk returns the first chunk after a sequence, from any replica; false if there is
+// none. A replica that lags may not have it yet, so only the leader can say that.
+func (o *Objects) chunk(ctx context.Context, nuid string, after uint64) (data []byte, seq uint64, found bool, err error) {
 	question, err := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": o.chunks(nuid)})
 	if err != nil {
-		return nil, after, err
+		return nil, after, false, err
 	}
-	msg, err := o.client.Request(ctx, APISubject("DIRECT.GET."+o.stream()), question)
+	msg, err := o.client.Request(ctx, o.client.APISubject("DIRECT.GET."+o.stream()), question)
 	if err != nil {
-		return nil, after, err
+		return nil, after, false, err
 	}
-	if status := msg.Header.Get("Status"); status != "" && len(msg.Data) == 0 {
-		return nil, after, fmt.Errorf("the server says %s %s", status, msg.Header.Get("Description"))
+	switch status := msg.Header.Get("Status"); {
+	case status == "404" && len(msg.Data) == 0:
+		next, found, err := o.client.nextMsgFromLeader(ctx, o.stream(), o.chunks(nuid), after+1)
+		if err != nil || !found {
+			return nil, after, false, err
+		}
+		return next.Data, next.Sequence, true, nil
+	case status != "" && len(msg.Data) == 0:
+		return nil, after, false, fmt.Errorf("the server says %s %s", status, msg.Header.Get("Description"))
 	}
-	seq, err := strconv.ParseUint(msg.Header.Get(jetstream.SequenceHeader), 10, 64)
+	seq, err = strconv.ParseUint(msg.Header.Get(jetstream.SequenceHeader), 10, 64)
 	if err != nil || seq <= after {
-		return nil, after, fmt.Errorf("the server's answer has sequence %q", msg.Header.Get(jetstream.SequenceHeader))
+		return nil, after, false, fmt.Errorf("the server's answer has sequence %q", msg.Header.Get(jetstream.SequenceHeader))
 	}
-	return msg.Data, seq, nil
+	return msg.Data, seq, true, nil
 }

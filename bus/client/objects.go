@@ -48,34 +48,50 @@ const (
 	objectChunk = 128 << 10              // bytes of a chunk, as the NATS library has it
 )
 
+// ObjectsStream is the name of the stream that stores the objects of a bucket.
+func ObjectsStream(bucket string) string { return "OBJ_" + bucket }
+
 // Objects returns the object store of a bucket, which need not exist yet. Each request
 // waits for its answer for at most timeout.
 func (c *Client) Objects(bucket string, timeout time.Duration) *Objects {
 	return &Objects{client: c, bucket: bucket, timeout: timeout}
 }
 
-func (o *Objects) stream() string { return "OBJ_" + o.bucket }
+func (o *Objects) stream() string { return ObjectsStream(o.bucket) }
 func (o *Objects) description(name string) string {
 	return "$O." + o.bucket + ".M." + base64.URLEncoding.EncodeToString([]byte(name))
 }
 func (o *Objects) chunks(nuid string) string { return "$O." + o.bucket + ".C." + nuid }
 
 // Ensure creates the bucket where absent. With TOPOLOGY=expect it waits until the
-// bucket exists. A bucket that exists is not changed.
+// bucket exists. Of a bucket that exists it changes only the size, if NATS_ARCHIVES_BYTES is set.
 func (o *Objects) Ensure(ctx context.Context) error {
 	return o.client.Ensure(ctx, "object store "+o.bucket, func(ctx context.Context) error {
-		_, err := o.client.js.Stream(ctx, o.stream())
-		if !errors.Is(err, jetstream.ErrStreamNotFound) || !o.client.Creates() {
+		s, err := o.client.js.Stream(ctx, o.stream())
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound) && o.client.Creates():
+			return o.create(ctx)
+		case err != nil || !o.client.Creates():
 			return err
 		}
-		_, err = o.client.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{
-			Bucket:      o.bucket,
-			Description: "archives of episodes",
-			Storage:     jetstream.FileStorage,
-			Replicas:    o.client.cfg.Replicas,
-		})
+		cfg := s.CachedInfo().Config
+		if most := o.client.cfg.ArchivesBytes; most > 0 && most != cfg.MaxBytes {
+			cfg.MaxBytes = most
+			_, err = o.client.js.UpdateStream(ctx, cfg)
+		}
 		return err
 	})
+}
+
+func (o *Objects) create(ctx context.Context) error {
+	_, err := o.client.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{
+		Bucket:      o.bucket,
+		Description: "archives of episodes",
+		Storage:     jetstream.FileStorage,
+		MaxBytes:    o.client.cfg.ArchivesBytes,
+		Replicas:    o.client.cfg.Replicas,
+	})
+	return err
 }
 
 // retry sends a request up to objectTries times, with pauses, until there is an answer
@@ -128,7 +144,9 @@ func (o *Objects) describeOnce(ctx context.Context, name string) (info jetstream
 	switch {
 	case info.Deleted:
 		return info, revision, ErrNoObject
-	case info.NUID == "" || info.Opts != nil && info.Opts.Link != nil:
+	case info.Opts != nil && info.Opts.Link != nil:
+		return info, revision, fmt.Errorf("%w: it is a link to another object, and links are not followed: store the archive itself under this name", ErrObjectDamaged)
+	case info.NUID == "":
 		return info, revision, fmt.Errorf("%w: its description is not that of an archive", ErrObjectDamaged)
 	}
 	return info, revision, nil
@@ -229,7 +247,9 @@ func (o *Objects) send(ctx context.Context, want jetstream.ObjectInfo, r io.Read
 			msg := nats.NewMsg(o.chunks(want.NUID))
 			msg.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s-%d", want.NUID, n))
 			msg.Data = bytes.Clone(buf[:got])
-			if _, err := o.client.PublishMsg(ctx, msg); err != nil {
+			if _, err := o.client.PublishMsg(ctx, msg); errors.Is(err, ErrFull) {
+				return 0, fmt.Errorf("bucket %s has no room: %w; give it more with NATS_ARCHIVES_BYTES", o.bucket, err)
+			} else if err != nil {
 				return 0, err
 			}
 			digest.Write(buf[:got])

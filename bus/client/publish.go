@@ -31,7 +31,7 @@ func (c *Client) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstrea
 		if err == nil {
 			return ack.Sequence, nil
 		}
-		if err = OrDenied(ctx, err); IsRefused(err) || ctx.Err() != nil {
+		if err = orFull(OrDenied(ctx, err)); IsRefused(err) || ctx.Err() != nil {
 			return 0, err
 		}
 		if pause.Wait(ctx) != nil {

@@ -12,9 +12,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ReadAll calls each with every message of a stream whose subject matches a
-// filter, in order: those stored when it is called, and those stored while it
-// reads. It returns the last sequence read, 0 if no message matched. An error of
+// ReadAll is ReadFrom from the first message on.
+func (c *Client) ReadAll(ctx context.Context, stream, filter string, each func(*jetstream.RawStreamMsg) error) (uint64, error) {
+	return c.ReadFrom(ctx, stream, filter, 1, each)
+}
+
+// ReadFrom calls each with every message of a stream whose subject matches a filter,
+// from a sequence on, in order: those stored when it is called, and those stored while
+// it reads. It returns the last sequence read, 0 if no message matched. An error of
 // each ends it.
 //
 // It creates no consumer, because a user who may create or delete consumers on a
@@ -25,21 +30,24 @@ import (
 // Only the stream's leader knows how much there is. A batch may come from a server
 // that lags, for a moment or, after its disk was full, for good. The messages that
 // such a batch lacks are asked of the leader one by one.
-func (c *Client) ReadAll(ctx context.Context, stream, filter string, each func(*jetstream.RawStreamMsg) error) (uint64, error) {
+func (c *Client) ReadFrom(ctx context.Context, stream, filter string, from uint64, each func(*jetstream.RawStreamMsg) error) (uint64, error) {
 	end, _, err := c.LastMsgFromLeader(ctx, stream, filter)
-	last, pending := uint64(0), uint64(0)
-	for err == nil && (last < end.Sequence || pending > 0) {
+	next, last, pending := max(from, 1), uint64(0), uint64(0)
+	for err == nil && (next <= end.Sequence || pending > 0) {
 		var read uint64
-		read, pending, err = c.readBatch(ctx, stream, filter, last+1, each)
-		if err == nil && read == 0 {
-			var next jetstream.RawStreamMsg
+		if next == end.Sequence {
+			read, pending, err = next, 0, each(&end) // the leader has sent it already
+		} else if read, pending, err = c.readBatch(ctx, stream, filter, next, each); err == nil && read == 0 {
+			var msg jetstream.RawStreamMsg
 			var found bool
-			if next, found, err = c.nextMsgFromLeader(ctx, stream, filter, last+1); !found {
+			if msg, found, err = c.nextMsgFromLeader(ctx, stream, filter, next); !found {
 				break // the rest has been deleted
 			}
-			read, err = next.Sequence, each(&next)
+			read, err = msg.Sequence, each(&msg)
 		}
-		last = max(last, read)
+		if read > 0 {
+			next, last = read+1, read
+		}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("read stream %s: %w", stream, err)
@@ -47,7 +55,7 @@ func (c *Client) ReadAll(ctx context.Context, stream, filter string, each func(*
 	return last, nil
 }
 
-// A batch of ReadAll is bounded in messages and in bytes, so that it needs little memory.
+// A batch of ReadFrom is bounded in messages and in bytes, so that it needs little memory.
 const (
 	readMessages = 1_000
 	readBytes    = 4 << 20
@@ -67,9 +75,9 @@ func (c *Client) readBatch(ctx context.Context, stream, filter string, from uint
 		return 0, 0, err
 	}
 	defer func() { _ = answers.Unsubscribe() }()
-	ctx, done := c.WatchDenials(ctx, APISubject("DIRECT.GET."+stream))
+	ctx, done := c.WatchDenials(ctx, c.APISubject("DIRECT.GET."+stream))
 	defer done()
-	if err := c.nc.PublishRequest(APISubject("DIRECT.GET."+stream), inbox, question); err != nil {
+	if err := c.nc.PublishRequest(c.APISubject("DIRECT.GET."+stream), inbox, question); err != nil {
 		return 0, 0, err
 	}
 	for {
@@ -140,6 +148,26 @@ func (c *Client) LastMsgFromLeader(ctx context.Context, stream, filter string) (
 	return c.msgFromLeader(ctx, stream, map[string]any{"last_by_subj": filter})
 }
 
+// ReadFromLeader calls each with every message of a stream whose subject matches a
+// filter, in order, as the stream's leader has them. It asks for one message at a time,
+// with the right of clients that write by compare-and-set: use it for few messages. An
+// error of each ends it.
+func (c *Client) ReadFromLeader(ctx context.Context, stream, filter string, each func(*jetstream.RawStreamMsg) error) error {
+	for from := uint64(1); ; {
+		msg, found, err := c.nextMsgFromLeader(ctx, stream, filter, from)
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", stream, err)
+		}
+		if !found {
+			return nil
+		}
+		if err := each(&msg); err != nil {
+			return err
+		}
+		from = msg.Sequence + 1
+	}
+}
+
 // nextMsgFromLeader asks for the first matching message from a sequence on.
 func (c *Client) nextMsgFromLeader(ctx context.Context, stream, filter string, from uint64) (jetstream.RawStreamMsg, bool, error) {
 	return c.msgFromLeader(ctx, stream, map[string]any{"seq": from, "next_by_subj": filter})
@@ -150,7 +178,7 @@ func (c *Client) msgFromLeader(ctx context.Context, stream string, which map[str
 	if err != nil {
 		return msg, false, err
 	}
-	reply, err := c.Request(ctx, APISubject("STREAM.MSG.GET."+stream), question)
+	reply, err := c.Request(ctx, c.APISubject("STREAM.MSG.GET."+stream), question)
 	if err != nil {
 		return msg, false, err
 	}
@@ -184,8 +212,13 @@ func (c *Client) msgFromLeader(ctx context.Context, stream string, which map[str
 	return msg, true, nil
 }
 
-// APISubject is the subject of a request of the JetStream API.
-func APISubject(call string) string { return "$JS.API." + call }
+// APISubject is the subject of a request of the JetStream API, in the domain NATS_JS_DOMAIN.
+func (c *Client) APISubject(call string) string {
+	if c.cfg.JSDomain != "" {
+		return "$JS." + c.cfg.JSDomain + ".API." + call
+	}
+	return "$JS.API." + call
+}
 
 // Request asks one question and waits for at most RequestTimeout. A request to a
 // stream that has no leader is never answered: ask again.

@@ -17,32 +17,49 @@ import (
 func (c *Client) Ensure(ctx context.Context, what string, try func(context.Context) error) error {
 	pause := wait.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second}
 	began := time.Now()
+	var last error // an answer, not the end of a try
 	for {
 		// Without a leader nobody answers. One try must not use up the caller's time.
 		once, end := context.WithTimeout(ctx, RequestTimeout)
-		once, done := c.WatchDenials(once, APISubject(">"))
-		err := OrDenied(once, try(once))
+		once, done := c.WatchDenials(once, c.APISubject(">"))
+		err := c.explainSilence(explainStorage(OrDenied(once, try(once))))
 		done()
 		end()
 		switch {
 		case err == nil:
-			c.failing.Works(what)
+			c.WarnOnce(what, nil)
 			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("ensure %s: %w", what, context.Cause(ctx))
+			return ended(ctx, what, last)
 		case IsRefused(err) && !IsAbsent(err) && !isInUse(err) && !isTooFewServers(err):
 			return fmt.Errorf("ensure %s: %w", what, err)
 		}
-		if time.Since(began) > time.Second {
-			if IsAbsent(err) && !c.Creates() {
-				err = fmt.Errorf("%w: with TOPOLOGY=expect another program must create it: run profiles topology", err)
-			}
-			c.WarnOnce(what, err)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			last = err
 		}
-		if err := pause.Wait(ctx); err != nil {
-			return fmt.Errorf("ensure %s: %w", what, err)
+		if time.Since(began) > time.Second {
+			c.WarnOnce(what, c.explainAbsence(err))
+		}
+		if pause.Wait(ctx) != nil {
+			return ended(ctx, what, last)
 		}
 	}
+}
+
+// ended returns the error of Ensure when ctx has ended, with the last answer, if there was one.
+func ended(ctx context.Context, what string, last error) error {
+	if last == nil {
+		return fmt.Errorf("ensure %s: %w", what, context.Cause(ctx))
+	}
+	return fmt.Errorf("ensure %s: %w: %w", what, context.Cause(ctx), last)
+}
+
+// explainAbsence adds to the error about something that is absent who must create it.
+func (c *Client) explainAbsence(err error) error {
+	if IsAbsent(err) && !c.Creates() {
+		return fmt.Errorf("%w: with TOPOLOGY=expect another program must create it: run profiles topology", err)
+	}
+	return err
 }
 
 // Creates reports whether this client may create streams: TOPOLOGY=create.
@@ -51,35 +68,73 @@ func (c *Client) Creates() bool { return c.cfg.Topology == TopologyCreate }
 // Replicas is the number of replicas of the streams that this client creates.
 func (c *Client) Replicas() int { return c.cfg.Replicas }
 
-// EnsureStream creates the stream where it is absent. Where it exists, mend gets
-// its configuration and returns the one that it should have, and true where they
-// differ. An update, even one that changes nothing, can disturb consumers, so the
-// stream is updated only where they differ. With TOPOLOGY=expect EnsureStream waits until the
-// stream exists and changes nothing.
-func (c *Client) EnsureStream(ctx context.Context, want jetstream.StreamConfig, mend func(have jetstream.StreamConfig) (jetstream.StreamConfig, bool)) error {
+// LogBytes is the setting NATS_LOG_BYTES; 0 if it is not set.
+func (c *Client) LogBytes() int64 { return c.cfg.LogBytes }
+
+// EnsureStream creates the stream where it is absent. Where it exists, mend gets its
+// configuration and returns the one that it should have, and true where they differ and NATS
+// can change it. An update, even one that changes nothing, can disturb consumers, so the stream
+// is updated only then. With TOPOLOGY=expect EnsureStream waits until the stream exists and
+// changes nothing; mend is called all the same. The error matches ErrRefusedChange where NATS
+// does not make the change.
+func (c *Client) EnsureStream(ctx context.Context, want jetstream.StreamConfig, mend func(have *jetstream.StreamInfo) (jetstream.StreamConfig, bool)) error {
 	return c.Ensure(ctx, "stream "+want.Name, func(ctx context.Context) error {
 		s, err := c.js.Stream(ctx, want.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) && c.Creates() {
 			_, err = c.js.CreateStream(ctx, want)
 			return err
 		}
-		if err != nil || !c.Creates() {
+		if err != nil {
 			return err
 		}
-		mended, differs := mend(s.CachedInfo().Config)
-		if !differs {
-			return nil
-		}
-		_, err = c.js.UpdateStream(ctx, mended)
-		return err
+		return c.mend(ctx, s, mend)
 	})
+}
+
+// MendStream is EnsureStream for a stream that another program creates: it creates nothing, and
+// does not repeat what fails. If the stream does not exist, the error matches IsAbsent.
+func (c *Client) MendStream(ctx context.Context, name string, mend func(have *jetstream.StreamInfo) (jetstream.StreamConfig, bool)) error {
+	ctx, done := c.WatchDenials(ctx, c.APISubject(">"))
+	defer done()
+	s, err := c.js.Stream(ctx, name)
+	if err == nil {
+		err = c.mend(ctx, s, mend)
+	}
+	if err != nil {
+		return fmt.Errorf("compare stream %s: %w", name, OrDenied(ctx, err))
+	}
+	return nil
+}
+
+func (c *Client) mend(ctx context.Context, s jetstream.Stream, mend func(have *jetstream.StreamInfo) (jetstream.StreamConfig, bool)) error {
+	mended, differs := mend(s.CachedInfo())
+	if !differs || !c.Creates() {
+		return nil
+	}
+	_, err := c.js.UpdateStream(ctx, mended)
+	return refusedChange(err)
+}
+
+// UpdateConsumer changes the settings of a consumer. The error matches ErrRefusedChange where
+// NATS does not make the change.
+func (c *Client) UpdateConsumer(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) error {
+	ctx, done := c.WatchDenials(ctx, c.APISubject("CONSUMER.CREATE."+stream+">"))
+	defer done()
+	_, err := c.js.UpdateConsumer(ctx, stream, cfg)
+	return refusedChange(OrDenied(ctx, err))
 }
 
 // ConsumerInfo asks for the state of a consumer.
 func (c *Client) ConsumerInfo(ctx context.Context, stream, consumer string) (*jetstream.ConsumerInfo, error) {
-	ctx, done := c.WatchDenials(ctx, APISubject("CONSUMER.INFO."+stream+"."+consumer))
+	ctx, done := c.WatchDenials(ctx, c.APISubject("CONSUMER.INFO."+stream+"."+consumer))
 	defer done()
 	info, err := c.js.Consumer(ctx, stream, consumer)
+	if errors.Is(err, jetstream.ErrNotPullConsumer) { // somebody made it: the project has no such durable consumer
+		push, err := c.js.PushConsumer(ctx, stream, consumer)
+		if err == nil {
+			return push.CachedInfo(), nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("look at consumer %s: %w", consumer, OrDenied(ctx, err))
 	}
@@ -92,7 +147,7 @@ func (c *Client) ConsumerNames(ctx context.Context, stream string) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	ctx, done := c.WatchDenials(ctx, APISubject("CONSUMER.NAMES."+stream))
+	ctx, done := c.WatchDenials(ctx, c.APISubject("CONSUMER.NAMES."+stream))
 	defer done()
 	var names []string
 	lister := s.ConsumerNames(ctx)
@@ -107,7 +162,7 @@ func (c *Client) ConsumerNames(ctx context.Context, stream string) ([]string, er
 
 // DeleteConsumer deletes a consumer.
 func (c *Client) DeleteConsumer(ctx context.Context, stream, name string) error {
-	ctx, done := c.WatchDenials(ctx, APISubject("CONSUMER.DELETE."+stream+"."+name))
+	ctx, done := c.WatchDenials(ctx, c.APISubject("CONSUMER.DELETE."+stream+"."+name))
 	defer done()
 	if err := c.js.DeleteConsumer(ctx, stream, name); err != nil {
 		return fmt.Errorf("delete consumer %s: %w", name, OrDenied(ctx, err))
@@ -121,7 +176,7 @@ func (c *Client) PurgeSubjects(ctx context.Context, stream, filter string) error
 	if err != nil {
 		return err
 	}
-	ctx, done := c.WatchDenials(ctx, APISubject("STREAM.PURGE."+stream))
+	ctx, done := c.WatchDenials(ctx, c.APISubject("STREAM.PURGE."+stream))
 	defer done()
 	if err := s.Purge(ctx, jetstream.WithPurgeSubject(filter)); err != nil {
 		return fmt.Errorf("purge %s: %w", filter, OrDenied(ctx, err))

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,20 +32,46 @@ const headerOperation = "KV-Operation"
 // server that lags, even for good, may answer with an earlier one. A
 // compare-and-set against that then loses, and LastFromLeader gives the present one.
 func (c *Client) Last(ctx context.Context, stream, subject string) (Value, error) {
-	s, err := c.Stream(ctx, stream)
+	question, err := json.Marshal(map[string]any{"last_by_subj": subject})
 	if err != nil {
 		return Value{}, err
 	}
-	ctx, done := c.WatchDenials(ctx, APISubject("DIRECT.GET."+stream+"."+subject))
-	defer done()
-	msg, err := s.GetLastMsgForSubject(ctx, subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	answer, err := c.directGet(ctx, stream, question)
+	if err != nil {
+		return Value{}, fmt.Errorf("read %s: %w", subject, err)
+	}
+	if lastHeader(answer, jetstream.StreamHeader) == "" { // no message, or an error
+		if _, err := endOfBatch(answer); err != nil {
+			return Value{}, fmt.Errorf("read %s: %w", subject, err)
+		}
 		return Value{}, nil
 	}
+	msg, err := rawMessage(answer)
 	if err != nil {
-		return Value{}, fmt.Errorf("read %s: %w", subject, OrDenied(ctx, err))
+		return Value{}, fmt.Errorf("read %s: %w", subject, err)
 	}
 	return Value{Data: msg.Data, Revision: msg.Sequence, Exists: !isDelete(msg.Header), StoredAt: msg.Time}, nil
+}
+
+// directGet sends one direct get. While a stream's leader is elected, for a moment no
+// server may answer: then it asks again, for RequestTimeout. The error matches IsAbsent if
+// there is no such stream.
+func (c *Client) directGet(ctx context.Context, stream string, question []byte) (*nats.Msg, error) {
+	trying, end := context.WithTimeout(ctx, RequestTimeout)
+	defer end()
+	pause := wait.Backoff{Min: 20 * time.Millisecond, Max: time.Second}
+	for {
+		answer, err := c.Request(ctx, c.APISubject("DIRECT.GET."+stream), question)
+		if !errors.Is(err, nats.ErrNoResponders) {
+			return answer, err
+		}
+		if _, absent := c.OpenStream(ctx, stream); IsAbsent(absent) {
+			return nil, absent
+		}
+		if pause.Wait(trying) != nil {
+			return nil, err
+		}
+	}
 }
 
 // LastFromLeader reads the last message of a subject from the stream's leader. It
@@ -70,6 +97,12 @@ type Write struct {
 
 // Delete is the Write that marks a bucket's key as deleted.
 func Delete() *Write { return &Write{Header: nats.Header{headerOperation: {"DEL"}}} }
+
+// DeleteFor is the Write that marks a subject as deleted, with data for those who follow the
+// stream. The server removes it after a time; its stream must allow that (AllowMsgTTL).
+func DeleteFor(data []byte, after time.Duration) *Write {
+	return &Write{Data: data, Header: nats.Header{headerOperation: {"DEL"}, jetstream.MsgTTLHeader: {after.String()}}}
+}
 
 // Purge is the Write that removes the messages of a bucket's key and marks it as
 // deleted.
@@ -131,7 +164,7 @@ func (c *Client) UpdateFrom(ctx context.Context, have Value, subject string, cha
 
 // OpenBucket returns the NATS library's interface of a bucket.
 func (c *Client) OpenBucket(ctx context.Context, bucket string) (jetstream.KeyValue, error) {
-	ctx, done := c.WatchDenials(ctx, APISubject("STREAM.INFO."+BucketStream(bucket)))
+	ctx, done := c.WatchDenials(ctx, c.APISubject("STREAM.INFO."+BucketStream(bucket)))
 	defer done()
 	kv, err := c.js.KeyValue(ctx, bucket)
 	if err != nil {

@@ -15,7 +15,7 @@ func TestServerVersion(t *testing.T) {
 		if (err == nil) != ok {
 			t.Errorf("%q: %v", v, err)
 		}
-		if err != nil && !strings.Contains(err.Error(), "2.11") {
+		if err != nil && !strings.Contains(err.Error(), "this needs 2.11 or newer") {
 			t.Errorf("%q: %v does not say what is needed", v, err)
 		}
 	}

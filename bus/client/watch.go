@@ -27,7 +27,7 @@ func (v *View[S]) watch(ctx context.Context) (*watch[S], error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, done := v.client.WatchDenials(ctx, APISubject("CONSUMER.CREATE."+BucketStream(v.bucket)+".>"))
+	ctx, done := v.client.WatchDenials(ctx, v.client.APISubject("CONSUMER.CREATE."+BucketStream(v.bucket)+".>"))
 	defer done()
 	// A watcher ends with the context that it was started with. This one must live on
 	// after the caller's: stop ends it.

@@ -24,7 +24,7 @@ func TestOneServerAFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := start(t, embedded.Config{Addr: "127.0.0.1:0", Dir: dir}); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := start(t, embedded.Config{Addr: "127.0.0.1:0", Dir: dir}); err == nil || !strings.Contains(err.Error(), "is in use by another server") {
 		t.Errorf("a second server on the same folder: %v", err)
 	}
 	first.Shutdown()

@@ -211,7 +211,7 @@ func TestPublishRaw(t *testing.T) {
 func TestPublishRawWithoutLeader(t *testing.T) {
 	t.Parallel()
 	// The test answers in place of the server: direct gets lag, the leader is unavailable twice.
-	srv := bustest.StartWith(t, "mappings {\n\"$JS.API.DIRECT.GET.DASHBOARD.dashboard.a.x\": lagging.get\n\"$JS.API.STREAM.MSG.GET.DASHBOARD\": leader.get\n}\n")
+	srv := bustest.StartWith(t, "mappings {\n\"$JS.API.DIRECT.GET.DASHBOARD\": lagging.get\n\"$JS.API.STREAM.MSG.GET.DASHBOARD\": leader.get\n}\n")
 	b := srv.Topology()
 	nc := srv.JetStream().Conn()
 	if _, err := nc.Request("dashboard.a.x", []byte(`{"a":1}`), 10*time.Second); err != nil {

@@ -63,6 +63,9 @@ func parseHeader(event []byte) header {
 	return h
 }
 
+// HasOrder reports whether an event claims an order. Only streamers make such events.
+func HasOrder(event []byte) bool { return parseHeader(event).Incarnation != "" }
+
 // IsBefore reports whether an event is before another of its subject: both are of the
 // same incarnation, and its order is lower. In the stream the event never follows the
 // other, unless the stream was restored from a backup.

@@ -44,12 +44,22 @@ func NewPublisher(b *bus.Bus) *Publisher { return &Publisher{bus: b, seen: map[s
 // result is client.ErrStreamReplaced. Plain subscribers of the subject also get the
 // events that the stream refuses to store.
 func (p *Publisher) Publish(ctx context.Context, subject string, event any, repeat time.Duration) (bool, error) {
+	return p.PublishOver(ctx, subject, event, repeat, nil)
+}
+
+// A Held function reports whether the buckets hold what an event of that order shows, or
+// something later. If they do not, no streamer made the event.
+type Held func(context.Context, Order) (bool, error)
+
+// PublishOver is Publish, and replaces a later event, too, if held returns false for its
+// order. A nil held means that a later event always stays.
+func (p *Publisher) PublishOver(ctx context.Context, subject string, event any, repeat time.Duration, held Held) (bool, error) {
 	data, err := json.Marshal(event)
 	if err != nil {
 		return false, fmt.Errorf("encode event for %s: %w", subject, err)
 	}
 	revision, err := p.bus.Update(ctx, bus.DashboardStream, subject, func(last client.Value) (*client.Write, error) {
-		stays, err := p.stays(ctx, subject, last, data, repeat)
+		stays, err := p.stays(ctx, subject, last, data, repeat, held)
 		if stays || err != nil {
 			return nil, err
 		}
@@ -63,14 +73,20 @@ func (p *Publisher) Publish(ctx context.Context, subject string, event any, repe
 }
 
 // stays reports whether the last event of a subject must stay.
-func (p *Publisher) stays(ctx context.Context, subject string, last client.Value, event []byte, repeat time.Duration) (bool, error) {
+func (p *Publisher) stays(ctx context.Context, subject string, last client.Value, event []byte, repeat time.Duration, held Held) (bool, error) {
 	if !last.Exists {
 		return false, nil
 	}
 	have, mine := parseHeader(last.Data), parseHeader(event)
+	later := func() (bool, error) {
+		if held == nil {
+			return true, nil
+		}
+		return held(ctx, have.Order)
+	}
 	switch {
 	case mine.Incarnation == "" && have.Incarnation != "":
-		return true, nil // an event without an order is before one with an order
+		return later() // an event without an order is before one with an order
 	case mine.Incarnation != have.Incarnation: // orders of two incarnations can't be compared
 		now, err := Incarnation(ctx, p.bus)
 		if err == nil && now != mine.Incarnation {
@@ -78,10 +94,39 @@ func (p *Publisher) stays(ctx context.Context, subject string, last client.Value
 		}
 		return false, err
 	case mine.Incarnation != "" && mine.Compare(have.Order) < 0:
-		return true, nil
+		return later()
 	}
 	same := bytes.Equal(event, last.Data) || mine.Digest != "" && mine.Digest == have.Digest && mine.Generation == have.Generation
 	return same && time.Since(p.firstSeen(subject, last.Revision)) < repeat, nil
+}
+
+// removedFor is how long an event that says that another was removed stays. Followers that
+// were away longer read the stream from its start.
+const removedFor = time.Hour
+
+// Remove removes the last event of a subject, under its expected sequence, if obsolete says so
+// of it. In its place comes marker, an event with which followers can tell that it was removed,
+// for an hour. It reports whether it removed an event.
+func (p *Publisher) Remove(ctx context.Context, subject string, marker any, obsolete func(event []byte) bool) (bool, error) {
+	data, err := json.Marshal(marker)
+	if err != nil {
+		return false, fmt.Errorf("encode the event that removes %s: %w", subject, err)
+	}
+	revision, err := p.bus.Update(ctx, bus.DashboardStream, subject, func(last client.Value) (*client.Write, error) {
+		if !last.Exists || !obsolete(last.Data) {
+			return nil, nil
+		}
+		return client.DeleteFor(data, removedFor), nil
+	})
+	return revision > 0, err
+}
+
+// EachLast calls each with the last event of every subject of a type, in no particular order.
+func EachLast(ctx context.Context, b *bus.Bus, kind string, each func(subject string, event []byte)) error {
+	return b.ReadFromLeader(ctx, bus.DashboardStream, bus.SubjectDashboard+kind+".>", func(msg *jetstream.RawStreamMsg) error {
+		each(msg.Subject, msg.Data)
+		return nil
+	})
 }
 
 // firstSeen returns when this process first saw a revision of a subject.
@@ -115,7 +160,7 @@ func (p *Publisher) PublishRaw(ctx context.Context, subject string, data []byte)
 		return 0, err
 	}
 	return p.bus.UpdateFrom(ctx, last, subject, func(last client.Value) (*client.Write, error) {
-		stays, err := p.stays(ctx, subject, last, data, 0)
+		stays, err := p.stays(ctx, subject, last, data, 0, nil)
 		switch {
 		case errors.Is(err, client.ErrStreamReplaced):
 			return nil, &Conflict{"it is of another incarnation of the envelopes than the present one"}

@@ -5,6 +5,7 @@
 //	order.go      which of two events is later
 //	publisher.go  publishes an event, unless a later one is there
 //	feed.go       follows the stream: the last events first, then each as it comes
+//	awaited.go    events that were heard and are not stored yet
 package events
 
 import (
@@ -21,11 +22,12 @@ const (
 	TypeModelMetric     = "model_metric"
 	TypeModelPerf       = "model_perf"
 	TypeSuspects        = "suspects"
+	TypeSpec            = "spec"
 )
 
 // Types returns all types of events that streamers publish.
 func Types() []string {
-	return []string{TypeAttackProfile, TypeAttackSignature, TypeModelMetric, TypeModelPerf, TypeSuspects}
+	return []string{TypeAttackProfile, TypeAttackSignature, TypeModelMetric, TypeModelPerf, TypeSuspects, TypeSpec}
 }
 
 // Subject is the subject of the events of a type and name. The name becomes one token

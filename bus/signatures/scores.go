@@ -2,6 +2,8 @@ package signatures
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -14,9 +16,21 @@ import (
 // Scores are the measured accuracy of the models of a generation's samples: how often
 // each finds the profile of an episode.
 type Scores struct {
+	Layout   int           `json:"layout"` // version of the model's layout; scores of another version are measured again
 	Models   []model.Score `json:"models"`
-	Suspects []bus.Suspect `json:"suspects"` // members of the samples, by host and episode
+	WithGaps int           `json:"with_gaps"` // members that have gaps, so that the models do not use them as examples
+	Suspects []bus.Suspect `json:"suspects"`  // members of the samples, by host and episode
 	Stamp                  // its digest is that of all samples together
+}
+
+// DigestOfSamples is the digest of all samples of a generation together, given those of its
+// profiles in the order of the spec.
+func DigestOfSamples(digests []fit.Digest) fit.Digest {
+	all := sha256.New()
+	for _, d := range digests {
+		all.Write([]byte(d))
+	}
+	return fit.Digest(hex.EncodeToString(all.Sum(nil)[:8]))
 }
 
 const partScores = "scores"

@@ -68,6 +68,12 @@ func OpenVersions(ctx context.Context, b *bus.Bus) (*Versions, error) {
 // Run keeps the view up to date until ctx ends.
 func (v *Versions) Run(ctx context.Context) error { return v.view.Run(ctx) }
 
+// Reached waits until the view has seen a sequence, for at most limit; then the error is
+// client.ErrLagging.
+func (v *Versions) Reached(ctx context.Context, seq uint64, limit time.Duration) error {
+	return v.view.Reached(ctx, seq, limit)
+}
+
 // Check returns client.ErrStreamReplaced where the bucket is not the one that the view
 // follows.
 func (v *Versions) Check(ctx context.Context) error { return v.view.Check(ctx) }

@@ -33,7 +33,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		if err != nil {
 			return err
 		}
-		health.Ready = s.Ready
+		health.Ready, health.Problem = s.Ready, s.Problem
 		return health.Run(ctx, cfg.Listen, s.Run)
 	}
 	return d.Main(args, stdout, stderr)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 
 	"github.com/cis490/profiles/bus"
@@ -35,6 +36,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return err
 		}
 		defer b.Close()
+		archives.Suffixes = spec.Format.Suffixes
 		store, err := store.Open(cfg.Store, archives, b)
 		if err != nil {
 			return err
@@ -45,6 +47,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return err
 		}
 		health.Ready = w.Ready
+		health.More = map[string]http.HandlerFunc{"GET /scale": w.ServeScale}
 		return health.Run(ctx, cfg.Listen, w.Run)
 	}
 	return d.Main(args, stdout, stderr)

@@ -13,8 +13,9 @@ import (
 )
 
 type credentialsOptions struct {
-	cfg  credentials.Config
-	json bool
+	cfg   credentials.Config
+	hosts []string // each may be several, separated by commas
+	json  bool
 }
 
 func credentialsCommand() command {
@@ -24,8 +25,8 @@ func credentialsCommand() command {
 		Short: "make keys, certificates and rights for NATS servers and their clients",
 		Long: `credentials makes the files that NATS servers and their clients need to trust each
 other: a certificate authority, the servers' certificate (for clients and for routes),
-a key for each role, accounts.conf with the rights of each role, and a kustomization
-that makes Kubernetes Secrets of them.
+a key for each role, accounts.conf with the rights of each role, the token that the
+dashboards require for posts, and a kustomization that makes Kubernetes Secrets of them.
 
 It may be repeated: present keys stay. It makes keys for new roles, writes
 accounts.conf anew, and replaces certificates that end within 30 days. Names and
@@ -41,7 +42,7 @@ this folder one can do everything that the roles can do.`,
 	f := cmd.Flags()
 	f.StringVar(&o.cfg.Dir, "out", "", "`DIR` to write into; it is made with mode 0700")
 	f.StringVar(&o.cfg.Namespace, "namespace", credentials.DefaultNamespace, "Kubernetes namespace of the servers, a `NAME`")
-	f.StringSliceVar(&o.cfg.Hosts, "host", nil, "another `NAME` or address of the servers for clients; may be repeated")
+	f.StringArrayVar(&o.hosts, "host", nil, "another `NAME` or address of the servers for clients; may be repeated. Clients then need the new ca.crt")
 	f.DurationVar(&o.cfg.Valid, "valid", credentials.DefaultValid, "how long the servers' certificate is valid, a `TIME` in hours")
 	f.BoolVar(&o.cfg.Renew, "renew", false, "replace the servers' certificate even if it is still good")
 	f.BoolVar(&o.json, "json", false, "print the summary as JSON")
@@ -51,6 +52,9 @@ this folder one can do everything that the roles can do.`,
 func (o *credentialsOptions) validate() error {
 	if o.cfg.Dir == "" {
 		return errors.New("--out DIR is missing")
+	}
+	for _, h := range o.hosts {
+		o.cfg.Hosts = append(o.cfg.Hosts, strings.Split(h, ",")...)
 	}
 	return nil
 }
@@ -71,6 +75,9 @@ func printCredentials(out io.Writer, s credentials.Summary) error {
 	fmt.Fprintf(out, "%s: %d files written, %d unchanged\n", s.Dir, len(s.Made), len(s.Kept))
 	if len(s.Made) > 0 {
 		fmt.Fprintf(out, "written: %s\n", strings.Join(s.Made, " "))
+	}
+	if len(s.Restricted) > 0 {
+		fmt.Fprintf(out, "others could read: %s. Now only you can; if somebody may have read a key, remove it and run the command again\n", strings.Join(s.Restricted, " "))
 	}
 	_, err := fmt.Fprintf(out, "the servers' certificate ends on %s, the authority's on %s\n", s.Ends.Format(day), s.CAEnds.Format(day))
 	return err

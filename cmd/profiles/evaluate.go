@@ -16,6 +16,7 @@ import (
 	"github.com/cis490/profiles/command/batch"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/plain"
 	"github.com/cis490/profiles/model"
 )
 
@@ -35,15 +36,18 @@ func evaluateCommand() command {
 	cmd := &cobra.Command{
 		Use:   "evaluate --store DIR [--validation FILE] [--model FILE] [flags]",
 		Short: "measure how often a model finds the right profile",
-		Long: `evaluate classifies the accepted episodes of a store by the nearest envelope and by the
-nearest examples (knn), always with a model that was not fitted on them. With --model it
+		Long: `evaluate classifies the accepted episodes of a store by the nearest mean of a profile
+(lda) and by the nearest examples (knn), always with a model that was not fitted on them. With --model it
 uses that model and leaves out the episodes that the model was fitted on. Without --model
 it classifies each episode twice: with a model of all other episodes
 (leave-one-episode-out) and with a model of all other hosts (leave-one-host-out).
 
 An answer is right if its most likely profile is the episode's, even if the answer is
 "none of these". The interval is Wilson's with 95%; the baseline always answers the most
-frequent profile. The latency is that of one classification, without reading the archive.`,
+frequent profile. The latency is that of one classification, without reading the archive.
+
+Without --model it also lists the suspects: episodes that look like another profile than
+the one that they are accepted for, by medians, which a few wrong labels do not move.`,
 		Example: `  profiles evaluate --store examples/recorded/store
   profiles evaluate --store examples/recorded/store --features reference
   profiles evaluate --model model.parquet --store other/store --json`,
@@ -72,7 +76,10 @@ func (o *evaluateOptions) validate() error {
 type evaluation struct {
 	Layout model.Layout `json:"layout"`
 	K      int          `json:"k"`
-	Splits []split      `json:"splits"`
+	// WithGaps is how many examples have gaps, so that no model uses them.
+	WithGaps int             `json:"with_gaps"`
+	Splits   []split         `json:"splits"`
+	Suspects []model.Suspect `json:"suspects"` // empty with --model
 }
 
 // A split is a way to keep the episodes to be classified out of the model.
@@ -80,7 +87,7 @@ type split struct {
 	Name   string        `json:"split"`
 	Known  int           `json:"left_out"` // episodes that the model was fitted on
 	Scores []model.Score `json:"scores"`
-	folds  iter.Seq2[model.Fold, error]
+	folds  iter.Seq[model.Fold]
 }
 
 func (o *evaluateOptions) run(ctx context.Context, t *terminal) error {
@@ -102,18 +109,23 @@ func (o *evaluateOptions) run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	splits, err := newSplits(fitted, layout, episodes)
+	e := evaluation{Layout: layout, K: o.neighbours, Suspects: []model.Suspect{}}
+	stop := func() error { return context.Cause(ctx) }
+	if fitted == nil {
+		err = e.leaveOut(stop, episodes)
+	} else {
+		err = e.useFitted(fitted, episodes)
+	}
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	for i, s := range splits {
-		splits[i].Scores, err = model.Evaluate(s.folds, model.Methods(o.neighbours), func() time.Duration { return time.Since(began) })
+	for i, s := range e.Splits {
+		e.Splits[i].Scores, err = model.Evaluate(stop, s.folds, model.Methods(o.neighbours), func() time.Duration { return time.Since(began) })
 		if err != nil {
 			return err
 		}
 	}
-	e := evaluation{layout, o.neighbours, splits}
 	return t.print(o.json, e, e.print)
 }
 
@@ -134,47 +146,66 @@ func (o *evaluateOptions) loadModel(spec *fit.Spec) (*model.Model, model.Layout,
 // readExamples reads the samples of the source.
 func (o *evaluateOptions) readExamples(ctx context.Context, t *terminal, spec *fit.Spec, layout model.Layout) ([]model.Example, error) {
 	x := examples{layout: layout}
-	fitted, err := o.source.fit(ctx, t, batch.Config{Spec: spec, Aligned: x.add})
+	fitted, err := o.source.fit(ctx, t, batch.Config{Spec: spec, Signatures: true, Aligned: x.add})
 	if err := cmp.Or(err, x.err); err != nil {
 		return nil, err
 	}
 	without := map[fit.Reason]int{}
 	for _, f := range fitted {
-		for reason, n := range f.Without {
-			without[reason] += n
+		for reason, w := range f.Without {
+			without[reason] += w.Count
 		}
 	}
 	if len(without) > 0 {
 		fmt.Fprintf(t.err, "left out: %s\n", reasonCounts(without))
 	}
 	if len(x.all) == 0 {
-		return nil, errors.New("no profile has a usable episode")
+		var reports []resultReport
+		for _, f := range fitted {
+			reports = append(reports, resultOf(spec, f).report())
+		}
+		return nil, noneUsable("no profile has a usable episode", reports)
 	}
 	return x.all, nil
 }
 
-// newSplits returns one split for a fitted model. Without a fitted model it returns two:
-// each classifies episodes with models that were fitted on the other ones.
-func newSplits(fitted *model.Model, layout model.Layout, episodes []model.Example) ([]split, error) {
-	if fitted == nil {
-		m, err := model.New(layout, episodes)
-		if err != nil {
-			return nil, err
-		}
-		return []split{
-			{Name: "leave-one-episode-out", folds: m.LeaveOneEpisodeOut()},
-			{Name: "leave-one-host-out", folds: m.LeaveOneHostOut()},
-		}, nil
+// leaveOut makes two splits: each classifies episodes with models of the other ones.
+func (e *evaluation) leaveOut(stop func() error, episodes []model.Example) error {
+	m, err := model.New(e.Layout, episodes)
+	if err != nil {
+		return err
 	}
+	labels, err := model.NewLabels(stop, e.Layout, episodes)
+	if err != nil {
+		return err
+	}
+	suspects, err := labels.Suspects(stop)
+	if err != nil {
+		return err
+	}
+	e.WithGaps = m.WithGaps()
+	e.Suspects = append(e.Suspects, suspects...)
+	e.Splits = []split{
+		{Name: "leave-one-episode-out", folds: m.LeaveOneEpisodeOut()},
+		{Name: "leave-one-host-out", folds: m.LeaveOneHostOut()},
+	}
+	return nil
+}
+
+// useFitted makes one split: a fitted model classifies the episodes that it was not fitted on.
+func (e *evaluation) useFitted(fitted *model.Model, episodes []model.Example) error {
 	test := fitted.Unknown(episodes)
 	if len(test) == 0 {
-		return nil, fmt.Errorf("the model was fitted on all %d episodes: use another store, or omit --model", len(episodes))
+		return fmt.Errorf("the model was fitted on all %d episodes: use another store, or omit --model", len(episodes))
 	}
-	folds := func(yield func(model.Fold, error) bool) { yield(model.Fold{Model: fitted, Test: test}, nil) }
-	return []split{{Name: "fitted model", Known: len(episodes) - len(test), folds: folds}}, nil
+	e.WithGaps = fitted.WithGaps()
+	folds := func(yield func(model.Fold) bool) { yield(model.Fold{Model: fitted, Test: test}) }
+	e.Splits = []split{{Name: "fitted model", Known: len(episodes) - len(test), folds: folds}}
+	return nil
 }
 
 func (e evaluation) print(out io.Writer) error {
+	printWithGaps(out, e.WithGaps)
 	for i, s := range e.Splits {
 		if i > 0 {
 			fmt.Fprintln(out)
@@ -190,6 +221,12 @@ func (e evaluation) print(out io.Writer) error {
 			}
 		}
 	}
+	for _, s := range e.Suspects {
+		fmt.Fprintf(out, "\nsuspect: %s/%s is accepted for %s, looks like %s", plain.Name(s.Host), plain.Name(s.Episode), s.Profile, s.LooksLike)
+	}
+	if len(e.Suspects) > 0 {
+		fmt.Fprintln(out)
+	}
 	return nil
 }
 
@@ -197,17 +234,21 @@ func printScore(out io.Writer, s model.Score) error {
 	fmt.Fprintf(out, "\n  %s: %d of %d right, accuracy %.3f (95%% from %.3f to %.3f, Wilson; baseline %.3f)\n",
 		s.Method, s.Right, s.Episodes, s.Accuracy, s.Low, s.High, s.Baseline)
 	if s.NoneOfThese > 0 {
-		fmt.Fprintf(out, "  %d answers are \"none of these\"; %.3f of the other answers are right\n", s.NoneOfThese, s.RightOfAnswered)
+		fmt.Fprintf(out, "  %d answers are \"none of these\", %d of them to episodes of known profiles; %.3f of the other answers are right\n",
+			s.NoneOfThese, s.FalselyNone, s.RightOfAnswered)
+	}
+	if s.Abstained > 0 {
+		fmt.Fprintf(out, "  %d episodes have no answer, since they have gaps\n", s.Abstained)
 	}
 	if err := printConfusion(out, s); err != nil {
 		return err
 	}
 	for _, miss := range s.Wrong {
-		said := string(miss.Said)
+		said := cmp.Or(string(miss.Said), "missing")
 		if miss.None {
 			said = "none of these, nearest " + said
 		}
-		fmt.Fprintf(out, "  wrong: %s/%s is %s, answer %s\n", miss.Host, miss.Episode, miss.Profile, said)
+		fmt.Fprintf(out, "  wrong: %s/%s is %s, answer %s\n", plain.Name(miss.Host), plain.Name(miss.Episode), miss.Profile, said)
 	}
 	l := s.Latency
 	fmt.Fprintf(out, "  latency: p50 %.0f µs, p90 %.0f µs, p99 %.0f µs, max %.0f µs;", l.P50, l.P90, l.P99, l.Max)

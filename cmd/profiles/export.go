@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/command/batch"
@@ -38,7 +37,7 @@ waits for it.`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write; - is standard output, and the JSON object goes to stderr")
 	addSignaturesFlag(f, &o.signatures)
 	f.StringVar(&o.spec, "spec", "", "export the envelopes of the fit spec in this `FILE` (default: the wanted one)")
 	o.nats.add(f)
@@ -48,6 +47,9 @@ waits for it.`,
 func (o *exportOptions) run(ctx context.Context, t *terminal) error {
 	base, err := o.base()
 	if err != nil {
+		return err
+	}
+	if err := t.checkStdout(o.out); err != nil {
 		return err
 	}
 	b, err := o.nats.connect(ctx, t)
@@ -65,14 +67,14 @@ func (o *exportOptions) run(ctx context.Context, t *terminal) error {
 		if err != nil {
 			return err
 		}
-		results = append(results, result{profile: p, envelope: envelope.Envelope})
+		results = append(results, result{profile: p, unit: generation.Spec.Channel(p.Channel).Unit, envelope: envelope.Envelope})
 	}
 	if o.signatures != "" {
 		if err := o.exportSignatures(ctx, b, generation, results); err != nil {
 			return err
 		}
 	}
-	return save(t, o.out, results, generation.Base, batch.BottomK)
+	return save(t, o.out, results, nil, generation.Base, batch.BottomK)
 }
 
 // base returns the base of the generations of --spec; empty without --spec.
@@ -88,7 +90,7 @@ func (o *exportOptions) base() (fit.Generation, error) {
 	if err != nil {
 		return "", err
 	}
-	return (&align.Fitter{Spec: spec, Limits: limits}).Generation(0), nil
+	return spec.Generation(limits, 0), nil
 }
 
 var errNoGeneration = errors.New("no generation is registered yet: no worker has run with this NATS")
@@ -119,12 +121,21 @@ func (o *exportOptions) generation(ctx context.Context, b *bus.Bus, base fit.Gen
 
 func (o *exportOptions) exportSignatures(ctx context.Context, b *bus.Bus, g bus.Generation, results []result) error {
 	file := signatureFile{Generation: g.Base, Points: g.Spec.Points}
+	var digests []fit.Digest
 	for _, r := range results {
+		digests = append(digests, r.envelope.Digest)
 		summary, err := waitForSignature(ctx, b, g.ID, r.profile.Name, r.envelope)
 		if err != nil {
 			return err
 		}
 		file.add(r.profile, summary)
+	}
+	measured, has, err := waitForScores(ctx, b, g, digests)
+	if err != nil {
+		return err
+	}
+	if has {
+		file.setMeasured(measured)
 	}
 	return file.save(o.signatures)
 }

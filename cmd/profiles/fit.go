@@ -1,22 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/command/batch"
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/atomicfile"
+	"github.com/cis490/profiles/model"
 )
 
 // defaultTable is the parquet file that the Python program writes.
@@ -48,24 +44,28 @@ func fitCommand() command {
 envelope for each profile into a parquet file. Its envelopes equal in every bit those of a
 running system that accepted the same episodes.
 
-It prints one JSON object to stdout and a line for each profile to stderr. The file is
-written completely or not at all. fit fails (exit code 1) if no profile has a usable
-episode, or if the store does not answer. An archive that is missing, corrupt or unusable
-only counts as attempted.
+It prints one JSON object to stdout and a line for each profile to stderr; the lines below it
+say why attempted episodes gave no curve, each reason with one example. The file is written
+completely or not at all. fit fails (exit code 1) if no profile has a usable episode, or if
+the store does not answer. An archive that is missing, corrupt or unusable only counts as
+attempted.
+
+The list of episodes is parquet, CSV or JSON lines; the spec's key validation names its
+columns, and the statuses of accepted episodes.
 
 With --model-out it also makes a model from the signatures of the same episodes, for
 profiles classify and profiles evaluate.`,
 		Example: `  profiles fit --store examples/recorded/store
   profiles fit --store examples/recorded/store --model-out model.parquet
   profiles fit --store store --n-episodes-per-profile 20 --sampler numpy --seed 7
-  profiles fit --store store --spec spec.yaml --fit-out fit.parquet
+  profiles fit --store store --validation list.csv --spec spec.yaml --fit-out fit.parquet
   profiles fit --store examples/recorded/store --signatures-out signatures.json`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	o.given = f.Changed
 	o.source.add(f, anyStore)
-	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write")
+	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write; - is standard output, and the JSON object goes to stderr")
 	addSignaturesFlag(f, &o.signatures)
 	f.IntVar(&o.target, "n-episodes-per-profile", defaults.Target, "number `N` of usable episodes of a full sample; overrides the spec's target")
 	f.IntVar(&o.points, "n-points", defaults.Points.Total(), "number `N` of points of a curve; overrides the spec's points")
@@ -89,7 +89,7 @@ func (o *fitOptions) validate() error {
 	if o.concurrency < 0 || o.concurrency > 1024 {
 		return fmt.Errorf("--concurrency is %d: it must be from 0 to 1024", o.concurrency)
 	}
-	if o.modelOut != "" && o.features == referenceFeatures && o.signatures != "" {
+	if o.modelOut != "" && o.features == string(model.Reference) && o.signatures != "" {
 		return errors.New("--signatures-out: a model of reference features needs other channels than the spec's signature; make the two files in two runs")
 	}
 	return nil
@@ -105,8 +105,9 @@ func (o *fitOptions) run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	// Before layoutOf, which may change the signature.
-	generation := (&align.Fitter{Spec: spec, Limits: limits}).Generation(0)
-	cfg := batch.Config{Spec: spec, Sampler: batch.Sampler(o.sampler), Concurrency: o.concurrency}
+	generation := spec.Generation(limits, 0)
+	cfg := batch.Config{Spec: spec, Sampler: batch.Sampler(o.sampler), Concurrency: o.concurrency,
+		Signatures: o.signatures != "" || o.modelOut != ""}
 	var samples examples
 	if o.modelOut != "" {
 		if samples.layout, err = layoutOf(spec, o.features); err != nil {
@@ -114,7 +115,7 @@ func (o *fitOptions) run(ctx context.Context, t *terminal) error {
 		}
 		cfg.Aligned = samples.add
 	}
-	if err := o.checkFiles(); err != nil {
+	if err := cmp.Or(t.checkStdout(o.out), o.checkFiles()); err != nil {
 		return err
 	}
 	fitted, err := o.source.fit(ctx, t, cfg)
@@ -124,14 +125,14 @@ func (o *fitOptions) run(ctx context.Context, t *terminal) error {
 	if err := o.writeModel(&samples); err != nil {
 		return err
 	}
-	if err := o.writeSignatures(fitted, generation, spec.Points); err != nil {
+	if err := o.writeSignatures(ctx, spec, fitted, generation); err != nil {
 		return err
 	}
 	var results []result
 	for _, f := range fitted {
-		results = append(results, result{f.Profile, f.Envelope, f.Without})
+		results = append(results, resultOf(spec, f))
 	}
-	return save(t, o.out, results, generation, batch.Sampler(o.sampler))
+	return save(t, o.out, results, warningsOf(fitted), generation, batch.Sampler(o.sampler))
 }
 
 // loadSpec reads the spec and overrides it by the flags that are given.
@@ -162,7 +163,7 @@ func (o *fitOptions) loadSpec() (*fit.Spec, error) {
 // checkFiles returns an error if a file that is to be written cannot be.
 func (o *fitOptions) checkFiles() error {
 	for _, path := range []string{o.out, o.modelOut, o.signatures} {
-		if path == "" {
+		if path == "" || path == dash {
 			continue
 		}
 		if err := atomicfile.Check(path); err != nil {
@@ -185,75 +186,16 @@ func (o *fitOptions) writeModel(samples *examples) error {
 }
 
 // writeSignatures writes the file of --signatures-out, if given.
-func (o *fitOptions) writeSignatures(fitted []batch.Fitted, generation fit.Generation, points fit.Points) error {
+func (o *fitOptions) writeSignatures(ctx context.Context, spec *fit.Spec, fitted []batch.Fitted, generation fit.Generation) error {
 	if o.signatures == "" {
 		return nil
 	}
-	file := signatureFile{Generation: generation, Points: points}
+	file := signatureFile{Generation: generation, Points: spec.Points}
 	for _, f := range fitted {
 		file.add(f.Profile, f.Signature)
 	}
+	if err := file.measure(ctx, spec, fitted); err != nil {
+		return err
+	}
 	return file.save(o.signatures)
-}
-
-// A result is the envelope of a profile, to be written into a table.
-type result struct {
-	profile  fit.Profile
-	envelope fit.Envelope
-	without  map[fit.Reason]int // attempted episodes without a curve; nil if not known
-}
-
-// A savedReport is the output of fit and export on stdout.
-type savedReport struct {
-	To       string   `json:"saved_to"`
-	N        int      `json:"n_profiles"`
-	Profiles []string `json:"profiles"`
-}
-
-// save writes the profiles that have a usable episode and prints a line about every
-// profile. If no profile has one it writes nothing and fails.
-func save(t *terminal, path string, results []result, generation fit.Generation, sampler batch.Sampler) error {
-	s := savedReport{To: path, Profiles: []string{}}
-	var rows []dataset.AttackProfile
-	for _, r := range results {
-		if r.envelope.Used > 0 {
-			rows = append(rows, dataset.NewAttackProfile(r.profile, r.envelope))
-			s.Profiles = append(s.Profiles, string(r.profile.Name))
-		}
-	}
-	if len(rows) > 0 {
-		meta := map[string]string{"generation": string(generation), "sampler": string(sampler)}
-		if err := dataset.WriteAttackProfilesFile(path, rows, meta); err != nil {
-			return err
-		}
-	}
-	for _, r := range results {
-		r.print(t.err)
-	}
-	if len(rows) == 0 {
-		return errors.New("no profile has a usable episode, so nothing was written")
-	}
-	s.N = len(rows)
-	return json.NewEncoder(t.out).Encode(s)
-}
-
-func (r result) print(w io.Writer) {
-	e := r.envelope
-	fmt.Fprintf(w, "%-16s used %d of %d attempted", r.profile.Name, e.Used, e.Attempted)
-	if len(r.without) > 0 {
-		fmt.Fprintf(w, " (%s)", reasonCounts(r.without))
-	}
-	if e.Used > 0 {
-		fmt.Fprintf(w, ", %s", span(e.Min, e.Max, fit.Unit(r.profile.Channel)))
-	}
-	fmt.Fprintln(w)
-}
-
-// reasonCounts returns text such as "2 corrupt, 1 missing".
-func reasonCounts(counts map[fit.Reason]int) string {
-	var texts []string
-	for _, reason := range slices.Sorted(maps.Keys(counts)) {
-		texts = append(texts, fmt.Sprintf("%d %s", counts[reason], reason))
-	}
-	return strings.Join(texts, ", ")
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/dashboard"
 	"github.com/cis490/profiles/episode/episodetest"
+	"github.com/cis490/profiles/internal/service"
 	"github.com/cis490/profiles/streamer"
 )
 
@@ -63,6 +64,7 @@ func write(t testing.TB, name, text string) string {
 func TestMistakes(t *testing.T) {
 	whole := string(episodetest.Episode(450).Bytes())
 	unusable := string(episodetest.Episode(450).With("labels.jsonl", episodetest.Labels("clean", "infecting", "infected_running", "clean", "clean")).Bytes())
+	noSources := string(episodetest.Episode(450).Without("telemetry-proc.jsonl").Without("telemetry-host.jsonl").Bytes())
 	const noServer = "nats://127.0.0.1:1"
 	cases := []struct {
 		args  string
@@ -73,7 +75,11 @@ func TestMistakes(t *testing.T) {
 		{"fti", "", 2, `unknown command "fti"`},
 		{"--no-such", "", 2, "unknown flag: --no-such"},
 		{"version extra", "", 2, "extra"},
-		{"--log-level loud version", "", 2, `log level "loud"`},
+		{"fit --store . --model-out -", "", 2, "--model-out -: it can't be standard input or output, give a name (./- is a file of the name -)"},
+		{"emit --validation -", "", 2, "--validation -: it can't be standard input or output"},
+		{"synth --out -", "", 2, "--out -: it can't be standard input or output"},
+		{"show -", "no parquet", 1, "standard input: "},
+		{"--log-level loud version", "", 2, `the log level is "loud" (--log-level, LOG_LEVEL)`},
 
 		{"fit", "", 2, "--store DIR is missing"},
 		{"fit extra", "", 2, "extra"},
@@ -93,12 +99,14 @@ func TestMistakes(t *testing.T) {
 		{"fit --store s3://bucket --validation FILE", "", 1, "AWS_ACCESS_KEY_ID"},
 		{"fit --store s3://bucket", "", 2, "--validation FILE is missing"},
 		{"fit --store STORE --validation nowhere.parquet --fit-out OUT", "", 1, "nowhere.parquet"},
-		{"fit --store STORE --validation FILE --fit-out OUT", "", 1, "no readable parquet file"},
+		{"fit --store STORE --validation FILE --fit-out OUT", "", 1, "no column episode_id; the file has text"},
 		{"fit --store STORE --fit-out FILE/below", "", 1, "FILE"},
 
 		{"curve", "", 2, "FILE.tar.zst is missing"},
 		{"curve a b", "", 2, "one argument too many"},
-		{"curve -", "", 2, "--channel SOURCE.FIELD is missing"},
+		{"curve -", "", 4, "corrupt archive"},
+		{"curve -", noSources, 3, "no member has channels in this format; the archive has \"labels.jsonl\", \"meta.json\""},
+		{"curve - --spec SPEC", "", 2, "line 2"},
 		{"curve - -c cpu", "", 2, "<source>.<field>"},
 		{"curve - -c proc.x --n-points 3", "", 2, "--n-points"},
 		{"curve - -c proc.x --resample cubic", "", 2, "--resample"},
@@ -126,6 +134,25 @@ func TestMistakes(t *testing.T) {
 		{"synth --out OUT --profiles other", "", 2, "other"},
 		{"synth --out FILE/below", "", 1, "FILE"},
 
+		{"inspect", "", 2, "ARCHIVE or STORE is missing"},
+		{"inspect nowhere", "", 1, "nowhere"},
+		{"inspect s3://bucket", "", 2, "inspect takes an archive or a directory"},
+		{"inspect STORE --archives 0", "", 2, "--archives is 0"},
+		{"inspect EMPTY", "", 1, "there is no archive"},
+		{"inspect -", "no archive", 4, "corrupt archive"},
+		{"inspect FILE", "", 4, "corrupt archive"},
+
+		{"check", "", 2, "--store DIR is missing"},
+		{"check --store STORE --sample -1", "", 2, "--sample is -1"},
+		{"check --store STORE --concurrency 5000", "", 2, "--concurrency"},
+		{"check --store STORE --spec SPEC", "", 2, "line 2"},
+		{"check --store STORE --validation nowhere.parquet", "", 1, "nowhere.parquet"},
+
+		{"pack", "", 2, "DIR is missing"},
+		{"pack nowhere", "", 2, "--out STORE is missing"},
+		{"pack nowhere --out OUT", "", 1, "nowhere"},
+		{"pack EMPTY --out OUT", "", 1, "there is no episode"},
+
 		{"emit", "", 2, "--validation"},
 		{"emit --rejected --follow", "", 2, "--follow"},
 		{"emit --store s3://bucket", "", 2, "--validation"},
@@ -138,7 +165,7 @@ func TestMistakes(t *testing.T) {
 		{"status --wait --timeout -1s", "", 2, "--timeout"},
 		{"status --wait --timeout soon", "", 2, "--timeout"},
 		{"status --nats " + noServer, "", 1, "connect to NATS"},
-		{"status --nats http://127.0.0.1:1", "", 1, "connect to NATS"},
+		{"status --nats http://127.0.0.1:1", "", 2, "services need the port for clients, such as nats://127.0.0.1:4222, not one of HTTP"},
 		{"status --wait --nats " + noServer, "", 1, "connect to NATS"},
 		{"export --nats " + noServer, "", 1, "connect to NATS"},
 		{"export --spec SPEC", "", 2, "line 2"},
@@ -189,6 +216,7 @@ func TestMistakes(t *testing.T) {
 				"OUT", filepath.Join(t.TempDir(), "OUT"),
 				"TABLE", "../../command/dataset/testdata/profiles-pyarrow.parquet",
 				"TAKEN", taken,
+				"EMPTY", t.TempDir(),
 			)
 			var args []string
 			for _, arg := range strings.Fields(c.args) {
@@ -204,8 +232,9 @@ func TestMistakes(t *testing.T) {
 			if !strings.HasPrefix(stderr, "profiles") || strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, "\n") {
 				t.Errorf("stderr is not one line: %q", stderr)
 			}
-			if usage := strings.Contains(stderr, "--help)"); usage != (code == 2) {
-				t.Errorf("exit %d and points to --help: %t", code, usage)
+			inFile := strings.Contains(stderr, "spec") && strings.HasSuffix(stderr, "(docs/OPERATIONS.md, \"The spec\", explains it)\n")
+			if usage := strings.Contains(stderr, "--help)"); usage != (code == 2 && !inFile) {
+				t.Errorf("exit %d and points to --help: %t: %s", code, usage, stderr)
 			}
 			if stdout != "" {
 				t.Errorf("stdout: %q", stdout)
@@ -242,7 +271,7 @@ func TestSettingsOfTheEnvironment(t *testing.T) {
 
 // TestHelp: every command has a help text with an example.
 func TestHelp(t *testing.T) {
-	for _, name := range []string{"up", "fit", "stream", "curve", "classify", "evaluate", "emit", "status", "export", "synth", "plot", "show", "topology", "gc", "credentials", "version"} {
+	for _, name := range []string{"up", "fit", "inspect", "check", "pack", "stream", "curve", "classify", "evaluate", "emit", "status", "export", "synth", "plot", "show", "topology", "gc", "credentials", "version"} {
 		code, stdout, stderr := call(t, "", name, "--help")
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
 			t.Errorf("%s: exit %d, stderr %q\n%s", name, code, stderr, stdout)
@@ -284,20 +313,16 @@ func TestCurve(t *testing.T) {
 
 	path := write(t, "e.tar.zst", archive)
 	text := must(t, "curve", path, "-c", "proc.cpu_user_jiffies", "--resample", "mean", "--n-points", "40")
-	for _, want := range []string{"infected_running", "PHASE", "SLICE", "▁", "450 rows (0 dropped)"} {
+	for _, want := range []string{"infected_running", "PHASE", "SLICE", "▁", "450 rows, 449 points of a counter"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	// A channel without data has a curve of gaps only.
+	// A channel whose rows lie far from the labels gives no curve.
 	short := string(episodetest.Episode(450).With("telemetry-late.jsonl", `{"t_wall_ns": 1, "x": 1}`+"\n"+`{"t_wall_ns": 2000000000, "x": 1}`+"\n").Bytes())
-	code, stdout, _ = call(t, short, "curve", "-", "-c", "late.x")
-	if code != 0 || !strings.Contains(stdout, "only gaps") {
-		t.Errorf("exit %d\n%s", code, stdout)
-	}
-	_, stdout, _ = call(t, short, "curve", "-", "-c", "late.x", "--json")
-	if !strings.Contains(stdout, `"curve":[null,null`) {
-		t.Error(stdout)
+	code, stdout, stderr = call(t, short, "curve", "-", "-c", "late.x")
+	if code != service.ExitUnusable || stdout != "" || !strings.Contains(stderr, "0 of 80 points of the curve of late.x have a value") {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 }
 

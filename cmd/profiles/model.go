@@ -26,32 +26,27 @@ func checkNeighbours(k int) error {
 	return nil
 }
 
-// referenceFeatures are the curves and channels of the Python program.
-const referenceFeatures = "reference"
-
 func addFeaturesFlag(flags *pflag.FlagSet, to *string) {
-	flags.StringVar(to, "features", string(model.Levels),
-		"`NAME` of the features: levels (log bin means, sorted in each slice), means (not sorted), reference (curves of the Python program)")
+	flags.StringVar(to, "features", string(model.Running),
+		"`NAME` of the features: running (rates of phase infected_running, and the share of kernel time) or reference (the curves of the Python program)")
 }
 
 // layoutOf returns the layout of vectors with these features. For the reference
 // features it changes the signature of the spec, which changes no envelope.
 func layoutOf(spec *fit.Spec, features string) (model.Layout, error) {
-	name := model.Raw
-	if features == referenceFeatures {
+	name, err := model.ParseFeatures(features)
+	if err != nil {
+		return model.Layout{}, usage(fmt.Errorf("--features %q: it must be %s or %s", features, model.Running, model.Reference))
+	}
+	if name == model.Reference {
 		spec.Signature = fit.SignatureSpec{Resample: fit.Linear}
 		for _, p := range spec.Profiles {
 			if !slices.Contains(spec.Signature.Channels, p.Channel) {
 				spec.Signature.Channels = append(spec.Signature.Channels, p.Channel)
 			}
 		}
-	} else {
-		var err error
-		if name, err = model.ParseFeatures(features); err != nil {
-			return model.Layout{}, usage(fmt.Errorf("--features %q: it must be %s, %s or %s", features, model.Levels, model.Means, referenceFeatures))
-		}
 	}
-	l := model.Layout{Features: name, Resample: string(spec.Signature.Resample), Channels: spec.Signature.Channels, Points: spec.Points}
+	l := model.NewLayout(name, string(spec.Signature.Resample), spec.Signature.Channels, spec.Points)
 	return l, usage(l.Validate())
 }
 

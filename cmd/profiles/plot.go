@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/plot"
 	"github.com/cis490/profiles/fit"
 )
@@ -29,7 +28,8 @@ func plotCommand() command {
 		Use:   "plot FILE.parquet|FILE.json --out FILE.png|FILE.svg [flags]",
 		Short: "draw the envelopes of a parquet file, or the levels of signatures",
 		Long: `plot draws a panel for each profile of a file that fit or export wrote: the median,
-the band between the quartiles, and where the phases begin.
+the band between the quartiles, and where the phases begin. FILE "-" is a parquet file on
+standard input.
 
 From a JSON file of signatures (--signatures-out) it draws the level curves: a column for
 each profile, a row for each channel.`,
@@ -76,7 +76,7 @@ func (o *plotOptions) drawProfiles(t *terminal) error {
 		}
 		points = spec.Points
 	}
-	rows, _, err := dataset.ReadAttackProfilesFile(o.file)
+	rows, _, err := t.readTable(o.file)
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,9 @@ func (t *terminal) progress(what string) *progress { return &progress{t: t, what
 const unknownTotal = -1
 
 func (p *progress) show(total int) bool {
-	if p.bar == nil && isTerminal(p.t.err) {
+	if screen := screenOf(p.t.err); p.bar == nil && screen != nil {
 		p.bar = progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(p.t.err),
+			progressbar.OptionSetWriter(screen),
 			progressbar.OptionSetDescription(p.what),
 			progressbar.OptionShowCount(),
 			progressbar.OptionThrottle(100*time.Millisecond),
@@ -40,6 +40,15 @@ func (p *progress) set(done, total int) {
 		p.bar.ChangeMax(total)
 		_ = p.bar.Set(done)
 	}
+}
+
+// setStep is set for work of several steps: what says which one it is.
+func (p *progress) setStep(what string, done, total int) {
+	if what != p.what {
+		p.end()
+		p.what = what
+	}
+	p.set(done, total)
 }
 
 // step counts one more step of work whose length is not known.

@@ -209,11 +209,11 @@ func TestRefusedCommands(t *testing.T) {
 	for _, c := range []struct {
 		role, args, key, value, says string
 	}{
-		{"viewer", "emit --store " + recordedStore, "", "", "may not publish to $JS.API.STREAM.MSG.GET.EPISODES"},
+		{"streamer", "emit --store " + recordedStore, "", "", "may not publish to $JS.API.STREAM.MSG.GET.EPISODES"},
 		{"receiver", "status", "", "", "may not publish to $JS.API.INFO"},
 		{"streamer", "export", "", "", "may not publish to $JS.API.STREAM.MSG.GET.KV_specs"},
 		{"dashboard", "topology --spec default", "", "", "may not publish to $JS.API.INFO"},
-		{"viewer", "topology --spec default", "", "", "may not publish to $JS.API.DIRECT.GET.KV_specs."},
+		{"viewer", "topology --spec default", "", "", "may not publish to $KV.specs."},
 		{"viewer", "gc", "", "", "may not publish to $JS.API.CONSUMER.NAMES."},
 		{"viewer", "status", "NATS_INBOX_PREFIX", "_INBOX", "is NATS_INBOX_PREFIX that of the role"},
 		{"viewer", "status", "NATS_NKEY", "", "NATS_NKEY names the file"},
@@ -267,7 +267,7 @@ func (g *guarded) leaveHighest(profile fit.ProfileName, n int) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	file, err := roster.Read(dataset.OpenValidation(filepath.Join(filepath.Dir(recordedStore), "validation.parquet")), 0)
+	file, err := roster.Read(dataset.OpenValidation(filepath.Join(filepath.Dir(recordedStore), "validation.parquet"), fit.DefaultValidation()), 0)
 	if err != nil {
 		g.t.Fatal(err)
 	}

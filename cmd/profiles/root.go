@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/internal/plain"
 	"github.com/cis490/profiles/internal/service"
+	"github.com/cis490/profiles/model"
 )
 
 const about = `profiles keeps one envelope for each malware profile: the pointwise median and
@@ -22,10 +24,12 @@ Start here:
   profiles fit --store DIR           compute the same envelopes at once, into a parquet file
   profiles curve FILE.tar.zst -c proc.cpu_user_jiffies
                                      show one episode
+  profiles inspect STORE --write-spec FILE
+                                     archives in another format: find out, and write a spec
 
 Commands for a running system connect to NATS_URL, or to --nats.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the episode gives no curve, 4 the
-archive is corrupt or too large.`
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the episode gives no curve (of a store: some
+give none), 4 the archive is corrupt or too large (of a store: some are).`
 
 // A command has the name, the flags and the help text, and two functions, which
 // usually are methods of the options struct with the values of the flags.
@@ -42,7 +46,7 @@ type command struct {
 func commandGroups() []commandGroup {
 	return []commandGroup{
 		{"On one machine:", []command{
-			upCommand(), fitCommand(), curveCommand(), classifyCommand(), evaluateCommand(), plotCommand(), showCommand(), synthCommand(),
+			upCommand(), fitCommand(), inspectCommand(), checkCommand(), curveCommand(), classifyCommand(), evaluateCommand(), plotCommand(), showCommand(), synthCommand(), packCommand(),
 		}},
 		{"With a running system:", []command{
 			emitCommand(), statusCommand(), exportCommand(), streamCommand(), topologyCommand(), credentialsCommand(), gcCommand(),
@@ -60,7 +64,7 @@ const helpGroup = "Also:"
 
 // run runs one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int { //nolint:gocognit // it sets up the commands, and has two closures
-	t := &terminal{in: stdin, out: stdout, err: stderr, log: slog.New(slog.DiscardHandler)}
+	t := &terminal{in: stdin, out: plain.NewWriter(stdout), err: plain.NewWriter(stderr), log: slog.New(slog.DiscardHandler)}
 	started := false // an error before run is called is a mistake in the command line
 	root := &cobra.Command{
 		Use:           "profiles",
@@ -77,15 +81,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		},
 	}
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(t.out)
+	root.SetErr(t.err)
 	root.SetArgs(args)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return service.FlagError(err) })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	service.AddLogLevelFlag(root.PersistentFlags(), &t.level, "warn")
 	for _, group := range commandGroups() {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
 		for _, c := range group.commands {
 			c.cobra.RunE = func(cmd *cobra.Command, _ []string) error {
+				if err := refuseDash(cmd.Flags()); err != nil {
+					return err
+				}
 				if c.validate != nil {
 					if err := c.validate(); err != nil {
 						return err
@@ -113,10 +121,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
 		text = "interrupted"
 	}
-	if code == service.ExitUsage {
+	var inSpec *specError
+	switch {
+	case errors.As(err, &inSpec):
+		text += ` (docs/OPERATIONS.md, "The spec", explains it)`
+	case code == service.ExitUsage:
 		text += fmt.Sprintf(" (see %s --help)", cmd.CommandPath())
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), text)
+	fmt.Fprintf(t.err, "%s: %s\n", cmd.CommandPath(), text)
 	return code
 }
 
@@ -131,10 +143,13 @@ func usage(err error) error {
 
 func exitCode(err error) int {
 	var mistake *service.UsageError
+	if code, ok := codeOf(err); ok {
+		return code
+	}
 	switch {
 	case errors.As(err, &mistake):
 		return service.ExitUsage
-	case errors.Is(err, episode.ErrUnusable):
+	case errors.Is(err, episode.ErrUnusable), errors.Is(err, model.ErrNothingInCommon):
 		return service.ExitUnusable
 	case errors.Is(err, episode.ErrCorrupt), errors.Is(err, episode.ErrTooLarge):
 		return service.ExitCorrupt
@@ -142,10 +157,10 @@ func exitCode(err error) int {
 	return service.ExitFailure
 }
 
-// oneLine returns the text of an error without line breaks, so that a script can
-// read it as one line of stderr.
+// oneLine returns the text of an error as one line, so that a script can read it as one
+// line of stderr.
 func oneLine(err error) string {
-	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	return plain.Line(strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
 }
 
 // fileArgument takes exactly one argument. what names it in errors.

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cis490/profiles/command/dataset"
-	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/plain"
 )
 
 type showOptions struct {
@@ -27,7 +27,8 @@ func showCommand() command {
 channel, the number of episodes used, the range of the median, and a sketch of it.
 
 With --json it prints every value of every row. Each number has the shortest form that
-reads back as the same number. So two files hold the same values if the texts are equal.`,
+reads back as the same number. So two files hold the same values if the texts are equal.
+FILE "-" is standard input.`,
 		Example: `  profiles show data/processed/attack_profiles_v1.parquet
   diff <(profiles show --json live.parquet) <(profiles show --json batch.parquet)`,
 		Args: fileArgument(&o.file, "FILE.parquet"),
@@ -37,7 +38,7 @@ reads back as the same number. So two files hold the same values if the texts ar
 }
 
 func (o *showOptions) run(_ context.Context, t *terminal) error {
-	rows, meta, err := dataset.ReadAttackProfilesFile(o.file)
+	rows, meta, err := t.readTable(o.file)
 	if err != nil {
 		return err
 	}
@@ -56,8 +57,8 @@ func printTable(out io.Writer, rows []dataset.AttackProfile, meta map[string]str
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROFILE\tCHANNEL\tUSED\tMEDIAN\t")
 	for _, p := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", p.Profile, p.Channel, p.Used, p.Attempted,
-			span(p.MedianMinRaw, p.MedianMaxRaw, fit.Unit(p.Channel)), sparkline(doubles(p.Median), showWidth))
+		fmt.Fprintf(w, "%s\t%s\t%d of %d\t%s\t%s\n", plain.Name(p.Profile), plain.Name(p.Channel), p.Used, p.Attempted,
+			span(p.MedianMinRaw, p.MedianMaxRaw, plain.Line(p.ShownUnit())), sparkline(doubles(p.Median), showWidth))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -65,7 +66,7 @@ func printTable(out io.Writer, rows []dataset.AttackProfile, meta map[string]str
 	if meta["generation"] == "" {
 		return nil // the file is from another program
 	}
-	_, err := fmt.Fprintf(out, "generation %s, sampler %s\n", meta["generation"], meta["sampler"])
+	_, err := fmt.Fprintf(out, "generation %s, sampler %s\n", plain.Name(meta["generation"]), plain.Name(meta["sampler"]))
 	return err
 }
 
@@ -76,7 +77,7 @@ type tableReport struct {
 	Profiles []rowReport       `json:"profiles"`
 }
 
-// A rowReport is a row with the names of the file's columns.
+// A rowReport is a row with the names of the file's columns, and the unit.
 type rowReport struct {
 	Profile      string    `json:"profile"`
 	Channel      string    `json:"channel"`
@@ -88,6 +89,7 @@ type rowReport struct {
 	P75Raw       []float32 `json:"p75_raw"`
 	MedianMinRaw float64   `json:"median_min_raw"`
 	MedianMaxRaw float64   `json:"median_max_raw"`
+	Unit         string    `json:"unit"`
 }
 
 func newTableReport(rows []dataset.AttackProfile, meta map[string]string) tableReport {
@@ -96,6 +98,7 @@ func newTableReport(rows []dataset.AttackProfile, meta map[string]string) tableR
 		for _, list := range []*[]float32{&p.Median, &p.MedianRaw, &p.P25Raw, &p.P75Raw} {
 			*list = append([]float32{}, *list...) // an empty list is [], not null
 		}
+		p.Unit = p.ShownUnit()
 		r.Profiles = append(r.Profiles, rowReport(p))
 	}
 	return r

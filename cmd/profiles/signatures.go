@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,18 +13,22 @@ import (
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/signatures"
+	"github.com/cis490/profiles/command/batch"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/atomicfile"
 	"github.com/cis490/profiles/internal/wait"
+	"github.com/cis490/profiles/model"
 	"github.com/cis490/profiles/signature"
 )
 
 // A signatureFile is the JSON file that fit and export write with --signatures-out and
-// that plot reads: the signature of each sample, without the drift.
+// that plot reads: the signature of each sample, without the drift, and how good the models
+// of the samples are.
 type signatureFile struct {
 	Generation fit.Generation     `json:"generation"`
 	Points     fit.Points         `json:"points"`
 	Profiles   []profileSignature `json:"profiles"`
+	Measured   *model.Measured    `json:"measured,omitempty"` // of the models of all samples, without latencies; nil without a layout
 }
 
 type profileSignature struct {
@@ -40,6 +45,37 @@ func (s *signatureFile) add(p fit.Profile, summary signature.Summary) {
 	if summary.Used > 0 {
 		s.Profiles = append(s.Profiles, profileSignature{p.Name, summary})
 	}
+}
+
+// measure adds the figures of the models of samples.
+func (s *signatureFile) measure(ctx context.Context, spec *fit.Spec, fitted []batch.Fitted) error {
+	layout := model.SampleLayout(spec)
+	if layout.Validate() != nil {
+		return nil
+	}
+	var examples []model.Example
+	for _, f := range fitted {
+		examples = append(examples, model.ExamplesOf(layout, f.Profile.Name, f.Members)...)
+	}
+	stop := func() error { return context.Cause(ctx) }
+	sampled, err := model.NewSampled(stop, layout, examples)
+	if err != nil {
+		return err
+	}
+	measured, err := sampled.Measure(stop, func() time.Duration { return 0 })
+	if err != nil {
+		return err
+	}
+	s.setMeasured(measured)
+	return nil
+}
+
+// setMeasured sets the figures, without the latencies, which are never equal.
+func (s *signatureFile) setMeasured(m model.Measured) {
+	for i := range m.Models {
+		m.Models[i].Latency = model.Latency{}
+	}
+	s.Measured = &m
 }
 
 // save writes the file completely or not at all.
@@ -78,6 +114,34 @@ func waitForSignature(ctx context.Context, b *bus.Bus, gen fit.Generation, p fit
 		}
 		if err := wait.For(waiting, 50*time.Millisecond); err != nil {
 			return signature.Summary{}, err
+		}
+	}
+}
+
+// waitForScores waits until the models of the present samples are measured and returns their
+// figures; false if the spec has no channels to classify by.
+func waitForScores(ctx context.Context, b *bus.Bus, g bus.Generation, digests []fit.Digest) (model.Measured, bool, error) {
+	if model.SampleLayout(&g.Spec).Validate() != nil {
+		return model.Measured{}, false, nil
+	}
+	digest := signatures.DigestOfSamples(digests)
+	waiting, cancel := context.WithTimeoutCause(ctx, signatureTimeout,
+		errors.New("the models of the present samples are not measured: run `profiles status --wait` first"))
+	defer cancel()
+	for {
+		s, ok, err := signatures.ReadScores(ctx, b, g.ID)
+		if err != nil {
+			return model.Measured{}, false, err
+		}
+		if ok && s.Digest == digest && s.Layout == model.LayoutVersion {
+			m := model.Measured{Models: s.Models, WithGaps: s.WithGaps, Suspects: []model.Suspect{}}
+			for _, x := range s.Suspects {
+				m.Suspects = append(m.Suspects, model.Suspect{Host: x.Host, Episode: x.Episode, Profile: x.Profile, LooksLike: x.Said})
+			}
+			return m, true, nil
+		}
+		if err := wait.For(waiting, 50*time.Millisecond); err != nil {
+			return model.Measured{}, false, err
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 // openStore opens the store at an address. A store in NATS is opened with b, or if
 // that is nil with a connection to NATS_URL. The caller must call closeStore.
-func openStore(ctx context.Context, t *terminal, address string, b *bus.Bus) (s store.Uploader, closeStore func(), err error) {
-	var cfg store.Config
+func openStore(ctx context.Context, t *terminal, address string, suffixes []string, b *bus.Bus) (s store.Uploader, closeStore func(), err error) {
+	cfg := store.Config{Suffixes: suffixes}
 	for _, part := range cfg.Settings() {
 		if err := (service.Settings{Into: part}).FromEnvironment(); err != nil {
 			return nil, nil, usage(err)
@@ -42,8 +42,8 @@ func openStore(ctx context.Context, t *terminal, address string, b *bus.Bus) (s 
 
 // makeStore opens the store at an address and makes its bucket or directory if that
 // is missing.
-func makeStore(ctx context.Context, t *terminal, address string, b *bus.Bus) (s store.Uploader, closeStore func(), err error) {
-	if s, closeStore, err = openStore(ctx, t, address, b); err != nil {
+func makeStore(ctx context.Context, t *terminal, address string, suffixes []string, b *bus.Bus) (s store.Uploader, closeStore func(), err error) {
+	if s, closeStore, err = openStore(ctx, t, address, suffixes, b); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, topologyTimeout)

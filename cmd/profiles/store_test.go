@@ -50,7 +50,7 @@ func TestStores(t *testing.T) {
 func TestUploadMistakes(t *testing.T) {
 	t.Setenv("NATS_URL", bustest.Start(t).URL())
 	for address, want := range map[string]string{
-		"/no/such/dir": "no such file or directory",
+		"/no/such/dir": `there is no directory "/no/such/dir"`,
 		"ftp://bucket": "unknown scheme",
 		"s3://bucket":  "AWS_ACCESS_KEY_ID",
 	} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -32,6 +33,9 @@ type streamOptions struct {
 	models streamer.Models
 }
 
+// defaultPublishURL is where the Python program posts by default: the dashboard's /publish.
+const defaultPublishURL = "http://" + defaultPage + "/publish"
+
 // defaultCyclePause equals the default of the streamer's CYCLE_PAUSE.
 const defaultCyclePause = 20 * time.Second
 
@@ -41,17 +45,20 @@ func streamCommand() command {
 		Use:   "stream [--load-fit FILE] [--publish-url URL] [--loop] [flags]",
 		Short: "publish the envelopes of a parquet file as events",
 		Long: `stream reads a file that fit, export or the Python program wrote and publishes one
-attack_profile event for each profile: to the NATS subjects that the dashboard follows,
-or with --publish-url over HTTP. On NATS the envelope of a file never replaces a live
-envelope.`,
+attack_profile event for each profile. Where to: with --publish-url it posts them to that
+URL; with --nats or NATS_URL it publishes them to the NATS subjects that the dashboard
+follows; without any of these it posts them to ` + defaultPublishURL + `, as the
+Python program does. The envelope of a file never replaces a live envelope: stream says how
+many are kept for that reason. With --loop it goes on when nobody answers, and says so.`,
 		Example: `  profiles stream --dry-run
   profiles stream --load-fit fit.parquet --loop --cycle-pause-s 5
+  profiles stream --nats nats://127.0.0.1:4222
   profiles stream --publish-url http://127.0.0.1:8447/publish --also-metric 0.762 --also-model mine`,
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.table, "load-fit", defaultTable, "parquet `FILE` to read")
-	f.StringVar(&o.url, "publish-url", "", "post the events to this `URL` instead, such as http://127.0.0.1:8447/publish (PUBLISH_TOKEN: bearer token)")
+	f.StringVar(&o.table, "load-fit", defaultTable, "parquet `FILE` to read; - is standard input")
+	f.StringVar(&o.url, "publish-url", "", "post the events to this `URL` (PUBLISH_TOKEN: bearer token; default, unless --nats or NATS_URL is given: "+defaultPublishURL+")")
 	f.BoolVar(&o.loop, "loop", false, "publish again and again, until interrupted")
 	f.Float64Var(&o.pause, "cycle-pause-s", defaultCyclePause.Seconds(), "`SECONDS` between two cycles of --loop")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the events, one JSON object on each line, and publish nothing")
@@ -71,6 +78,9 @@ func (o *streamOptions) validate() error {
 	if o.dryRun && o.loop {
 		return errors.New("--dry-run and --loop cannot be combined")
 	}
+	if o.url != "" && o.nats.url != "" {
+		return errors.New("--publish-url and --nats cannot be combined: give the one where the events are to go")
+	}
 	if o.url != "" {
 		if u, err := url.Parse(o.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return fmt.Errorf("--publish-url is %q: it must be an http or https URL", o.url)
@@ -80,7 +90,10 @@ func (o *streamOptions) validate() error {
 }
 
 func (o *streamOptions) run(ctx context.Context, t *terminal) error {
-	saved, err := o.events()
+	if o.url == "" && o.nats.url == "" && strings.TrimSpace(os.Getenv("NATS_URL")) == "" {
+		o.url = defaultPublishURL
+	}
+	saved, err := o.events(t)
 	if err != nil {
 		return err
 	}
@@ -89,13 +102,20 @@ func (o *streamOptions) run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer end()
+	reported := "" // the error that was printed last: one that lasts is printed once
 	for {
 		err := o.publishAll(ctx, t, saved, publish)
 		if o.loop && ctx.Err() != nil {
 			return nil // interrupted, as a loop is meant to end
 		}
-		if err != nil || !o.loop {
+		if !o.loop {
 			return err
+		}
+		if err == nil {
+			reported = ""
+		} else if text := oneLine(err); text != reported {
+			reported = text
+			fmt.Fprintf(t.err, "profiles stream: %s; trying again in the next cycle\n", text)
 		}
 		if wait.For(ctx, time.Duration(o.pause*float64(time.Second))) != nil {
 			return nil
@@ -110,12 +130,12 @@ type savedEvent struct {
 }
 
 // events returns the events of the file, then those of the flags for models.
-func (o *streamOptions) events() ([]savedEvent, error) {
+func (o *streamOptions) events(t *terminal) ([]savedEvent, error) {
 	spec, err := loadSpec(o.spec)
 	if err != nil {
 		return nil, err
 	}
-	rows, _, err := dataset.ReadAttackProfilesFile(o.table)
+	rows, _, err := t.readTable(o.table)
 	if err != nil {
 		return nil, err
 	}
@@ -142,11 +162,10 @@ func tableEvents(rows []dataset.AttackProfile, spec *fit.Spec) []savedEvent {
 			Curve: doubles(row.Median), P25: normalised(row, row.P25Raw), P75: normalised(row, row.P75Raw),
 			MedianRaw: doubles(row.MedianRaw), P25Raw: doubles(row.P25Raw), P75Raw: doubles(row.P75Raw),
 			Used: int(row.Used), Attempted: int(row.Attempted),
-			Channel: row.Channel, Unit: fit.Unit(row.Channel),
+			Channel: row.Channel, Unit: row.ShownUnit(),
 		}
 		if points.Total() > 0 {
-			spans := points.Spans()
-			event.Phases = spans[:]
+			event.Phases = streamer.ShowPhases(points, nil)
 		}
 		all = append(all, savedEvent{events.Subject(events.TypeAttackProfile, row.Profile), event})
 	}
@@ -184,7 +203,11 @@ func (o *streamOptions) publishAll(ctx context.Context, t *terminal, saved []sav
 	if o.dryRun {
 		return nil
 	}
-	line := fmt.Sprintf("published %d of %d events", shown, len(saved))
+	where := o.url
+	if where == "" {
+		where = "NATS"
+	}
+	line := fmt.Sprintf("published %d of %d events to %s", shown, len(saved), where)
 	if kept := len(saved) - shown; kept > 0 {
 		line += fmt.Sprintf("; %d were not published because a live event is shown there", kept)
 	}
@@ -204,7 +227,14 @@ func (o *streamOptions) publisher(ctx context.Context, t *terminal) (publish pub
 	case o.url != "":
 		client := &http.Client{Timeout: 10 * time.Second}
 		return func(ctx context.Context, e savedEvent) (bool, error) {
-			return true, post(ctx, client, o.url, e.event)
+			err := post(ctx, client, o.url, e.event)
+			if errors.Is(err, streamer.ErrKept) {
+				return false, nil
+			}
+			if refused := (*net.OpError)(nil); errors.As(err, &refused) && refused.Op == "dial" {
+				err = fmt.Errorf("%w (is a dashboard running there? `profiles up` starts one; --publish-url names another one, --nats publishes to NATS)", err)
+			}
+			return err == nil, err
 		}, client.CloseIdleConnections, nil
 	}
 	b, err := o.nats.connectAndMakeStreams(ctx, t)
@@ -231,7 +261,7 @@ func post(ctx context.Context, client *http.Client, url string, event any) error
 		if err == nil || !again || try == maxPosts || ctx.Err() != nil {
 			return err
 		}
-		if err := pause.Wait(ctx); err != nil {
+		if err := streamer.WaitToPost(ctx, err, &pause); err != nil {
 			return err
 		}
 	}

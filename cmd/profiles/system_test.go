@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -20,6 +21,8 @@ import (
 	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/emit"
 	"github.com/cis490/profiles/command/status"
+	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/plain"
 	"github.com/cis490/profiles/streamer"
 )
 
@@ -49,10 +52,27 @@ func TestFit(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	if got, want := decode[savedReport](t, stdout), (savedReport{out, 6, six}); !reflect.DeepEqual(got, want) {
-		t.Errorf("stdout says %+v, want %+v", got, want)
+	got := decode[savedReport](t, stdout)
+	if got.To != out || got.N != 6 || !slices.Equal(got.Profiles, six) || len(got.Results) != 6 {
+		t.Errorf("stdout says %s", stdout)
 	}
-	if strings.Count(stderr, "\n") != 6 || !strings.Contains(stderr, "used 7 of 8 attempted (1 missing), 0 to 100 jiffies/s") {
+	missing := resultReport{Profile: "cpu-saturate", Used: 7, Attempted: 8, Fewest: 4, Without: []reasonReport{{"missing", 1, "lab-01/ep-d76fbc830213", "lab-01/ep-d76fbc830213.tar.zst in " + recordedStore}}}
+	if q := got.Results[0].Quality; len(q) != 3 || q[0].Kind != fit.QualityRestarts || q[0].Episodes != 1 {
+		t.Errorf("%+v", q)
+	}
+	got.Results[0].Quality = nil
+	if !reflect.DeepEqual(got.Results[0], missing) {
+		t.Errorf("%+v, want %+v", got.Results[0], missing)
+	}
+	for _, want := range []string{
+		"\n  1 of 7 have restarts (worst 1, lab-03/ep-717381968d61)\n",
+		"\n  4 of 7 have empty points (worst 2, lab-01/ep-7d0f5284aed3); at one point only 4 have a value\n",
+	} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("%q is not in\n%s", want, stderr)
+		}
+	}
+	if strings.Count(stderr, "\n") != 20 || strings.Contains(stderr, "longest time") || !strings.Contains(stderr, "used 7 of 8 attempted, 0 to 100 jiffies/s\n  1 missing, for example lab-0") {
 		t.Errorf("stderr: %s", stderr)
 	}
 	rows, meta := table(t, out)
@@ -96,7 +116,8 @@ func TestFitWithoutUsableEpisodes(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "fit.parquet")
 	code, stdout, stderr := call(t, "", "fit", "--store", t.TempDir(), "--validation", "../../examples/recorded/validation.parquet", "--fit-out", out)
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
-	if code != 1 || stdout != "" || len(lines) != 7 || !strings.Contains(lines[6], "no profile has a usable episode") {
+	if code != 1 || stdout != "" || len(lines) != 13 || !strings.Contains(lines[1], "  8 missing, for example lab-0") ||
+		!strings.Contains(lines[12], "no profile has a usable episode, so nothing was written: 47 missing, for example lab-01/ep-7d0f5284aed3: lab-01/ep-7d0f5284aed3.tar.zst in /") {
 		t.Errorf("exit %d, %q, %s", code, stdout, stderr)
 	}
 	if _, err := os.Stat(out); !os.IsNotExist(err) {
@@ -132,7 +153,7 @@ func TestUp(t *testing.T) {
 
 	live, batch := filepath.Join(t.TempDir(), "live.parquet"), filepath.Join(t.TempDir(), "batch.parquet")
 	exported := decode[savedReport](t, must(t, "export", "--nats", url, "--fit-out", live, "--signatures-out", live+".json"))
-	if !reflect.DeepEqual(exported, savedReport{live, 6, six}) {
+	if exported.To != live || exported.N != 6 || !slices.Equal(exported.Profiles, six) || exported.Results[0].Attempted != 8 {
 		t.Errorf("%+v", exported)
 	}
 	must(t, "fit", "--store", recordedStore, "--fit-out", batch, "--signatures-out", batch+".json")
@@ -148,7 +169,7 @@ func TestUp(t *testing.T) {
 	}
 	// The events of a file never replace live ones.
 	code, _, stderr := call(t, "", "stream", "--nats", url, "--load-fit", batch)
-	if code != 0 || !strings.Contains(stderr, "published 0 of 6 events; 6 were not published") {
+	if code != 0 || !strings.Contains(stderr, "published 0 of 6 events to NATS; 6 were not published") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	// No worker has run with this spec.
@@ -156,7 +177,9 @@ func TestUp(t *testing.T) {
 	if code, _, stderr := call(t, "", "export", "--nats", url, "--spec", other, "--fit-out", live); code != 1 || !strings.Contains(stderr, "no worker has run with it") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	if code, stderr := stop(); code != 0 || stderr != "" {
+	// The log has one line for each of the five profiles with a missing archive, and nothing else.
+	code, stderr = stop()
+	if logged := strings.Count(stderr, `msg="an episode gives no curve;`); code != 0 || logged != 5 || strings.Count(stderr, "\n") != logged {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
@@ -223,9 +246,12 @@ func TestUpExitWhenSettled(t *testing.T) {
 
 func TestUpWithoutValidation(t *testing.T) {
 	store := t.TempDir()
-	out := must(t, "up", "--store", filepath.Join(store), "--nats", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--exit-when-settled")
+	code, out, stderr := call(t, "", "up", "--store", filepath.Join(store), "--nats", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--exit-when-settled")
 	if !strings.Contains(out, "waiting for episodes on episode.accepted") || !strings.Contains(out, "settled: 0 episodes") {
 		t.Error(out)
+	}
+	if code != 1 || stderr != "profiles up: no profile has a usable episode: there is no list of episodes (--validation FILE names it)\n" {
+		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
 
@@ -413,10 +439,53 @@ func TestStreamToURL(t *testing.T) {
 		}
 	}
 
+	// A conflict means that a later event is shown there.
+	answer = http.StatusConflict
+	_, _, stderr := call(t, "", "stream", "--load-fit", path, "--publish-url", sink.URL)
+	if !strings.Contains(stderr, fmt.Sprintf("; %d were not published because a live event is shown there", 1)) {
+		t.Error(stderr)
+	}
+
 	// A refused event is not posted again.
 	refuses := httptest.NewServer(http.NotFoundHandler())
 	defer refuses.Close()
 	if code, _, stderr := call(t, "", "stream", "--load-fit", path, "--publish-url", refuses.URL); code != 1 || !strings.Contains(stderr, "404") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// TestStreamWhere: without a URL and without an address of NATS the events are posted as the
+// Python program posts them. A loop goes on though nobody answers.
+func TestStreamWhere(t *testing.T) {
+	const path = "../../command/dataset/testdata/profiles-pyarrow.parquet"
+	o := &streamOptions{table: path, pause: 1, dryRun: true}
+	if err := o.run(t.Context(), &terminal{out: plain.NewWriter(io.Discard), err: plain.NewWriter(io.Discard)}); err != nil || o.url != "http://127.0.0.1:8447/publish" {
+		t.Errorf("%q, %v", o.url, err)
+	}
+	t.Setenv("NATS_URL", "nats://127.0.0.1:1")
+	o = &streamOptions{table: path, pause: 1, dryRun: true}
+	if err := o.run(t.Context(), &terminal{out: plain.NewWriter(io.Discard), err: plain.NewWriter(io.Discard)}); err != nil || o.url != "" {
+		t.Errorf("%q, %v", o.url, err)
+	}
+	code, _, stderr := call(t, "", "stream", "--load-fit", path, "--publish-url", "http://127.0.0.1:1/publish")
+	const cure = "(is a dashboard running there? `profiles up` starts one; --publish-url names another one, --nats publishes to NATS)\n"
+	if code != 1 || !strings.HasSuffix(stderr, cure) {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	posted := make(chan struct{}, 10_000)
+	first := true // one request comes after the other
+	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if first {
+			first = false
+			w.WriteHeader(http.StatusNotFound)
+		}
+		posted <- struct{}{}
+	}))
+	defer sink.Close()
+	stop := start(t, io.Discard, "stream", "--load-fit", path, "--publish-url", sink.URL, "--loop", "--cycle-pause-s", "0.001")
+	<-posted
+	<-posted
+	if code, stderr := stop(); code != 0 || !strings.Contains(stderr, "404 Not Found: ; trying again in the next cycle\n") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }

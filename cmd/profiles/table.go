@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/plain"
 	"github.com/cis490/profiles/streamer"
 )
 
@@ -23,8 +23,8 @@ import (
 // updated in its place, elsewhere as a line for each event. Text that is written to it
 // appears above the table. It is safe for concurrent use.
 type liveTable struct {
-	out      io.Writer
-	inPlace  bool
+	out      *plain.Writer
+	screen   *os.File          // that of out, where the table is drawn in its place; nil: a line for each event
 	profiles []fit.ProfileName // in the order of the rows
 	unit     map[fit.ProfileName]string
 
@@ -32,20 +32,22 @@ type liveTable struct {
 	last    map[fit.ProfileName]streamer.AttackProfile
 	arrived map[fit.ProfileName]time.Time // of the last event, by the clock of this process
 	events  int
+	problem string        // what fails at present; empty: nothing
 	curve   int           // width of a curve in characters
 	drawn   int           // lines of the table that are on the screen
+	titled  bool          // the header was printed, if each event has a line
 	stale   bool          // an event has arrived since the table was drawn
 	changed chan struct{} // closed and replaced at each event
 }
 
-func newLiveTable(out io.Writer, profiles []fit.Profile) *liveTable {
+func newLiveTable(out *plain.Writer, spec *fit.Spec) *liveTable {
 	t := &liveTable{
-		out: out, inPlace: isTerminal(out), curve: maxCurve, changed: make(chan struct{}),
+		out: out, screen: screenOf(out), curve: maxCurve, changed: make(chan struct{}),
 		unit: map[fit.ProfileName]string{}, last: map[fit.ProfileName]streamer.AttackProfile{}, arrived: map[fit.ProfileName]time.Time{},
 	}
-	for _, p := range profiles {
+	for _, p := range spec.Profiles {
 		t.profiles = append(t.profiles, p.Name)
-		t.unit[p.Name] = fit.Unit(p.Channel)
+		t.unit[p.Name] = spec.Channel(p.Channel).Unit
 	}
 	return t
 }
@@ -69,8 +71,11 @@ func (t *liveTable) add(subject string, data []byte, _ uint64) {
 	if _, known := t.unit[name]; !known {
 		return // other programs publish events, too; their text must not get on the screen
 	}
+	_, known := t.last[name]
+	before := t.figures(name)
 	t.last[name], t.arrived[name] = event, time.Now()
-	if !t.inPlace {
+	if t.screen == nil && (!known || t.figures(name) != before) { // the streamer repeats events that did not change
+		t.title()
 		fmt.Fprintln(t.out, t.line(name))
 	}
 }
@@ -89,11 +94,33 @@ func (t *liveTable) Write(text []byte) (int, error) {
 	defer t.mu.Unlock()
 	t.clear()
 	n, err := t.out.Write(text)
-	if t.inPlace && !bytes.HasSuffix(text, []byte("\n")) {
+	if t.screen != nil && !bytes.HasSuffix(text, []byte("\n")) {
 		fmt.Fprintln(t.out)
 	}
 	t.draw()
 	return n, err
+}
+
+// showProblem shows what fails at present, below the table until nothing fails any more. Where
+// each event has a line, a problem and its end have one, too.
+func (t *liveTable) showProblem(err error) {
+	text := ""
+	if err != nil {
+		text = plain.Line(err.Error())
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if text == t.problem {
+		return
+	}
+	t.problem, t.stale = text, true
+	switch {
+	case t.screen != nil:
+	case text == "":
+		fmt.Fprintln(t.out, "posts to PUBLISH_URL work again")
+	default:
+		fmt.Fprintln(t.out, text)
+	}
 }
 
 // redraw draws the table if an event has arrived since.
@@ -114,27 +141,25 @@ func (t *liveTable) end() {
 	for _, line := range t.lines() {
 		fmt.Fprintln(t.out, line)
 	}
-	t.inPlace = false
+	t.screen = nil
 }
 
 // clear removes the table from the screen. mu must be held.
 func (t *liveTable) clear() {
 	if t.drawn > 0 {
-		fmt.Fprintf(t.out, "\x1b[%dA\r\x1b[J", t.drawn)
+		fmt.Fprintf(t.screen, "\x1b[%dA\r\x1b[J", t.drawn)
 		t.drawn = 0
 	}
 }
 
 // draw draws the table on a terminal. mu must be held.
 func (t *liveTable) draw() {
-	if !t.inPlace {
+	if t.screen == nil {
 		return
 	}
 	width := 80
-	if f, ok := t.out.(*os.File); ok {
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
-			width = w
-		}
+	if w, _, err := term.GetSize(int(t.screen.Fd())); err == nil && w > 0 {
+		width = w
 	}
 	t.curve = min(max(width-1-otherColumns, minCurve), maxCurve)
 	lines := t.lines()
@@ -142,6 +167,10 @@ func (t *liveTable) draw() {
 		fmt.Fprintln(t.out, clip(line, width-1))
 	}
 	t.drawn, t.stale = len(lines), false
+	for _, line := range wrap(t.problem, width-1) {
+		fmt.Fprintln(t.out, line)
+		t.drawn++
+	}
 }
 
 // Widths of the columns. The curve takes the space that the others leave.
@@ -156,15 +185,35 @@ const (
 
 // lines returns the table. mu must be held.
 func (t *liveTable) lines() []string {
-	lines := []string{fmt.Sprintf("%-*s %*s %5s  %-*s  %-*s updated", nameWidth, "profile", usedWidth, "used/of", "tried", t.curve, "median", rangeWidth, "range")}
+	lines := []string{t.header()}
 	for _, p := range t.profiles {
 		lines = append(lines, t.line(p))
 	}
 	return append(lines, fmt.Sprintf("%d events received from dashboard.>", t.events))
 }
 
+func (t *liveTable) header() string {
+	return fmt.Sprintf("%-*s %*s %5s  %-*s  %-*s updated", nameWidth, "profile", usedWidth, "used/of", "tried", t.curve, "median", rangeWidth, "range")
+}
+
+// title prints the header before the first line, where each event has a line. mu must be held.
+func (t *liveTable) title() {
+	if !t.titled {
+		t.titled = true
+		fmt.Fprintln(t.out, t.header())
+	}
+}
+
 // line returns the row of a profile. mu must be held.
 func (t *liveTable) line(p fit.ProfileName) string {
+	if _, ok := t.last[p]; !ok {
+		return t.figures(p)
+	}
+	return t.figures(p) + " " + t.arrived[p].Format("15:04:05.000")
+}
+
+// figures returns the row of a profile without the time. mu must be held.
+func (t *liveTable) figures(p fit.ProfileName) string {
 	event, ok := t.last[p]
 	if !ok {
 		return fmt.Sprintf("%-*s %*s", nameWidth, p, usedWidth, "-")
@@ -176,8 +225,20 @@ func (t *liveTable) line(p fit.ProfileName) string {
 	if low, high := extremes(event.MedianRaw); !math.IsNaN(low) {
 		scale = span(low, high, t.unit[p])
 	}
-	return fmt.Sprintf("%-*s %*s %5d  %s  %-*s %s", nameWidth, p, usedWidth, used, event.Attempted,
-		curve, rangeWidth, scale, t.arrived[p].Format("15:04:05.000"))
+	return fmt.Sprintf("%-*s %*s %5d  %s  %-*s", nameWidth, p, usedWidth, used, event.Attempted, curve, rangeWidth, scale)
+}
+
+// wrap breaks a text into lines of at most width characters, between words if it can.
+func wrap(text string, width int) []string {
+	var lines []string
+	for rest := []rune(text); len(rest) > 0; {
+		end := min(len(rest), max(width, 1))
+		if space := strings.LastIndex(string(rest[:end]), " "); end < len(rest) && space > 0 {
+			end = utf8.RuneCountInString(string(rest[:end])[:space]) + 1
+		}
+		lines, rest = append(lines, strings.TrimRight(string(rest[:end]), " ")), rest[end:]
+	}
+	return lines
 }
 
 // clip cuts a line to the width of the screen: clear would not remove a wrapped line.

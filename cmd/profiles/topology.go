@@ -90,9 +90,12 @@ func (o *topologyOptions) run(ctx context.Context, t *terminal) error {
 	}
 	r := topologyReport{Archives: o.archives}
 	if o.archives != "" {
-		_, closeStore, err := makeStore(ctx, t, o.archives, b)
+		s, closeStore, err := makeStore(ctx, t, o.archives, nil, b)
 		if err != nil {
 			return err
+		}
+		if s, ok := s.(*store.NATS); ok {
+			s.KeepSettings(ctx)
 		}
 		closeStore()
 	}
@@ -159,7 +162,15 @@ func register(ctx context.Context, b *bus.Bus, spec *fit.Spec, limits episode.Li
 	if err := b.Register(ctx, generation); err != nil {
 		return "", err
 	}
-	if err := b.EnsureConsumers(ctx, generation, bus.AlignAckWait, bus.ReduceAckWait); err != nil {
+	err = b.EnsureConsumers(ctx, generation, bus.AlignAckWait, bus.ReduceAckWait)
+	if errors.Is(err, bus.ErrNeedsEpoch) { // the consumers of the next epoch are new ones
+		generation = generation.Next()
+		if err := b.Register(ctx, generation); err != nil {
+			return "", err
+		}
+		err = b.EnsureConsumers(ctx, generation, bus.AlignAckWait, bus.ReduceAckWait)
+	}
+	if err != nil {
 		return "", err
 	}
 	return string(generation.ID), nil

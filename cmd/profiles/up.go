@@ -45,6 +45,7 @@ type upOptions struct {
 	nats            string
 	listen          string
 	exitWhenSettled bool
+	retractAll      bool
 	models          streamer.Models
 }
 
@@ -54,13 +55,16 @@ func upCommand() command {
 		Use:   "up [--store DIR [--validation FILE]] [flags]",
 		Short: "run the whole system in this process, on real episodes",
 		Long: `up runs a NATS server, a worker, a streamer and the dashboard in one process. It publishes
-the episodes that the validation file accepts, and shows each profile's envelope as its
+the episodes that the list accepts, and shows each profile's envelope as its
 events arrive, here and in the browser. It runs until Ctrl-C. Any NATS client can connect,
 publish episodes and follow the events.
 
-Without --store it uses the recorded episodes in examples/recorded.`,
+Without --store it uses the recorded episodes in examples/recorded. Archives and lists of
+another format need --spec: its keys format and validation describe them. With
+--exit-when-settled up fails (exit code 1) if no episode gives a curve, and says why.`,
 		Example: `  profiles up
   profiles up --store store --validation validation.parquet --data ./nats-data
+  profiles up --store runs --validation runs.csv --spec spec.yaml
   profiles up --exit-when-settled     for scripts: show the envelopes and end`,
 		Args: cobra.NoArgs,
 	}
@@ -69,8 +73,9 @@ Without --store it uses the recorded episodes in examples/recorded.`,
 	addSpecFlag(f, &o.spec)
 	f.StringVar(&o.data, "data", "", "`DIR` for the files of the NATS server, which stay (default: a temporary folder, removed at the end)")
 	f.StringVar(&o.nats, "nats", defaultNATS, "`HOST:PORT` of the NATS server; port 0 takes a free port")
-	f.StringVar(&o.listen, "listen", defaultPage, "`HOST:PORT` of the dashboard, /healthz, /readyz and /metrics; port 0 takes a free port")
+	f.StringVar(&o.listen, "listen", defaultPage, "`HOST:PORT` of the dashboard; on a loopback address also of /healthz, /readyz and /metrics (else HEALTH_LISTEN); port 0 takes a free port")
 	f.BoolVar(&o.exitWhenSettled, "exit-when-settled", false, "end when every accepted episode is in an envelope, rejected, or has a reason for no curve")
+	f.BoolVar(&o.retractAll, "retract-all", false, "with --data: retract everything that the list does not accept, however much it is (see emit)")
 	streamer.ModelFlags(f, &o.models)
 	return command{cmd, o.validate, o.run}
 }
@@ -102,12 +107,12 @@ func (o *upOptions) runSystem(ctx context.Context, t *terminal) error {
 	if err := o.source.useRecorded(); err != nil {
 		return err
 	}
-	archives, closeStore, err := openStore(ctx, t, o.source.store, nil)
+	archives, closeStore, err := openStore(ctx, t, o.source.store, spec.Format.Suffixes, nil)
 	if err != nil {
 		return err
 	}
 	defer closeStore()
-	file, err := o.source.validationIfPresent()
+	file, err := o.source.validationIfPresent(t.err)
 	if err != nil {
 		return err
 	}
@@ -122,14 +127,14 @@ func (o *upOptions) runSystem(ctx context.Context, t *terminal) error {
 	}
 	defer remove()
 
-	table := newLiveTable(t.out, spec.Profiles)
-	if table.inPlace && isTerminal(t.err) { // a log line within the table would damage it
+	table := newLiveTable(t.out, spec)
+	if table.screen != nil && screenOf(t.err) != nil { // a log line within the table would damage it
 		if t.log, err = service.Log(table, t.level); err != nil {
 			return usage(err)
 		}
 	}
 	d := &demo{
-		spec: spec, file: file, archives: archives, table: table, exitWhenSettled: o.exitWhenSettled,
+		spec: spec, file: file, archives: archives, table: table, exitWhenSettled: o.exitWhenSettled, retractAll: o.retractAll,
 		page: "http://" + listener.Addr().String() + cfg.Dashboard.BasePath, defaultNATS: o.nats == defaultNATS,
 	}
 	err = standalone.Run(ctx, cfg, standalone.Deps{Store: archives, Spec: spec, Log: t.log, Listener: listener}, d.run)
@@ -178,6 +183,7 @@ type demo struct {
 	page            string // URL of the dashboard
 	defaultNATS     bool   // the server has the default address
 	exitWhenSettled bool
+	retractAll      bool // publish retractions, however many
 }
 
 // redrawEvery is how often the table is updated.
@@ -200,7 +206,7 @@ func (d *demo) run(ctx context.Context, s *standalone.System) error {
 		}
 		return nil
 	})
-	background.Go(func() error { return d.redraw(ctx) })
+	background.Go(func() error { return d.redraw(ctx, s) })
 
 	if err := d.publish(ctx, s); err != nil {
 		return err
@@ -227,12 +233,13 @@ func (d *demo) run(ctx context.Context, s *standalone.System) error {
 	}
 }
 
-func (d *demo) redraw(ctx context.Context) error {
+func (d *demo) redraw(ctx context.Context, s *standalone.System) error {
 	tick := time.NewTicker(redrawEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			d.table.showProblem(s.Problem())
 			d.table.redraw()
 		case <-ctx.Done():
 			return nil
@@ -243,17 +250,21 @@ func (d *demo) redraw(ctx context.Context) error {
 // publish publishes the episodes that the validation file accepts.
 func (d *demo) publish(ctx context.Context, s *standalone.System) error {
 	if d.file == "" {
-		fmt.Fprintf(d.table, "no validation.parquet beside the store: waiting for episodes on %s\n", bus.SubjectAccepted)
+		fmt.Fprintf(d.table, "no list of episodes beside the store: waiting for episodes on %s\n", bus.SubjectAccepted)
 		return nil
 	}
-	e := &emit.Emitter{Bus: s.Bus, Rows: dataset.OpenValidation(d.file)}
+	e := &emit.Emitter{Bus: s.Bus, Rows: dataset.OpenValidation(d.file, d.spec.Validation), Columns: d.spec.Validation, RetractAll: d.retractAll}
 	summary, err := e.Reconcile(ctx)
 	if err != nil {
 		return err
 	}
 	warnMalformed(d.table, summary.FirstMalformed, summary.Malformed)
+	why := d.otherProfiles(summary.ByProfile)
+	if summary.Why != "" {
+		why = ": " + summary.Why
+	}
 	fmt.Fprintf(d.table, "%s accepts %d episodes: %d published, %d were known, %d retracted%s\n\n",
-		d.file, summary.Accepted, summary.Published, summary.Already, summary.Retracted, d.otherProfiles(summary.ByProfile))
+		d.file, summary.Accepted, summary.Published, summary.Already, summary.Retracted, why)
 	return nil
 }
 
@@ -290,7 +301,14 @@ func (d *demo) waitUntilSettled(ctx context.Context, s *standalone.System) error
 		}
 	}
 	fmt.Fprintln(d.table, settledLine(report))
-	return nil
+	used := 0
+	for _, p := range report.Profiles {
+		used += p.Used
+	}
+	if used > 0 || !d.exitWhenSettled {
+		return nil
+	}
+	return d.noneUsable(ctx, s, report)
 }
 
 // settledLine counts the episodes that were tried, those in the envelopes and those in REJECTED.
@@ -341,7 +359,7 @@ func (d *demo) exampleMessage(ctx context.Context) string {
 	profile := d.spec.Profiles[0].Name
 	ref := episode.Ref{Host: "host-1", ID: "episode-1"}
 	if d.file != "" {
-		if r, err := roster.Read(dataset.OpenValidation(d.file), d.spec.Seed); err == nil {
+		if r, err := roster.Read(dataset.OpenValidation(d.file, d.spec.Validation), d.spec.Seed); err == nil {
 			ref = d.firstArchive(ctx, r, profile, ref)
 		}
 	}

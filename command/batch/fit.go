@@ -7,12 +7,14 @@ package batch
 
 import (
 	"context"
-	"fmt"
+	"iter"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/align"
+	"github.com/cis490/profiles/command/dataset"
 	"github.com/cis490/profiles/command/roster"
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
@@ -26,14 +28,20 @@ type Config struct {
 	Limits episode.Limits
 	// Sampler chooses the episodes; empty means BottomK.
 	Sampler Sampler
+	// Rows are those that the roster was read from. Only Numpy needs them.
+	Rows iter.Seq2[dataset.ValidationRow, error]
 	// Concurrency is how many archives are read at once; 0 means GOMAXPROCS. It
 	// does not change the result.
 	Concurrency int
+	// Signatures makes the signatures of episodes and samples. Without them a fit takes less
+	// time; its reasons, warnings about channels of curves and envelopes are the same, but for the
+	// digest, which is empty then.
+	Signatures bool
 	// Progress, if set, is called after each archive, one call at a time.
 	Progress func(Progress)
 	// Aligned, if set, is called for each episode that gave a curve, in any order,
 	// one call at a time. With BottomK these are the members of the samples, each
-	// once.
+	// once. The signature is nil without Signatures.
 	Aligned func(fit.ProfileName, episode.Ref, fit.Signature)
 }
 
@@ -48,35 +56,42 @@ type Progress struct {
 type Fitted struct {
 	Profile  fit.Profile
 	Envelope fit.Envelope
-	// Signature is that of the envelope's sample.
+	// Signature is that of the envelope's sample; zero without Config.Signatures.
 	Signature signature.Summary
-	// Without counts the attempted episodes that gave no curve, by reason.
-	Without map[fit.Reason]int
+	// Members are those of the sample; with BottomK by rank.
+	Members []signature.Member
+	// Without has the attempted episodes that gave no curve, by reason.
+	Without map[fit.Reason]Episodes
+	// Warnings has the episodes with a curve whose channels may not be what they are
+	// taken for. Without Config.Signatures they are about the channels of curves only.
+	Warnings []Warned
+	// Unlisted says why the list has no episode of the profile ([roster.Roster.Why]);
+	// it is empty if it has one.
+	Unlisted string
 }
 
 // Fit fits the profiles of the spec from the episodes that the roster accepts, and
 // returns them in the order of the spec. The roster must have been read with the
 // seed of the spec.
 //
-// An archive that is missing, corrupt, too large or unusable counts as attempted.
-// If the store does not answer Fit returns an error, because the result would not
-// be reproducible.
+// An archive that is missing, corrupt, too large or unusable counts as attempted, and
+// so does one that the store does not give although it gives others. If no archive can
+// be read Fit returns the store's error.
 func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster) ([]Fitted, error) {
-	f := &fitter{
-		cfg: cfg, align: align.Fitter{Spec: cfg.Spec, Limits: cfg.Limits}, store: store, roster: r,
+	aligner, err := align.New(cfg.Spec, cfg.Limits)
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range cfg.Spec.Profiles {
-		channel, err := episode.ParseChannelName(p.Channel)
-		if err != nil {
-			return nil, fmt.Errorf("profile %s: %w", p.Name, err)
-		}
-		s, err := newSelection(cfg.Sampler, cfg.Spec, r, p.Name)
-		if err != nil {
-			return nil, err
-		}
-		f.channels = append(f.channels, channel)
-		f.selections = append(f.selections, s)
-		f.without = append(f.without, map[fit.Reason]int{})
+	if !cfg.Signatures {
+		aligner = aligner.CurveOnly()
+	}
+	f := &fitter{cfg: cfg, source: align.NewSource(aligner, store, r.Refs()), roster: r}
+	if f.selections, err = newSelections(cfg, r); err != nil {
+		return nil, err
+	}
+	for range cfg.Spec.Profiles {
+		f.without = append(f.without, map[fit.Reason]Episodes{})
+		f.warnings = append(f.warnings, warnings{})
 	}
 	concurrency := cfg.Concurrency
 	if concurrency < 1 {
@@ -91,10 +106,17 @@ func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster)
 	for i, s := range f.selections {
 		reducing.Go(func() error {
 			fitted[i] = Fitted{
-				Profile:   cfg.Spec.Profiles[i],
-				Envelope:  s.sample.envelope(),
-				Signature: signature.Of(cfg.Spec, s.sample.members()),
-				Without:   f.without[i],
+				Profile:  cfg.Spec.Profiles[i],
+				Envelope: s.sample.envelope(),
+				Members:  s.sample.members(),
+				Without:  f.without[i],
+				Warnings: f.warnings[i].sorted(),
+				Unlisted: r.Why(cfg.Spec, cfg.Spec.Profiles[i].Name),
+			}
+			if cfg.Signatures {
+				fitted[i].Signature = signature.Of(cfg.Spec, fitted[i].Members)
+			} else {
+				fitted[i].Envelope.Digest = "" // it would not be that of the workers, who count the signatures in
 			}
 			return nil
 		})
@@ -105,26 +127,26 @@ func Fit(ctx context.Context, cfg Config, store episode.Store, r *roster.Roster)
 // A fitter reads the archives of all profiles.
 type fitter struct {
 	cfg    Config
-	align  align.Fitter
-	store  episode.Store
+	source *align.Source
 	roster *roster.Roster
 
 	// By profile, in the order of the spec.
-	channels   []episode.ChannelName
 	selections []*selection
-	without    []map[fit.Reason]int
+	without    []map[fit.Reason]Episodes
+	warnings   []warnings
 }
 
 // An outcome is the result of reading one row.
 type outcome struct {
 	profile int // index in the spec
 	row     roster.Row
+	ref     episode.Ref // zero if the ids of the row are not well-formed
 	entry   fit.Entry
 	err     error // of the store or of ctx: the fit fails
 
 	// If the entry has a curve:
-	ref       episode.Ref
 	signature fit.Signature
+	warnings  []episode.Warning
 }
 
 // readAll reads until no selection needs more rows, with at most atOnce archives
@@ -171,13 +193,11 @@ func (f *fitter) read(ctx context.Context, profile int, row roster.Row) outcome 
 		o.entry = align.Without(ref, fit.ReasonMissing, "the row's ids are not well-formed")
 		return o
 	}
-	a, err := f.align.Aligned(ctx, f.store, ref, f.channels[profile])
-	o.entry, o.err = align.EntryOf(ref, a, err)
+	o.ref = ref
+	var a *align.Alignment
+	a, o.entry, o.err = f.source.Read(ctx, ref, f.cfg.Spec.Profiles[profile].Channel)
 	if a != nil {
-		o.ref, o.signature = ref, a.Signature
-	}
-	if reason, known := align.ReasonOf(o.err); known {
-		o.entry, o.err = align.Without(ref, reason, o.err.Error()), nil
+		o.signature, o.warnings = a.Signature, slices.Clone(a.Warnings)
 	}
 	return o
 }
@@ -187,11 +207,13 @@ func (f *fitter) put(o outcome) {
 	f.selections[o.profile].put(o.row, o.entry)
 	switch o.entry.State {
 	case fit.StateCurve:
+		f.warnings[o.profile].add(f.roster.Rank(o.row), o.ref, o.warnings)
 		if f.cfg.Aligned != nil {
 			f.cfg.Aligned(f.cfg.Spec.Profiles[o.profile].Name, o.ref, o.signature)
 		}
 	case fit.StateReason:
-		f.without[o.profile][o.entry.Reason]++
+		without := f.without[o.profile]
+		without[o.entry.Reason] = without[o.entry.Reason].with(f.roster.Rank(o.row), o.ref, o.entry.Detail)
 	}
 	if f.cfg.Progress != nil {
 		var p Progress

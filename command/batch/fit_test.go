@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/episode/episodetest"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/signature"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -54,7 +56,7 @@ func (s *memoryStore) Open(_ context.Context, ref episode.Ref) (io.ReadCloser, e
 // archive returns an archive whose counter grows by about speed in each row.
 func archive(speed int) []byte {
 	return episodetest.Episode(80).With("telemetry-proc.jsonl",
-		episodetest.Rows(80, func(i int) string { return fmt.Sprintf(`"cpu_user_jiffies": %d`, i*speed+i*i%7) })).Bytes()
+		episodetest.Rows(80, func(i int) string { return fmt.Sprintf(`"cpu_user_jiffies": %d`, i*(speed+7)+i*i%7) })).Bytes()
 }
 
 func specOf(target int, profiles ...string) *fit.Spec {
@@ -74,6 +76,7 @@ func mustFit(t rapid.TB, cfg Config, store episode.Store, rows [][4]string) []Fi
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Rows = listed(rows)
 	fitted, err := Fit(context.Background(), cfg, store, r)
 	if err != nil {
 		t.Fatal(err)
@@ -101,14 +104,22 @@ func TestBottomKDependsOnTheSetOnly(t *testing.T) {
 		spec := specOf(rapid.IntRange(1, 30).Draw(t, "target"), "a", "b")
 		spec.Seed = rapid.Uint64().Draw(t, "seed")
 		rows := all[:rapid.IntRange(0, len(all)).Draw(t, "rows")]
-		one := mustFit(t, Config{Spec: spec, Concurrency: 1}, store, rows)
+		one := mustFit(t, Config{Spec: spec, Concurrency: 1, Signatures: true}, store, rows)
 
 		shuffled := slices.Clone(rows)
 		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
 		rnd.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		two := mustFit(t, Config{Spec: spec, Concurrency: rapid.IntRange(2, 16).Draw(t, "at once")}, store, shuffled)
+		two := mustFit(t, Config{Spec: spec, Concurrency: rapid.IntRange(2, 16).Draw(t, "at once"), Signatures: true}, store, shuffled)
 		if text(t, one) != text(t, two) {
 			t.Fatalf("one at a time: %+v\nmany: %+v", one, two)
+		}
+		for i, bare := range mustFit(t, Config{Spec: spec}, store, rows) {
+			want := one[i].Envelope
+			want.Digest = ""
+			same := reflect.DeepEqual(bare.Envelope, want) && reflect.DeepEqual(bare.Without, one[i].Without)
+			if !same || bare.Signature.Channels != nil || slices.ContainsFunc(bare.Members, func(m signature.Member) bool { return m.Signature != nil }) {
+				t.Fatalf("with signatures: %+v\nwithout: %+v", one[i].Envelope, bare.Envelope)
+			}
 		}
 		for i, f := range one {
 			if f.Signature.Used != f.Envelope.Used || len(f.Signature.Channels) != len(spec.Signature.Channels) {
@@ -132,15 +143,17 @@ func text(t *rapid.T, fitted []Fitted) string {
 
 // naive computes the envelope of a profile from every archive, in the order of the rows.
 func naive(spec *fit.Spec, store episode.Store, rows [][4]string, profile int) fit.Envelope {
-	f := align.Fitter{Spec: spec}
+	f, err := align.New(spec, episode.Limits{})
+	if err != nil {
+		panic(err)
+	}
 	sample := fit.NewSample(spec.Target)
-	channel, _ := episode.ParseChannelName(user)
 	for _, row := range rows {
 		if row[2] != string(spec.Profiles[profile].Name) {
 			continue
 		}
 		ref, _ := episode.ParseRef(row[0], row[1])
-		entry, err := f.Entry(context.Background(), store, ref, channel)
+		entry, err := f.Entry(context.Background(), store, ref, user)
 		if err != nil {
 			entry = fit.Entry{Host: row[0], Episode: row[1], State: fit.StateReason, Reason: fit.ReasonMissing}
 		}
@@ -201,7 +214,7 @@ func TestReadsNoMoreThanNeeded(t *testing.T) {
 	for _, atOnce := range []int{1, 3, 16} {
 		store.asked = nil
 		fitted := mustFit(t, Config{Spec: spec, Concurrency: atOnce}, store, rows)
-		if len(store.asked) != needed || fitted[0].Without[fit.ReasonMissing] != needed-target {
+		if len(store.asked) != needed || fitted[0].Without[fit.ReasonMissing].Count != needed-target {
 			t.Errorf("%d at once: opened %d, want %d, without a curve %v", atOnce, len(store.asked), needed, fitted[0].Without)
 		}
 		if e := fitted[0].Envelope; e.Attempted != needed || !e.Complete {
@@ -239,7 +252,7 @@ func TestStoreThatFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = Fit(t.Context(), Config{Spec: specOf(100, "a"), Sampler: sampler, Concurrency: 8}, &memoryStore{fail: denied}, r)
+		_, err = Fit(t.Context(), Config{Spec: specOf(100, "a"), Sampler: sampler, Rows: listed(rows), Concurrency: 8}, &memoryStore{fail: denied}, r)
 		if !errors.Is(err, denied) {
 			t.Errorf("%s: got %v", sampler, err)
 		}
@@ -281,5 +294,75 @@ func TestParseSampler(t *testing.T) {
 		if _, err := ParseSampler(text); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// TestWithout: each reason has a count, the episode of lowest rank as its example, and a detail without repetitions.
+func TestWithout(t *testing.T) {
+	store := &memoryStore{archives: map[string][]byte{}}
+	var rows [][4]string
+	spec := specOf(100, "a", "b", "c")
+	lowest := map[fit.Reason]string{}
+	for i := range 30 {
+		id := fmt.Sprintf("e%d", i)
+		reason := []fit.Reason{fit.ReasonMissing, fit.ReasonCorrupt, fit.ReasonNoSource}[i%3]
+		switch reason {
+		case fit.ReasonCorrupt:
+			store.archives["h/"+id] = []byte("no archive")
+		case fit.ReasonNoSource:
+			store.archives["h/"+id] = episodetest.Episode(80).Without("telemetry-proc.jsonl").Bytes()
+		}
+		rows = append(rows, accepted("h", id, "a"))
+		if old := lowest[reason]; old == "" || spec.Rank("h", id).Compare(spec.Rank("h", old)) < 0 {
+			lowest[reason] = id
+		}
+	}
+	rows = append(rows, [4]string{"h", "x", "b", "Accepted"}, accepted("h", "y", "strange"))
+	for _, atOnce := range []int{1, 8} {
+		fitted := mustFit(t, Config{Spec: spec, Concurrency: atOnce}, store, rows)
+		if got := fitted[0]; len(got.Without) != 3 || got.Unlisted != "" {
+			t.Fatalf("%+v", got)
+		}
+		for reason, id := range lowest {
+			w := fitted[0].Without[reason]
+			if w.Count != 10 || w.Example.String() != "h/"+id || w.Detail == "" {
+				t.Errorf("%s: %+v, want the example %s", reason, w, id)
+			}
+			for _, needless := range []string{"unusable episode", "corrupt archive", "open the archive", "archive not found"} {
+				if strings.Contains(w.Detail, needless) {
+					t.Errorf("%s: detail %q", reason, w.Detail)
+				}
+			}
+		}
+		if fitted[1].Unlisted != "no row of it has status accepted; 1 has Accepted" || fitted[2].Unlisted != "the list has no profile c; it has strange (1)" {
+			t.Errorf("%q, %q", fitted[1].Unlisted, fitted[2].Unlisted)
+		}
+	}
+}
+
+// TestWarnings: a gauge that looks like a counter is named once for each profile, with the episode of lowest rank.
+func TestWarnings(t *testing.T) {
+	store := &memoryStore{archives: map[string][]byte{}}
+	spec := specOf(100, "a", "b")
+	spec.Profiles[0].Channel = "net.rx"
+	var rows [][4]string
+	lowest := ""
+	for i := range 12 {
+		id := fmt.Sprintf("e%d", i)
+		store.archives["h/"+id] = episodetest.Episode(80).With("telemetry-net.jsonl",
+			episodetest.Rows(80, func(k int) string { return fmt.Sprintf(`"rx": %d`, 5+k-k*(i%2)) })).Bytes()
+		rows = append(rows, accepted("h", id, string(spec.Profiles[i/6].Name)))
+		if i < 6 && i%2 == 0 && (lowest == "" || spec.Rank("h", id).Compare(spec.Rank("h", lowest)) < 0) {
+			lowest = id
+		}
+	}
+	fitted := mustFit(t, Config{Spec: spec}, store, rows)
+	w := fitted[0].Warnings
+	if len(w) != 1 || w[0].Kind != episode.WarnLooksLikeCounter || w[0].Channel.String() != "net.rx" || w[0].Count != 3 ||
+		w[0].Example.String() != "h/"+lowest || !strings.Contains(w[0].Detail, "net.rx is read as a gauge") {
+		t.Errorf("%+v, want three episodes, with the example %s", w, lowest)
+	}
+	if len(fitted[1].Warnings) != 0 {
+		t.Errorf("%+v", fitted[1].Warnings)
 	}
 }

@@ -87,7 +87,7 @@ func (c goldenFit) check(t *testing.T, seed uint64) {
 	if spec.Points, err = fit.ScalePoints(c.Points); err != nil {
 		t.Fatal(err)
 	}
-	rows := dataset.OpenValidation(filepath.Join(recorded, "validation.parquet"))
+	rows := dataset.OpenValidation(filepath.Join(recorded, "validation.parquet"), fit.DefaultValidation())
 	if c.Rows != nil {
 		rows = listed(c.Rows)
 	}
@@ -95,7 +95,7 @@ func (c goldenFit) check(t *testing.T, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fitted, err := Fit(t.Context(), Config{Spec: spec, Sampler: c.Sampler}, openRecorded(t), r)
+	fitted, err := Fit(t.Context(), Config{Spec: spec, Sampler: c.Sampler, Rows: rows}, openRecorded(t), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func openRecorded(t *testing.T) episode.Store {
 func listed(rows [][4]string) iter.Seq2[dataset.ValidationRow, error] {
 	return func(yield func(dataset.ValidationRow, error) bool) {
 		for _, r := range rows {
-			if !yield(dataset.ValidationRow{HostID: r[0], EpisodeID: r[1], Profile: r[2], Status: r[3]}, nil) {
+			if !yield(dataset.ValidationRow{HostID: r[0], EpisodeID: r[1], Profile: r[2], Status: r[3], Accepted: r[3] == dataset.StatusAccepted}, nil) {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cis490/profiles/command/roster"
@@ -51,23 +52,53 @@ type sample interface {
 	members() []signature.Member // of the envelope
 }
 
-func newSelection(sampler Sampler, spec *fit.Spec, r *roster.Roster, p fit.ProfileName) (*selection, error) {
-	points := spec.Points.Total()
-	switch sampler {
+// newSelections returns a selection for each profile of the spec.
+func newSelections(cfg Config, r *roster.Roster) ([]*selection, error) {
+	spec, points := cfg.Spec, cfg.Spec.Points.Total()
+	var rows map[fit.ProfileName][]roster.Row // of Numpy
+	switch cfg.Sampler {
 	case BottomK, "":
-		return &selection{rows: r.ByRank(p), target: spec.Target, sample: &ranked{r, fit.NewSample(spec.Target), points}}, nil
 	case Numpy:
-		rows := r.AsListed(p)
-		if len(rows) > spec.Target {
-			drawn := make([]roster.Row, spec.Target)
-			for i, n := range fit.Choice(spec.Seed, len(rows), spec.Target) {
-				drawn[i] = rows[n]
-			}
-			rows = drawn
+		var err error
+		if rows, err = drawRows(cfg, r); err != nil {
+			return nil, err
 		}
-		return &selection{rows: rows, target: spec.Target, sample: &drawn{attempted: len(rows), target: spec.Target, points: points}}, nil
+	default:
+		return nil, fmt.Errorf("fit: unknown sampler %q", cfg.Sampler)
 	}
-	return nil, fmt.Errorf("fit: unknown sampler %q", sampler)
+	var all []*selection
+	for _, p := range spec.Profiles {
+		s := &selection{target: spec.Target}
+		if rows == nil {
+			s.rows, s.sample = r.ByRank(p.Name), &ranked{r, fit.NewSample(spec.Target), points}
+		} else {
+			s.rows = rows[p.Name]
+			s.sample = &drawn{roster: r, attempted: len(s.rows), target: spec.Target, points: points}
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// drawRows returns the rows that the Python program takes. It reads the list again, since the roster has each episode once.
+func drawRows(cfg Config, r *roster.Roster) (map[fit.ProfileName][]roster.Row, error) {
+	if cfg.Rows == nil {
+		return nil, errors.New("fit: the sampler numpy needs Rows")
+	}
+	places := map[fit.ProfileName][]int{}
+	for _, p := range cfg.Spec.Profiles {
+		listed := r.Listed(p.Name)
+		if listed > cfg.Spec.Target {
+			places[p.Name] = fit.Choice(cfg.Spec.Seed, listed, cfg.Spec.Target)
+			continue
+		}
+		all := make([]int, listed)
+		for i := range all {
+			all[i] = i
+		}
+		places[p.Name] = all
+	}
+	return r.Draw(cfg.Rows, places)
 }
 
 // next returns a row to be read now; false if none is needed until more are put.
@@ -105,24 +136,36 @@ func (s *ranked) members() []signature.Member     { return signature.MembersOf(s
 
 // drawn is the sample of Numpy: every drawn row counts as attempted.
 type drawn struct {
+	roster    *roster.Roster
 	used      []fit.Entry // those with a curve
+	unused    []rankedEntry
 	attempted int
 	target    int
 	points    int
 }
 
-func (s *drawn) put(_ roster.Row, e fit.Entry) {
+type rankedEntry struct {
+	rank  fit.Rank
+	entry fit.Entry
+}
+
+func (s *drawn) put(row roster.Row, e fit.Entry) {
 	if e.State == fit.StateCurve {
 		s.used = append(s.used, e)
+		return
 	}
+	s.unused = append(s.unused, rankedEntry{s.roster.Rank(row), e})
 }
 
 func (s *drawn) envelope() fit.Envelope {
-	curves := make([]fit.Curve, len(s.used))
-	for i, e := range s.used {
-		curves[i] = e.Curve
-	}
-	e := fit.EnvelopeOf(curves, s.points)
+	e := fit.EnvelopeOf(s.used, s.points)
+	e.SetReasons(fit.CountReasons(func(yield func(fit.Rank, fit.Entry) bool) {
+		for _, x := range s.unused {
+			if !yield(x.rank, x.entry) {
+				return
+			}
+		}
+	}))
 	e.Attempted = s.attempted
 	e.Target = s.target
 	e.Complete = e.Used == s.target

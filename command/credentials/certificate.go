@@ -39,15 +39,15 @@ func (m *maker) certificates() error {
 	if err != nil {
 		return err
 	}
-	if ca == nil || m.endsSoon(ca.cert) {
-		if ca, err = m.authority(ca); err != nil {
+	names := m.names(server)
+	if ca == nil || m.endsSoon(ca.cert) || !permits(ca.cert, names) {
+		if ca, err = m.authority(ca, names); err != nil {
 			return err
 		}
 	} else {
 		m.keep(CACert)
 		m.keep(CAKey)
 	}
-	names := m.names(server)
 	if m.cfg.Renew || server == nil || m.endsSoon(server.cert) || server.cert.CheckSignatureFrom(ca.cert) != nil || !slices.Equal(names, namesOf(server.cert)) {
 		if server, err = m.server(ca, server, names); err != nil {
 			return err
@@ -67,7 +67,7 @@ func (m *maker) endsSoon(c *x509.Certificate) bool {
 
 // authority plans a new certificate of the authority. It keeps the key of the one
 // before, so the certificates that it has signed stay valid.
-func (m *maker) authority(before *pair) (*pair, error) {
+func (m *maker) authority(before *pair, names []string) (*pair, error) {
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "profiles"},
 		NotAfter:              m.cfg.Now.Add(authorityValid),
@@ -76,7 +76,44 @@ func (m *maker) authority(before *pair) (*pair, error) {
 		MaxPathLenZero:        true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
+	template.PermittedDNSDomainsCritical = true
+	template.PermittedDNSDomains, template.PermittedIPRanges = constraints(names)
 	return m.issue(CACert, CAKey, template, before, nil)
+}
+
+// constraints returns the domains and addresses that an authority of servers with these names may sign for.
+// Somebody who has its key can then pretend to be these servers, and no others.
+func constraints(names []string) (domains []string, addresses []*net.IPNet) {
+	for _, n := range names {
+		if ip := net.ParseIP(n); ip != nil {
+			bits := 8 * len(ip)
+			if short := ip.To4(); short != nil {
+				ip, bits = short, 32
+			}
+			addresses = append(addresses, &net.IPNet{IP: ip, Mask: net.CIDRMask(bits, bits)})
+			continue
+		}
+		// A domain stands for the names below it, too.
+		domains = append(domains, strings.ToLower(strings.TrimPrefix(n, "*.")))
+	}
+	slices.Sort(domains)
+	return slices.Compact(domains), addresses
+}
+
+// permits reports whether an authority has constraints, and may sign for servers with these names.
+func permits(ca *x509.Certificate, names []string) bool {
+	domains, addresses := constraints(names)
+	for _, d := range domains {
+		if !slices.Contains(ca.PermittedDNSDomains, d) {
+			return false
+		}
+	}
+	for _, a := range addresses {
+		if !slices.ContainsFunc(ca.PermittedIPRanges, func(p *net.IPNet) bool { return p.String() == a.String() }) {
+			return false
+		}
+	}
+	return ca.PermittedDNSDomainsCritical
 }
 
 // server plans a new servers' certificate. Servers present it to clients, and to
@@ -233,7 +270,7 @@ func (c *Config) validate() error {
 		if ip := net.ParseIP(h); ip != nil {
 			c.Hosts[i] = ip.String()
 		} else if !host.MatchString(h) || len(h) > 253 {
-			return fmt.Errorf("%w: host %q is not a host name or an IP address", ErrUsage, strings.TrimSpace(h))
+			return fmt.Errorf("%w: host %q is not a host name or an IP address", ErrUsage, h)
 		}
 	}
 	return nil

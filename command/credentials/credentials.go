@@ -1,13 +1,15 @@
 // Package credentials makes the files by which NATS servers and their clients trust each
 // other: a certificate authority, the servers' certificate, a key for each role
-// of package roles, the servers' accounts.conf, and a kustomization that makes
-// Kubernetes Secrets of these files.
+// of package roles, the servers' accounts.conf, the token that dashboards require for
+// posts, and a kustomization that makes Kubernetes Secrets of these files.
 //
 // Start with [Make]. Certificates are in certificate.go, Secrets in
 // kustomization.go.
 package credentials
 
 import (
+	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +33,7 @@ const (
 	ServerCert    = "tls.crt"
 	ServerKey     = "tls.key"
 	Accounts      = "accounts.conf"
+	PublishToken  = "publish.token" // PUBLISH_TOKEN of the dashboards and of producers
 	Kustomization = "kustomization.yaml"
 )
 
@@ -44,6 +47,9 @@ func Secret(role string) string { return "nats-" + role }
 // ServerSecret is the name of the servers' Secret. It has the keys tls.crt,
 // tls.key, ca.crt and accounts.conf.
 const ServerSecret = "nats-server"
+
+// PublishSecret is the name of the dashboards' Secret. It has the key PUBLISH_TOKEN.
+const PublishSecret = "dashboard-publish"
 
 // Config says what to make.
 type Config struct {
@@ -82,12 +88,14 @@ const (
 
 // A Summary says which files are in the folder.
 type Summary struct {
-	Dir    string    `json:"dir"`
-	Made   []string  `json:"made"`    // files that were written, sorted
-	Kept   []string  `json:"kept"`    // files that were there and did not change, sorted
-	Names  []string  `json:"names"`   // names and addresses in the servers' certificate
-	Ends   time.Time `json:"ends"`    // when the servers' certificate ends
-	CAEnds time.Time `json:"ca_ends"` // when the authority's certificate ends
+	Dir  string   `json:"dir"`
+	Made []string `json:"made"` // files that were written, sorted
+	Kept []string `json:"kept"` // files that were there and did not change, sorted
+	// Restricted are files that others could read or write, sorted; now only their owner can.
+	Restricted []string  `json:"restricted"`
+	Names      []string  `json:"names"`   // names and addresses in the servers' certificate
+	Ends       time.Time `json:"ends"`    // when the servers' certificate ends
+	CAEnds     time.Time `json:"ca_ends"` // when the authority's certificate ends
 }
 
 // Make makes the files that are missing and replaces accounts.conf, the
@@ -115,9 +123,12 @@ func Make(cfg Config) (Summary, error) {
 	if err := os.Chmod(cfg.Dir, 0o700); err != nil {
 		return Summary{}, fmt.Errorf("restrict the folder of credentials to its owner: %w", err)
 	}
-	m := &maker{cfg: cfg, sum: Summary{Dir: cfg.Dir, Made: []string{}, Kept: []string{}}}
+	m := &maker{cfg: cfg, sum: Summary{Dir: cfg.Dir, Made: []string{}, Kept: []string{}, Restricted: []string{}}}
 	// Read all files before writing any: if one is damaged, nothing changes.
 	keys, err := m.seeds()
+	if err == nil {
+		err = m.publishToken()
+	}
 	if err == nil {
 		err = m.certificates()
 	}
@@ -186,8 +197,30 @@ func (m *maker) write() error {
 			return fmt.Errorf("write credentials: %w", err)
 		}
 	}
+	for _, name := range m.sum.Kept {
+		if err := m.restrict(name); err != nil {
+			return err
+		}
+	}
+	slices.Sort(m.sum.Restricted)
 	slices.Sort(m.sum.Made)
 	slices.Sort(m.sum.Kept)
+	return nil
+}
+
+// restrict lets only the owner read a file that was there before.
+func (m *maker) restrict(name string) error {
+	info, err := os.Stat(m.path(name))
+	if err != nil {
+		return fmt.Errorf("look at the permissions of credentials: %w", err)
+	}
+	if info.Mode().Perm()&0o177 == 0 {
+		return nil
+	}
+	if err := os.Chmod(m.path(name), 0o600); err != nil {
+		return fmt.Errorf("restrict credentials to their owner: %w", err)
+	}
+	m.sum.Restricted = append(m.sum.Restricted, name)
 	return nil
 }
 
@@ -234,6 +267,26 @@ func (m *maker) publicKey(role string) (string, error) {
 	}
 	return key, nil
 }
+
+// publishToken plans the token that /publish of the dashboards requires, if it is missing.
+func (m *maker) publishToken() error {
+	token, err := m.read(PublishToken)
+	switch {
+	case err != nil:
+		return err
+	case token == nil:
+		m.put(PublishToken, []byte(rand.Text())) // without a newline, which would be part of the variable
+		return nil
+	case len(token) < leastToken || bytes.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		err := fmt.Errorf("no token: it must have at least %d letters and digits, and no line end", leastToken)
+		return damaged(m.path(PublishToken), err, "remove it to get a new one")
+	}
+	m.keep(PublishToken)
+	return nil
+}
+
+// leastToken is the least length of a token that can't be guessed.
+const leastToken = 16
 
 func newSeed() ([]byte, error) {
 	user, err := nkeys.CreateUser()

@@ -2,10 +2,14 @@ package credentials_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"maps"
+	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,7 +80,7 @@ func TestMake(t *testing.T) {
 	cfg := credentials.Config{Dir: dir, Namespace: "lab", Hosts: []string{"nats.example.org", "10.0.0.7"}}
 	made := makeIn(t, cfg)
 	first := files(t, dir)
-	if len(made.Made) != len(first) || len(made.Kept) != 0 || len(first) != 6+len(roles.All()) {
+	if len(made.Made) != len(first) || len(made.Kept) != 0 || len(first) != 7+len(roles.All()) {
 		t.Errorf("%+v", made)
 	}
 	for name := range first {
@@ -109,6 +113,10 @@ func TestMake(t *testing.T) {
 		seeds[seed] = true
 	}
 
+	if token := first[credentials.PublishToken]; len(token) < 20 || strings.TrimSpace(token) != token {
+		t.Errorf("the token %q", token)
+	}
+
 	// A second call without the hosts changes nothing.
 	again := makeIn(t, credentials.Config{Dir: dir, Namespace: "lab"})
 	if len(again.Made) != 0 || !maps.Equal(files(t, dir), first) {
@@ -133,7 +141,7 @@ func TestKustomization(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := have[credentials.Kustomization]
-	if k.Namespace != "lab" || !strings.Contains(text, "disableNameSuffixHash: true") || len(k.SecretGenerator) != 1+len(roles.All()) {
+	if k.Namespace != "lab" || !strings.Contains(text, "disableNameSuffixHash: true") || len(k.SecretGenerator) != 2+len(roles.All()) {
 		t.Errorf("%+v", k)
 	}
 	for _, s := range k.SecretGenerator {
@@ -148,6 +156,9 @@ func TestKustomization(t *testing.T) {
 		}
 	}
 	if got := k.SecretGenerator[0]; got.Name != "nats-server" || !slices.Equal(got.Files, []string{"tls.crt", "tls.key", "ca.crt", "accounts.conf"}) {
+		t.Errorf("%+v", got)
+	}
+	if got := k.SecretGenerator[1+len(roles.All())]; got.Name != "dashboard-publish" || !slices.Equal(got.Files, []string{"PUBLISH_TOKEN=publish.token"}) {
 		t.Errorf("%+v", got)
 	}
 	if got := k.SecretGenerator[1]; got.Name != "nats-receiver" || !slices.Equal(got.Files, []string{"seed.nk=receiver.nk", "ca.crt"}) {
@@ -170,9 +181,9 @@ func TestRenewal(t *testing.T) {
 			[]string{"ca.crt", "tls.crt"}},
 		"another host": {func(string) credentials.Config {
 			return credentials.Config{Now: now, Hosts: []string{"new.example.org"}}
-		}, []string{"tls.crt"}},
+		}, []string{"ca.crt", "tls.crt"}}, // the authority may sign for the host, too
 		"another namespace": {func(string) credentials.Config { return credentials.Config{Now: now, Namespace: "other"} },
-			[]string{"kustomization.yaml", "tls.crt"}},
+			[]string{"ca.crt", "kustomization.yaml", "tls.crt"}},
 		"new authority": {func(dir string) credentials.Config {
 			_, _ = os.Remove(filepath.Join(dir, "ca.crt")), os.Remove(filepath.Join(dir, "ca.key"))
 			return credentials.Config{Now: now}
@@ -235,11 +246,12 @@ func TestDamage(t *testing.T) {
 	makeIn(t, credentials.Config{Dir: other})
 	theirs := files(t, other)
 	for file, cases := range map[string]map[string]string{ // content of the file → part of the error; "-" removes it
-		"worker.nk": {"": "not a user's seed", "text": "not a user's seed", "SUAAAA": "not a user's seed", "SAAC5FGIXNS4QMFTSEQDHWNKNFIHZZQU": "not a user's seed"},
-		"ca.crt":    {"": "not exactly one certificate", "text": "not exactly one certificate", theirs["ca.crt"]: "not the key of ca.crt", "-": "alone: ca.crt is missing", theirs["ca.crt"] + theirs["ca.crt"]: "not exactly one certificate"},
-		"ca.key":    {"text": "not a private key", theirs["ca.key"]: "not the key of ca.crt", "-": "alone: ca.key is missing"},
-		"tls.crt":   {"text": "not exactly one certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "not a certificate"},
-		"tls.key":   {theirs["tls.key"]: "not the key of tls.crt", "-": "alone: tls.key is missing", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n": "not a private key"},
+		"worker.nk":     {"": "not a user's seed", "text": "not a user's seed", "SUAAAA": "not a user's seed", "SAAC5FGIXNS4QMFTSEQDHWNKNFIHZZQU": "not a user's seed"},
+		"ca.crt":        {"": "not exactly one certificate", "text": "not exactly one certificate", theirs["ca.crt"]: "not the key of ca.crt", "-": "alone: ca.crt is missing", theirs["ca.crt"] + theirs["ca.crt"]: "not exactly one certificate"},
+		"ca.key":        {"text": "not a private key", theirs["ca.key"]: "not the key of ca.crt", "-": "alone: ca.key is missing"},
+		"tls.crt":       {"text": "not exactly one certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "not a certificate"},
+		"publish.token": {"": "no token", "0123456789abcdef\n": "no token", "short": "no token"},
+		"tls.key":       {theirs["tls.key"]: "not the key of tls.crt", "-": "alone: tls.key is missing", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n": "not a private key"},
 	} {
 		for text, says := range cases {
 			t.Run(file+" "+says, func(t *testing.T) {
@@ -289,12 +301,14 @@ func TestDamage(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for says, cfg := range map[string]credentials.Config{
-		"the folder is missing": {},
-		`namespace "Lab"`:       {Dir: t.TempDir(), Namespace: "Lab"},
-		`host "a b"`:            {Dir: t.TempDir(), Hosts: []string{"a b"}},
-		`host ""`:               {Dir: t.TempDir(), Hosts: []string{""}},
-		"valid for 24h0m0s":     {Dir: t.TempDir(), Valid: day},
-		"valid for -24h0m0s":    {Dir: t.TempDir(), Valid: -day},
+		"the folder is missing":                     {},
+		`namespace "Lab"`:                           {Dir: t.TempDir(), Namespace: "Lab"},
+		`host "good.example.org\nevil.example.org"`: {Dir: t.TempDir(), Hosts: []string{"good.example.org\nevil.example.org"}},
+		`host "good.example.org\n"`:                 {Dir: t.TempDir(), Hosts: []string{"good.example.org\n"}},
+		`host "a b"`:                                {Dir: t.TempDir(), Hosts: []string{"a b"}},
+		`host ""`:                                   {Dir: t.TempDir(), Hosts: []string{""}},
+		"valid for 24h0m0s":                         {Dir: t.TempDir(), Valid: day},
+		"valid for -24h0m0s":                        {Dir: t.TempDir(), Valid: -day},
 	} {
 		if _, err := credentials.Make(cfg); !errors.Is(err, credentials.ErrUsage) || !strings.Contains(err.Error(), says) {
 			t.Errorf("it says %v, not %q", err, says)
@@ -307,4 +321,111 @@ func TestSettings(t *testing.T) {
 	if _, err := credentials.Make(credentials.Config{Dir: file}); err == nil || bytes.Contains([]byte(err.Error()), []byte("damaged")) {
 		t.Errorf("a file instead of a folder: %v", err)
 	}
+}
+
+// TestLoosened: files that others may read are restricted again, and named.
+func TestLoosened(t *testing.T) {
+	dir := t.TempDir()
+	makeIn(t, credentials.Config{Dir: dir})
+	for name, mode := range map[string]os.FileMode{"ca.key": 0o644, "worker.nk": 0o640, "accounts.conf": 0o666, "tls.key": 0o700, "viewer.nk": 0o400} {
+		if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if made := makeIn(t, credentials.Config{Dir: dir}); !slices.Equal(made.Restricted, []string{"accounts.conf", "ca.key", "tls.key", "worker.nk"}) {
+		t.Errorf("restricted %q", made.Restricted)
+	}
+	for name := range files(t, dir) {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm()&0o177 != 0 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder: %v, %v", info.Mode(), err)
+	}
+	if again := makeIn(t, credentials.Config{Dir: dir}); len(again.Restricted) > 0 {
+		t.Errorf("restricted again: %q", again.Restricted)
+	}
+}
+
+// TestAuthorityIsConstrained: with the authority's key nobody can pretend to be another server than these.
+func TestAuthorityIsConstrained(t *testing.T) {
+	dir := t.TempDir()
+	makeIn(t, credentials.Config{Dir: dir, Namespace: "lab", Hosts: []string{"nats.example.org", "10.0.0.7", "fd00::7"}})
+	have := files(t, dir)
+	pair, err := tls.X509KeyPair([]byte(have["ca.crt"]), []byte(have["ca.key"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(ca)
+	for name, allowed := range map[string]bool{
+		"nats": true, "nats-1.nats-headless.lab.svc.cluster.local": true, "nats.example.org": true, "10.0.0.7": true, "fd00::7": true, "127.0.0.1": true,
+		"example.org": false, "evil.example.org": false, "www.google.com": false, "nats.other.svc": false, "10.0.0.8": false, "fd00::8": false, "nats.lab.svc.evil": false,
+	} {
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = []net.IP{ip}
+		} else {
+			template.DNSNames = []string{name}
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, ca, ca.PublicKey, pair.PrivateKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Verify(x509.VerifyOptions{Roots: roots})
+		if allowed != (err == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !strings.Contains(have["kustomization.yaml"], "lab") || !ca.PermittedDNSDomainsCritical {
+		t.Error("the constraints are not critical")
+	}
+}
+
+// TestUnconstrainedAuthority: one of an earlier version gets constraints and keeps its key, so clients with the old ca.crt accept
+// the servers.
+func TestUnconstrainedAuthority(t *testing.T) {
+	dir := t.TempDir()
+	makeIn(t, credentials.Config{Dir: dir})
+	have := files(t, dir)
+	pair, err := tls.X509KeyPair([]byte(have["ca.crt"]), []byte(have["ca.key"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: old.Subject, NotBefore: old.NotBefore, NotAfter: old.NotAfter, IsCA: true, BasicConstraintsValid: true, KeyUsage: old.KeyUsage,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, old.PublicKey, pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := os.WriteFile(filepath.Join(dir, "ca.crt"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if made := makeIn(t, credentials.Config{Dir: dir}); !slices.Equal(made.Made, []string{"ca.crt"}) {
+		t.Errorf("made %q", made.Made)
+	}
+	certificate(t, dir, time.Now())
+	if err := os.WriteFile(filepath.Join(dir, "ca.crt"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	certificate(t, dir, time.Now()) // as a client with the old one
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/cis490/profiles/roles"
 )
 
-// kustomization returns a kustomization.yaml that makes a Secret for the servers and
-// one for each role. The names have no hash suffix, because the manifests name them.
+// kustomization returns a kustomization.yaml that makes a Secret for the servers, one for
+// the dashboards and one for each role. The names have no hash suffix, because the manifests name them.
 func kustomization(namespace string) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, `# Made by %s: the Secrets of NATS, one for its servers and one a role.
+	fmt.Fprintf(&b, `# Made by %s: the Secrets of NATS, one for its servers and one a role, and of the dashboards.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: %s
@@ -25,6 +25,7 @@ secretGenerator:
 	for _, r := range roles.All() {
 		secret(&b, Secret(r.Name), "seed.nk="+SeedFile(r.Name), CACert)
 	}
+	secret(&b, PublishSecret, "PUBLISH_TOKEN="+PublishToken)
 	return []byte(b.String())
 }
 

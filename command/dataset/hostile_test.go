@@ -2,8 +2,10 @@ package dataset
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,5 +120,53 @@ func TestValidationRefusesLongStrings(t *testing.T) {
 	got, err := readBytes(b.Bytes())
 	if len(got) != 1 || !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "row 1, column episode_id: a string of 1048577 bytes") {
 		t.Errorf("%d rows, error %v", len(got), err)
+	}
+}
+
+// TestRowsAreLimited: a small file may have any number of equal rows, however it is written.
+func TestRowsAreLimited(t *testing.T) {
+	type listed struct {
+		Episode string `parquet:"episode_id,dict"`
+		Host    string `parquet:"host_id,dict"`
+		Profile string `parquet:"profile,dict"`
+		Status  string `parquet:"status,dict"`
+	}
+	const n = 20_000
+	packed := func(text string) []byte {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	var parquetFile bytes.Buffer
+	w := parquet.NewGenericWriter[listed](&parquetFile)
+	if _, err := w.Write(slices.Repeat([]listed{{"e", "h", "p", "accepted"}}, n)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	csv := "episode_id,host_id,profile,status\n" + strings.Repeat("e,h,p,accepted\n", n)
+	json := strings.Repeat(`{"episode_id": "e", "host_id": "h", "profile": "p", "status": "accepted"}`+"\n", n)
+
+	defer func(most int) { maxRows = most }(maxRows)
+	for name, file := range map[string][]byte{
+		"parquet": parquetFile.Bytes(), "parquet.gz": packed(parquetFile.String()),
+		"csv": []byte(csv), "csv.gz": packed(csv), "jsonl": []byte(json), "jsonl.gz": packed(json),
+	} {
+		maxRows = n
+		if rows, err := readBytes(file); err != nil || len(rows) != n {
+			t.Errorf("%s: %d rows, %v", name, len(rows), err)
+		}
+		maxRows = n - 700
+		rows, err := readBytes(file)
+		if len(rows) != maxRows || !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "it has more than 19300 rows") {
+			t.Errorf("%s: %d rows, %v", name, len(rows), err)
+		}
 	}
 }

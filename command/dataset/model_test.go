@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/cis490/profiles/fit"
@@ -15,14 +16,16 @@ import (
 
 func smallModel(t testing.TB) *model.Model {
 	t.Helper()
-	l := model.Layout{Features: model.Levels, Resample: "mean", Channels: []string{"proc.minflt", "proc.io_rchar"}, Points: fit.Points{CleanLead: 1, Armed: 1, Infecting: 1, InfectedRunning: 2, CleanTail: 1}}
+	l := model.NewLayout(model.Running, "mean", []string{"proc.minflt", "proc.io_rchar"}, fit.Points{CleanLead: 1, Armed: 1, Infecting: 1, InfectedRunning: 2, CleanTail: 1})
 	var examples []model.Example
 	for i := range 9 {
 		vector := make([]float32, l.Dim())
 		for f := range vector {
 			vector[f] = float32(i*f) + 0.25
 		}
-		vector[i] = float32(math.NaN())
+		if i < len(vector) {
+			vector[i] = float32(math.NaN())
+		}
 		examples = append(examples, model.Example{Profile: fit.ProfileName([]string{"io-walk", "bursty-c2"}[i%2]), Host: "h", Episode: fmt.Sprint(i), Vector: vector})
 	}
 	m, err := model.New(l, examples)
@@ -48,6 +51,20 @@ func TestModelRoundTrip(t *testing.T) {
 	var one, two bytes.Buffer
 	if err := errors.Join(WriteModel(&one, m), WriteModel(&two, got)); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
 		t.Errorf("written again it differs (%v)", err)
+	}
+}
+
+// TestOlderModel: a file of an older layout, which has no version, is refused with what to do.
+func TestOlderModel(t *testing.T) {
+	rows := []modelRow{{"io-walk", "h", "e", []float32{1, 2}}}
+	layout := `{"features":"levels","resample":"mean","channels":["proc.minflt"],"points":{"infected_running":2}}`
+	var b bytes.Buffer
+	if err := writeTable(&b, rows, map[string]string{layoutKey: layout}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := ReadModel(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if !errors.Is(err, model.ErrVersion) || !errors.Is(err, ErrShape) || !strings.Contains(err.Error(), "make the model again with profiles fit --model-out") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -1,8 +1,10 @@
 package dataset
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 
 	"github.com/cis490/profiles/command/dataset/parquetfile"
@@ -26,6 +28,18 @@ type AttackProfile struct {
 	P75Raw       []float32 `parquet:"p75_raw,list"`
 	MedianMinRaw float64   `parquet:"median_min_raw"`
 	MedianMaxRaw float64   `parquet:"median_max_raw"`
+	Unit         string    `parquet:"-"` // of the raw numbers; not a column, see [unitsKey]; "" if the file does not say it
+}
+
+// unitsKey is the metadata key of the units, a JSON object: the unit of each profile that has one.
+const unitsKey = "units"
+
+// ShownUnit returns the unit or, if the file does not say it, the one that the channel's name gives.
+func (p *AttackProfile) ShownUnit() string {
+	if p.Unit == "" {
+		return fit.Unit(p.Channel)
+	}
+	return p.Unit
 }
 
 var profileColumns = []tableColumn[AttackProfile]{
@@ -44,9 +58,9 @@ var profileColumns = []tableColumn[AttackProfile]{
 // maxProfiles bounds an attack profiles file that is read. (It usually has six rows of 80 points.)
 var maxProfiles = tableLimits{rows: 10_000, values: 4 << 20}
 
-// NewAttackProfile returns the row of a profile's envelope. Each number is rounded to float32 once, except the two that are
+// NewAttackProfile returns the row of a profile's envelope, whose unit is that of the spec's channel. Each number is rounded to float32 once, except the two that are
 // float64. The slices are new.
-func NewAttackProfile(p fit.Profile, e fit.Envelope) AttackProfile {
+func NewAttackProfile(p fit.Profile, unit string, e fit.Envelope) AttackProfile {
 	return AttackProfile{
 		Profile:      string(p.Name),
 		Channel:      p.Channel,
@@ -58,6 +72,7 @@ func NewAttackProfile(p fit.Profile, e fit.Envelope) AttackProfile {
 		P75Raw:       float32s(e.P75),
 		MedianMinRaw: e.Min,
 		MedianMaxRaw: e.Max,
+		Unit:         unit,
 	}
 }
 
@@ -119,19 +134,55 @@ func checkProfiles(rows []AttackProfile) error {
 	return nil
 }
 
-// WriteAttackProfiles writes rows as attack_profiles_v1.parquet, in their order, with meta as the file's key-value metadata: the
-// columns of AttackProfile in that order, zstd, nothing nullable. The same input gives the same bytes. A row that does not pass
+// WriteAttackProfiles writes rows as attack_profiles_v1.parquet, in their order, with meta and the units as the file's key-value
+// metadata: the columns of AttackProfile in that order, zstd, nothing nullable. The same input gives the same bytes. A row that does not pass
 // Check, or a profile that comes twice, is an error before anything is written. The rows are neither changed nor kept. No rows
 // give a file without rows.
 func WriteAttackProfiles(w io.Writer, rows []AttackProfile, meta map[string]string) error {
 	err := checkProfiles(rows)
 	if err == nil {
-		err = writeTable(w, rows, meta)
+		err = writeTable(w, rows, withUnits(meta, rows))
 	}
 	if err != nil {
 		return fmt.Errorf("write attack profiles: %w", err)
 	}
 	return nil
+}
+
+// withUnits returns meta with the units of the rows, if one has a unit. It does not change meta.
+func withUnits(meta map[string]string, rows []AttackProfile) map[string]string {
+	units := map[string]string{}
+	for _, p := range rows {
+		if p.Unit != "" {
+			units[p.Profile] = p.Unit
+		}
+	}
+	if len(units) == 0 {
+		return meta
+	}
+	text, err := json.Marshal(units)
+	if err != nil {
+		panic(fmt.Sprintf("dataset: write units as JSON: %v", err)) // cannot happen: strings have a JSON form
+	}
+	all := maps.Clone(meta)
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[unitsKey] = string(text)
+	return all
+}
+
+// setUnits sets the units that the metadata has. Other text, which only another program writes, is ignored: units change no number.
+func setUnits(rows []AttackProfile, meta map[string]string) {
+	var units map[string]string
+	if json.Unmarshal([]byte(meta[unitsKey]), &units) != nil {
+		return
+	}
+	for i := range rows {
+		if unit := units[rows[i].Profile]; fit.ValidUnit(unit) {
+			rows[i].Unit = unit
+		}
+	}
 }
 
 // WriteAttackProfilesFile writes the file at path, whole or not at all ([atomicfile.Write]).
@@ -155,6 +206,7 @@ func ReadAttackProfiles(r io.ReaderAt, size int64) ([]AttackProfile, map[string]
 	if err != nil {
 		return nil, nil, fmt.Errorf("read attack profiles: %w", err)
 	}
+	setUnits(rows, meta)
 	return rows, meta, nil
 }
 

@@ -52,12 +52,12 @@ func writeProfiles(t testing.TB, rows []AttackProfile, meta map[string]string) [
 
 func TestNewAttackProfile(t *testing.T) {
 	nan := math.NaN()
-	e := fit.EnvelopeOf([]fit.Curve{{1, 10, nan, 0.1}, {3, 20, nan, 0.1}}, 4)
+	e := fit.EnvelopeOf([]fit.Entry{{Curve: fit.Curve{1, 10, nan, 0.1}}, {Curve: fit.Curve{3, 20, nan, 0.1}}}, 4)
 	e.Attempted = 5
-	p := NewAttackProfile(fit.Profile{Name: "io-walk", Channel: "proc.cpu_sys_jiffies"}, e)
+	p := NewAttackProfile(fit.Profile{Name: "io-walk", Channel: "proc.cpu_sys_jiffies"}, "cores", e)
 	tenth := 0.1
 	want := AttackProfile{
-		Profile: "io-walk", Channel: "proc.cpu_sys_jiffies", Used: 2, Attempted: 5,
+		Unit: "cores", Profile: "io-walk", Channel: "proc.cpu_sys_jiffies", Used: 2, Attempted: 5,
 		Median:       []float32{float32(2.0 / 15), 1, 0, float32(tenth / 15)},
 		MedianRaw:    []float32{2, 15, 0, 0.1},
 		P25Raw:       []float32{1.5, 12.5, 0, 0.1},
@@ -80,7 +80,7 @@ func TestNewAttackProfile(t *testing.T) {
 // TestNewAttackProfileOfHugeNumbers has numbers beyond float32, which must not become infinities in the file.
 func TestNewAttackProfileOfHugeNumbers(t *testing.T) {
 	huge := []float64{1e300, 0}
-	p := NewAttackProfile(fit.Profile{Name: "x", Channel: "proc.x"}, fit.Envelope{Median: huge, P25: huge, P75: huge, Max: 1e300, Used: math.MaxInt32 + 1, Attempted: math.MaxInt32 + 1})
+	p := NewAttackProfile(fit.Profile{Name: "x", Channel: "proc.x"}, "", fit.Envelope{Median: huge, P25: huge, P75: huge, Max: 1e300, Used: math.MaxInt32 + 1, Attempted: math.MaxInt32 + 1})
 	if err := p.Check(); err != nil {
 		t.Error(err)
 	}
@@ -136,6 +136,7 @@ func TestReadAttackProfilesRefuses(t *testing.T) {
 	}
 }
 
+// TestReadAttackProfilesSurvivesDamage changes every other byte, and cuts the file at the others.
 func TestReadAttackProfilesSurvivesDamage(t *testing.T) {
 	good := writeProfiles(t, madeProfiles(), map[string]string{"generation": "abc0123456"})
 	files := map[string][]byte{"ours": good, "double": testdata(t, "profiles-double-reversed.parquet")}
@@ -145,17 +146,20 @@ func TestReadAttackProfilesSurvivesDamage(t *testing.T) {
 	}
 	for name, good := range files {
 		for i := 0; i < len(good); i += step {
+			if i%2 > 0 {
+				if _, _, err := readProfiles(good[:i]); !errors.Is(err, ErrDamaged) {
+					t.Fatalf("%s, cut at %d: error %v, want ErrDamaged", name, i, err)
+				}
+				continue
+			}
 			b := bytes.Clone(good)
-			b[i] ^= []byte{0xff, 0x01}[i%2]
+			b[i] ^= []byte{0xff, 0x01}[i/2%2]
 			rows, _, err := readProfiles(b)
 			if err == nil && len(rows) != 2 {
 				t.Fatalf("%s, byte %d: %d rows and no error", name, i, len(rows))
 			}
 			if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrShape) {
 				t.Fatalf("%s, byte %d: error %v matches neither ErrDamaged nor ErrShape", name, i, err)
-			}
-			if _, _, err := readProfiles(good[:i]); !errors.Is(err, ErrDamaged) {
-				t.Fatalf("%s, cut at %d: error %v, want ErrDamaged", name, i, err)
 			}
 		}
 	}
@@ -235,7 +239,7 @@ func TestAttackProfilesRoundTrip(t *testing.T) {
 			}
 			return rapid.SliceOfN(number, n, n).Draw(t, name)
 		}
-		text := rapid.OneOf(rapid.StringMatching(`[a-z0-9][a-z0-9-]{0,62}`), rapid.StringN(1, 20, -1))
+		text := rapid.OneOf(rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9_-]{0,62}`), rapid.StringN(1, 20, -1))
 		rows := []AttackProfile{}
 		for i := range rapid.IntRange(0, 8).Draw(t, "rows") {
 			n := rapid.SampledFrom([]int{0, 1, 5, 80, 300}).Draw(t, "points")
@@ -424,4 +428,32 @@ func FuzzReadAttackProfiles(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestUnitsOfProfiles: the units of a spec come back from the file; a file without them, or with text that is no unit, has those of the names.
+func TestUnitsOfProfiles(t *testing.T) {
+	rows := madeProfiles()
+	rows[0].Unit = "µs/s"
+	meta := map[string]string{"generation": "abc0123456"}
+	b := writeProfiles(t, rows, meta)
+	if len(meta) != 1 {
+		t.Errorf("writing changed the metadata to %v", meta)
+	}
+	back, meta, err := ReadAttackProfiles(bytes.NewReader(b), int64(len(b)))
+	if err != nil || !reflect.DeepEqual(back, rows) {
+		t.Errorf("got %+v, %v\nwant %+v", back, err, rows)
+	}
+	if back[0].ShownUnit() != "µs/s" || back[1].ShownUnit() != fit.Unit(back[1].Channel) {
+		t.Errorf("units %q, %q", back[0].ShownUnit(), back[1].ShownUnit())
+	}
+	if want := fmt.Sprintf(`{%q:"µs/s"}`, rows[0].Profile); meta["units"] != want {
+		t.Errorf("metadata %s, want %s", meta["units"], want)
+	}
+	for _, text := range []string{"", "[]", "{", `{"` + rows[0].Profile + `":"\u001b[2J"}`, `{"` + rows[0].Profile + `":1}`, `{"other":"x"}`} {
+		b := writeProfiles(t, madeProfiles(), map[string]string{"units": text})
+		back, _, err := ReadAttackProfiles(bytes.NewReader(b), int64(len(b)))
+		if err != nil || !reflect.DeepEqual(back, madeProfiles()) {
+			t.Errorf("%s: got %+v, %v", text, back, err)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -14,10 +15,11 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
-	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/command/dataset"
+	"github.com/cis490/profiles/command/roster"
+	"github.com/cis490/profiles/episode"
 	"github.com/cis490/profiles/fit"
 )
 
@@ -29,6 +31,7 @@ type sheet []dataset.ValidationRow
 func (s *sheet) rows() iter.Seq2[dataset.ValidationRow, error] {
 	return func(yield func(dataset.ValidationRow, error) bool) {
 		for _, r := range *s {
+			r.Accepted = r.Status == dataset.StatusAccepted
 			if !yield(r, nil) {
 				return
 			}
@@ -164,7 +167,7 @@ func TestBrokenFilePublishesNothing(t *testing.T) {
 	}
 	broken := errors.New("page 2 is damaged")
 	e := &Emitter{Bus: b, Rows: func(yield func(dataset.ValidationRow, error) bool) {
-		_ = yield(dataset.ValidationRow{HostID: "h", EpisodeID: "2", Profile: "a", Status: "accepted"}, nil) && yield(dataset.ValidationRow{}, broken)
+		_ = yield(dataset.ValidationRow{HostID: "h", EpisodeID: "2", Profile: "a", Accepted: true}, nil) && yield(dataset.ValidationRow{}, broken)
 	}}
 	if _, err := e.Reconcile(ctx); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
@@ -183,9 +186,11 @@ func TestManyAreAllPublished(t *testing.T) {
 		file.add("h", fmt.Sprint("e", i), "a", "accepted")
 	}
 	calls := 0
-	e := &Emitter{Bus: b, Rows: file.rows(), Progress: func(done, total int) {
-		calls++
-		if done != calls || total != n {
+	e := &Emitter{Bus: b, Rows: file.rows(), Progress: func(step Step, done, total int) {
+		if step != Publishing {
+			return
+		}
+		if calls++; done != calls || total != n {
 			t.Fatalf("call %d says %d of %d", calls, done, total)
 		}
 	}}
@@ -213,7 +218,7 @@ func TestFollow(t *testing.T) {
 			return
 		}
 		for _, c := range string(text) {
-			if !yield(dataset.ValidationRow{HostID: "h", EpisodeID: string(c), Profile: "a", Status: "accepted"}, nil) {
+			if !yield(dataset.ValidationRow{HostID: "h", EpisodeID: string(c), Profile: "a", Accepted: true}, nil) {
 				return
 			}
 		}
@@ -266,7 +271,7 @@ func TestRepublish(t *testing.T) {
 	b := server.Topology()
 	spec := fit.DefaultSpec()
 	spec.Profiles = []fit.Profile{{Name: "a", Channel: "proc.x"}}
-	gen := (&align.Fitter{Spec: spec}).Generation(0)
+	gen := spec.Generation(episode.DefaultLimits(), 0)
 
 	accept := func(id, profile string) {
 		t.Helper()
@@ -332,5 +337,27 @@ func TestRepublish(t *testing.T) {
 	}
 	if got, want := log(t, ctx, b), append(before, "+h/late/a", "+h/late/a"); !slices.Equal(got, want) {
 		t.Errorf("the log holds %q, want %q", got, want)
+	}
+}
+
+// TestSummaryNamesWhatTheFileHas: the statuses and profiles of all rows, and how they were read.
+func TestSummaryNamesWhatTheFileHas(t *testing.T) {
+	var file sheet
+	file.add("h", "1", "a", "Accepted")
+	file.add("h", "2", "b", "Accepted")
+	file.add("h", "3", "b", "no")
+	t.Parallel()
+	e := &Emitter{Bus: bustest.Start(t).Topology(), Rows: file.rows(), DryRun: true}
+	got, err := e.Reconcile(bustest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if roster.Text(got.Statuses) != "2 Accepted, 1 no" || roster.Text(got.Profiles) != "2 b, 1 a" ||
+		got.Why != "no row has status accepted; 2 have Accepted, 1 has no" || got.Columns != nil {
+		t.Errorf("%+v", got)
+	}
+	e.Columns = fit.Validation{EpisodeID: "id", HostID: "host", Profile: "kind"}
+	if got, err = e.Reconcile(bustest.Context(t)); err != nil || !reflect.DeepEqual(got.Columns, &e.Columns) || got.Statuses != nil {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -4,35 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cis490/profiles/episode"
+	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/store"
 )
 
 // Uploads copies the archive of each accepted episode into a store before its
-// accept is published, so that a worker finds the archive there. It remembers the
-// episodes that it has stored: an emitter that reconciles again looks only at new
-// ones, and at those that are accepted anew after a retraction.
+// accept is published, so that a worker finds the archive there. If the emitter follows
+// a file, it remembers the episodes that it has stored: it then looks only at new ones, and
+// at those that are accepted anew after a retraction.
 type Uploads struct {
-	From episode.Store // its archives must be io.ReadSeekers, as those of a directory are
-	To   store.Uploader
+	From *store.Dir
+	To   store.Uploader // an archive keeps its suffix, which must be one of To's
 	// Progress, if set, is called after each episode, one call at a time.
 	Progress func(done, total int)
 
 	mu    sync.Mutex
-	seen  map[episode.Ref]struct{} // stored
+	seen  map[fit.Rank]struct{} // the stored ones, by a hash of their ids; nil if they are not remembered
 	done  int
 	total int
 }
 
-const (
-	uploadsAtOnce = 8
-	uploadBatch   = 256 // accepts that are published together, after their archives are stored
-)
+const uploadsAtOnce = 8
 
 // An UploadSummary counts archives.
 type UploadSummary struct {
@@ -41,10 +38,11 @@ type UploadSummary struct {
 	Without  int `json:"without"`  // accepted episodes that have no archive in the source
 }
 
-// begin prepares a reconciliation of that many episodes.
-func (u *Uploads) begin(total int) {
-	if u.seen == nil {
-		u.seen = map[episode.Ref]struct{}{}
+// begin prepares a reconciliation of that many episodes. If it is not the last one, what is stored
+// is remembered.
+func (u *Uploads) begin(total int, last bool) {
+	if u.seen == nil && !last {
+		u.seen = map[fit.Rank]struct{}{}
 	}
 	u.done, u.total = 0, total
 }
@@ -71,8 +69,9 @@ func (u *Uploads) upload(ctx context.Context, episodes []assignment, again bool,
 }
 
 func (u *Uploads) uploadOne(ctx context.Context, ref episode.Ref, again bool, s *UploadSummary) error {
+	rank := fit.RankOf(0, string(ref.Host), string(ref.ID))
 	u.mu.Lock()
-	_, seen := u.seen[ref]
+	_, seen := u.seen[rank]
 	u.mu.Unlock()
 	count := &s.Stored
 	if !seen || again {
@@ -88,8 +87,8 @@ func (u *Uploads) uploadOne(ctx context.Context, ref episode.Ref, again bool, s 
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if count != &s.Without { // an archive that is missing may come later
-		u.seen[ref] = struct{}{}
+	if count != &s.Without && u.seen != nil { // an archive that is missing may come later
+		u.seen[rank] = struct{}{}
 	}
 	*count++
 	u.done++
@@ -100,14 +99,10 @@ func (u *Uploads) uploadOne(ctx context.Context, ref episode.Ref, again bool, s 
 }
 
 func (u *Uploads) copy(ctx context.Context, ref episode.Ref) (copied bool, err error) {
-	archive, err := u.From.Open(ctx, ref)
+	archive, suffix, err := u.From.OpenFile(ctx, ref)
 	if err != nil {
 		return false, err
 	}
 	defer archive.Close()
-	r, ok := archive.(io.ReadSeeker)
-	if !ok {
-		return false, errors.New("the source is not a directory")
-	}
-	return u.To.Put(ctx, ref, r)
+	return u.To.Put(ctx, ref, suffix, archive)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -27,20 +28,20 @@ type counted struct {
 	puts int
 }
 
-func (c *counted) Put(ctx context.Context, ref episode.Ref, r io.ReadSeeker) (bool, error) {
+func (c *counted) Put(ctx context.Context, ref episode.Ref, suffix string, r io.ReadSeeker) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.puts++; c.fail != nil {
 		return false, c.fail
 	}
-	return c.Uploader.Put(ctx, ref, r)
+	return c.Uploader.Put(ctx, ref, suffix, r)
 }
 
 func TestUploads(t *testing.T) {
 	t.Parallel()
 	ctx, srv := bustest.Context(t), bustest.Start(t)
 	b := srv.Topology()
-	opened, err := store.Open("nats://episodes", store.Config{}, b)
+	opened, err := store.Open("nats://episodes", store.Config{Suffixes: []string{".tar.zst", ".tgz"}}, b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,13 +50,16 @@ func TestUploads(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	from, err := store.OpenDir(dir)
+	from, err := store.OpenDir(dir, ".tar.zst", ".tgz")
 	if err != nil {
 		t.Fatal(err)
 	}
 	write := func(id, text string) {
 		t.Helper()
 		path := filepath.Join(dir, "h", id+".tar.zst")
+		if id == "3" {
+			path = filepath.Join(dir, "h", id+".tgz")
+		}
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +77,7 @@ func TestUploads(t *testing.T) {
 		}
 	}
 	var file sheet
-	const n = 2*uploadBatch + 3
+	const n = 2*partLen + 3
 	for i := range n {
 		file.add("h", fmt.Sprint(i), "a", "accepted")
 		write(fmt.Sprint(i), fmt.Sprint("archive ", i))
@@ -86,7 +90,8 @@ func TestUploads(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := 0
-	e := &Emitter{Bus: b, Rows: file.rows()}
+	e := &Emitter{Bus: b, Rows: file.rows(), following: true}
+	defer e.log.forget()
 	fresh := func() {
 		e.Uploads = &Uploads{From: from, To: to, Progress: func(done, total int) {
 			if calls++; done != calls || total > n+1 {
@@ -115,6 +120,9 @@ func TestUploads(t *testing.T) {
 	expect("first", n, n, UploadSummary{Uploaded: n, Without: 1})
 	has("0", "archive 0")
 	has(fmt.Sprint(n-1), fmt.Sprint("archive ", n-1))
+	if found, err := to.SuffixesOf(ctx, episode.Ref{Host: "h", ID: "3"}); err != nil || !slices.Equal(found, []string{".tgz"}) {
+		t.Errorf("the suffix of an uploaded archive is %q, %v", found, err)
+	}
 	if _, err := to.Open(ctx, episode.Ref{Host: "h", ID: "refused"}); !errors.Is(err, episode.ErrNotFound) {
 		t.Errorf("an archive of an episode that is not accepted was uploaded: %v", err)
 	}

@@ -63,7 +63,7 @@ func (s *system) make(g bus.Generation) {
 	s.must(err)
 	reduced, err := curves.Reduce(profile)
 	s.must(err)
-	_, err = s.bus.WriteEnvelope(s.ctx, g.ID, profile, reduced.Envelope, reduced.AsOf, time.Now())
+	_, err = s.bus.WriteEnvelope(s.ctx, g.ID, profile, reduced.Envelope, reduced.AsOf, time.Now(), time.Time{})
 	s.must(err)
 }
 

@@ -79,7 +79,7 @@ func (s *system) equal(spec *fit.Spec, n int) bus.Generation {
 	rows, err := roster.Read(func(yield func(dataset.ValidationRow, error) bool) {
 		for i := range n {
 			host, id := synth.New(1).Ref(string(profile), i)
-			if !yield(dataset.ValidationRow{HostID: host, EpisodeID: id, Profile: string(profile), Status: dataset.StatusAccepted}, nil) {
+			if !yield(dataset.ValidationRow{HostID: host, EpisodeID: id, Profile: string(profile), Accepted: true}, nil) {
 				return
 			}
 		}
@@ -87,7 +87,7 @@ func (s *system) equal(spec *fit.Spec, n int) bus.Generation {
 	s.must(err)
 	store, err := synth.NewStore(synth.New(1), episodes, string(profile))
 	s.must(err)
-	want, err := batch.Fit(s.ctx, batch.Config{Spec: spec}, store, rows)
+	want, err := batch.Fit(s.ctx, batch.Config{Spec: spec, Signatures: true}, store, rows)
 	s.must(err)
 	for {
 		gen := s.latest(spec)

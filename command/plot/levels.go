@@ -106,13 +106,15 @@ func (c LevelColumn) check(first LevelColumn, points int) error {
 	return nil
 }
 
-// spansOf returns the span of a phase, or all spans if phase is empty.
+// spansOf returns the span of a phase, or all spans with points if phase is empty.
 func spansOf(points fit.Points, phase string) ([]fit.Span, error) {
-	all := points.Spans()
 	if phase == "" {
-		return all[:], nil
+		return points.FilledSpans(), nil
 	}
-	for _, span := range all {
+	for _, span := range points.Spans() {
+		if span.Name == phase && span.Points == 0 {
+			return nil, fmt.Errorf("the spec leaves phase %s out: it has no points", phase)
+		}
 		if span.Name == phase {
 			return []fit.Span{span}, nil
 		}

@@ -34,7 +34,7 @@ func panel(row *dataset.AttackProfile, points fit.Points) (*plot.Plot, error) {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	p.X.Label.Text = "point"
-	p.Y.Label.Text = fit.Unit(row.Channel)
+	p.Y.Label.Text = row.ShownUnit()
 	p.X.Padding, p.Y.Padding = 0, 0
 	setFont(&p.X.Label.TextStyle, 9)
 	setFont(&p.Y.Label.TextStyle, 9)
@@ -110,7 +110,8 @@ func setFont(s *text.Style, size vg.Length) {
 	s.Font.Typeface, s.Font.Variant, s.Font.Size = "Liberation", "Sans", size
 }
 
-// phases draws the borders and the names of a curve's slices, and has ticks at their first points.
+// phases draws the borders and the names of a curve's slices, and has ticks at their first points. A slice without points is not
+// drawn.
 type phases struct {
 	names  [5]string
 	counts [5]int
@@ -133,11 +134,14 @@ func (ph phases) Plot(c draw.Canvas, p *plot.Plot) {
 	border := draw.LineStyle{Color: borderColor, Width: vg.Points(0.6), Dashes: []vg.Length{vg.Points(2), vg.Points(2)}}
 	start := 0
 	for i, count := range ph.counts {
+		if count == 0 {
+			continue
+		}
 		from, to := toX(float64(start)-0.5), toX(float64(start+count)-0.5)
 		if i == attack {
 			c.FillPolygon(attackColor, []vg.Point{{X: from, Y: toY(p.Y.Min)}, {X: to, Y: toY(p.Y.Min)}, {X: to, Y: toY(p.Y.Max)}, {X: from, Y: toY(p.Y.Max)}})
 		}
-		if i > 0 {
+		if start > 0 {
 			c.StrokeLine2(border, from, toY(p.Y.Min), from, toY(p.Y.Max))
 		}
 		name, at := style, vg.Point{X: (from + to) / 2, Y: toY(p.Y.Max) - vg.Points(2)}
@@ -154,6 +158,9 @@ func (ph phases) Ticks(_, _ float64) []plot.Tick {
 	var ticks []plot.Tick
 	start := 0
 	for _, count := range ph.counts {
+		if count == 0 {
+			continue
+		}
 		ticks = append(ticks, plot.Tick{Value: float64(start) - 0.5, Label: strconv.Itoa(start)})
 		start += count
 	}

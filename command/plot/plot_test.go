@@ -145,6 +145,41 @@ func TestPhasesFollowThePoints(t *testing.T) {
 	}
 }
 
+// TestSlicesLeftOut: a slice without points has neither a name, a border nor a tick.
+func TestSlicesLeftOut(t *testing.T) {
+	points := fit.Points{CleanLead: 10, InfectedRunning: 20}
+	var labels []string
+	for _, tick := range newPhases(points).Ticks(0, 0) {
+		labels = append(labels, tick.Label)
+	}
+	if got := strings.Join(labels, " "); got != "0 10 30" {
+		t.Errorf("ticks at %s", got)
+	}
+	row := hill("x", "proc.minflt", 30, 1)
+	row.Unit = "faults/s"
+	var levels bytes.Buffer
+	if err := Levels(&levels, SVG, levelColumns(points), points, ""); err != nil {
+		t.Fatal(err)
+	}
+	profiles := string(drawn(t, SVG, []dataset.AttackProfile{row}, points))
+	for name, figure := range map[string]string{"profiles": profiles, "levels": levels.String()} {
+		for _, left := range []string{">armed<", ">infecting<", "clean_tail"} {
+			if strings.Contains(figure, left) {
+				t.Errorf("%s: %s is drawn", name, left)
+			}
+		}
+		if !strings.Contains(figure, "infected_running") || strings.Contains(figure, "NaN") || strings.Contains(figure, "Inf") {
+			t.Errorf("%s: %s", name, figure)
+		}
+	}
+	if !strings.Contains(profiles, "faults/s") || strings.Count(profiles, ">clean<") != 1 {
+		t.Error(profiles)
+	}
+	if err := Levels(&levels, SVG, levelColumns(points), points, fit.SliceArmed); err == nil || !strings.Contains(err.Error(), "leaves phase armed out") {
+		t.Errorf("armed alone: %v", err)
+	}
+}
+
 func TestProfilesDrawsWhatIsOdd(t *testing.T) {
 	flat := hill("flat", "proc.minflt", 80, 1)
 	clear(flat.MedianRaw)

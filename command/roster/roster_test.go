@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/cis490/profiles/command/dataset"
@@ -23,12 +26,12 @@ func rows(all ...dataset.ValidationRow) iter.Seq2[dataset.ValidationRow, error] 
 }
 
 func row(host, id, profile, status string) dataset.ValidationRow {
-	return dataset.ValidationRow{HostID: host, EpisodeID: id, Profile: profile, Status: status}
+	return dataset.ValidationRow{HostID: host, EpisodeID: id, Profile: profile, Status: status, Accepted: status == dataset.StatusAccepted}
 }
 
 func TestRoster(t *testing.T) {
 	const yes, no = dataset.StatusAccepted, "rejected"
-	r, err := Read(rows(
+	listed := rows(
 		row("h1", "1", "a", yes),
 		row("h1", "2", "a", yes),
 		row("h1", "1", "b", yes), // under another profile now
@@ -41,7 +44,8 @@ func TestRoster(t *testing.T) {
 		row("h2", "2", "a", yes), // accepted again
 		row("h12", "1", "a", yes),
 		row("h1", "21", "a", yes),
-	), 7)
+	)
+	r, err := Read(listed, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +67,26 @@ func TestRoster(t *testing.T) {
 		}
 		return names
 	}
-	if got, want := names(r.AsListed("a")), []string{"h1/1", "h1/2", "h2/1", "-", "h2/2", "h12/1", "h1/21"}; !slices.Equal(got, want) {
+	if r.Listed("a") != 7 || r.Listed("b") != 1 || r.Listed("z") != 0 {
+		t.Errorf("%d rows of a, %d of b", r.Listed("a"), r.Listed("b"))
+	}
+	drawn, err := r.Draw(listed, map[fit.ProfileName][]int{"a": {0, 1, 2, 3, 4, 5, 6}, "b": {0}, "z": {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(drawn["b"]); !slices.Equal(got, []string{"h1/1"}) {
+		t.Errorf("drawn of b: %v", got)
+	}
+	if got, want := names(drawn["a"]), []string{"h1/1", "h1/2", "h2/1", "-", "h2/2", "h12/1", "h1/21"}; !slices.Equal(got, want) {
 		t.Errorf("as listed: %v, want %v", got, want)
+	}
+	if drawn, err = r.Draw(listed, map[fit.ProfileName][]int{"a": {6, 3, 0}}); err != nil || !slices.Equal(names(drawn["a"]), []string{"h1/21", "-", "h1/1"}) {
+		t.Errorf("drawn in another order: %v, %v", names(drawn["a"]), err)
+	}
+	for _, other := range []iter.Seq2[dataset.ValidationRow, error]{rows(), rows(row("new", "1", "a", yes))} {
+		if _, err := r.Draw(other, map[fit.ProfileName][]int{"a": {0}}); err == nil || !strings.Contains(err.Error(), "changed while it was read") {
+			t.Errorf("drawn from another list: %v", err)
+		}
 	}
 	ranked := r.ByRank("a")
 	if !slices.IsSortedFunc(ranked, func(a, b Row) int { return r.Rank(a).Compare(r.Rank(b)) }) {
@@ -96,7 +118,7 @@ func TestRoster(t *testing.T) {
 			t.Errorf("accepts %s under a", ref)
 		}
 	}
-	if r.AsListed("z") != nil || r.ByRank("z") != nil {
+	if r.ByRank("z") != nil {
 		t.Error("returns rows of a profile that no row names")
 	}
 }
@@ -118,6 +140,39 @@ func TestMalformedAreLimited(t *testing.T) {
 	}
 	if first, all := r.Malformed(); all != 50 || len(first) != maxMalformed {
 		t.Errorf("%d kept of %d", len(first), all)
+	}
+}
+
+// TestMemoryGrowsWithEpisodes: rows that name the same episodes, rows that are not accepted and names of profiles that are
+// not well-formed take no memory.
+func TestMemoryGrowsWithEpisodes(t *testing.T) {
+	const most = 1 << 20 // bytes, for a million rows
+	for name, of := range map[string]func(i int) dataset.ValidationRow{
+		"equal rows":   func(int) dataset.ValidationRow { return row("h", "e", "a", "accepted") },
+		"not accepted": func(i int) dataset.ValidationRow { return row("h", strconv.Itoa(i), "a", "rejected") },
+		"bad profiles": func(i int) dataset.ValidationRow { return row("h", "e", " "+strconv.Itoa(i), "accepted") },
+		"two profiles": func(i int) dataset.ValidationRow { return row("h", "e", []string{"a", "b"}[i%2], "accepted") },
+	} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		const n = 1_000_000
+		r, err := Read(func(yield func(dataset.ValidationRow, error) bool) {
+			for i := range n {
+				if !yield(of(i), nil) {
+					return
+				}
+			}
+		}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if took := int64(after.HeapAlloc) - int64(before.HeapAlloc); took > most || r.Rows() != n {
+			t.Errorf("%s: %d rows take %d bytes", name, r.Rows(), took)
+		}
+		runtime.KeepAlive(r)
 	}
 }
 

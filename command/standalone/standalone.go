@@ -1,7 +1,7 @@
 // Package standalone runs the whole system in one process: an embedded NATS
 // server, a worker, a streamer and the dashboard. Each service has its own
 // connection, as in a cluster, but in memory. One HTTP endpoint serves the page
-// and the health and metrics of all services.
+// and, on a loopback address, the health and metrics of all services.
 //
 // Start with [Run].
 package standalone
@@ -33,8 +33,7 @@ type Config struct {
 	// Dir is the folder of the server's files. No other server may use it at the same
 	// time.
 	Dir string
-	// The services' settings. Their settings of NATS and of the listen address are
-	// ignored.
+	// The services' settings. Those of NATS, and LISTEN, are ignored.
 	Worker    worker.Config
 	Streamer  streamer.Config
 	Dashboard dashboard.Config
@@ -45,8 +44,8 @@ type Deps struct {
 	Store episode.Store
 	Spec  *fit.Spec
 	Log   *slog.Logger
-	// Listener serves the page, /publish, /healthz, /readyz and /metrics. Run closes
-	// it.
+	// Listener serves the page and /publish. Run closes it. If it is on a loopback address,
+	// it also serves /healthz, /readyz and /metrics; else Dashboard.HealthListen does.
 	Listener net.Listener
 }
 
@@ -65,6 +64,10 @@ type System struct {
 func (s *System) Ready() error {
 	return errors.Join(s.worker.Ready(), s.streamer.Ready(), s.dashboard.Ready())
 }
+
+// Problem returns what fails although all services are ready, and what to do: posts to
+// PUBLISH_URL. It is nil if nothing fails.
+func (s *System) Problem() error { return s.streamer.Problem() }
 
 // ErrServer matches the error of Run if the embedded server does not start.
 var ErrServer = errors.New("start the embedded NATS server")
@@ -105,7 +108,7 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 	if err != nil {
 		return err
 	}
-	s.dashboard, err = dashboard.New(cfg.Dashboard, dashboard.Deps{Bus: buses[3], Log: deps.Log, Registry: registry, Ready: s.Ready})
+	s.dashboard, err = dashboard.New(cfg.Dashboard, dashboard.Deps{Bus: buses[3], Log: deps.Log, Registry: registry, Ready: s.Ready, Problem: s.Problem})
 	if err != nil {
 		return err
 	}
@@ -114,6 +117,9 @@ func Run(ctx context.Context, cfg Config, deps Deps, work func(context.Context, 
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	g.Go(func() error { return s.dashboard.ServeListener(ctx, deps.Listener) })
+	if !service.IsLoopback(deps.Listener.Addr()) {
+		g.Go(func() error { return s.dashboard.ServeHealth(ctx) })
+	}
 	g.Go(func() error { return s.dashboard.Run(ctx) })
 	g.Go(func() error { return s.worker.Run(ctx) })
 	g.Go(func() error { return s.streamer.Run(ctx) })

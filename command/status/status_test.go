@@ -13,7 +13,6 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/cis490/profiles/align"
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/bustest"
 	"github.com/cis490/profiles/command/synth"
@@ -119,7 +118,7 @@ func TestWaitsFor(t *testing.T) {
 	t.Parallel()
 	ctx, b := bustest.Context(t), bustest.Start(t).Topology()
 	spec := specOf(2)
-	gen := (&align.Fitter{Spec: spec}).Generation(0)
+	gen := spec.Generation(episode.DefaultLimits(), 0)
 	expect := func(want string) *Report {
 		t.Helper()
 		r, err := Collect(ctx, b)
@@ -169,7 +168,7 @@ func TestWaitsFor(t *testing.T) {
 	must(err)
 	reduced, err := curves.Reduce(saturate)
 	must(err)
-	_, err = b.WriteEnvelope(ctx, gen, saturate, reduced.Envelope, reduced.AsOf, time.Now())
+	_, err = b.WriteEnvelope(ctx, gen, saturate, reduced.Envelope, reduced.AsOf, time.Now(), time.Time{})
 	must(err)
 	r = expect("")
 	if p := r.Profiles[0]; !p.Agrees || p.Envelope == nil || p.Complete || p.UpdatedAt.IsZero() {

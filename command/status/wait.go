@@ -3,24 +3,33 @@ package status
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/client"
+	"github.com/cis490/profiles/bus/settings"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/wait"
 )
 
 // WaitsFor names the first thing that the wanted generation still has to do, in
 // the order in which work goes through the system. It is empty when the system
-// is settled: no message is pending or unacknowledged, and every envelope is of
-// the present sample.
+// is settled: no setting is wrong, no message is pending or unacknowledged, and every
+// envelope is of the present sample.
 func (r *Report) WaitsFor() string {
+	for _, w := range r.Wrong {
+		if w.Level >= settings.Unsettled {
+			return w.String()
+		}
+	}
 	switch {
 	case r.Wanted == "":
 		return "a generation: no worker has registered its spec yet"
 	case r.Lag == nil:
 		return "the consumers of generation " + string(r.Wanted)
+	case r.MustReadAgain:
+		return "a new epoch: the log was filled again after it had lost messages"
 	}
 	if what := r.Lag.waitsFor(); what != "" {
 		return what
@@ -101,6 +110,9 @@ func check(ctx context.Context, b *bus.Bus) (*Report, string, error) {
 		brief.Wanted = gen
 		if brief.Lag, err = lag(ctx, b, gen); err != nil {
 			return nil, "", err
+		}
+		if brief.Lag != nil {
+			brief.Wrong = slices.Concat(brief.Lag.Align.Wrong(), brief.Lag.Reduce.Wrong())
 		}
 	}
 	if what := brief.WaitsFor(); what != "" {

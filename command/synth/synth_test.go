@@ -179,7 +179,7 @@ func TestEpisodeReadsTheArchives(t *testing.T) {
 	g := New(11)
 	for _, profile := range Profiles() {
 		for i := range 5 {
-			e, err := episode.Read(bytes.NewReader(archiveOf(t, g, profile, i)), []episode.ChannelName{{Source: "proc", Field: channels[profile]}}, episode.DefaultLimits())
+			e, err := episode.Read(bytes.NewReader(archiveOf(t, g, profile, i)), []episode.Wanted{{Name: episode.ChannelName{Source: "proc", Field: channels[profile]}, Counter: true}}, episode.Rules{})
 			if err != nil {
 				t.Fatalf("%s %d: %v", profile, i, err)
 			}
@@ -187,8 +187,8 @@ func TestEpisodeReadsTheArchives(t *testing.T) {
 				t.Errorf("%s %d: segments %+v", profile, i, s)
 			}
 			c := e.Channels[0]
-			if !c.Counter || c.Resets > 0 || len(c.Values) < 340 {
-				t.Errorf("%s %d: %d points, %d resets", profile, i, len(c.Values), c.Resets)
+			if !c.Counter || c.Restarts > 0 || len(c.Values) < 340 {
+				t.Errorf("%s %d: %d points, %d resets", profile, i, len(c.Values), c.Restarts)
 			}
 			// The rate while the payload runs is higher than at rest.
 			rest, busy := meanRate(c, 0, e.Segments()[0].End), meanRate(c, e.Segments()[3].Start, e.Segments()[3].End)

@@ -108,7 +108,7 @@
     if (size < 10) report(n, `is ${size} px small`);
     check(n, n.ownerSVGElement ? style.fill : style.color, size >= 24 || (size >= 18.66 && +style.fontWeight >= 700) ? 3 : 4.5);
   }
-  if (texts < 20) problems.push(`only ${texts} texts were checked`);
+  if (texts < 15) problems.push(`only ${texts} texts were checked`);
   for (const n of document.querySelectorAll('.plot .median, .legend .median, #connection svg *')) if (visible(n)) check(n, getComputedStyle(n).stroke, 3);
   for (const n of document.querySelectorAll('.plot .model, .bars .bar, .plot .dot:not(.unchosen)')) if (visible(n)) check(n, getComputedStyle(n).fill, 3);
   for (const n of document.querySelectorAll('.key')) if (visible(n)) check(n, getComputedStyle(n).getPropertyValue('background-color'), 1);

@@ -105,8 +105,19 @@ type tab struct {
 // browser context, after the prepare steps.
 func open(t *testing.T, address string, prepare ...chromedp.Action[chromedp.Void]) *tab {
 	t.Helper()
+	return openIn(t, chromium, address, prepare, chromedp.WithNewBrowserContext())
+}
+
+// another opens an address in another tab of the same browser context.
+func (b *tab) another(address string, prepare ...chromedp.Action[chromedp.Void]) *tab {
+	b.t.Helper()
+	return openIn(b.t, b.ctx, address, prepare)
+}
+
+func openIn(t *testing.T, parent context.Context, address string, prepare []chromedp.Action[chromedp.Void], options ...chromedp.ContextOption) *tab {
+	t.Helper()
 	b := &tab{t: t, hosts: map[string]bool{}}
-	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.record))
+	ctx, cancel := chromedp.NewContext(parent, append(options, chromedp.WithListener(b.record))...)
 	b.ctx = ctx
 	t.Cleanup(func() {
 		b.check(address)

@@ -54,7 +54,7 @@ func TestDetail(t *testing.T) {
 
 	// A profile without an event, and an invalid address.
 	b.run("location.hash = '#/profile/nothing%20such'")
-	b.until("document.querySelector('#detail h2').textContent === 'nothing such' && document.querySelector('#detail .waiting').textContent === 'Waiting for the first envelope of this profile.'")
+	b.until("document.querySelector('#detail h2').textContent === 'nothing such' && document.querySelector('#detail .waiting').checkVisibility()")
 	b.run("location.hash = '#/profile/%E0%A4%A'")
 	b.until(overviewShown)
 }
@@ -102,16 +102,19 @@ func checkDownloads(b *tab, s *system, e streamer.AttackProfile) {
 	if err != nil || len(records) != 81 {
 		b.t.Fatalf("%d records, %v", len(records), err)
 	}
-	if want := []string{"point", "phase", "median", "p25", "p75", "median_raw", "p25_raw", "p75_raw"}; !slices.Equal(records[0], want) {
+	if want := []string{"point", "phase", "median", "p25", "p75", "median_raw", "p25_raw", "p75_raw", "n"}; !slices.Equal(records[0], want) {
 		b.t.Errorf("the columns are %q", records[0])
 	}
 	for i, r := range records[1:] {
 		want := []float64{float64(i + 1), e.Curve[i], e.P25[i], e.P75[i], e.MedianRaw[i], e.P25Raw[i], e.P75Raw[i]}
-		for k, text := range slices.Delete(slices.Clone(r), 1, 2) {
+		for k, text := range slices.Delete(slices.Clone(r[:8]), 1, 2) {
 			if v, err := strconv.ParseFloat(text, 64); err != nil || v != want[k] {
 				b.t.Errorf("record %d has %q, want %v to the last bit", i+1, r, want)
 				break
 			}
+		}
+		if r[8] != strconv.Itoa(e.N[i]) {
+			b.t.Errorf("record %d is of %s episodes, want %d", i+1, r[8], e.N[i])
 		}
 	}
 	if records[11][1] != "armed" || records[10][1] != "clean_lead" {
@@ -147,7 +150,7 @@ func checkComparison(b *tab, e, other streamer.AttackProfile) {
 	}
 	where, got := readout(b, "#detail")
 	all := append(got, get[[]string](b, "[...document.querySelectorAll('#detail .readout tbody tr:nth-child(2) td')].map((c) => c.textContent)")...)
-	if where != "point 18 of 80, infecting" || all[0] != "io-walk" || all[4] != "bursty-c2" || !near(all[1], e.Curve[17]) || !near(all[5], other.Curve[17]) || !near(all[7], other.P75[17]) {
+	if where != "25% through infecting" || all[0] != "io-walk" || all[4] != "bursty-c2" || !near(all[1], e.Curve[17]) || !near(all[5], other.Curve[17]) || !near(all[7], other.P75[17]) {
 		b.t.Errorf("the readout is at %q: %q", where, all)
 	}
 	b.run("document.querySelector('#detail input[value=raw]').click()")

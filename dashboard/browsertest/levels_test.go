@@ -103,7 +103,7 @@ func TestLevels(t *testing.T) {
 	}
 
 	// All cards at once, and back.
-	b.run(`[...document.querySelectorAll('button')].find((n) => n.textContent === 'Levels of all').click()`)
+	b.run(`document.querySelector('[data-choice=view][value=levels]').click()`)
 	for _, name := range six {
 		b.until(levelsOf(name))
 	}
@@ -112,7 +112,7 @@ func TestLevels(t *testing.T) {
 	b.size(360, 740)
 	b.audit("the levels on a phone")
 	b.shoot("levels-phone")
-	b.run(`[...document.querySelectorAll('button')].find((n) => n.textContent === 'Levels of all').click()`)
+	b.run(`document.querySelector('[data-choice=view][value=curve]').click()`)
 	b.until(`[...document.querySelectorAll('.card .levels')].every((n) => n.hidden)`)
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/dashboard"
+	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/streamer"
 )
 
@@ -38,15 +39,13 @@ func TestCardsFill(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	early := open(t, s.URL())
 	early.until(isLive)
-	if got := get[[]string](early, `[...document.querySelectorAll('.card[data-profile]')].map((c) => c.dataset.profile)`); !slices.Equal(got, six) {
-		t.Errorf("the cards are %v", got)
-	}
+	s.fit()
+	early.until(shownNames + " .join() === " + js(strings.Join(six, ",")))
 	for _, name := range six {
 		if got := early.text(card(name, ".waiting")); got != "Waiting for the first envelope of this profile." {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	s.fit()
 	s.emit()
 	early.until(allFilled)
 	late := open(t, s.URL())
@@ -63,7 +62,7 @@ func TestCardsFill(t *testing.T) {
 func shows(b *tab, want streamer.AttackProfile) {
 	b.t.Helper()
 	for inside, text := range map[string]string{
-		"h3": want.Name, ".shape": want.Shape, ".channel": want.Channel + " · " + want.Unit, ".count": "7/1007 of 100 episodes",
+		"h3": want.Name, ".shape": want.Shape, ".axis-name": want.Channel + ", scaled · time by points", ".count": "7/1007 of 100 episodes",
 	} {
 		if got := b.text(card(want.Name, inside)); got != text {
 			b.t.Errorf("%s %s is %q, want %q", want.Name, inside, got, text)
@@ -137,11 +136,26 @@ func near(text string, want float64) bool {
 	return err == nil && math.Abs(got-want) <= 0.0006*math.Abs(want)
 }
 
-// checkPoint compares the readout and the text for screen readers with point i.
+// through says how far point i is through its phase.
+func through(phases []streamer.PhaseShown, i int) string {
+	for _, p := range phases {
+		if i >= p.Start && i < p.Start+p.Points {
+			return fmt.Sprintf("%.0f%% through", 100*(float64(i-p.Start)+0.5)/float64(p.Points))
+		}
+	}
+	return ""
+}
+
+// checkPoint compares the readout and the text for screen readers with point i. Both say how many
+// episodes have a value there if that is fewer than the sample has.
 func checkPoint(b *tab, e streamer.AttackProfile, i int, phase string) {
 	b.t.Helper()
 	where, got := readout(b, card(e.Name, ""))
-	if want := fmt.Sprintf("point %d of 80", i+1); where != want || got[0] != phase {
+	fewer := ""
+	if e.N[i] < e.Used {
+		fewer = fmt.Sprintf(", n=%d", e.N[i])
+	}
+	if want := through(e.Phases, i) + fewer; where != want || got[0] != phase {
 		b.t.Errorf("%s: the readout is at %q, %q; want %q, %q", e.Name, where, got[0], want, phase)
 	}
 	for k, want := range []float64{e.MedianRaw[i], e.P25Raw[i], e.P75Raw[i]} {
@@ -151,7 +165,7 @@ func checkPoint(b *tab, e streamer.AttackProfile, i int, phase string) {
 		}
 	}
 	spoken := get[[]string](b, fmt.Sprintf("['aria-valuenow', 'aria-valuetext'].map((a) => document.querySelector(%s).getAttribute(a))", js(card(e.Name, ".plot"))))
-	want := fmt.Sprintf("point %d of 80, %s: median %s, quartiles %s to %s %s", i+1, phase, got[1], got[2], got[3], e.Unit)
+	want := fmt.Sprintf("%s %s: median %s, quartiles %s to %s %s%s", through(e.Phases, i), phase, got[1], got[2], got[3], e.Unit, fewer)
 	if spoken[0] != strconv.Itoa(i+1) || spoken[1] != want {
 		b.t.Errorf("%s: the text for screen readers is %q, want %q", e.Name, spoken, want)
 	}
@@ -165,7 +179,7 @@ func TestReadout(t *testing.T) {
 	b.waitStill()
 
 	peak := slices.Index(e.Curve, 1)
-	if where, got := readout(b, card("io-walk", "")); where != fmt.Sprintf("highest, point %d", peak+1) || !near(got[1], e.MedianRaw[peak]) {
+	if where, got := readout(b, card("io-walk", "")); where != "peak, "+through(e.Phases, peak) || !near(got[1], e.MedianRaw[peak]) {
 		t.Errorf("without a choice the readout is %q, %q", where, got)
 	}
 	// The mouse, in the middle of a point's cell.
@@ -183,12 +197,13 @@ func TestReadout(t *testing.T) {
 	checkPoint(b, e, 33, "infected, running")
 	b.run("document.activeElement.blur()")
 
-	// The keyboard.
+	// The keyboard. The switch is there once the signature is.
+	b.until(fmt.Sprintf("!document.querySelector(%s).hidden", js(card("io-walk", ".switch"))))
 	b.run(fmt.Sprintf("document.querySelector(%s).focus()", js(card("io-walk", "h3 a"))))
 	for _, next := range []string{".switch", ".plot"} {
 		b.press(kb.Tab)
 		if !get[bool](b, fmt.Sprintf("document.activeElement === document.querySelector(%s)", js(card("io-walk", next)))) {
-			t.Errorf("%s does not follow in the order of tabs", next)
+			t.Errorf("%s does not follow in the order of tabs, but %s", next, get[string](b, "document.activeElement.outerHTML.slice(0, 200)"))
 		}
 	}
 	for _, step := range []struct {
@@ -204,7 +219,7 @@ func TestReadout(t *testing.T) {
 		checkPoint(b, e, step.point, step.phase)
 	}
 	b.press(kb.Escape)
-	if where, _ := readout(b, card("io-walk", "")); !strings.HasPrefix(where, "highest") {
+	if where, _ := readout(b, card("io-walk", "")); !strings.HasPrefix(where, "peak, ") {
 		t.Errorf("after Escape the readout is at %q", where)
 	}
 }
@@ -221,7 +236,7 @@ func TestMotion(t *testing.T) {
 			curve := make([]float64, 80)
 			curve[10*(k+1)+round] = 1
 			s.publish(map[string]any{"type": "attack_profile", "name": "io-walk", "shape": "", "curve": curve})
-			b.until(fmt.Sprintf("document.querySelector(%s).textContent.startsWith('highest, point %dmedian')", js(card("io-walk", ".readout")), 10*(k+1)+round+1))
+			b.until(fmt.Sprintf("document.querySelector(%s)?.textContent.startsWith('peak, %smedian')", js(card("io-walk", ".readout")), through(streamer.ShowPhases(fit.DefaultPoints(), nil), 10*(k+1)+round)))
 			b.waitStill()
 			if k == 0 {
 				b.run(fmt.Sprintf(`window.watching?.disconnect(); window.drawn = new Set(); window.watching = new MutationObserver(() => window.drawn.add(document.querySelector(%s).getAttribute('d')));
@@ -249,7 +264,7 @@ func TestPlainEvent(t *testing.T) {
 		if got := b.text(card(name, ".note")); got != "The event has no quartiles and no raw values. Values are scaled from 0 to 1." {
 			t.Errorf("%s: %q", name, got)
 		}
-		if where, got := readout(b, card(name, "")); where != "highest, point 41" || !slices.Equal(got, []string{"infected, running", "1", "–", "–"}) {
+		if where, got := readout(b, card(name, "")); where != "peak, 39% through" || !slices.Equal(got, []string{"infected, running", "1", "–", "–"}) {
 			t.Errorf("%s: %q %q", name, where, got)
 		}
 		if got := b.text(card(name, ".updated time")); !strings.HasPrefix(got, "received ") {
@@ -269,7 +284,7 @@ func TestComplete(t *testing.T) {
 	event := map[string]any{"type": "attack_profile", "name": "io-walk", "shape": "", "curve": curve, "p25": p25, "p75": p75, "n_used": 50, "target": 100}
 	count := js(card("io-walk", ".count"))
 	s.publish(event)
-	b.until(fmt.Sprintf("document.querySelector(%s).textContent === '50/10050 of 100 episodes'", count))
+	b.until(fmt.Sprintf("document.querySelector(%s)?.textContent === '50/10050 of 100 episodes'", count))
 	if got := get[string](b, fmt.Sprintf("document.querySelector(%s).querySelector('.done').getAttribute('stroke-dasharray')", count)); got != "50 100" {
 		t.Errorf("the ring is %q", got)
 	}

@@ -71,20 +71,30 @@ func TestDriftAndHosts(t *testing.T) {
 	store()
 	b.until("document.querySelector('.sample .comparison').textContent === 'Hosts differ in 21 of 35 tests.'")
 	// Not yesterday, if midnight has passed meanwhile.
-	if got := b.text(".sample .drift"); !regexp.MustCompile(`^0\.028 since (yesterday|\d+ \w+), 0\.12 since the first 50 episodes\.$`).MatchString(got) {
+	if got := b.text(".sample .drift"); !regexp.MustCompile(`^The levels changed by about 2\.8% since (yesterday|\d+ \w+), by about 12% since the first 50 episodes\.$`).MatchString(got) {
 		t.Errorf("the drift is %q", got)
 	}
 	if rows := cells("Where hosts differ"); len(rows) != 20 || !slices.Equal(rows[0], []string{"page faults", "infected, running", "< 0.0001"}) || rows[1][2] != "0.0042" {
 		t.Errorf("the differences are %q", rows)
 	}
-	if rows := cells("Snapshots"); len(rows) != len(e.Drift) || !slices.Equal(rows[0][1:], []string{"100", "0.028", "25 %"}) {
+	if rows := cells("Snapshots"); len(rows) != len(e.Drift) || !slices.Equal(rows[0][1:], []string{"100", "2.8%", "25%"}) {
 		t.Errorf("the snapshots begin with %q", rows[0])
 	}
 	if got := get[[]string](b, "[...document.querySelectorAll('.sample .hosts li')].map((n) => n.textContent)"); len(got) != 21 || got[20] != "and 10 more" {
 		t.Errorf("the hosts are %q", got)
 	}
-	if n := get[int](b, "document.querySelectorAll('.sample .spark rect').length"); n != len(e.Drift) {
+	if n := get[int](b, "document.querySelectorAll('.sample .drift-plot .bar').length"); n != len(e.Drift) {
 		t.Errorf("%d bars for %d snapshots", n, len(e.Drift))
+	}
+	// The axis is in percent, and large changes are marked.
+	if got := get[[]string](b, "[...document.querySelectorAll('.drift-plot text')].map((n) => n.textContent)"); !slices.Contains(got, "0%") || !slices.Contains(got, "20%") {
+		t.Errorf("the axis of the drift is %q", got)
+	}
+	if n := get[int](b, "document.querySelectorAll('.sample .drift-plot .large').length"); n != 38 {
+		t.Errorf("%d bars are marked as large", n)
+	}
+	if !get[bool](b, "document.querySelector('.sample .doubt').hidden") {
+		t.Error("a small change is called large")
 	}
 	b.size(1280, 720)
 	b.waitStill()

@@ -29,3 +29,25 @@ func TestSuspects(t *testing.T) {
 	list()
 	page.until(`document.querySelector('#suspects').hidden`)
 }
+
+// TestRemovedModel: the figures of a model disappear with the event that says that they were removed.
+func TestRemovedModel(t *testing.T) {
+	s := start(t, dashboard.Config{})
+	page := open(t, s.URL())
+	names := `[...document.querySelectorAll('#scene8 li .model')].map((m) => m.textContent).join() + ' ' + [...document.querySelectorAll('#scene12 tbody th')].map((m) => m.textContent).join()`
+	for _, model := range []string{"old", "new"} {
+		s.store(events.TypeModelMetric, model, []byte(`{"type":"model_metric","model":"`+model+`","metric":0.9}`))
+		s.store(events.TypeModelPerf, model, []byte(`{"type":"model_perf","model":"`+model+`","latency_us":30,"accuracy":0.9}`))
+	}
+	page.until(names + ` === 'new,old new,old'`)
+	for _, kind := range []string{events.TypeModelMetric, events.TypeModelPerf} {
+		data, err := json.Marshal(streamer.Removed{Type: kind, Model: "old", Removed: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.store(kind, "old", data)
+	}
+	page.until(names + ` === 'new new'`)
+	later := open(t, s.URL())
+	later.until(isLive + ` && ` + names + ` === 'new new'`)
+}

@@ -84,7 +84,8 @@ func (s *system) fit() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p, err := streamer.New(streamer.Config{}, streamer.Deps{Bus: s.nats.Connect(), Log: quiet(), Registry: prometheus.NewRegistry()})
+	p, err := streamer.New(streamer.Config{CyclePause: time.Hour}, // no event that a test stores is replaced meanwhile
+		streamer.Deps{Bus: s.nats.Connect(), Log: quiet(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func (s *system) fit() {
 // emit publishes the recorded episodes as accepted.
 func (s *system) emit() {
 	s.t.Helper()
-	e := &emit.Emitter{Bus: s.bus, Rows: dataset.OpenValidation(recordedRows)}
+	e := &emit.Emitter{Bus: s.bus, Rows: dataset.OpenValidation(recordedRows, fit.DefaultValidation())}
 	if _, err := e.Reconcile(bustest.Context(s.t)); err != nil {
 		s.t.Fatal(err)
 	}

@@ -1,31 +1,38 @@
-// The card of one profile on the overview: its envelope, or its signature.
+// The card of one profile on the overview: its envelope, or its signature. A card that is
+// not on the screen draws no plot.
 
-import { colourOf } from './colour.js';
+import { axisOf, describePeak, peak } from './amplitude.js';
 import { h, set, text, unique } from './dom.js';
-import { withUnit } from './format.js';
+import { Doubt, describeEmpty, isEmpty } from './doubts.js';
 import { Levels, describeSignature } from './levels.js';
 import { Plot, extent } from './plot.js';
-import { Readout, describePoint, peak, valuesAt } from './readout.js';
+import { Readout, describePoint, valuesAt, whereIs } from './readout.js';
 import { Ring } from './ring.js';
-import { hrefOf } from './route.js';
 import { summary } from './summary.js';
+import { inWords, widthsOf } from './time.js';
 import { Updated } from './updated.js';
 
-// The value axis shows at most this range. The plot cuts off a band that exceeds it, and says so.
+// The value axis of scaled values shows at most this range. The plot cuts off a band that exceeds it, and says so.
 const axisMin = -1;
 const axisMax = 2;
 
 export class Card {
   #profile = null;
   #signature = null;
+  #maxLevels = new Map();
+  #axes = new Map();
+  #style = '';
+  #view = { view: 'curve', scale: 'scaled', widths: 'points' };
+  #ownLevels = null; // whether this card shows levels, if its reader has chosen so
+  #seen = false;
+  #drawn = true; // the plots show the present events
   #levels = null;
-  #wantsLevels = false;
   #plot = null;
-  #peak = 0;
   #name;
   #link;
   #ring = new Ring();
   #shape = h('p', { class: 'shape' });
+  #axisName = h('p', { class: 'axis-name' });
   #plotHost = h('div', { class: 'plot' });
   #summary = h('p', { class: 'visually-hidden', id: unique('summary') });
   #readout = new Readout();
@@ -33,110 +40,164 @@ export class Card {
   #levelText = h('p', { class: 'level-text' });
   #signatureText = h('p', { class: 'visually-hidden', id: unique('signature') });
   #switch = h('button', { class: 'quiet switch', type: 'button', 'aria-pressed': 'false' }, 'Levels');
-  #channel = h('span', { class: 'channel' });
+  #peak = h('span', { class: 'peak' });
   #updated = new Updated();
   #note = h('p', { class: 'note' });
+  #doubt = new Doubt();
+  #waitingFor = '';
   #waiting = h('p', { class: 'waiting' });
 
   constructor(name) {
     this.#name = name;
-    this.#link = h('a', { href: hrefOf({ profile: name }) }, h('span', { class: 'key' }), h('bdi', null, name));
+    this.#link = h('a', null, h('span', { class: 'key' }), h('bdi', null, name));
     const id = unique('card');
-    this.node = h('article', { class: `card ${colourOf(name)}`, 'aria-labelledby': id, 'data-profile': name },
+    this.node = h('article', { class: 'card', 'aria-labelledby': id, 'data-profile': name },
       h('div', { class: 'card-head' }, h('h3', { id, title: name }, this.#link), this.#switch, this.#ring.node),
-      this.#shape, this.#waiting, this.#plotHost, this.#summary, this.#readout.node, this.#levelsHost, this.#signatureText, this.#levelText, this.#note,
-      h('div', { class: 'meta' }, this.#channel, this.#updated.node));
+      this.#shape, this.#waiting, this.#axisName, this.#plotHost, this.#summary, this.#readout.node, this.#levelsHost, this.#signatureText, this.#levelText, this.#note, this.#doubt.node,
+      h('div', { class: 'meta' }, this.#peak, this.#updated.node));
     set(this.#levelsHost, 'aria-describedby', this.#signatureText.id);
     set(this.#switch, 'aria-label', `Levels of ${name}`);
-    this.#switch.addEventListener('click', () => this.showLevels(!this.#wantsLevels));
+    this.#switch.addEventListener('click', () => {
+      this.#ownLevels = !this.#wantsLevels;
+      this.#update();
+    });
     this.show(null);
   }
 
-  /** showLevels chooses between the levels of the signature, if there is one, and the envelope. */
-  showLevels(levels) {
-    this.#wantsLevels = levels;
-    this.#updateView();
+  /** place sets what follows from the profile's place in the spec: its style, and the shape that the spec has. */
+  place(style, shape) {
+    if (style === this.#style && (this.#profile !== null || this.#shape.textContent === shape)) return;
+    if (style !== this.#style) for (const [to, names] of [['remove', this.#style], ['add', style]]) this.node.classList[to](...names.split(' ').filter(Boolean));
+    this.#style = style;
+    if (this.#profile === null) text(this.#shape, shape);
+    this.#update();
   }
 
-  /** showSignature takes the profile's signature, or null, and the greatest level of each channel. */
-  showSignature(signature, maxLevels) {
-    this.#signature = signature;
-    if (signature !== null) {
-      this.#levels ??= new Levels(this.#levelsHost, `${this.#name}, levels of each channel and phase`, (words, chosen) => {
-        text(this.#levelText, words);
-        this.#levelText.classList.toggle('chosen', chosen);
-      });
-      this.#levels.show(signature, maxLevels, colourOf(this.#name));
-      text(this.#signatureText, describeSignature(signature));
-    }
-    this.#updateView();
+  /** choose sets what the card shows, as the address says: {view, scale, widths}, and the address of the detail. */
+  choose(view, href) {
+    set(this.#link, 'href', href);
+    if (['view', 'scale', 'widths'].every((name) => view[name] === this.#view[name])) return;
+    if (view.view !== this.#view.view) this.#ownLevels = null;
+    this.#view = view;
+    this.#update();
   }
 
-  // Both plots stay in the page, so that each keeps the point that was chosen.
-  #updateView() {
-    const empty = this.#profile === null;
-    const levels = this.#wantsLevels && this.#signature !== null && !empty;
-    this.#switch.hidden = empty || this.#signature === null;
-    set(this.#switch, 'aria-pressed', String(levels));
-    for (const node of [this.#levelsHost, this.#levelText]) node.hidden = !levels;
-    for (const node of [this.#plotHost, this.#readout.node]) node.hidden = empty || levels;
+  /** see sets whether the card is on the screen or near it. */
+  see(seen) {
+    this.#seen = seen;
+    if (seen && !this.#drawn) this.#draw();
   }
 
   /** focus focuses the link to the detail. */
   focus() { this.#link.focus(); }
 
   /** setWaiting sets the text of a card without an event. */
-  setWaiting(words) { text(this.#waiting, words); }
+  setWaiting(words) {
+    this.#waitingFor = words;
+    if (this.#profile === null) text(this.#waiting, words);
+  }
 
-  /** show takes the profile's event from the store, or null. */
-  show(profile) {
-    if (profile !== null && profile === this.#profile) return;
+  /** showSignature takes the profile's signature, or null, and the greatest level of each channel. */
+  showSignature(signature, maxLevels) {
+    if (signature === this.#signature && maxLevels === this.#maxLevels) return;
+    this.#signature = signature;
+    this.#maxLevels = maxLevels;
+    this.#update();
+  }
+
+  /** show takes the profile's event from the store, or null, and the axes that cards share. */
+  show(profile, axes = new Map()) {
+    const before = this.#axis;
+    this.#axes = axes;
+    if (profile !== null && profile === this.#profile && before?.lo === this.#axis?.lo && before?.hi === this.#axis?.hi) return;
     this.#profile = profile;
-    const empty = profile === null;
-    set(this.#link, 'href', empty ? null : hrefOf({ profile: this.#name }));
-    this.#updateView();
-    for (const node of [this.#ring.node, this.#channel, this.#updated.node, this.#note]) node.hidden = empty;
-    this.#waiting.hidden = !empty;
-    if (empty) {
-      text(this.#shape, '');
+    const waits = profile === null;
+    this.node.classList.toggle('empty', !waits && isEmpty(profile));
+    for (const node of [this.#ring.node, this.#peak, this.#updated.node, this.#note, this.#doubt.node]) node.hidden = waits;
+    this.#waiting.hidden = !waits && !isEmpty(profile);
+    if (waits) {
+      text(this.#waiting, this.#waitingFor);
       text(this.#summary, '');
-      return;
+    } else {
+      this.#describe(profile);
     }
+    this.#update();
+  }
+
+  #describe(profile) {
     text(this.#shape, profile.shape);
     text(this.#summary, summary(profile));
-    text(this.#channel, withUnit(profile.channel, profile.unit && `· ${profile.unit}`));
+    text(this.#peak, isEmpty(profile) ? '' : describePeak(profile));
     const missing = [!profile.scaled.lower && 'no quartiles', !profile.raw && 'no raw values'].filter(Boolean).join(' and ');
     text(this.#note, missing && `The event has ${missing}. ${profile.raw ? '' : 'Values are scaled from 0 to 1.'}`.trimEnd());
-    this.#note.hidden = missing === '';
+    this.#note.hidden = missing === '' || isEmpty(profile);
     this.#ring.show(profile);
     this.#updated.show(profile);
-    this.#peak = peak(profile);
-    this.#plot ??= this.#makePlot();
-    const layer = { key: this.#name, colour: colourOf(this.#name), ...profile.scaled };
-    const { lo, hi } = extent([layer], 0, 1);
-    this.#plot.show({
-      layers: [layer], phases: profile.phases, lo: Math.max(axisMin, lo), hi: Math.min(axisMax, hi),
-      unchosen: this.#peak, describe: (i) => describePoint(profile, i, this.#scale),
-    });
-    this.#readAt(this.#plot.index);
+    text(this.#waiting, isEmpty(profile) ? describeEmpty(profile) : '');
+    this.#doubt.show(profile);
   }
 
   /** refresh updates what depends on the time and the connection. */
   refresh(live) {
     this.node.classList.toggle('stale', !live);
-    if (this.#profile) this.#updated.refresh(live);
+    if (this.#profile && this.#seen) this.#updated.refresh(live);
   }
 
-  get #scale() { return this.#profile.raw ? 'raw' : 'scaled'; }
+  get #scale() { return this.#profile.raw && this.#view.scale === 'raw' ? 'raw' : 'scaled'; }
 
-  #makePlot() {
-    set(this.#plotHost, 'aria-describedby', this.#summary.id);
-    return new Plot(this.#plotHost, `${this.#name}, points of the curve`, (i) => this.#readAt(i));
+  // The axis of a card that shows raw values, else undefined.
+  get #axis() { return this.#profile && this.#scale === 'raw' ? this.#axes.get(axisOf(this.#profile)) : undefined; }
+
+  get #wantsLevels() { return this.#ownLevels ?? this.#view.view === 'levels'; }
+
+  // Shows either plot. Both stay in the page, so that each keeps the point that was chosen.
+  #update() {
+    const empty = this.#profile === null || isEmpty(this.#profile);
+    const levels = this.#wantsLevels && this.#signature !== null && !empty;
+    this.#switch.hidden = empty || this.#signature === null;
+    set(this.#switch, 'aria-pressed', String(levels));
+    for (const node of [this.#levelsHost, this.#levelText]) node.hidden = !levels;
+    for (const node of [this.#axisName, this.#plotHost, this.#readout.node]) node.hidden = empty || levels;
+    this.#drawn = empty;
+    if (this.#seen && !this.#drawn) this.#draw();
   }
 
+  #draw() {
+    this.#drawn = true;
+    if (this.#levelsHost.hidden) this.#drawEnvelope(this.#profile);
+    else this.#drawLevels();
+  }
+
+  #drawEnvelope(profile) {
+    const raw = this.#scale === 'raw';
+    const widths = widthsOf(profile, this.#view.widths);
+    text(this.#axisName, `${[profile.channel, raw ? profile.unit : 'scaled'].filter(Boolean).join(', ')} · ${inWords(widths)}`);
+    if (!this.#plot) {
+      set(this.#plotHost, 'aria-describedby', this.#summary.id);
+      this.#plot = new Plot(this.#plotHost, `${this.#name}, points of the curve`, (i) => this.#readAt(i));
+    }
+    const layer = { key: `${this.#name} ${this.#scale}`, style: this.#style, n: profile.n, used: profile.used, ...profile[this.#scale] };
+    const { lo, hi } = raw ? this.#axis : extent([layer], 0, 1);
+    this.#plot.show({
+      layers: [layer], phases: profile.phases, widths, lo: raw ? lo : Math.max(axisMin, lo), hi: raw ? hi : Math.min(axisMax, hi),
+      unchosen: peak(profile), describe: (i) => describePoint(profile, i, profile.raw ? 'raw' : 'scaled'),
+    });
+    this.#readAt(this.#plot.index);
+  }
+
+  #drawLevels() {
+    this.#levels ??= new Levels(this.#levelsHost, `${this.#name}, levels of each channel and phase`, (words, chosen) => {
+      text(this.#levelText, words);
+      this.#levelText.classList.toggle('chosen', chosen);
+    });
+    this.#levels.show(this.#signature, this.#maxLevels, this.#style);
+    text(this.#signatureText, describeSignature(this.#signature));
+  }
+
+  // Shows the values at a point, or at the peak. They are raw also while the plot is scaled.
   #readAt(i) {
-    const values = valuesAt(this.#profile, i ?? this.#peak, this.#scale);
-    const where = i === null ? `highest, point ${values.point}` : `point ${values.point} of ${this.#profile.points}`;
-    this.#readout.show([{ name: values.phase || '–', values }], where, i !== null);
+    const profile = this.#profile;
+    const values = valuesAt(profile, i ?? peak(profile), profile.raw ? 'raw' : 'scaled');
+    this.#readout.show([{ name: values.phase || '–', values }], `${i === null ? 'peak, ' : ''}${whereIs(profile, i ?? peak(profile))}${values.fewer}`, i !== null);
   }
 }

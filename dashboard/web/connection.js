@@ -50,6 +50,9 @@ export class Connection {
     this.#show();
   }
 
+  /** left notes that the page does not listen while it is hidden. */
+  left() { this.broken('', false); }
+
   caughtUp() {
     this.#caughtUp = true;
     this.#show();

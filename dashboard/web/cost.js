@@ -1,9 +1,10 @@
-// Scene 12: the accuracy of each model against the latency of one inference.
+// The accuracy of each model against the time of one answer, with the interval of the accuracy.
 
 import { fontSize, h, s, set, text, unique, widthOf } from './dom.js';
 import { number, tickLabel } from './format.js';
 import { placeLabels } from './labels.js';
 import { decades, linear, log, ticks } from './scale.js';
+import { score } from './score.js';
 import { slider } from './slider.js';
 
 export class Cost {
@@ -22,21 +23,21 @@ export class Cost {
   #circles = []; // {name, x, y}, as drawn
 
   constructor(host) {
-    host.append(h('h3', null, h('span', { class: 'eyebrow' }, 'Scene 12'), ' Accuracy against latency'), this.#waiting, this.#host, this.#readout, this.#outdated, this.#summary);
+    host.append(h('h3', null, 'Accuracy against time'), this.#waiting, this.#host, this.#readout, this.#outdated, this.#summary);
     this.#host.append(this.#svg);
     set(this.#host, 'aria-describedby', this.#summary.id);
-    slider(this.#host, 'Models by latency of one inference', {
+    slider(this.#host, 'Models by time of one answer', {
       draw: () => this.#draw(),
       indexAt: (x, y) => this.#nearest(x, y),
       indexFor: (key) => this.#indexFor(key),
       choose: (i) => this.#choose(i === null ? null : this.#models[i].name),
     });
-    this.show(new Map());
+    this.show(new Map(), new Map());
   }
 
-  /** show draws the models, which are by name. */
-  show(perfs) {
-    this.#models = [...perfs.values()].sort((a, b) => a.latency - b.latency || (a.name < b.name ? -1 : 1));
+  /** show draws the models, which are by name. metrics have the intervals of the accuracies, by the same names. */
+  show(perfs, metrics) {
+    this.#models = [...perfs.values()].map((perf) => withInterval(perf, metrics.get(perf.name))).sort((a, b) => a.latency - b.latency || (a.name < b.name ? -1 : 1));
     if (!perfs.has(this.#chosen)) this.#chosen = null;
     const empty = this.#models.length === 0;
     this.#waiting.hidden = !empty;
@@ -68,10 +69,10 @@ export class Cost {
     if (this.#models.length === 0) return;
     const model = this.#current();
     text(this.#where, this.#chosen === null ? 'most accurate' : 'model');
-    [model.name, number(model.latency), number(model.accuracy)].forEach((value, k) => text(this.#cells[k], value));
+    [model.name, number(model.latency), score(model.accuracy, model.low, model.high)].forEach((value, k) => text(this.#cells[k], value));
     set(this.#cells[0], 'title', model.name);
     set(this.#host, 'aria-valuenow', this.#models.indexOf(model) + 1);
-    set(this.#host, 'aria-valuetext', `${model.name}: accuracy ${number(model.accuracy)}, ${number(model.latency)} microseconds an inference`);
+    set(this.#host, 'aria-valuetext', `${model.name}: accuracy ${score(model.accuracy, model.low, model.high)}, ${number(model.latency)} microseconds an answer`);
   }
 
   #nearest(x, y) {
@@ -98,7 +99,7 @@ export class Cost {
     const latencies = this.#models.map((m) => m.latency);
     const [x0, x1] = [Math.min(...latencies) / 2, Math.max(...latencies) * 2];
     const y1 = 1;
-    const y0 = Math.max(0, Math.floor((Math.min(...this.#models.map((m) => m.accuracy)) - 0.05) * 10) / 10);
+    const y0 = Math.max(0, Math.floor((Math.min(...this.#models.map((m) => m.low ?? m.accuracy)) - 0.05) * 10) / 10);
     const marks = ticks(y0, y1, Math.max(2, Math.floor(height / (3.5 * em))));
     const tickLabels = marks.values.map((value) => tickLabel(value, marks.step));
     const box = { left: Math.max(...tickLabels.map((label) => widthOf(label, this.#host))) + 0.7 * em, right: w - 0.5 * em, top: 0.7 * em, bottom: height - 3.2 * em };
@@ -117,7 +118,7 @@ export class Cost {
         s('line', { class: 'zero', x1: x(value), x2: x(value), y1: box.bottom, y2: box.bottom + 0.35 * em }),
         s('text', { x: x(value), y: box.bottom + 1.4 * em, 'text-anchor': 'middle' }, number(value)));
     }
-    nodes.push(s('text', { x: (box.left + box.right) / 2, y: height - 0.35 * em, 'text-anchor': 'middle' }, 'latency of one inference, µs (logarithmic)'));
+    nodes.push(s('text', { x: (box.left + box.right) / 2, y: height - 0.35 * em, 'text-anchor': 'middle' }, 'time of one answer, µs (logarithmic)'));
 
     const radius = 0.42 * em;
     const maxWidth = (box.right - box.left) * 0.45;
@@ -132,11 +133,18 @@ export class Cost {
         if (label.far) nodes.push(s('line', { class: 'leader', x1: circle.x, y1: circle.y, x2: label.x > circle.x ? label.x : Math.min(circle.x, label.x + circle.w), y2: label.y + circle.h / 2 }));
         nodes.push(s('text', { class: 'strong label', x: label.x, y: label.y + 0.95 * em }, circle.words));
       }
+      const { low, high } = this.#models[k];
+      if (low !== null) nodes.push(s('line', { class: 'whisker', x1: circle.x, x2: circle.x, y1: y(low), y2: y(high) }));
       nodes.push(s('circle', { class: 'model', cx: circle.x, cy: circle.y, r: radius }));
       if (circle.name === this.#chosen) nodes.push(s('circle', { class: 'ring', cx: circle.x, cy: circle.y, r: 2 * radius }));
     });
     this.#svg.replaceChildren(...nodes);
   }
+}
+
+// The interval of an accuracy is in the metric of the same name, if that is the same accuracy.
+function withInterval(perf, metric) {
+  return metric?.metric === perf.accuracy ? { ...perf, low: metric.low, high: metric.high } : { ...perf, low: null, high: null };
 }
 
 // shorten cuts a name to a width in px.
@@ -150,7 +158,7 @@ function shorten(name, maxWidth, node) {
 function table(models) {
   const column = (name) => h('th', { scope: 'col' }, name);
   return h('table', null,
-    h('caption', null, 'Accuracy and latency of each model, fastest first'),
-    h('thead', null, h('tr', null, column('model'), column('µs an inference'), column('accuracy'))),
-    h('tbody', null, models.map((m) => h('tr', null, h('th', { scope: 'row' }, m.name), h('td', null, number(m.latency)), h('td', null, number(m.accuracy))))));
+    h('caption', null, 'Accuracy and time of each model, fastest first'),
+    h('thead', null, h('tr', null, column('model'), column('µs an answer'), column('accuracy'))),
+    h('tbody', null, models.map((m) => h('tr', null, h('th', { scope: 'row' }, m.name), h('td', null, number(m.latency)), h('td', null, score(m.accuracy, m.low, m.high))))));
 }

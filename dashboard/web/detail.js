@@ -1,25 +1,30 @@
 // The detail of one profile: its envelope on a raw or scaled axis, alone or with
 // that of another profile, its points, and their download.
 
-import { colourOf, known, otherColour } from './colour.js';
+import { peak } from './amplitude.js';
 import { h, set, text, unique } from './dom.js';
+import { Recordings, describeEmpty, isEmpty } from './doubts.js';
 import { csv, fileName, save } from './download.js';
 import { number } from './format.js';
 import { entry } from './legend.js';
 import { Plot, extent } from './plot.js';
 import { Points } from './points.js';
-import { Readout, describePoint, peak, valuesAt } from './readout.js';
+import { Readout, describePoint, valuesAt, whereIs } from './readout.js';
 import { Ring } from './ring.js';
 import { Sample } from './sample.js';
+import { otherStyle } from './style.js';
 import { summary } from './summary.js';
+import { hasSeconds, inWords, widthsOf } from './time.js';
+import { toggle } from './tools.js';
 import { Updated } from './updated.js';
 
 const maxChoices = 200;
 
 export class Detail {
   #store;
+  #roster;
   #onRoute;
-  #route = { profile: null, other: null, scale: null };
+  #route = { profile: null, with: '', scale: '' };
   #plot = null;
   #container;
   #title = h('h2', { tabindex: -1 });
@@ -27,42 +32,44 @@ export class Detail {
   #shape = h('p', { class: 'shape' });
   #updated = new Updated();
   #waiting = h('p', { class: 'waiting' });
+  #waitingFor = '';
   #select = h('select', { id: unique('other') });
-  #raw = h('input', { type: 'radio', name: 'scale', value: 'raw' });
-  #scaled = h('input', { type: 'radio', name: 'scale', value: 'scaled' });
+  #scaleToggle = toggle('Scale', 'scale', { raw: 'Raw', scaled: 'Scaled' }, (value) => this.#choose('scale', value));
+  #widthsToggle = toggle('Widths of phases', 'widths', { points: 'Points', seconds: 'Seconds' }, (value) => this.#choose('widths', value));
   #scaleNote = h('span', { class: 'note' });
   #legend = h('p', { class: 'legend' });
-  #axisName = h('p', { class: 'note' });
+  #axisName = h('p', { class: 'axis-name' });
   #plotHost = h('div', { class: 'plot' });
   #summary = h('p', { class: 'visually-hidden', id: unique('summary') });
   #readout = new Readout();
   #facts = h('dl', { class: 'facts' });
+  #recordings = new Recordings();
   #sample = new Sample();
   #points = new Points();
   #body;
-  #envelopes = []; // [{profile, colour}], as the plot shows them
+  #envelopes = []; // [{profile, style}], as the plot shows them
   #scale = 'raw';
 
   /** onRoute(route) is called when the reader chooses another profile to compare with, or another scale. */
-  constructor(container, store, onRoute) {
+  constructor(container, store, roster, onRoute) {
     this.#container = container;
     this.#store = store;
+    this.#roster = roster;
     this.#onRoute = onRoute;
-    const csvButton = h('button', { type: 'button', 'aria-label': 'Download CSV' }, 'CSV');
-    const jsonButton = h('button', { type: 'button', 'aria-label': 'Download JSON' }, 'JSON');
+    const csvButton = h('button', { class: 'quiet', type: 'button', 'aria-label': 'Download CSV' }, 'CSV');
+    const jsonButton = h('button', { class: 'quiet', type: 'button', 'aria-label': 'Download JSON' }, 'JSON');
     csvButton.addEventListener('click', () => save(fileName(this.#profile, 'csv'), 'text/csv', csv(this.#profile)));
     jsonButton.addEventListener('click', () => save(fileName(this.#profile, 'json'), 'application/json', this.#profile.data));
-    this.#select.addEventListener('change', () => this.#onRoute({ ...this.#route, other: this.#select.value || null }));
-    for (const input of [this.#raw, this.#scaled]) input.addEventListener('change', () => this.#onRoute({ ...this.#route, scale: input.value }));
+    this.#select.addEventListener('change', () => this.#choose('with', this.#select.value));
 
     this.#body = h('div', { class: 'detail-body' },
       h('section', { class: 'pane', 'aria-label': 'Plot' },
         h('div', { class: 'controls' },
           h('label', null, 'Compare with', this.#select),
-          h('fieldset', null, h('legend', { class: 'visually-hidden' }, 'Scale'), h('label', null, this.#raw, 'raw'), h('label', null, this.#scaled, 'scaled'), this.#scaleNote),
+          this.#scaleToggle.node, this.#scaleNote, this.#widthsToggle.node,
           h('div', { class: 'end' }, csvButton, jsonButton)),
         this.#legend, this.#axisName, this.#plotHost, this.#summary, this.#readout.node, this.#facts),
-      h('div', { class: 'side' }, this.#sample.node, this.#points.node));
+      h('div', { class: 'side' }, this.#recordings.node, this.#sample.node, this.#points.node));
     container.append(
       h('p', { class: 'back' }, h('a', { href: '#/' }, '← All profiles')),
       h('div', { class: 'detail-head' }, this.#title, this.#shape, this.#ring.node, this.#updated.node),
@@ -81,7 +88,10 @@ export class Detail {
   }
 
   /** setWaiting sets the text of a profile without an event. */
-  setWaiting(words) { text(this.#waiting, words); }
+  setWaiting(words) {
+    this.#waitingFor = words;
+    if (this.#profile === null) text(this.#waiting, words);
+  }
 
   /** refresh updates what depends on the time and the connection. */
   refresh(live) {
@@ -94,67 +104,76 @@ export class Detail {
     const { profile: name } = this.#route;
     const profile = this.#profile;
     text(this.#title, name);
-    set(this.#container, 'class', `detail ${colourOf(name)}${this.#container.classList.contains('stale') ? ' stale' : ''}`);
-    this.#waiting.hidden = profile !== null;
-    for (const node of [this.#body, this.#shape, this.#ring.node, this.#updated.node]) node.hidden = profile === null;
+    set(this.#container, 'class', `detail ${this.#roster.styleOf(name)}${this.#container.classList.contains('stale') ? ' stale' : ''}`);
+    const empty = profile === null || isEmpty(profile);
+    this.#waiting.hidden = !empty;
+    this.#body.hidden = empty;
+    for (const node of [this.#shape, this.#ring.node, this.#updated.node]) node.hidden = profile === null;
     this.#showChoices();
+    text(this.#waiting, profile === null ? this.#waitingFor : describeEmpty(profile));
     if (!profile) return;
     text(this.#shape, profile.shape);
     this.#ring.show(profile);
     this.#updated.show(profile);
+    if (empty) return;
+    this.#recordings.show(profile);
     this.#sample.show(this.#store.signatures.get(name) ?? null);
     this.#points.show(profile);
     this.#showFacts(profile);
 
     const other = this.#other;
     const scale = this.#chooseScale(profile, other);
-    this.#envelopes = [{ profile, colour: colourOf(name) }, ...(other ? [{ profile: other, colour: otherColour(other.name, name) }] : [])];
-    const layers = this.#envelopes.map((e) => ({ key: `${e.profile.name} ${scale}`, colour: e.colour, ...(scale === 'raw' ? e.profile.raw : e.profile.scaled) }));
-    this.#legend.replaceChildren(...this.#envelopes.map((e, k) => entry(`${e.profile.name}: median${e.profile.scaled.lower ? ', p25 to p75' : ' (no quartiles)'}`, { colour: e.colour, band: e.profile.scaled.lower !== null, other: k > 0 })));
-    text(this.#axisName, scale === 'raw' ? (profile.unit || profile.channel || 'raw') : 'scaled: 0 to 1 is the range of each median');
+    const style = this.#roster.styleOf(name);
+    this.#envelopes = [{ profile, style }, ...(other ? [{ profile: other, style: otherStyle(this.#roster.styleOf(other.name), style) }] : [])];
+    const layers = this.#envelopes.map((e) => ({ key: `${e.profile.name} ${scale}`, style: e.style, n: e.profile.n, used: e.profile.used, ...(scale === 'raw' ? e.profile.raw : e.profile.scaled) }));
+    this.#legend.replaceChildren(...this.#envelopes.map((e) => entry(`${e.profile.name}: median${e.profile.scaled.lower ? ', p25 to p75' : ' (no quartiles)'}`, { style: e.style, band: e.profile.scaled.lower !== null })));
+    const widths = widthsOf(profile, this.#route.widths);
+    this.#widthsToggle.node.hidden = !hasSeconds(profile.phases, profile.points);
+    this.#widthsToggle.show(widths);
+    text(this.#axisName, `${describeAxis(profile, other, scale)} · ${inWords(widths)}${other && widths === 'seconds' ? ` of ${name}` : ''}`);
     text(this.#summary, this.#envelopes.map((e) => summary(e.profile)).join(' '));
     this.#scale = scale;
     this.#plot ??= new Plot(this.#plotHost, `${name}, points of the curve`, (i) => this.#readAt(i));
     const range = scale === 'raw' ? extent(layers, 0) : extent(layers, 0, 1);
     this.#plot.show({
-      layers, phases: profile.phases, ...range, unchosen: peak(profile),
+      layers, phases: profile.phases, widths, ...range, unchosen: peak(profile),
       describe: (i) => this.#envelopes.map((e) => `${other ? `${e.profile.name}, ` : ''}${describePoint(e.profile, sameTime(i, profile, e.profile), scale)}`).join('; '),
     });
     this.#readAt(this.#plot.index);
   }
 
+  #choose(name, value) { this.#onRoute({ ...this.#route, [name]: value }); }
+
   get #profile() { return this.#store.profiles.get(this.#route.profile) ?? null; }
 
   get #other() {
-    const { profile, other } = this.#route;
-    return other === profile ? null : this.#store.profiles.get(other) ?? null;
+    const { profile, with: other } = this.#route;
+    const found = other === profile ? undefined : this.#store.profiles.get(other);
+    return found && !isEmpty(found) ? found : null;
   }
 
   // The raw scale needs raw values in the same unit. The default is raw for one profile, and scaled for two.
   #chooseScale(profile, other) {
     const notRaw = !profile.raw ? 'no raw values' : other && !other.raw ? `${other.name} has no raw values`
       : other && other.unit !== profile.unit ? `${other.name} has another unit` : '';
-    const scale = notRaw ? 'scaled' : this.#route.scale ?? (other ? 'scaled' : 'raw');
-    this.#raw.disabled = notRaw !== '';
-    this.#raw.checked = scale === 'raw';
-    this.#scaled.checked = scale === 'scaled';
+    const scale = notRaw ? 'scaled' : this.#route.scale || (other ? 'scaled' : 'raw');
+    this.#scaleToggle.disable('raw', notRaw !== '');
+    this.#scaleToggle.show(scale);
     text(this.#scaleNote, notRaw);
     return scale;
   }
 
   #showChoices() {
     const { profile } = this.#route;
-    const other = this.#route.other === profile ? null : this.#route.other;
-    const names = [...this.#store.profiles.keys()].filter((name) => name !== profile && name !== other);
-    const order = (name) => (known.includes(name) ? known.indexOf(name) : known.length);
-    names.sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
+    const other = this.#route.with === profile ? '' : this.#route.with;
+    const names = this.#roster.names().filter((name) => name !== profile && name !== other && this.#store.profiles.has(name));
     names.length = Math.min(names.length, maxChoices);
     if (other) names.unshift(other);
     const options = ['', ...names];
     if (options.join('\n') !== [...this.#select.options].map((o) => o.value).join('\n')) {
       this.#select.replaceChildren(...options.map((name) => h('option', { value: name }, name === '' ? 'none' : name)));
     }
-    this.#select.value = other ?? '';
+    this.#select.value = other;
   }
 
   #readAt(i) {
@@ -163,10 +182,10 @@ export class Detail {
     const several = this.#envelopes.length > 1;
     const rows = this.#envelopes.map((e) => {
       const values = valuesAt(e.profile, sameTime(point, profile, e.profile), this.#scale);
-      return several ? { name: e.profile.name, colour: e.colour, values } : { name: values.phase || '–', values };
+      return several ? { name: e.profile.name, style: e.style, values } : { name: values.phase || '–', values };
     });
-    const phase = several && rows[0].values.phase ? `, ${rows[0].values.phase}` : '';
-    this.#readout.show(rows, `${i === null ? `highest, point ${point + 1}` : `point ${point + 1} of ${profile.points}`}${phase}`, i !== null);
+    const fewer = i === null || several ? '' : rows[0].values.fewer;
+    this.#readout.show(rows, `${i === null ? 'peak, ' : ''}${whereIs(profile, point, several)}${fewer}`, i !== null);
     this.#points.mark(i);
   }
 
@@ -197,3 +216,10 @@ export class Detail {
 
 // The index of the other curve's point that lies at the same place as point i of this one.
 const sameTime = (i, profile, other) => Math.min(other.points - 1, Math.floor(((i + 0.5) / profile.points) * other.points));
+
+// describeAxis names what the value axis shows, and the channels.
+function describeAxis(profile, other, scale) {
+  const axis = scale === 'raw' ? `raw${profile.unit && `, ${profile.unit}`}` : 'scaled: 0 to 1 is the range of each median';
+  if (!other || other.channel === profile.channel) return [axis, profile.channel].filter(Boolean).join(', ');
+  return `${axis}. Two channels: ${profile.name} is ${profile.channel || 'of an unknown channel'}, ${other.name} is ${other.channel || 'of an unknown channel'}`;
+}

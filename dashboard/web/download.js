@@ -1,6 +1,7 @@
 // Saving a profile as CSV or JSON.
 
 import { phaseAt } from './format.js';
+import { hasValue } from './readout.js';
 
 /** save downloads a text as a file. */
 export function save(name, type, content) {
@@ -17,13 +18,14 @@ export const fileName = (profile, ending) => `${profile.name.replace(/[^A-Za-z0-
 
 /** columns returns the columns of a profile's table as [name, function from a point's index to its value]. Missing values are null. */
 export function columns(profile) {
-  const column = (values) => (i) => values?.[i] ?? null;
+  const column = (values) => (i) => (hasValue(profile.n, i) ? values?.[i] ?? null : null);
   const { scaled, raw } = profile;
   return [
     ['point', (i) => i + 1],
     ['phase', (i) => phaseAt(profile.phases, i)?.name ?? ''],
     ['median', column(scaled.median)], ['p25', column(scaled.lower)], ['p75', column(scaled.upper)],
     ['median_raw', column(raw?.median)], ['p25_raw', column(raw?.lower)], ['p75_raw', column(raw?.upper)],
+    ['n', (i) => profile.n?.[i] ?? null],
   ];
 }
 

@@ -8,6 +8,8 @@ const maxPoints = 20_000;
 const maxValue = 3.5e38; // about the greatest float32
 const maxPhases = 32;
 const maxChannels = 32;
+const maxProfiles = 1000; // of a spec
+const maxKinds = 32; // of reasons, and of sloppiness
 const defaultPhases = [['clean_lead', 10], ['armed', 5], ['infecting', 10], ['infected_running', 40], ['clean_tail', 15]];
 
 /** parse reads one event's JSON. */
@@ -54,15 +56,15 @@ function band(event, median, lower, upper, points) {
 function spans(value, points) {
   if (value === undefined && points === 80) {
     let start = 0;
-    return defaultPhases.map(([name, n]) => ({ name, start: (start += n) - n, points: n }));
+    return defaultPhases.map(([name, n]) => ({ name, start: (start += n) - n, points: n, seconds: null }));
   }
   if (!Array.isArray(value) || value.length > maxPhases) return null;
   const out = [];
   let end = 0;
   for (const span of value) {
-    const { name, start, points: n } = span ?? {};
+    const { name, start, points: n, seconds } = span ?? {};
     if (typeof name !== 'string' || !isCount(start) || !isCount(n) || n === 0 || start < end || start + n > points) return null;
-    out.push({ name: string(name, 64), start, points: n });
+    out.push({ name: string(name, 64), start, points: n, seconds: isValue(seconds) && seconds > 0 ? seconds : null });
     end = start + n;
   }
   return out.length ? out : null;
@@ -94,8 +96,33 @@ export function profile(event) {
     channel: string(event.channel, 160),
     unit: string(event.unit, 40),
     generation: string(event.generation, 40),
+    n: counts(event.n, points),
+    ordered: hasOrder(event),
+    reasons: reasons(event.reasons),
+    quality: quality(event.quality),
     updated: Number.isFinite(updated) ? updated : null,
   };
+}
+
+// Only streamers publish events with an order. They publish them again and again.
+const hasOrder = (event) => typeof event.life === 'string' && event.life !== '';
+
+function counts(value, points) {
+  return Array.isArray(value) && value.length === points && value.every(isCount) ? value : null;
+}
+
+const episodeOf = (value) => (value?.host && value?.episode ? `${string(value.host, 128)}/${string(value.episode, 128)}` : '');
+
+// Why episodes give no curve, the most frequent reason first.
+function reasons(value) {
+  return list(value, maxKinds).map((r) => ({ reason: string(r?.reason, 32), meaning: string(r?.meaning, 200), n: isCount(r?.n) ? r.n : 0, episode: episodeOf(r) }))
+    .filter(({ reason, n }) => reason !== '' && n > 0).sort((a, b) => b.n - a.n);
+}
+
+// How many episodes are sloppy in which way, and the worst of them.
+function quality(value) {
+  return list(value, maxKinds).map((q) => ({ kind: string(q?.kind, 32), n: isCount(q?.n) ? q.n : 0, worst: isValue(q?.worst) ? q.worst : null, episode: episodeOf(q) }))
+    .filter(({ kind, n }) => kind !== '' && n > 0);
 }
 
 // Like series, but null is allowed and becomes NaN.
@@ -156,10 +183,24 @@ function drift(value) {
     .filter((d) => Number.isFinite(d.at));
 }
 
+// The name of a model's figures: as for the subject, name counts before model. Measured figures have one, such as knn-measured.
+const figuresName = (event) => nameOf(event, event.name ? 'name' : 'model');
+
+// The interval of a score, {low, high}; both are null if the event has none around the score.
+function interval({ low, high, metric: score }) {
+  return isValue(low) && isValue(high) && low <= score && score <= high ? { low, high } : { low: null, high: null };
+}
+
+/** isRemoval reports whether an event says that the last event of its name was removed. */
+export const isRemoval = (event) => event.removed === true;
+
+/** removal checks such an event. */
+export const removal = (event) => ({ name: figuresName(event), removed: true });
+
 /** metric checks a model_metric. */
 export function metric(event) {
   if (!isValue(event.metric)) throw new InvalidEvent('its metric is not a number');
-  return { name: nameOf(event, 'model'), metric: event.metric };
+  return { name: figuresName(event), metric: event.metric, ...interval(event), episodes: isCount(event.episodes) ? event.episodes : null, baseline: numberOrNaN(event.baseline) };
 }
 
 /** suspects checks a suspects event: the suspects of one profile. */
@@ -174,5 +215,14 @@ export function perf(event) {
   const { latency_us: latency, accuracy } = event;
   if (!isValue(latency) || latency < 1e-9) throw new InvalidEvent('its latency_us is not a number above 0');
   if (!isValue(accuracy) || accuracy < 0 || accuracy > 1) throw new InvalidEvent('its accuracy is not a number from 0 to 1');
-  return { name: nameOf(event, 'model'), latency, accuracy };
+  return { name: figuresName(event), latency, accuracy };
+}
+
+/** spec checks a spec: the profiles that there are, in order. */
+export function spec(event) {
+  if (!Array.isArray(event.profiles) || event.profiles.length > maxProfiles) throw new InvalidEvent(`its profiles are not a list of at most ${maxProfiles}`);
+  const profiles = event.profiles.map((p) => ({
+    name: nameOf(p ?? {}, 'name'), shape: string(p.shape, 300), channel: string(p.channel, 160), unit: string(p.unit, 40), group: string(p.group, 64),
+  }));
+  return { name: nameOf(event, 'name'), profiles, ordered: hasOrder(event) };
 }

@@ -46,9 +46,10 @@ export function day(ms) {
 /** exact formats a time (ms since 1970) with date and time zone. */
 export const exact = (ms) => exactFormat.format(ms);
 
-/** ago formats how long ago a time was. A time in the future, by another machine's clock, is now. */
+/** ago formats how long ago a time was, by another machine's clock. A moment in the future is now; more says that a clock is wrong. */
 export function ago(ms) {
   const seconds = Math.floor((Date.now() - ms) / 1000);
+  if (seconds < -60) return 'ahead of this clock';
   if (seconds < 2) return 'just now';
   if (seconds < 60) return `${seconds} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;

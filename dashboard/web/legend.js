@@ -2,11 +2,12 @@
 
 import { h, s } from './dom.js';
 
-/** entry makes an entry with a line, a band or both. other draws the line dashed. */
-export function entry(words, { colour = '', band = false, line = true, other = false } = {}) {
-  return h('span', { class: `${colour}${other ? ' other' : ''}` },
+/** entry makes an entry with a line, a band or both, in a profile's style or in grey. thin: bars that hang from the top. */
+export function entry(words, { style = '', band = false, line = true, thin = false } = {}) {
+  return h('span', { class: style },
     s('svg', { viewBox: '0 0 28 12', 'aria-hidden': 'true' },
       band ? s('rect', { class: 'band', width: 28, height: 12 }) : null,
+      thin ? s('path', { class: 'thin', d: 'M2 0H8V4H14V9H20V5H26V0Z' }) : null,
       line ? s('path', { class: 'median', d: 'M0 6H28' }) : null),
     h('bdi', null, words));
 }

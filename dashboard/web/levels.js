@@ -53,7 +53,7 @@ export class Levels {
   #onChoose;
   #signature = null;
   #maxLevels = new Map();
-  #colour = '';
+  #style = '';
   #index = null; // channel * number of phases + phase, or null
   #box = null;
 
@@ -70,11 +70,11 @@ export class Levels {
     });
   }
 
-  /** show takes a signature, the greatest level of each channel, and the profile's colour. */
-  show(signature, maxLevels, colour) {
+  /** show takes a signature, the greatest level of each channel, and the profile's style. */
+  show(signature, maxLevels, style) {
     this.#signature = signature;
     this.#maxLevels = maxLevels;
-    this.#colour = colour;
+    this.#style = style;
     if (this.#index !== null && this.#index >= this.#cells) this.#index = null;
     set(this.#host, 'aria-valuemax', this.#cells);
     this.#draw();
@@ -161,7 +161,7 @@ export class Levels {
       nodes.push(s('rect', { class: 'chosen', x: x(span.start), y: top + c * row, width: x(span.points) - x(0), height: row }));
     }
     set(this.#svg, 'viewBox', `0 0 ${w} ${h}`);
-    this.#svg.replaceChildren(s('g', { class: this.#colour }, ...nodes.filter(Boolean)));
+    this.#svg.replaceChildren(s('g', { class: this.#style }, ...nodes.filter(Boolean)));
   }
 }
 

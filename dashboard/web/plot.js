@@ -2,16 +2,20 @@
 // is a slider over its points. Coordinates are in px of its host.
 
 import { fontSize, noMotion, s, set, text, unique, widthOf } from './dom.js';
-import { phase, tickLabel } from './format.js';
+import { phase, rough, tickLabel } from './format.js';
+import { hasValue } from './readout.js';
 import { linear, ticks } from './scale.js';
 import { slider } from './slider.js';
+import { timeAxis } from './time.js';
 
 const duration = 400; // ms
 
 /**
  * A view is the input of a plot:
- *   layers   [{key, colour, median, lower, upper}], the values as drawn; lower and upper may be null
- *   phases   [{name, start, points}] or null
+ *   layers   [{key, style, median, lower, upper, n, used}], the values as drawn, how many episodes have one at each point, and
+ *            how many there are; lower, upper, n and used may be null
+ *   phases   [{name, start, points, seconds}] or null
+ *   widths   'points' or 'seconds': how wide phases are
  *   lo, hi   the range of the value axis
  *   unchosen the index of the point that is marked while none is chosen
  *   describe a function from an index to the text for screen readers
@@ -22,6 +26,7 @@ export class Plot {
   #phases = s('g');
   #axis = s('g');
   #layers = s('g');
+  #thin = s('g');
   #cursor = s('g');
   #note = s('text', { 'text-anchor': 'end' });
   #clip = s('rect');
@@ -38,7 +43,7 @@ export class Plot {
     this.#onChoose = onChoose;
     const id = unique('clip');
     set(this.#layers, 'clip-path', `url(#${id})`);
-    this.#svg.append(s('defs', null, s('clipPath', { id }, this.#clip)), this.#phases, this.#axis, this.#layers, this.#note, this.#cursor);
+    this.#svg.append(s('defs', null, s('clipPath', { id }, this.#clip)), this.#phases, this.#axis, this.#layers, this.#thin, this.#note, this.#cursor);
     host.append(this.#svg);
     slider(host, label, {
       draw: () => this.#resize(),
@@ -100,8 +105,10 @@ export class Plot {
 
   #indexAt(x) {
     if (!this.#box) return null;
-    const { left, width, n } = this.#box;
-    return Math.max(0, Math.min(n - 1, Math.floor(((x - left) / width) * n)));
+    const { n, x: at } = this.#box;
+    let i = 0;
+    while (i < n - 1 && at(i + 1) <= x) i++;
+    return i;
   }
 
   #indexFor(key) {
@@ -127,8 +134,8 @@ export class Plot {
     const labels = marks.values.map((v) => tickLabel(v, marks.step));
     const left = Math.ceil(Math.max(...labels.map((label) => widthOf(label, this.#host))) + 0.7 * em);
     const box = { left, top: 0.7 * em, width: w - left - 0.3 * em, n, em };
-    box.x = linear(0, n, left, left + box.width);
-    const names = this.#placeNames(view.phases ?? [], box);
+    box.x = timeAxis(view.phases, n, view.widths, left, left + box.width);
+    const names = this.#placeNames(view.phases ?? [], view.widths, box);
     box.height = h - (1.2 + 1.35 * Math.max(0, ...names.map(({ row }) => row + 1))) * em;
     box.y = linear(view.lo, view.hi, box.top + box.height, box.top);
     this.#box = box;
@@ -136,29 +143,45 @@ export class Plot {
     this.#drawPhases(view.phases ?? [], names, box);
     this.#drawAxis(marks.values, labels, box);
     this.#drawLayers(view, box);
+    this.#drawThin(view.layers[0], box);
     this.#drawCursor();
+  }
+
+  // Hangs a bar from the top where fewer episodes have a value than are used. It is the longer, the more are missing.
+  #drawThin({ n: present, used }, { x, top, em }) {
+    const nodes = (used ? present ?? [] : []).flatMap((n, i) => (n < used
+      ? [s('rect', { class: 'thin', x: x(i), y: top, width: x(i + 1) - x(i), height: (0.25 + 1.25 * (1 - n / used)) * em })] : []));
+    this.#thin.replaceChildren(...nodes);
   }
 
   // Finds positions for the names of the phases. A name that would touch another goes
   // to a second row, with a line to its phase, or is left out if that row is full, too.
-  #placeNames(spans, { x, left, width, em }) {
+  #placeNames(spans, widths, { x, left, width, em }) {
     const ends = [-Infinity, -Infinity]; // x at which the last name of each row ends
-    const halves = spans.map((span, k) => widthOf(phase(span.name, k).short, this.#host) / 2 + 0.2 * em);
+    const widthAt = (span) => x(span.start + span.points) - x(span.start);
+    // With its seconds, if there is room.
+    const words = spans.map((span, k) => {
+      const { short } = phase(span.name, k);
+      if (widths !== 'seconds') return short;
+      const long = `${short} ${rough(span.seconds)} s`;
+      return widthOf(long, this.#host) < widthAt(span) ? long : short;
+    });
+    const halves = words.map((name) => widthOf(name, this.#host) / 2 + 0.2 * em);
     const middles = spans.map((span, k) => {
       const middle = x(span.start + span.points / 2);
       return Math.max(left + halves[k], Math.min(middle, left + width - halves[k]));
     });
     return spans.flatMap((span, k) => {
       const half = halves[k];
-      const reach = (x(span.points) - x(0)) / 2; // a name's middle stays within its phase
+      const reach = widthAt(span) / 2; // a name's middle stays within its phase
       const after = spans[k + 1]; // the name of a longer phase goes first
-      const next = after && after.points >= span.points ? middles[k + 1] - halves[k + 1] : Infinity;
+      const next = after && widthAt(after) >= widthAt(span) ? middles[k + 1] - halves[k + 1] : Infinity;
       for (const row of [0, 1]) {
         const middle = Math.max(middles[k], ends[row] + half);
         if (middle - middles[k] > reach || (row === 0 && half > reach && middle + half > next)) continue;
         ends[row] = middle + half;
         if (row === 1) ends[0] = Math.max(ends[0], middles[k] + 0.2 * em); // room for the line
-        return [{ words: phase(span.name, k).short, at: middles[k], middle, row }];
+        return [{ words: words[k], at: middles[k], middle, row }];
       }
       return [];
     });
@@ -191,17 +214,19 @@ export class Plot {
     const far = 100 * (view.hi - view.lo);
     const height = (v) => y(Math.max(view.lo - far, Math.min(view.hi + far, v))).toFixed(2);
     const points = (values) => values.map((v, i) => `${x(((i + 0.5) * n) / values.length).toFixed(2)} ${height(v)}`);
-    const path = (values) => `M${points(values).join('L')}`;
     let highest = -Infinity;
-    const groups = view.layers.map((layer, k) => {
-      const { colour, median, lower, upper } = layer;
+    const groups = view.layers.map((layer) => {
+      const { style, median, lower, upper, n: present } = layer;
+      const parts = stretches(present, median.length);
+      const path = (values) => parts.map(([from, to]) => `M${points(values).slice(from, to).join('L')}${to - from === 1 ? 'h0' : ''}`).join('');
       const nodes = [];
       if (lower) {
-        nodes.push(s('path', { class: 'band', d: `${path(lower)}L${points(upper).reverse().join('L')}Z` }), s('path', { class: 'rim', d: path(lower) + path(upper) }));
+        const area = ([from, to]) => `M${points(lower).slice(from, to).join('L')}L${points(upper).slice(from, to).reverse().join('L')}Z`;
+        nodes.push(s('path', { class: 'band', d: parts.map(area).join('') }), s('path', { class: 'rim', d: path(lower) + path(upper) }));
         for (const v of upper) highest = Math.max(highest, v);
       }
       nodes.push(s('path', { class: 'median', d: path(median) }));
-      return s('g', { class: `${colour}${k ? ' other' : ''}` }, nodes);
+      return s('g', { class: style }, nodes);
     });
     this.#layers.replaceChildren(...groups.reverse());
     set(this.#note, 'x', left + width - 0.4 * em);
@@ -216,13 +241,24 @@ export class Plot {
     const i = this.#index ?? this.#view.unchosen;
     const middle = x(i + 0.5);
     const nodes = [s('line', { class: unchosen ? 'cursor unchosen' : 'cursor', x1: middle, x2: middle, y1: top, y2: top + height })];
-    for (const { median, colour } of this.#drawn.layers) {
+    for (const { median, style } of this.#drawn.layers) {
       const k = Math.min(median.length - 1, Math.floor(((i + 0.5) / n) * median.length));
       const value = Math.max(this.#drawn.lo, Math.min(this.#drawn.hi, median[k]));
-      nodes.push(s('circle', { class: `dot ${colour}${unchosen ? ' unchosen' : ''}`, cx: x(((k + 0.5) * n) / median.length), cy: y(value), r: (unchosen ? 0.3 : 0.4) * em }));
+      nodes.push(s('circle', { class: `dot ${style}${unchosen ? ' unchosen' : ''}`, cx: x(((k + 0.5) * n) / median.length), cy: y(value), r: (unchosen ? 0.3 : 0.4) * em }));
     }
     this.#cursor.replaceChildren(...nodes);
   }
+}
+
+// stretches returns the stretches [from, to) of points at which at least one episode has a value; all points if n is not known.
+function stretches(n, length) {
+  const found = [];
+  for (let i = 0; i < length; i++) {
+    if (!hasValue(n, i)) continue;
+    if (found.length > 0 && found.at(-1)[1] === i) found.at(-1)[1]++;
+    else found.push([i, i + 1]);
+  }
+  return found;
 }
 
 // canAnimate reports whether two views have the same curves with as many points.

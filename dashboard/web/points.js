@@ -18,8 +18,8 @@ export class Points {
     this.#head.replaceChildren(
       h('tr', null, h('td', { colspan: 2 }),
         h('th', { class: 'group', scope: 'colgroup', colspan: 3 }, 'scaled, 0 to 1'),
-        h('th', { class: 'group', scope: 'colgroup', colspan: 3 }, profile.raw ? `raw${profile.unit && `, ${profile.unit}`}` : 'no raw values')),
-      h('tr', null, ['point', 'phase', 'median', 'p25', 'p75', 'median', 'p25', 'p75'].map(column)));
+        h('th', { class: 'group', scope: 'colgroup', colspan: 3 }, profile.raw ? `raw${profile.unit && `, ${profile.unit}`}` : 'no raw values'), h('td')),
+      h('tr', null, ['point', 'phase', 'median', 'p25', 'p75', 'median', 'p25', 'p75', 'n'].map(column)));
     while (this.#body.rows.length > profile.points) this.#body.deleteRow(-1);
     for (let i = 0; i < profile.points; i++) {
       const row = this.#body.rows[i] ?? this.#addRow();
@@ -39,14 +39,14 @@ export class Points {
 
   #addRow() {
     const row = this.#body.insertRow();
-    row.append(h('th', { scope: 'row' }), ...Array.from({ length: 7 }, () => h('td')));
+    row.append(h('th', { scope: 'row' }), ...Array.from({ length: 8 }, () => h('td')));
     return row;
   }
 }
 
-// Column 0 is the point's number, 2 to 4 are the scaled values.
+// Column 0 is the point's number, 2 to 4 are the scaled values, 8 is the number of episodes.
 function cellText(value, column) {
   if (typeof value !== 'number') return value || '–';
-  if (column === 0) return String(value);
+  if (column === 0 || column === 8) return String(value);
   return column < 5 && Math.abs(value) < 100 ? value.toFixed(3) : number(value);
 }

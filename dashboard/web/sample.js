@@ -1,9 +1,12 @@
 // The pane about a profile's sample: how far it is from earlier snapshots, and
 // whether the hosts differ.
 
-import { h, s, set, text } from './dom.js';
+import { h, text } from './dom.js';
+import { Drift, inWords, large } from './drift.js';
 import { clock, day, exact, number, phase, rough } from './format.js';
 import { shortName } from './levels.js';
+
+const latestOf = (drift) => drift.findLast((snapshot) => !Number.isNaN(snapshot.distance));
 
 /** describeDrift says how far the sample is from the latest snapshot and from the first. */
 function describeDrift(drift) {
@@ -12,9 +15,9 @@ function describeDrift(drift) {
   const latest = known.at(-1);
   const [first] = known;
   const parts = [];
-  if (latest !== first) parts.push(`${rough(latest.distance)} since ${day(latest.at)}`);
-  parts.push(`${rough(first.distance)} since the first ${first.accepted > 1.5 ? `${number(Math.round(first.accepted))} episodes` : 'episode'}`);
-  return `${parts.join(', ')}.`;
+  if (latest !== first) parts.push(`by ${inWords(latest.distance)} since ${day(latest.at)}`);
+  parts.push(`by ${inWords(first.distance)} since the first ${first.accepted > 1.5 ? `${number(Math.round(first.accepted))} episodes` : 'episode'}`);
+  return `The levels changed ${parts.join(', ')}.`;
 }
 
 /** describeHosts says whether hosts differ. */
@@ -38,15 +41,17 @@ const cell = (x, format = rough) => (Number.isNaN(x) ? '–' : format(x));
 
 export class Sample {
   #drift = h('p', { class: 'drift' });
-  #bars = s('svg', { class: 'spark', 'aria-hidden': 'true', preserveAspectRatio: 'none' });
+  #warning = h('p', { class: 'doubt' }, `A change of ${Math.round(100 * large)}% or more is large: the profile may behave in another way now.`);
+  #chart = h('div', { class: 'plot drift-plot' });
+  #bars = new Drift(this.#chart);
   #comparison = h('p', { class: 'comparison' });
   #hosts = h('ul', { class: 'hosts' });
   #differences = table('Where hosts differ', ['channel', 'phase', 'p']);
-  #snapshots = table('Snapshots', ['snapshot', 'episodes', 'distance', 'outside']);
+  #snapshots = table('Snapshots', ['earlier sample', 'episodes', 'change', 'now outside of its band']);
 
   /** node can be focused, so that the keyboard scrolls it. */
   node = h('section', { class: 'pane sample', tabindex: 0, 'aria-label': 'Drift and hosts' },
-    h('h3', null, 'Drift'), this.#drift, h('p', { class: 'note' }, 'Distance: the mean change of the levels. 0.1 is about 10 %.'), this.#bars,
+    h('h3', null, 'Drift'), this.#drift, this.#warning, this.#chart, h('p', { class: 'note' }, 'The mean change of all levels between an earlier sample and the present one.'),
     h('h3', null, 'Hosts'), this.#comparison, this.#hosts, this.#differences.node, this.#snapshots.node);
 
   /** show takes a signature; null hides the pane. */
@@ -55,23 +60,15 @@ export class Sample {
     if (signature === null) return;
     const { drift, hosts } = signature;
     text(this.#drift, describeDrift(drift));
-    this.#draw(drift);
+    this.#bars.show(drift);
+    this.#warning.hidden = !(latestOf(drift)?.distance >= large);
     this.#snapshots.fill(drift.toReversed().map((snapshot) => [
       h('time', { datetime: new Date(snapshot.at).toISOString(), title: exact(snapshot.at) }, clock(snapshot.at)),
-      cell(snapshot.accepted, (x) => number(Math.round(x))), cell(snapshot.distance), cell(snapshot.outside, (x) => `${rough(100 * x)} %`),
+      cell(snapshot.accepted, (x) => number(Math.round(x))), cell(snapshot.distance, (x) => `${rough(100 * x)}%`), cell(snapshot.outside, (x) => `${rough(100 * x)}%`),
     ]));
     text(this.#comparison, describeHosts(hosts));
     const more = hosts.count - hosts.used.length;
     this.#hosts.replaceChildren(...hosts.used.map(({ host, n }) => h('li', null, h('bdi', null, host), ` n=${n}`)), ...(more > 0 ? [h('li', null, `and ${more} more`)] : []));
     this.#differences.fill(hosts.differences.map((d) => [shortName(d.channel), phase(d.phase).long, probability(d.p)]));
-  }
-
-  // Draws a bar for the distance from each snapshot, the oldest on the left.
-  #draw(drift) {
-    const heights = drift.map((snapshot) => Math.max(0, snapshot.distance || 0));
-    const max = Math.max(0, ...heights);
-    this.#bars.toggleAttribute('hidden', drift.length < 2 || max === 0);
-    set(this.#bars, 'viewBox', `0 0 ${drift.length} 1`);
-    this.#bars.replaceChildren(...heights.filter(() => max > 0).map((v, i) => s('rect', { x: i + 0.1, y: 1 - v / max, width: 0.8, height: v / max })));
   }
 }

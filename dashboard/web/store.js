@@ -1,8 +1,8 @@
 // The last event of each profile and model.
 
-import { InvalidEvent, metric, parse, perf, profile, signature, suspects } from './event.js';
+import { InvalidEvent, isRemoval, metric, parse, perf, profile, removal, signature, spec, suspects } from './event.js';
 
-const checks = { attack_profile: profile, attack_signature: signature, model_metric: metric, model_perf: perf, suspects };
+const checks = { attack_profile: profile, attack_signature: signature, model_metric: metric, model_perf: perf, suspects, spec };
 const maxEvents = 500; // of each type, since producers may publish any number of names
 
 export class Store {
@@ -19,24 +19,37 @@ export class Store {
   get perfs() { return this.#events.model_perf; }
   get suspects() { return this.#events.suspects; }
 
+  /** When the last event of a streamer was stored, in ms since 1970; null without one. */
+  lastOfStreamer = null;
+
+  /** The wanted spec, or null: a streamer of an earlier version sends none. */
+  get spec() { return this.#events.spec.get('wanted') ?? null; }
+
   /** onChange calls back with the set of types that changed, once for all events that arrived together; 'invalid' is one of them. */
   onChange(callback) { this.#callbacks.add(callback); }
 
   /**
-   * apply takes one event. It replaces the event of the same name that has a lower
-   * sequence. An invalid event replaces none.
+   * apply takes one event. It replaces or removes the event of the same name that has a
+   * lower sequence. An invalid event replaces none.
    */
   apply(type, data, sequence, at = NaN) {
     if (!Object.hasOwn(checks, type)) return;
     try {
       const event = parse(data);
       if (event.type !== type) throw new InvalidEvent('its type differs from its subject');
-      const value = checks[type](event);
+      const value = isRemoval(event) ? removal(event) : checks[type](event);
       const events = this.#events[type];
       const before = events.get(value.name);
       if (before && sequence < before.sequence) return;
+      if (value.removed) {
+        events.delete(value.name);
+        this.#change(type);
+        return;
+      }
       if (!before && events.size >= maxEvents) throw new InvalidEvent(`the page keeps no more than ${maxEvents} events of one type`);
-      events.set(value.name, { ...value, sequence, data, received: Number.isFinite(at) ? at : Date.now() });
+      const received = Number.isFinite(at) ? at : Date.now();
+      events.set(value.name, { ...value, sequence, data, received });
+      if (value.ordered) this.lastOfStreamer = Math.max(this.lastOfStreamer ?? 0, received);
     } catch (error) {
       if (!(error instanceof InvalidEvent)) throw error;
       this.invalid.count++;
@@ -53,6 +66,7 @@ export class Store {
       this.#change(type);
     }
     this.invalid = { count: 0, last: '' };
+    this.lastOfStreamer = null;
     this.#change('invalid');
   }
 

@@ -1,7 +1,9 @@
 // The description of a plot for screen readers.
 
+import { peak } from './amplitude.js';
+import { describeEmpty, describeRecordings, isEmpty } from './doubts.js';
 import { exact, number, phase, withUnit } from './format.js';
-import { describePoint, peak } from './readout.js';
+import { describePoint } from './readout.js';
 
 /** summary describes a profile in one paragraph. */
 export function summary(profile) {
@@ -10,6 +12,7 @@ export function summary(profile) {
   const unit = profile.raw ? profile.unit : '';
   const parts = [`${profile.name}${profile.shape && `, ${profile.shape}`}.`];
   if (profile.used !== null) parts.push(`From ${profile.used}${profile.target ? ` of ${profile.target}` : ''} episodes.`);
+  if (isEmpty(profile)) return [...parts, describeEmpty(profile)].join(' ');
   if (profile.channel) parts.push(`Channel ${withUnit(profile.channel, unit && `in ${unit}`)}.`);
   if (profile.phases) {
     const means = profile.phases.map((span) => {
@@ -20,6 +23,7 @@ export function summary(profile) {
     parts.push(`Mean of the median by phase: ${means.join('; ')}${unit && ` ${unit}`}.`);
   }
   parts.push(`The median is highest at ${describePoint(profile, peak(profile), scale)}.`);
+  parts.push(...describeRecordings(profile));
   if (profile.updated !== null) parts.push(`Updated ${exact(profile.updated)}.`);
   return parts.join(' ');
 }

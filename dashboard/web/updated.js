@@ -5,15 +5,16 @@ import { h, set, text } from './dom.js';
 import { ago, clock, exact } from './format.js';
 
 export class Updated {
-  #time = h('time');
+  #verb = h('span', { class: 'verb' });
+  #when = h('span');
+  #time = h('time', null, this.#verb, this.#when);
   #outdated = h('span', { class: 'outdated' });
   #at = null; // ms since 1970
-  #verb = 'updated';
   node = h('p', { class: 'updated' }, this.#time, this.#outdated);
 
   /** show takes a profile. An event without a time shows when it was received. */
   show({ updated, received }) {
-    this.#verb = updated === null ? 'received' : 'updated';
+    text(this.#verb, updated === null ? 'received ' : 'updated ');
     this.#at = updated ?? received;
     set(this.#time, 'datetime', new Date(this.#at).toISOString());
     set(this.#time, 'title', exact(this.#at));
@@ -22,7 +23,7 @@ export class Updated {
   /** refresh writes the text; it is called each second and when the connection changes. */
   refresh(live) {
     if (this.#at === null) return;
-    text(this.#time, `${this.#verb} ${live ? ago(this.#at) : clock(this.#at)}`);
+    text(this.#when, live ? ago(this.#at) : clock(this.#at));
     text(this.#outdated, live ? '' : ' · outdated');
   }
 }

@@ -5,6 +5,7 @@ package episodetest
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -95,6 +96,30 @@ func (a Archive) Tar() []byte {
 
 // Bytes returns the archive as a receiver stores it: one zstd frame with a checksum.
 func (a Archive) Bytes() []byte { return Compress(a.Tar()) }
+
+// Gzip returns the archive as a gzip file of one stream.
+func (a Archive) Gzip() []byte { return Gzip(a.Tar()) }
+
+// Gzip returns a gzip file of one stream.
+func Gzip(content []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write(content)
+	must(err)
+	must(w.Close())
+	return b.Bytes()
+}
+
+// GzipStreams returns content as a gzip file of several streams of at most size bytes each.
+func GzipStreams(content []byte, size int) []byte {
+	var b []byte
+	for len(content) > 0 {
+		n := min(size, len(content))
+		b = append(b, Gzip(content[:n])...)
+		content = content[n:]
+	}
+	return b
+}
 
 // Compress returns one zstd frame, with a checksum unless the options say otherwise.
 func Compress(content []byte, options ...zstd.EOption) []byte {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cis490/profiles/internal/logkey"
+	"github.com/cis490/profiles/internal/plain"
 )
 
 // A Daemon is a program that works until SIGTERM or SIGINT.
@@ -54,7 +55,7 @@ func (d *Daemon) Main(args []string, stdout, stderr io.Writer) int {
 			return 0
 		}
 	case err != nil:
-		err = fmt.Errorf("%w (see %s --help)", err, d.Name)
+		err = fmt.Errorf("%w (see %s --help)", FlagError(err), d.Name)
 	case *version || flags.Arg(0) == "version":
 		fmt.Fprintln(stdout, d.Name, Version())
 		return 0
@@ -65,7 +66,7 @@ func (d *Daemon) Main(args []string, stdout, stderr io.Writer) int {
 	}
 	log, logErr := Log(stderr, level)
 	if err = errors.Join(err, logErr); err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", d.Name, err)
+		fmt.Fprintf(stderr, "%s: %s\n", d.Name, plain.Line(err.Error()))
 		return ExitUsage
 	}
 	return d.run(log)
@@ -109,5 +110,5 @@ func AddLogLevelFlag(flags *pflag.FlagSet, level *string, otherwise string) {
 	if v := strings.TrimSpace(os.Getenv("LOG_LEVEL")); v != "" {
 		otherwise = v
 	}
-	flags.StringVar(level, "log-level", otherwise, "debug, info, warn or error (LOG_LEVEL)")
+	flags.StringVar(level, "log-level", otherwise, "debug, info, warn (also warning) or error (LOG_LEVEL)")
 }

@@ -2,11 +2,9 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -20,8 +18,12 @@ import (
 //	/readyz    200 if Ready returns nil, else 503 and the error
 //	/metrics   metrics of Prometheus
 type Health struct {
-	Ready    func() error
+	Ready func() error
+	// Problem returns what fails although the service is ready; /readyz shows it. It may be nil.
+	Problem  func() error
 	Registry *prometheus.Registry
+	// More has further paths, by patterns such as "GET /scale". It may be nil.
+	More map[string]http.HandlerFunc
 }
 
 // NewRegistry returns a registry that has the metrics of the process and of Go's runtime.
@@ -31,7 +33,7 @@ func NewRegistry() *prometheus.Registry {
 	return r
 }
 
-// Handler returns a handler for the three paths.
+// Handler returns a handler for the paths.
 func (h *Health) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -41,9 +43,30 @@ func (h *Health) Handler() http.Handler {
 			return
 		}
 		fmt.Fprintln(w, "ready")
+		if h.Problem != nil {
+			if err := h.Problem(); err != nil {
+				fmt.Fprintln(w, err)
+			}
+		}
 	})
+	for pattern, handler := range h.More {
+		mux.HandleFunc(pattern, handler)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(h.Registry, promhttp.HandlerOpts{Registry: h.Registry}))
-	return mux
+	return IgnoreBody(mux)
+}
+
+// healthLimits are the limits of a server that has nothing but health and metrics.
+var healthLimits = Limits{All: 128, PerAddress: 32}
+
+// Serve serves the paths on l until ctx ends, and closes l. If l is on a loopback
+// address, requests to other host names are refused (see OnlyHosts).
+func (h *Health) Serve(ctx context.Context, l net.Listener) error {
+	handler := h.Handler()
+	if IsLoopback(l.Addr()) {
+		handler = OnlyHosts(nil, "health and metrics on a loopback address do not answer to that name: use localhost", handler)
+	}
+	return Serve(ctx, l, healthLimits, handler)
 }
 
 // Run calls run, and serves health at addr until that returns. An empty addr means no
@@ -58,32 +81,10 @@ func (h *Health) Run(ctx context.Context, addr string, run func(context.Context)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	ctx, end := context.WithCancel(ctx)
-	g.Go(func() error { return Serve(ctx, l, h.Handler()) })
+	g.Go(func() error { return h.Serve(ctx, l) })
 	g.Go(func() error {
 		defer end()
 		return run(ctx)
 	})
 	return g.Wait()
-}
-
-// Serve serves HTTP on l until ctx ends. Then it closes l, and waits at most 5 s for
-// requests in progress.
-func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("serve HTTP at %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := srv.Shutdown(grace); err != nil {
-		_ = srv.Close()
-	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }

@@ -63,7 +63,7 @@ func TestMainExitCodes(t *testing.T) {
 		{"argument", []string{"nonsense"}, "", nil, service.ExitUsage, `unexpected argument "nonsense"`},
 		{"environment", nil, "soon", nil, service.ExitUsage, `TEST_PAUSE is "soon"`},
 		{"value", nil, "-1s", nil, service.ExitUsage, "TEST_PAUSE is -1s"},
-		{"log level", []string{"--log-level", "loud"}, "", nil, service.ExitUsage, `log level "loud"`},
+		{"log level", []string{"--log-level", "loud"}, "", nil, service.ExitUsage, `the log level is "loud" (--log-level, LOG_LEVEL)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.env != "" {
@@ -88,11 +88,26 @@ func TestMainExitCodes(t *testing.T) {
 	}
 }
 
+// TestLogLevels: Python's names of levels are understood as well as slog's.
+func TestLogLevels(t *testing.T) {
+	for name, want := range map[string]slog.Level{
+		"debug": slog.LevelDebug, "NOTSET": slog.LevelDebug, "INFO": slog.LevelInfo,
+		"warn": slog.LevelWarn, "WARNING": slog.LevelWarn, "Warning": slog.LevelWarn,
+		"error": slog.LevelError, "CRITICAL": slog.LevelError, "fatal": slog.LevelError,
+	} {
+		log, err := service.Log(io.Discard, name)
+		if err != nil || !log.Enabled(t.Context(), want) || log.Enabled(t.Context(), want-1) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	var ready error
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "test_total", Help: "Of this test."}))
-	h := service.Health{Ready: func() error { return ready }, Registry: registry}
+	more := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "more") }
+	h := service.Health{Ready: func() error { return ready }, Registry: registry, More: map[string]http.HandlerFunc{"GET /more": more}}
 	get := func(path string) (int, string) {
 		w := httptest.NewRecorder()
 		h.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
@@ -111,6 +126,36 @@ func TestHealth(t *testing.T) {
 	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, "test_total 0") {
 		t.Errorf("/metrics: %d %q", code, body)
 	}
+	if code, body := get("/more"); code != 200 || body != "more" {
+		t.Errorf("/more: %d %q", code, body)
+	}
+}
+
+// TestShowState: whether a service is ready, and when NATS answered, are read when the metrics are.
+func TestShowState(t *testing.T) {
+	var ready error
+	var answered time.Time
+	registry := prometheus.NewRegistry()
+	service.ShowState(registry, "test", func() error { return ready }, func() time.Time { return answered })
+	shown := func() map[string]float64 {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := map[string]float64{}
+		for _, f := range families {
+			values[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+		}
+		return values
+	}
+	const isReady, at = "profiles_ready", "profiles_nats_answered_timestamp_seconds"
+	if got := shown(); got[isReady] != 1 || got[at] != 0 || len(got) != 2 {
+		t.Error(got)
+	}
+	ready, answered = errors.New("waiting for NATS"), time.UnixMilli(1500)
+	if got := shown(); got[isReady] != 0 || got[at] != 1.5 {
+		t.Error(got)
+	}
 }
 
 // TestServeEnds: a request that runs may end, then the port is free.
@@ -123,7 +168,7 @@ func TestServeEnds(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() {
-		served <- service.Serve(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		served <- service.Serve(ctx, l, service.Limits{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			close(inside)
 			<-release
 			fmt.Fprint(w, "done")
@@ -186,6 +231,8 @@ type fakeBus struct {
 
 func (b *fakeBus) Connected() bool { return b.err == nil }
 
+func (b *fakeBus) Problem() error { return nil }
+
 func (b *fakeBus) Ready(context.Context) error {
 	b.calls = append(b.calls, "ready")
 	return b.err
@@ -210,7 +257,11 @@ func TestSessions(t *testing.T) {
 		var at []time.Duration
 		err := s.Run(ctx, func(context.Context) error {
 			at = append(at, time.Since(began))
-			if err := s.Ready(); err == nil || err.Error() != "waiting for the topology" {
+			want := "waiting for the topology"
+			if n := len(at); n > 1 && n != 5 { // the session before failed
+				want += ": failed"
+			}
+			if err := s.Ready(); err == nil || err.Error() != want {
 				t.Errorf("at the start of a session: %v", err)
 			}
 			s.SetReady()

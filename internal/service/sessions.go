@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ type Bus interface {
 	Connected() bool
 	Ready(context.Context) error          // waits for a connection to a server that can be used
 	EnsureTopology(context.Context) error // waits for streams and buckets
+	Problem() error                       // why it waits, and what to do; nil if that is not known
 }
 
 // Sessions run a service as a series of sessions. A session has views of streams and buckets.
@@ -26,6 +28,7 @@ type Sessions struct {
 	bus     Bus
 	log     *slog.Logger
 	waiting atomic.Pointer[string] // empty: ready; nil: Run was not called
+	failed  atomic.Pointer[error]  // why the last session failed; nil: it did not, or another is at work
 	logged  string                 // the last failure that was logged as a warning
 }
 
@@ -36,7 +39,10 @@ func NewSessions(bus Bus, log *slog.Logger) *Sessions { return &Sessions{bus: bu
 func (s *Sessions) WaitFor(what string) { s.waiting.Store(&what) }
 
 // SetReady makes Ready return nil while the service is connected.
-func (s *Sessions) SetReady() { s.WaitFor("") }
+func (s *Sessions) SetReady() {
+	s.failed.Store(nil)
+	s.WaitFor("")
+}
 
 // Ready returns nil while the service is at work, else an error that names what it waits for.
 func (s *Sessions) Ready() error {
@@ -44,11 +50,21 @@ func (s *Sessions) Ready() error {
 	case waiting == nil:
 		return errors.New("not started")
 	case *waiting != "":
-		return errors.New("waiting for " + *waiting)
+		return s.waitingFor(*waiting)
 	case !s.bus.Connected():
-		return errors.New("waiting for NATS")
+		return s.waitingFor("NATS")
 	}
 	return nil
+}
+
+func (s *Sessions) waitingFor(what string) error {
+	if problem := s.bus.Problem(); problem != nil {
+		return fmt.Errorf("waiting for %s: %w", what, problem)
+	}
+	if failed := s.failed.Load(); failed != nil {
+		return fmt.Errorf("waiting for %s: %w", what, *failed)
+	}
+	return errors.New("waiting for " + what)
 }
 
 // ErrRenew matches the error of a session that ended without a failure, so that another
@@ -65,7 +81,7 @@ func (s *Sessions) Run(ctx context.Context, session func(context.Context) error)
 	for {
 		began := time.Now()
 		err := s.run(ctx, session)
-		s.WaitFor("a new session")
+		s.WaitFor(fmt.Sprintf("a new session, since the last one ended: %v", err))
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -75,6 +91,8 @@ func (s *Sessions) Run(ctx context.Context, session func(context.Context) error)
 		}
 		if errors.Is(err, ErrRenew) {
 			pause.Reset()
+		} else if err != nil {
+			s.failed.Store(&err)
 		}
 		s.log.Log(ctx, s.level(err), "begin a new session", logkey.Reason, err)
 		if pause.Wait(ctx) != nil {

@@ -2,7 +2,6 @@ package service
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"text/template"
 
@@ -21,7 +20,7 @@ func (s Settings) FromEnvironment() error {
 	err := envconfig.Process(s.Prefix, s.Into)
 	var wrong *envconfig.ParseError
 	if errors.As(err, &wrong) {
-		return fmt.Errorf("%s is %q: it must be a %s", wrong.KeyName, wrong.Value, wrong.TypeName)
+		return mustBe(wrong.KeyName, wrong.Value, wrong.TypeName)
 	}
 	return err
 }

@@ -13,7 +13,8 @@ import (
 )
 
 func (f *fleet) clockJumps() {
-	for _, skew := range []time.Duration{-30 * 365 * 24 * time.Hour, 30 * 365 * 24 * time.Hour, -time.Hour, 0} {
+	// Times before 2001 would be read as left out, and messages of the log could not be told apart.
+	for _, skew := range []time.Duration{-20 * 365 * 24 * time.Hour, 30 * 365 * 24 * time.Hour, -time.Hour, 0} {
 		f.receiver.mu.Lock()
 		f.receiver.skew = skew
 		f.receiver.mu.Unlock()

@@ -66,7 +66,7 @@ func runFaultyStoreWorker(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer nc.Close()
-	archives, err := store.Open(cfg.Store, store.Config{}, nc)
+	archives, err := store.Open(cfg.Store, store.Config{Suffixes: spec.Format.Suffixes}, nc)
 	if err != nil {
 		return err
 	}

@@ -216,7 +216,7 @@ func (f *fleet) processes() []*process {
 
 func (f *fleet) storeDir() string { return filepath.Join(f.dir, "store") }
 
-// makeStore writes the archives and returns all claims: of good episodes, of damaged and
+// makeStore writes the archives and returns all claims: of good episodes, of sloppy, damaged and
 // missing ones, and of a profile whose channel no archive has.
 func (f *fleet) makeStore() []claim {
 	g := synth.New(seed)
@@ -243,6 +243,9 @@ func (f *fleet) makeStore() []claim {
 			if err != nil {
 				f.t.Fatal(err)
 			}
+			if makeSloppy := sloppy[i%20]; makeSloppy != nil {
+				makeSloppy(f.t, path)
+			}
 		}
 	}
 	return all
@@ -250,7 +253,7 @@ func (f *fleet) makeStore() []claim {
 
 // wantSpec writes the spec of a revision and makes it the wanted one.
 func (f *fleet) wantSpec(revision, target int) {
-	text := fmt.Sprintf("revision: %d\ntarget: %d\nprofiles:\n", revision, target)
+	text := fmt.Sprintf("revision: %d\ntarget: %d\nformat: {suffixes: [.tar.zst, %s]}\nprofiles:\n", revision, target, otherSuffix)
 	for _, p := range fit.DefaultSpec().Profiles {
 		text += fmt.Sprintf("  - {name: %s, channel: %s}\n", p.Name, p.Channel)
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +20,7 @@ import (
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/command/status"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/model"
 	"github.com/cis490/profiles/streamer"
 )
 
@@ -177,8 +179,8 @@ func (r *round) sameFile(live, batch string) error {
 
 func (r *round) signatures(of string) string { return filepath.Join(r.dir, of+".signatures.json") }
 
-// becomesSigned waits until the signatures, which are written after the envelopes, equal
-// those of the fit.
+// becomesSigned waits until the signatures and the scores of the models, which are written
+// after the envelopes, equal those of the fit.
 func (r *round) becomesSigned(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patient(settledWithin))
 	defer cancel()
@@ -186,8 +188,30 @@ func (r *round) becomesSigned(ctx context.Context) error {
 		if _, err := r.profiles(ctx, "export", "--spec", r.file, "--fit-out", filepath.Join(r.dir, "signed.parquet"), "--signatures-out", r.signatures("live")); err != nil {
 			return err
 		}
-		return r.sameFile(r.signatures("live"), r.signatures("batch"))
+		if err := r.sameFile(r.signatures("live"), r.signatures("batch")); err != nil {
+			return err
+		}
+		return measured(r.signatures("live"))
 	})
+}
+
+// measured checks that a file of signatures has models that classified episodes. Without that, two
+// files without models would be equal, too.
+func measured(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var file struct {
+		Measured *model.Measured `json:"measured"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return err
+	}
+	if file.Measured == nil || len(file.Measured.Models) == 0 || file.Measured.Models[0].Episodes == 0 {
+		return fmt.Errorf("%s has no models that classified episodes: %+v", path, file.Measured)
+	}
+	return nil
 }
 
 // checkLog reads the log: it must have every acknowledged message, and its last message

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -132,7 +131,7 @@ func (f *fleet) failingStore() {
 func (f *fleet) lateArchives() {
 	for _, p := range f.spec.Profiles {
 		for _, c := range f.lowest(string(p.Name), 2) {
-			path := filepath.Join(f.storeDir(), c.host, c.episode+".tar.zst")
+			path := f.archiveOf(c.host, c.episode)
 			if os.Rename(path, path+".away") != nil {
 				continue // missing for good
 			}
@@ -151,7 +150,7 @@ func (f *fleet) lateArchives() {
 func (f *fleet) poison() {
 	var damaged []claim
 	for _, c := range f.receiver.all {
-		path := filepath.Join(f.storeDir(), c.host, c.episode+".tar.zst")
+		path := f.archiveOf(c.host, c.episode)
 		if info, err := os.Stat(path); err == nil && info.Size() == damagedSize && !f.poisoned[c] {
 			damaged = append(damaged, c)
 		}

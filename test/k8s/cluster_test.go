@@ -3,13 +3,17 @@
 package k8s_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -81,21 +85,31 @@ func (s spec) yaml() string {
 	return fmt.Sprintf("revision: %d\ntarget: %d\nseed: %d\n", s.revision, s.target, s.seed)
 }
 
-// apply applies overlays/single in the test's namespace, with this spec. It first deletes
-// the topology Job of the last apply, which stays for a minute and cannot be changed.
-func (c *cluster) apply(s spec, autoscale bool) {
-	c.t.Helper()
-	autoscaler := `
-  - target: {kind: HorizontalPodAutoscaler, name: profile-worker}
-    patch: |
-      - op: replace # all nodes of a test may be one machine
-        path: /spec/maxReplicas
-        value: 4
-      - op: replace # which need not have a free core for a worker
-        path: /spec/metrics/0/resource/target/averageUtilization
-        value: 30`
-	if !autoscale { // the test scales by hand
-		autoscaler = `
+// A scaling says what sets the number of workers.
+type scaling string
+
+const (
+	byHand scaling = "hand"
+	byCPU  scaling = "CPU"
+	byKEDA scaling = "KEDA"
+)
+
+// maxWorkers is the most workers of an autoscaler: all nodes of a test may be one machine.
+const maxWorkers = 4
+
+// overlay is the overlay of a scaling.
+func (s scaling) overlay() string {
+	if s == byKEDA {
+		return "keda"
+	}
+	return "single"
+}
+
+// patches adapt the overlay to the test.
+func (s scaling) patches() string {
+	switch s {
+	case byHand:
+		return `
   - target: {kind: HorizontalPodAutoscaler, name: profile-worker}
     patch: |
       $patch: delete
@@ -103,13 +117,49 @@ func (c *cluster) apply(s spec, autoscale bool) {
       kind: HorizontalPodAutoscaler
       metadata:
         name: profile-worker`
+	case byKEDA: // workers are slow, so that messages wait on any machine for longer than KEDA takes to ask
+		return fmt.Sprintf(`
+  - target: {kind: ScaledObject, name: profile-worker}
+    patch: |
+      - op: replace
+        path: /spec/maxReplicaCount
+        value: %d
+      - op: replace
+        path: /spec/advanced/horizontalPodAutoscalerConfig/behavior/scaleDown/stabilizationWindowSeconds
+        value: 0
+      - op: replace
+        path: /spec/triggers/0/metadata/url
+        value: http://profile-worker.%s.svc:8448/scale
+  - target: {kind: Deployment, name: profile-worker}
+    patch: |
+      - op: replace
+        path: /spec/template/spec/containers/0/resources/requests/cpu
+        value: 50m
+      - op: replace
+        path: /spec/template/spec/containers/0/resources/limits/cpu
+        value: 200m`, maxWorkers, namespace)
 	}
+	return fmt.Sprintf(`
+  - target: {kind: HorizontalPodAutoscaler, name: profile-worker}
+    patch: |
+      - op: replace
+        path: /spec/maxReplicas
+        value: %d
+      - op: replace # all nodes may be one machine, which need not have a free core for a worker
+        path: /spec/metrics/0/resource/target/averageUtilization
+        value: 30`, maxWorkers)
+}
+
+// apply applies an overlay in the test's namespace, with this spec. It first deletes the
+// topology Job of the last apply, which stays for a minute and cannot be changed.
+func (c *cluster) apply(s spec, by scaling) {
+	c.t.Helper()
 	c.write("spec.yaml", s.yaml())
 	c.write("kustomization.yaml", `apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: `+namespace+`
 resources:
-  - ../../k8s/overlays/single
+  - ../../k8s/overlays/`+by.overlay()+`
 configMapGenerator:
   - name: profiles-spec
     behavior: replace
@@ -122,9 +172,24 @@ patches:
     patch: |
       - op: replace
         path: /spec/volumeClaimTemplates/0/spec/resources/requests/storage
-        value: 2Gi`+autoscaler+"\n")
+        value: 2Gi`+by.patches()+"\n")
 	c.kubectl("delete", "job", "profile-topology", "--ignore-not-found")
 	c.kubectl("apply", "--server-side", "--force-conflicts", "-k", c.dir)
+}
+
+// makeNamespace makes the test's namespace, which is deleted when the test ends.
+func (c *cluster) makeNamespace(table *table) {
+	c.t.Helper()
+	if out, err := c.try(c.t.Context(), "", "create", "namespace", namespace); err != nil {
+		c.t.Fatalf("%v %s (is another test running, or was one interrupted? Then: kubectl delete namespace %s)", err, out, namespace)
+	}
+	c.t.Cleanup(func() {
+		c.try(context.Background(), "", "--namespace", namespace, "delete", "pods", "--all", "--grace-period=0", "--force")
+		if out, err := c.try(context.Background(), "", "delete", "namespace", namespace, "--wait", "--timeout=3m"); err != nil {
+			c.t.Errorf("clean up: %v %s", err, out)
+		}
+		table.row("cleaned up")
+	})
 }
 
 func (c *cluster) write(name, text string) {
@@ -152,9 +217,9 @@ func (c *cluster) command(job, role string, args ...string) {
 	c.t.Helper()
 	manifest := map[string]any{
 		"apiVersion": "batch/v1", "kind": "Job",
-		"metadata": map[string]any{"name": job},
+		"metadata": map[string]any{"name": job, "labels": map[string]any{"job": job}},
 		"spec": map[string]any{
-			"backoffLimit": 0,
+			"backoffLimit": 100, // so the pod stays, and its logs
 			"template": map[string]any{
 				"metadata": map[string]any{"labels": map[string]any{"app.kubernetes.io/name": "profiles-command", "job": job}},
 				"spec":     c.commandPod(role, args),
@@ -165,7 +230,7 @@ func (c *cluster) command(job, role string, args ...string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.kubectl("delete", "job", job, "--ignore-not-found")
+	c.kubectl("delete", "job", job, "--ignore-not-found", "--cascade=foreground")
 	c.feed(string(data), "create", "-f", "-")
 }
 
@@ -174,11 +239,13 @@ func (c *cluster) commandPod(role string, args []string) map[string]any {
 		map[string]any{"name": "nats-client", "mountPath": "/etc/nats-client", "readOnly": true},
 		map[string]any{"name": "episodes", "mountPath": "/episodes"},
 		map[string]any{"name": "spec", "mountPath": "/etc/profiles", "readOnly": true},
+		map[string]any{"name": "list", "mountPath": "/list", "readOnly": true},
 	}
 	volumes := []any{
 		map[string]any{"name": "nats-client", "secret": map[string]any{"secretName": "nats-" + role, "defaultMode": 0o440}},
 		map[string]any{"name": "episodes", "persistentVolumeClaim": map[string]any{"claimName": "episodes"}},
 		map[string]any{"name": "spec", "configMap": map[string]any{"name": c.config("profiles-spec")}},
+		map[string]any{"name": "list", "configMap": map[string]any{"name": "list", "optional": true}}, // see shorten
 	}
 	for i, host := range c.recorded() {
 		name := fmt.Sprint("recorded-", i)
@@ -186,7 +253,7 @@ func (c *cluster) commandPod(role string, args []string) map[string]any {
 		volumes = append(volumes, map[string]any{"name": name, "configMap": map[string]any{"name": name}})
 	}
 	return map[string]any{
-		"restartPolicy":                "Never",
+		"restartPolicy":                "OnFailure", // a network policy may let a new pod through only after it has begun
 		"automountServiceAccountToken": false,
 		"securityContext": map[string]any{"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
 			"seccompProfile": map[string]any{"type": "RuntimeDefault"}},
@@ -218,22 +285,13 @@ func (c *cluster) config(prefix string) string {
 	return ""
 }
 
-// ended waits for a command and returns its output. If it failed, the test ends.
+// ended waits for a command and returns its output. If it does not succeed in time, the test ends.
 func (c *cluster) ended(job string, limit time.Duration) string {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), limit)
-	defer cancel()
-	for _, condition := range []string{"complete", "failed"} {
-		go func() {
-			if _, err := c.try(ctx, "", "--namespace", namespace, "wait", "--for=condition="+condition, "job/"+job, "--timeout="+limit.String()); err == nil {
-				cancel()
-			}
-		}()
-	}
-	<-ctx.Done()
+	_, err := c.try(c.t.Context(), "", "--namespace", namespace, "wait", "--for=condition=complete", "job/"+job, "--timeout="+limit.String())
 	logs := c.kubectl("logs", "job/"+job, "--tail=-1")
-	if c.kubectl("get", "job", job, "-o", "jsonpath={.status.succeeded}") != "1" {
-		c.t.Fatalf("%s did not succeed within %s: %s\n%s", job, limit, logs, c.kubectl("describe", "pods", "-l", "job="+job))
+	if err != nil {
+		c.t.Fatalf("%s did not succeed: %v\n%s\n%s", job, err, logs, c.kubectl("describe", "job,pods", "-l", "job="+job))
 	}
 	return logs
 }
@@ -298,4 +356,56 @@ func (c *cluster) until(what string, limit time.Duration, ok func() bool) {
 			c.t.Fatalf("after %s still waiting for %s\n%s", limit, what, pods)
 		}
 	}
+}
+
+// read asks a pod by HTTP, through a port-forward.
+func (c *cluster) read(pod string, port int, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	defer cancel()
+	address, end, err := forward(ctx, "pod/"+pod, port)
+	if err != nil {
+		return "", err
+	}
+	defer end()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s of %s: %s: %s", path, pod, response.Status, strings.TrimSpace(string(body)))
+	}
+	return string(body), err
+}
+
+var forwarding = regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`)
+
+// forward starts a port-forward to an object of the namespace. It returns its address, and a
+// function that ends it and waits.
+func forward(ctx context.Context, object string, port int) (address string, end func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	cmd := exec.CommandContext(ctx, "kubectl", "--namespace", namespace, "port-forward", object, fmt.Sprint(":", port))
+	end = func() { cancel(); _ = cmd.Wait() }
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		cancel()
+		return "", nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		cancel()
+		return "", nil, err
+	}
+	lines := bufio.NewScanner(out)
+	if lines.Scan() {
+		if m := forwarding.FindStringSubmatch(lines.Text()); m != nil {
+			return m[1], end, nil
+		}
+	}
+	end()
+	return "", nil, fmt.Errorf("forward a port to %s: it ended, or said %q", object, lines.Text())
 }

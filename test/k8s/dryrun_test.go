@@ -57,7 +57,7 @@ func TestDryRun(t *testing.T) {
 		}
 	})
 
-	for _, manifests := range []string{"overlays/single", "overlays/one-node", "overlays/bring-your-own-nats", "overlays/keda", "monitoring"} {
+	for _, manifests := range []string{"overlays/single", "overlays/one-node", "overlays/bring-your-own-nats", "overlays/keda", "overlays/nats-monitoring", "monitoring"} {
 		t.Run(manifests, func(t *testing.T) {
 			dir := filepath.Join(c.root, "bin", "k8s-dry-run", filepath.Base(manifests))
 			if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os/exec"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -56,27 +54,16 @@ func (c *cluster) browse(ctx context.Context) *browser {
 	return b
 }
 
-var forwarding = regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`)
-
 // listen reads the feed over one port-forward until it ends.
 func (b *browser) listen(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "kubectl", "--namespace", namespace, "port-forward", "service/profile-dashboard", ":80")
-	out, err := cmd.StdoutPipe()
-	if err != nil || cmd.Start() != nil {
+	address, end, err := forward(ctx, "service/profile-dashboard", 80)
+	if err != nil {
 		return
 	}
-	defer func() { cancel(); _ = cmd.Wait() }()
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() {
-		return
-	}
-	address := forwarding.FindStringSubmatch(lines.Text())
-	if address == nil {
-		return
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address[1]+"/events", nil)
+	defer end()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/events", nil)
 	if err != nil {
 		return
 	}

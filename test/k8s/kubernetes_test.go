@@ -10,8 +10,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,8 @@ type report struct {
 	Generations []struct {
 		ID       string `json:"id"`
 		Revision int    `json:"revision"`
+		Epoch    int    `json:"epoch"`
+		LeftOver bool   `json:"left_over"`
 	} `json:"generations"`
 	Lag *struct {
 		Align, Reduce struct {
@@ -117,18 +120,9 @@ func TestKubernetes(t *testing.T) {
 	const store, validation = "/episodes/store", "/episodes/validation.parquet"
 	const missing = 5 // of the recorded episodes that are accepted, and whose profile the spec names
 
-	if out, err := c.try(t.Context(), "", "create", "namespace", namespace); err != nil {
-		t.Fatalf("%v %s (is another test running, or was one interrupted? Then: kubectl delete namespace %s)", err, out, namespace)
-	}
-	t.Cleanup(func() {
-		c.try(context.Background(), "", "--namespace", namespace, "delete", "pods", "--all", "--grace-period=0", "--force")
-		if out, err := c.try(context.Background(), "", "delete", "namespace", namespace, "--wait", "--timeout=3m"); err != nil {
-			t.Errorf("clean up: %v %s", err, out)
-		}
-		table.row("cleaned up")
-	})
-
-	c.apply(spec{revision: 1, target: 7}, false) // each profile has seven that give a curve
+	c.load()
+	c.makeNamespace(table)
+	c.apply(spec{revision: 1, target: 7}, byHand) // each profile has seven that give a curve
 	c.bringRecorded()
 	// The workers need the folder of the archives to start.
 	c.command("synth", "viewer", "synth", "--episodes-per-profile", fmt.Sprint(perProfile), "--out", "/episodes")
@@ -141,6 +135,8 @@ func TestKubernetes(t *testing.T) {
 	}
 	table.row("ready: %d NATS, %d worker, %d streamers, %d dashboards ready", len(c.pods("nats")),
 		len(c.pods("profile-worker")), len(c.pods("profile-streamer")), len(c.pods("profile-dashboard")))
+
+	c.monitoringIsClosed()
 
 	watching, stopWatching := context.WithCancel(t.Context())
 	defer stopWatching()
@@ -160,7 +156,7 @@ func TestKubernetes(t *testing.T) {
 	table.row("recorded episodes emitted: 6 complete envelopes equal the fit (%d bytes of text), %d missing in REJECTED", n, missing)
 
 	c.kubectl("scale", "deployment/profile-worker", "--replicas=0")
-	c.run("emit", "emitter", "emit", "--store", store, "--validation", validation)
+	c.run("emit", "emitter", "emit", "--store", store, "--validation", validation, "--retract-all")
 	table.row("the synthetic ones emitted, the recorded ones taken back, while no worker runs")
 
 	// Each load is a spec change: the new generation reads the log from its start
@@ -170,7 +166,7 @@ func TestKubernetes(t *testing.T) {
 	load := func(name string, target int, disturb func() (losses int)) {
 		t.Helper()
 		revision++
-		c.apply(spec{revision: revision, target: target, seed: revision}, false)
+		c.apply(spec{revision: revision, target: target, seed: revision}, byHand)
 		c.rolledOut("deployment", "profile-worker")
 		losses := disturb()
 		r := c.status(revision)
@@ -242,7 +238,7 @@ func TestKubernetes(t *testing.T) {
 	c.kubectl("scale", "deployment/profile-worker", "--replicas=1")
 	c.until("1 worker", time.Minute, func() bool { return len(c.pods("profile-worker")) == 1 })
 	revision++
-	c.apply(spec{revision: revision, target: many, seed: revision}, true)
+	c.apply(spec{revision: revision, target: many, seed: revision}, byCPU)
 	c.rolledOut("deployment", "profile-worker")
 	table.row("autoscaler applied: %s", c.scaledUp(4*time.Minute))
 	c.status(revision)
@@ -250,11 +246,11 @@ func TestKubernetes(t *testing.T) {
 
 	// A spec change as a user sees it: the page never shows a mixture.
 	revision++
-	c.apply(spec{revision: revision, target: 100}, false)
+	c.apply(spec{revision: revision, target: 100}, byHand)
 	c.until("the page to show target 100", 3*time.Minute, func() bool { return page.switched(100) })
 	page.seen()
 	revision++
-	c.apply(spec{revision: revision, target: 50, seed: 99}, false)
+	c.apply(spec{revision: revision, target: 50, seed: 99}, byHand)
 	c.until("the page to show target 50", 3*time.Minute, func() bool { return page.switched(50) })
 	c.status(revision)
 	shown := 0
@@ -274,6 +270,23 @@ func TestKubernetes(t *testing.T) {
 	table.row("spec changed from target 100 to 50, other seed: %d events, each complete and of one spec; equals the fit (%d bytes of text)", shown, n)
 }
 
+// monitoringIsClosed checks that the monitoring of each NATS server listens on the loopback address of its pod alone. It
+// asks from within the pod, where no NetworkPolicy can hide an open port.
+func (c *cluster) monitoringIsClosed() {
+	c.t.Helper()
+	for _, pod := range c.pods("nats") {
+		ask := func(host string) (string, error) {
+			return c.try(c.t.Context(), "", "--namespace", namespace, "exec", pod, "--", "/ko-app/nats-health", "http://"+net.JoinHostPort(host, "8222")+"/healthz")
+		}
+		if _, err := ask("127.0.0.1"); err != nil {
+			c.t.Error(err)
+		}
+		if out, err := ask(c.kubectl("get", "pod", pod, "-o", "jsonpath={.status.podIP}")); err == nil || !strings.Contains(err.Error(), "refused") {
+			c.t.Errorf("the monitoring of %s answers at the address of its pod: %s %v", pod, out, err)
+		}
+	}
+}
+
 // nodeOf returns the node of a pod.
 func (c *cluster) nodeOf(pod string) string {
 	c.t.Helper()
@@ -284,7 +297,7 @@ func (c *cluster) nodeOf(pod string) string {
 func (c *cluster) progress() string {
 	handled, pods := 0.0, c.pods("profile-worker")
 	for _, pod := range pods {
-		out, err := c.try(c.t.Context(), "", "get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+pod+":8448/proxy/metrics")
+		out, err := c.read(pod, 8448, "/metrics")
 		if err != nil {
 			continue
 		}
@@ -336,12 +349,29 @@ func (c *cluster) killNode(table *table, load func(string, int, func() int), mos
 	})
 }
 
-func (c *cluster) shell(command, node string) {
+// shell runs a command of the environment with its argument.
+func (c *cluster) shell(command, argument string) {
 	c.t.Helper()
-	cmd := exec.Command("sh", "-c", command, "sh", node)
+	cmd := withArgument(command, argument)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		c.t.Fatalf("%s %s: %v\n%s", command, node, err, out.String())
+		c.t.Fatalf("%s %s: %v\n%s", command, argument, err, out.String())
+	}
+}
+
+// load brings the images to the nodes by K8S_LOAD, if it is set.
+func (c *cluster) load() {
+	c.t.Helper()
+	command := os.Getenv("K8S_LOAD")
+	if command == "" {
+		return
+	}
+	archives, err := filepath.Glob(filepath.Join(c.root, "bin", "images", "*.tar"))
+	if err != nil || len(archives) == 0 {
+		c.t.Fatalf("there is no archive of an image to load in bin/images: run make images (%v)", err)
+	}
+	for _, archive := range archives {
+		c.shell(command, archive)
 	}
 }

@@ -15,7 +15,7 @@ type trace struct {
 
 var kindNames = [kinds]string{"publish", "begin a session", "see the next put", "read the log's retractions, start", "get message", "put the entry",
 	"acknowledge", "take puts", "compute", "write the envelope", "acknowledge the puts", "end the session", "watch again", "check", "compare",
-	"DIES", "AckWait passes for", "AckWait passes for its puts", "the reduce consumer skips", "late archives arrive", "the LOG IS LOST", "the CURVES ARE LOST",
+	"DIES", "AckWait passes for", "hand back", "AckWait passes for its puts", "the reduce consumer skips", "late archives arrive", "the LOG IS LOST", "the CURVES ARE LOST",
 	"the ENVELOPES ARE LOST", "the SPECS ARE LOST", "ALL IS LOST", "back up", "the LOG IS RESTORED", "the CURVES ARE RESTORED", "ALL IS RESTORED"}
 
 // describe returns a trace as text, one step a line.

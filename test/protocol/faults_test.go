@@ -12,6 +12,17 @@ func (m *model) fault(s *state, w *worker, st step) string {
 		j := w.jobs[st.a]
 		s.gens[w.gen].deliver(j.seq, again, len(s.log))
 		return fmt.Sprintf("message %d", j.seq)
+	case handBack: // the store did not give the archive, and too many wait here already
+		j := &w.jobs[st.a]
+		how, to := fmt.Sprintf("message %d", j.seq), again
+		if m.off[handBackWaiting] {
+			to = acked
+		}
+		if g := &s.gens[w.gen]; g.delivered(j.seq) == inHand {
+			g.deliver(j.seq, to, len(s.log))
+		}
+		*j = job{}
+		return how
 	case expirePuts:
 		m.markPuts(s, w, again)
 	case losePuts:

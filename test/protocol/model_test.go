@@ -28,6 +28,7 @@ const (
 	// From here on the kinds are faults. A scope says how often each may happen.
 	crash
 	expire
+	handBack
 	expirePuts
 	losePuts
 	arrive
@@ -261,6 +262,14 @@ func (m *model) faultsOf(s *state, k kind, add func(kind, int, ...int)) {
 		for w := range s.workers {
 			for i, j := range s.workers[w].jobs {
 				if j.stage != idle && s.gens[s.workers[w].gen].delivered(j.seq) == inHand {
+					add(k, w, i)
+				}
+			}
+		}
+	case handBack:
+		for w := range s.workers {
+			for i, j := range s.workers[w].jobs {
+				if j.stage == putting && j.read != none {
 					add(k, w, i)
 				}
 			}

@@ -38,6 +38,7 @@ var (
 	short     = scope{target: 1, workers: 1, inHand: 1, started: true, epochs: 1, script: [][]notice{{accept(0), accept(1), accept(2)}, {takeBack(0), takeBack(1)}}}
 	unusable  = scope{target: 1, workers: 2, inHand: 1, started: true, script: [][]notice{{accept(0), accept(1), accept(2)}}, unusable: [maxEpisodes]bool{true, true}}
 	late      = scope{target: 1, workers: 2, inHand: 1, started: true, script: [][]notice{{accept(0)}}, late: [maxEpisodes]bool{true}, faults: map[kind]int{expire: 1, arrive: 1}}
+	waits     = scope{target: 1, workers: 2, inHand: 1, started: true, steady: true, script: [][]notice{{accept(1), accept(0)}}, faults: map[kind]int{handBack: 2}}
 	putAgain  = scope{target: 2, workers: 1, inHand: 1, started: true, steady: true, script: [][]notice{{accept(0), accept(1), accept(0)}}, faults: map[kind]int{crash: 1}}
 	lostPut   = scope{target: 1, workers: 1, inHand: 1, started: true, script: [][]notice{{accept(0)}}, faults: map[kind]int{losePuts: 1}}
 
@@ -61,7 +62,7 @@ func (sc scope) checked() scope {
 }
 
 var (
-	crashes       = big.with(3, crash, crash, crash, expire, expire, expire, expirePuts, expirePuts)
+	crashes       = big.with(3, crash, crash, crash, expire, expire, expire, handBack, handBack, expirePuts, expirePuts)
 	logLost       = big.with(4, crash, expire, loseLog)
 	curvesLost    = big.with(4, crash, expire, loseCurves)
 	restLost      = big.with(4, crash, expire, loseEnvelopes, loseSpecs)
@@ -77,16 +78,17 @@ var (
 
 // everyOrder are the scopes that are small enough to visit every state.
 var everyOrder = map[string]*scope{
-	"two accepts, a worker dies":                         &accepts,
-	"two accepts, one redelivered, puts redelivered":     &redeliver,
-	"accept, retract, accept again, one redelivered":     &again3,
-	"accept, retract, one redelivered":                   &takenBack,
-	"accept, retract, replace the archive, accept again": &replaced,
-	"as many retracted as are in reserve":                &reserve,
-	"more retracted than are in reserve":                 &short,
-	"unusable archives":                                  &unusable,
-	"an archive that comes late, the accept redelivered": &late,
-	"two accepts, one of them again, the worker dies":    &putAgain,
+	"two accepts, a worker dies":                          &accepts,
+	"two accepts, one redelivered, puts redelivered":      &redeliver,
+	"accept, retract, accept again, one redelivered":      &again3,
+	"accept, retract, one redelivered":                    &takenBack,
+	"accept, retract, replace the archive, accept again":  &replaced,
+	"as many retracted as are in reserve":                 &reserve,
+	"more retracted than are in reserve":                  &short,
+	"unusable archives":                                   &unusable,
+	"an archive that comes late, the accept redelivered":  &late,
+	"two accepts, one of them again, the worker dies":     &putAgain,
+	"two accepts, handed back before their archives came": &waits,
 }
 
 // TestEveryOrder visits every state of small scopes, with the comparison off.
@@ -245,6 +247,7 @@ var mutants = []mutant{
 	{retractionsBeyond, &logBack, off{}, isNotBatch},
 	{curvesWentBack, &curvesBack, without(entriesStay), isNotBatch},
 	{entriesStay, &curvesUnseen, off{}, isNotBatch},
+	{handBackWaiting, &waits, without(compareEnvelopes), isMissing},
 }
 
 // withoutMutant are the rules without which no failure was ever found, and why.

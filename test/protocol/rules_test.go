@@ -35,6 +35,7 @@ const (
 	curvesWentBack                     // raise the epoch when the curves bucket lost its end
 	retractionsBeyond                  // raise the epoch when the log ends before the place that a session saw
 	entriesStay                        // raise the epoch when the curves bucket lost entries that were seen
+	handBackWaiting                    // an episode that waits gives its place up by being handed back, not acknowledged
 	rules
 )
 
@@ -46,7 +47,7 @@ var ruleNames = [rules]string{
 	"ignore envelopes of other incarnations", "read the log's retractions first", "raise the epoch when short",
 	"compare envelopes with the view", "the log must not end before the entries do", "the log must hold what the entries stem from",
 	"the curves bucket must not go back", "the log must not end before what was read of it",
-	"the curves bucket must have what was seen of it",
+	"the curves bucket must have what was seen of it", "hand back what waits for its archive",
 }
 
 func (r rule) String() string { return ruleNames[r] }

@@ -45,7 +45,7 @@ func BenchmarkBatch(b *testing.B) {
 				}
 				reading += time.Since(began)
 				store.opened.Store(0)
-				fitted, err := batch.Fit(context.Background(), batch.Config{Spec: spec, Sampler: sampler}, store, rows)
+				fitted, err := batch.Fit(context.Background(), batch.Config{Spec: spec, Sampler: sampler, Rows: validationRows(generator, each)}, store, rows)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -85,7 +85,7 @@ func validationRows(g *synth.Generator, each int) iter.Seq2[dataset.ValidationRo
 		for i := range each {
 			for _, profile := range synth.Profiles() {
 				host, id := g.Ref(profile, i)
-				if !yield(dataset.ValidationRow{EpisodeID: id, HostID: host, Profile: profile, Status: dataset.StatusAccepted}, nil) {
+				if !yield(dataset.ValidationRow{EpisodeID: id, HostID: host, Profile: profile, Accepted: true}, nil) {
 					return
 				}
 			}

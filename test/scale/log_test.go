@@ -194,7 +194,10 @@ func (r *run) exact(gen fit.Generation) {
 	if err != nil {
 		r.b.Fatal(err)
 	}
-	fitter := align.Fitter{Spec: r.spec}
+	fitter, err := align.New(r.spec, episode.Limits{})
+	if err != nil {
+		r.b.Fatal(err)
+	}
 	for _, p := range r.spec.Profiles {
 		all := make([]ranked, r.each)
 		for i := range all {
@@ -206,13 +209,9 @@ func (r *run) exact(gen fit.Generation) {
 			all[i] = ranked{r.spec.Rank(host, id), ref}
 		}
 		slices.SortFunc(all, func(x, y ranked) int { return x.rank.Compare(y.rank) })
-		channel, err := episode.ParseChannelName(p.Channel)
-		if err != nil {
-			r.b.Fatal(err)
-		}
 		sample := fit.NewSample(r.spec.Target)
 		for _, e := range all[:min(r.spec.Target, len(all))] {
-			entry, err := fitter.Entry(r.b.Context(), store, e.ref, channel)
+			entry, err := fitter.Entry(r.b.Context(), store, e.ref, p.Channel)
 			if err != nil {
 				r.b.Fatal(err)
 			}

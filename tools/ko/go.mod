@@ -2,7 +2,10 @@ module github.com/cis490/profiles/tools/ko
 
 go 1.26.3
 
-tool github.com/google/ko
+tool (
+	github.com/cis490/profiles/tools/ko/base
+	github.com/google/ko
+)
 
 require github.com/google/go-containerregistry v0.21.7
 

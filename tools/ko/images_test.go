@@ -9,15 +9,15 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"runtime/debug"
+	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -38,14 +38,19 @@ const (
 	maxUnpacked = 40_000_000
 )
 
-// images are the images by name.
-var images = []struct{ name, target, binary string }{
-	{"profile-worker", "worker", "/ko-app/profile-worker"},
-	{"profile-streamer", "streamer", "/ko-app/profile-streamer"},
-	{"profile-dashboard", "dashboard", "/ko-app/profile-dashboard"},
-	{"profiles", "profiles", "/ko-app/profiles"},
-	{"profiles-nats", "nats", "/ko-app/v2"}, // ko names a binary by the last element of its import path
+// images are the images by name. The first program is the entrypoint.
+var images = []struct {
+	name, target string
+	programs     []string
+}{
+	{"profile-worker", "worker", []string{"/ko-app/profile-worker"}},
+	{"profile-streamer", "streamer", []string{"/ko-app/profile-streamer"}},
+	{"profile-dashboard", "dashboard", []string{"/ko-app/profile-dashboard"}},
+	{"profiles", "profiles", []string{"/ko-app/profiles"}},
+	{"profiles-nats", "nats", []string{"/ko-app/v2", "/ko-app/nats-health"}}, // ko names a binary by the last element of its import path
 }
+
+const licences = "/THIRD-PARTY-LICENSES"
 
 const user = "65532:65532"
 
@@ -93,36 +98,49 @@ func TestArchives(t *testing.T) {
 			}
 
 			equal(t, "user", config.Config.User, user)
-			equal(t, "entrypoint", config.Config.Entrypoint, []string{image.binary})
+			equal(t, "entrypoint", config.Config.Entrypoint, image.programs[:1])
 			equal(t, "system", config.OS, "linux")
 			for _, label := range []string{"title", "description", "version", "revision", "source", "licenses", "created"} {
 				if v := config.Config.Labels["org.opencontainers.image."+label]; v == "" || v == "unknown" {
 					t.Errorf("label %s is %q", label, v)
 				}
 			}
-			binary := onlyFile(t, img, image.binary)
-			if len(binary) >= maxUnpacked {
-				t.Errorf("binary: %d bytes", len(binary))
+			content := files(t, img)
+			equal(t, "list of files", slices.Sorted(maps.Keys(content)), slices.Sorted(slices.Values(append(image.programs, licences))))
+			size := 0
+			for _, body := range content {
+				size += len(body)
 			}
-			checkExecutable(t, binary, config.Architecture)
-			if image.target != "nats" {
-				checkRoots(t, binary)
+			if size >= maxUnpacked {
+				t.Errorf("files: %d bytes", size)
 			}
+			var modules []string
+			for _, program := range image.programs {
+				checkExecutable(t, content[program], config.Architecture)
+				modules = append(modules, modulesOf(t, content[program])...)
+			}
+			if image.target != "nats" && !slices.ContainsFunc(modules, func(m string) bool { return strings.HasPrefix(m, roots+" ") }) {
+				t.Error("the binary has no CA certificates, and images have no files with them")
+			}
+			checkLicences(t, string(content[licences]), modules)
 		})
 	}
 }
 
-// onlyFile returns the content of the image's only file. Another file, or one that the image's user may write to, is
+// roots is the module with the CA certificates.
+const roots = "golang.org/x/crypto/x509roots/fallback"
+
+// files returns the content of an image's files. One that the image's user may write to, or that is no regular file, is
 // an error.
-func onlyFile(t *testing.T, img v1.Image, path string) []byte {
+func files(t *testing.T, img v1.Image) map[string][]byte {
 	t.Helper()
 	flat := mutate.Extract(img)
 	defer flat.Close()
-	var body []byte
+	found := map[string][]byte{}
 	for r := tar.NewReader(flat); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return body
+			return found
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -133,12 +151,14 @@ func onlyFile(t *testing.T, img v1.Image, path string) []byte {
 		if h.Typeflag == tar.TypeDir {
 			continue
 		}
-		if h.Typeflag != tar.TypeReg || "/"+strings.TrimPrefix(h.Name, "/") != path {
+		if h.Typeflag != tar.TypeReg {
 			t.Errorf("%s, of type %c, is in the image", h.Name, h.Typeflag)
 		}
-		if body, err = io.ReadAll(r); err != nil {
+		body, err := io.ReadAll(r)
+		if err != nil {
 			t.Fatal(err)
 		}
+		found["/"+strings.TrimPrefix(h.Name, "/")] = body
 	}
 }
 
@@ -156,62 +176,43 @@ func checkExecutable(t *testing.T, binary []byte, architecture string) {
 	equal(t, "machine", f.Machine, want)
 }
 
-// checkRoots reports a binary without CA certificates: images have no files with them.
-func checkRoots(t *testing.T, binary []byte) {
+// modulesOf returns the modules of others that are compiled into a binary, as "path version".
+func modulesOf(t *testing.T, binary []byte) []string {
 	t.Helper()
 	info, err := buildinfo.Read(bytes.NewReader(binary))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == "golang.org/x/crypto/x509roots/fallback" }) {
-		t.Error("the binary has no CA certificates")
+	var modules []string
+	for _, m := range append(info.Deps, &info.Main) {
+		if !strings.HasPrefix(m.Path, "github.com/cis490/") {
+			modules = append(modules, m.Path+" "+m.Version)
+		}
 	}
+	return modules
 }
 
-// TestBinariesRun starts each binary as the image's user, with the image as its root folder.
-func TestBinariesRun(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("changing the root folder takes root")
+// checkLicences reports a module without a licence, a licence of another module, and a licence without a text.
+func checkLicences(t *testing.T, text string, modules []string) {
+	t.Helper()
+	_, text, ok := strings.Cut(text, "\n==== go1.")
+	if !ok {
+		t.Error("there is no licence of Go")
 	}
-	for _, image := range images {
-		t.Run(image.name, func(t *testing.T) {
-			img, config := open(t, image.name)
-			root := t.TempDir()
-			path := filepath.Join(root, image.binary)
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, onlyFile(t, img, image.binary), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Chmod(root, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			var out bytes.Buffer
-			cmd := exec.Cmd{
-				Path:   image.binary,
-				Args:   []string{image.binary, "--version"},
-				Env:    config.Config.Env,
-				Dir:    "/",
-				Stdout: &out,
-				Stderr: &out,
-				SysProcAttr: &syscall.SysProcAttr{
-					Chroot:     root,
-					Credential: &syscall.Credential{Uid: 65532, Gid: 65532},
-				},
-			}
-			if err := cmd.Run(); err != nil {
-				t.Fatalf("%v\n%s", err, &out)
-			}
-			version := config.Config.Labels["org.opencontainers.image.version"]
-			if image.target == "nats" {
-				version = "v2."
-			}
-			if !strings.Contains(out.String(), version) {
-				t.Errorf("--version prints %q, the label is %q", &out, version)
-			}
-		})
+	listed := map[string]bool{}
+	for i, part := range strings.Split(text, "\n==== ") {
+		heading, body, _ := strings.Cut(part, "\n")
+		if len(strings.TrimSpace(body)) < 100 {
+			t.Errorf("the licence of %s has no text", heading)
+		}
+		if module, _, ok := strings.Cut(heading, ": "); ok {
+			listed[module] = true
+		} else if i > 0 {
+			t.Errorf("%s names no module", heading)
+		}
 	}
+	slices.Sort(modules)
+	equal(t, "list of modules with licences", slices.Sorted(maps.Keys(listed)), slices.Compact(modules))
 }
 
 // TestPush pushes to a registry, and compares with the archives. It also shows that two builds of one commit are equal.
@@ -219,9 +220,15 @@ func TestPush(t *testing.T) {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
 	prefix := strings.TrimPrefix(server.URL, "http://") + "/team"
-	if out, err := exec.Command("make", "-C", "../..", "images-push", "IMAGE_PREFIX="+prefix).CombinedOutput(); err != nil {
+	pushed := t.TempDir()
+	if out, err := exec.Command("make", "-C", "../..", "images-push", "IMAGE_PREFIX="+prefix, "PUSHED="+pushed).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	component, err := os.ReadFile(filepath.Join(pushed, "kustomization.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "number of images in the component", bytes.Count(component, []byte("\n  - ")), len(images))
 	for _, image := range images {
 		t.Run(image.name, func(t *testing.T) {
 			ref, err := name.ParseReference(prefix + "/" + image.name + ":dev")
@@ -245,6 +252,14 @@ func TestPush(t *testing.T) {
 				t.Fatal(err)
 			}
 			equal(t, "digest of the config", got, want)
+			digest, err := pulled.Digest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			line := "\n  - {name: ghcr.io/cis490/" + image.name + ", newName: " + prefix + "/" + image.name + ", digest: " + digest.String() + "}\n"
+			if !strings.Contains(string(component), line) {
+				t.Errorf("the component has no line %s:\n%s", line, component)
+			}
 		})
 	}
 }
@@ -255,8 +270,16 @@ func TestDockerfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !regexp.MustCompile(`(?m)^ARG GO_IMAGE=golang:\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?$`).Match(body) {
+		t.Error("the image of Go has neither a digest nor the tag of one release")
+	}
+	for _, m := range regexp.MustCompile(`(?m)^FROM (?:--\S+ )?(\S+)`).FindAllSubmatch(body, -1) {
+		if !slices.Contains([]string{"$GO_IMAGE", "scratch", "base"}, string(m[1])) {
+			t.Errorf("image %s is not pinned", m[1])
+		}
+	}
 	base, _, _ := strings.Cut(string(body), "\nFROM base AS ")
-	for _, line := range []string{"FROM scratch AS base", "ENV PATH=/ko-app", "USER " + user} {
+	for _, line := range []string{"FROM scratch AS base", "COPY --from=build /ko-app" + licences + " " + licences, "ENV PATH=/ko-app", "USER " + user} {
 		if !strings.Contains(base, "\n"+line+"\n") {
 			t.Errorf("stage base has no line %s", line)
 		}
@@ -268,7 +291,11 @@ func TestDockerfile(t *testing.T) {
 			continue
 		}
 		stage, _, _ := strings.Cut(rest, "\nFROM ")
-		for _, line := range []string{`ENTRYPOINT ["` + image.binary + `"]`, "COPY --from=build " + image.binary + " " + image.binary} {
+		lines := []string{`ENTRYPOINT ["` + image.programs[0] + `"]`}
+		for _, program := range image.programs {
+			lines = append(lines, "COPY --from=build "+program+" "+program)
+		}
+		for _, line := range lines {
 			if !strings.Contains(stage+"\n", line+"\n") {
 				t.Errorf("stage %s has no line %s", image.target, line)
 			}

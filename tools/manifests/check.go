@@ -40,6 +40,7 @@ func Check(folder string, o Options) (Report, error) {
 		b.checkNamespaces(&r)
 		b.checkReferences(o.Given, &r)
 		b.checkSelectors(read.builds, &r)
+		b.checkScaling(read.builds, &r)
 		queries.build(b, &r)
 	}
 	for _, d := range read.dashboards {

@@ -46,6 +46,12 @@ func TestGood(t *testing.T) {
 	}
 }
 
+// autoscaler is a HorizontalPodAutoscaler for the worker of the good files.
+func autoscaler(name string) string {
+	return "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: " + name + "}\n" +
+		"spec: {maxReplicas: 2, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: worker}}\n"
+}
+
 // TestBroken makes one mistake in the good manifests and expects that Check finds it.
 func TestBroken(t *testing.T) {
 	const (
@@ -87,14 +93,18 @@ func TestBroken(t *testing.T) {
 		{"token", worker, "      automountServiceAccountToken: false\n", "", "automountServiceAccountToken"},
 		{"no request", worker, "cpu: 100m, ", "", "no request of cpu"},
 		{"no limit", nats, "            limits: {memory: 256Mi}\n", "", "no limit of memory"},
-		{"no liveness", nats, "          livenessProbe: {httpGet: {path: /healthz, port: 8222}}\n", "", "no liveness probe"},
+		{"no liveness", nats, "          livenessProbe: {exec: {command: [/ko-app/nats-health, \"http://127.0.0.1:8222/healthz\"]}}\n", "", "no liveness probe"},
 		{"no readiness", worker, "          readinessProbe: {httpGet: {path: /readyz, port: http}}\n", "", "no readiness probe"},
 		{"probe of no port", worker, "path: /readyz, port: http", "path: /readyz, port: web", "a probe asks port web"},
-		{"probe by a shell", worker, "readinessProbe: {httpGet: {path: /readyz, port: http}}", "readinessProbe: {exec: {command: [/bin/sh, -c, ls]}}", "runs a shell"},
+		{"probe by a shell", worker, "readinessProbe: {httpGet: {path: /readyz, port: http}}", "readinessProbe: {exec: {command: [/bin/sh, -c, ls]}}", `runs ["/bin/sh" "-c" "ls"]`},
+		{"probe by another image's program", nats, "livenessProbe: {exec: {command: [/ko-app/nats-health, ", "livenessProbe: {exec: {command: [/ko-app/profiles, ", `runs ["/ko-app/profiles"`},
+		{"hook by no program", nats, "command: [/ko-app/v2,", "command: [nats-server,", `runs ["nats-server"`},
 		{"somebody's image", worker, "ghcr.io/cis490/profile-worker:dev", "docker.io/library/busybox:1", "not one of the project's"},
-		{"latest", nats, "profiles-nats:dev", "profiles-nats:latest", "no fixed tag"},
-		{"no tag", nats, "profiles-nats:dev", "profiles-nats", "no fixed tag"},
-		{"latest by an overlay", "overlays/small/kustomization.yaml", "newTag: v1.0.0", "newTag: latest", "no fixed tag"},
+		{"another registry without a digest", worker, "ghcr.io/cis490/profile-worker:dev", "registry.example.com/profile-worker:v1.0.0", "need a digest"},
+		{"latest", nats, "profiles-nats:dev", "profiles-nats:latest", "neither a digest"},
+		{"no tag", nats, "profiles-nats:dev", "profiles-nats", "neither a digest"},
+		{"tag that moves", nats, "profiles-nats:dev", "profiles-nats:v1", "neither a digest"},
+		{"latest by an overlay", "overlays/small/kustomization.yaml", "newTag: v1.0.0", "newTag: latest", "neither a digest"},
 		{"no volume", worker, "volumeMounts: [{name: spec,", "volumeMounts: [{name: other,", "no volume other"},
 
 		// References.
@@ -118,6 +128,12 @@ func TestBroken(t *testing.T) {
 		{"monitor of no port", monitoring, "podMetricsEndpoints: [{port: http}]", "podMetricsEndpoints: [{port: web}]", "has no port web"},
 		{"monitor of no Service", monitoring, "  selector: {matchLabels: {app: worker}}\n  endpoints", "  selector: {matchLabels: {app: other}}\n  endpoints", "matches no Service"},
 		{"monitor of no Service's port", monitoring, "endpoints: [{port: http}]", "endpoints: [{port: web}]", "Service worker has no port web"},
+
+		// Scaling.
+		{"two autoscalers", scaling, "---\napiVersion: keda.sh/v1alpha1\nkind: TriggerAuthentication", autoscaler("worker") + "---\napiVersion: keda.sh/v1alpha1\nkind: TriggerAuthentication", "scales Deployment/worker, too"},
+		{"another autoscaler in another build", monitoring, "---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor", autoscaler("other") + "---\napiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor", "both would stay if one were applied after the other"},
+		{"trigger of no Service", scaling, "http://worker.profiles.svc:80/scale", "http://worker.elsewhere.svc:80/scale", "there is no Service for http://worker.elsewhere.svc:80/scale"},
+		{"trigger of no port", scaling, "svc:80/scale", "svc:81/scale", "has no port for"},
 
 		// Queries.
 		{"rule that is no PromQL", monitoring, "p99 > 5", "p99 >", "parse error"},
@@ -184,7 +200,7 @@ func TestCommand(t *testing.T) {
 		code   int
 		output string
 	}{
-		{"good", []string{"-code", "../..", "-given", "Secret/keys", good}, 0, "overlays/small"},
+		{"good", []string{"-code", "../..", "-given", "Secret/keys", good}, 0, "images by digest, tag v1.0.0\n"},
 		{"no Secret", []string{"-code", "../..", good}, 1, "there is no Secret keys"},
 		{"no folder", []string{"-code", "../.."}, 2, "usage"},
 		{"no code", []string{good}, 2, "usage"},

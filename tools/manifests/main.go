@@ -39,7 +39,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	for _, b := range report.Builds {
-		fmt.Fprintf(stdout, "%-30s %3d objects, %2d pod templates\n", b.Name, len(b.Objects), len(b.pods()))
+		fmt.Fprintf(stdout, "%-30s %3d objects, %2d pod templates", b.Name, len(b.Objects), len(b.pods()))
+		if by := b.imagesBy(); len(by) > 0 {
+			fmt.Fprintf(stdout, ", images by %s", strings.Join(by, ", "))
+		}
+		fmt.Fprintln(stdout)
 	}
 	fmt.Fprintf(stdout, "%d PromQL expressions\n", report.Expressions)
 	for _, p := range report.Problems {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,16 +12,19 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// images are the only images that manifests may name.
-var images = []string{
-	"ghcr.io/cis490/profile-dashboard",
-	"ghcr.io/cis490/profile-streamer",
-	"ghcr.io/cis490/profile-worker",
-	"ghcr.io/cis490/profiles",
-	"ghcr.io/cis490/profiles-nats",
+// images are the only images that manifests may name, each with its programs: there is no shell.
+var images = map[string][]string{
+	"profile-dashboard": {"/ko-app/profile-dashboard"},
+	"profile-streamer":  {"/ko-app/profile-streamer"},
+	"profile-worker":    {"/ko-app/profile-worker"},
+	"profiles":          {"/ko-app/profiles"},
+	"profiles-nats":     {"/ko-app/v2", "/ko-app/nats-health"},
 }
 
-var shells = []string{"ash", "bash", "sh"}
+const registry = "ghcr.io/cis490"
+
+// fixed is a tag that always names the same image: a release's. The tag dev is for images that were loaded onto the nodes.
+var fixed = regexp.MustCompile(`^(v?\d+\.\d+\.\d+([-+][\w.-]+)?|dev)$`)
 
 var evaluator = func() policy.Evaluator {
 	e, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
@@ -54,8 +58,10 @@ func (b Build) checkPods(r *Report) {
 
 func (p pod) checkContainer(c core.Container, probed bool, addTo func(string, ...any)) {
 	add := func(format string, args ...any) { addTo("container "+c.Name+": "+format, args...) }
+	checkImage(c.Image, add)
 	checkSettings(c, add)
 	checkProbes(c, add)
+	checkPrograms(c, add)
 	if probed && c.LivenessProbe == nil {
 		add("no liveness probe")
 	}
@@ -74,14 +80,36 @@ func (p pod) hasVolume(name string) bool {
 		slices.ContainsFunc(p.claims, func(c core.PersistentVolumeClaim) bool { return c.Name == name })
 }
 
-func checkSettings(c core.Container, add func(string, ...any)) {
-	name, tag := splitImage(c.Image)
+// checkImage reports an image that is not the project's, or that can become another one under the same name. An image
+// from another registry needs a digest, as make images-push writes it.
+func checkImage(image string, add func(string, ...any)) {
+	name, tag := splitImage(image)
+	pinned := strings.HasPrefix(tag, "sha256:")
 	switch {
-	case !slices.Contains(images, name):
-		add("image %s is not one of the project's", c.Image)
-	case tag == "" || tag == "latest":
-		add("image %s has no fixed tag", c.Image)
+	case images[path.Base(name)] == nil || path.Dir(name) != registry && !pinned:
+		add("image %s is not one of the project's: those of another registry need a digest (make images-push)", image)
+	case !pinned && !fixed.MatchString(tag):
+		add("image %s has neither a digest nor the version of a release as its tag", image)
 	}
+}
+
+// imagesBy returns by what the pods name their images: "digest", "tag dev" and so on.
+func (b Build) imagesBy() []string {
+	var by []string
+	for _, p := range b.pods() {
+		for _, c := range slices.Concat(p.spec.InitContainers, p.spec.Containers) {
+			if _, tag := splitImage(c.Image); strings.HasPrefix(tag, "sha256:") {
+				by = append(by, "digest")
+			} else {
+				by = append(by, "tag "+tag)
+			}
+		}
+	}
+	slices.Sort(by)
+	return slices.Compact(by)
+}
+
+func checkSettings(c core.Container, add func(string, ...any)) {
 	if s := c.SecurityContext; s == nil || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem {
 		add("readOnlyRootFilesystem is not true")
 	}
@@ -103,8 +131,28 @@ func checkProbes(c core.Container, add func(string, ...any)) {
 		if get := probe.HTTPGet; get != nil && get.Port.StrVal != "" && !hasPort(c, get.Port) {
 			add("a probe asks port %s, which the container does not have", get.Port.StrVal)
 		}
-		if e := probe.Exec; e != nil && len(e.Command) > 0 && slices.Contains(shells, path.Base(e.Command[0])) {
-			add("a probe runs a shell, and the images have none")
+	}
+}
+
+// checkPrograms reports a probe or a hook that runs a program which the image does not have.
+func checkPrograms(c core.Container, add func(string, ...any)) {
+	var runs []*core.ExecAction
+	for _, probe := range []*core.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
+		if probe != nil {
+			runs = append(runs, probe.Exec)
+		}
+	}
+	if c.Lifecycle != nil {
+		for _, hook := range []*core.LifecycleHandler{c.Lifecycle.PostStart, c.Lifecycle.PreStop} {
+			if hook != nil {
+				runs = append(runs, hook.Exec)
+			}
+		}
+	}
+	name, _ := splitImage(c.Image)
+	for _, e := range runs {
+		if e != nil && (len(e.Command) == 0 || !slices.Contains(images[path.Base(name)], e.Command[0])) {
+			add("a probe or hook runs %q, but the image has only %q", e.Command, images[path.Base(name)])
 		}
 	}
 }

@@ -15,9 +15,9 @@ import (
 	promql "github.com/prometheus/prometheus/promql/parser"
 )
 
-// foreign matches metrics that the project does not declare: those of scrapes, of Go processes, of kube-state-metrics
-// and of cAdvisor.
-var foreign = regexp.MustCompile(`^(up$|ALERTS|scrape_|process_|go_|kube_|container_)`)
+// foreign matches metrics that the project does not declare: those of scrapes and of Go processes. Those of
+// kube-state-metrics and cAdvisor are not among them, since not every cluster has these.
+var foreign = regexp.MustCompile(`^(up$|ALERTS|scrape_|process_|go_)`)
 
 var metricLiteral = regexp.MustCompile(`"(profiles_[a-z0-9_]+)"`)
 

@@ -98,6 +98,9 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 		// Indexes and bloom filters serve searches; everything here is read in order.
 		decoded, err := parquet.OpenFile(f.src, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 		f.decoded = decoded
+		if err != nil && strings.Contains(err.Error(), "DecryptionConfig") {
+			return fmt.Errorf("%w: its columns are encrypted: write it without encryption", ErrShape)
+		}
 		return err
 	})
 	if err != nil {
@@ -196,6 +199,15 @@ func (f *File) Column(name string) (*parquet.Column, error) {
 	return found, nil
 }
 
+// Names returns the names of the top-level columns.
+func (f *File) Names() []string {
+	var names []string
+	for _, c := range f.decoded.Root().Columns() {
+		names = append(names, c.Name())
+	}
+	return names
+}
+
 func (f *File) columnNames() string {
 	const most = 30
 	var names []string
@@ -229,7 +241,7 @@ func Describe(c *parquet.Column) string {
 		}
 	case IsString(c):
 		b.WriteString("string")
-	case c.Type().Kind() == parquet.ByteArray && c.Type().LogicalType() == nil:
+	case IsBytes(c):
 		b.WriteString("binary")
 	default:
 		b.WriteString(strings.ToLower(c.Type().String()))
@@ -240,6 +252,11 @@ func Describe(c *parquet.Column) string {
 // IsString reports whether a column is a leaf of strings.
 func IsString(c *parquet.Column) bool {
 	return c.Leaf() && c.Type().Kind() == parquet.ByteArray && c.Type().String() == "STRING"
+}
+
+// IsBytes reports whether a column is a leaf of bytes, and the file does not say what they mean.
+func IsBytes(c *parquet.Column) bool {
+	return c.Leaf() && c.Type().Kind() == parquet.ByteArray && c.Type().LogicalType() == nil && c.Type().ConvertedType() == nil
 }
 
 // Clip shortens text of a file for an error message, to some 80 bytes.

@@ -87,6 +87,8 @@ def validation():
     con.execute("COPY t TO '%s' (FORMAT parquet, COMPRESSION zstd)" % path("validation-duckdb"))
     con.execute("COPY t TO '%s' (FORMAT parquet, COMPRESSION lz4_raw, PARQUET_VERSION v2, ROW_GROUP_SIZE 64)" % path("validation-duckdb-v2"))
     pq.write_table(t.slice(0, 0), path("validation-empty"))
+    binary = pa.array([e.encode() for e in COLUMNS["episode_id"]])
+    pq.write_table(pa.table({**COLUMNS, "episode_id": binary}), path("validation-binary"))
 
 
 def bad():
@@ -96,7 +98,6 @@ def bad():
     pq.write_table(pa.table({k: v for k, v in COLUMNS.items() if k != "host_id"}), path("bad-no-host"))
     pq.write_table(with_column("status", pa.array(range(ROWS), pa.int64())), path("bad-status-int"))
     pq.write_table(with_column("profile", [[p] for p in COLUMNS["profile"]]), path("bad-profile-list"))
-    pq.write_table(with_column("episode_id", pa.array([e.encode() for e in COLUMNS["episode_id"]])), path("bad-episode-binary"))
     pq.write_table(with_column("host_id", pa.nulls(ROWS)), path("bad-host-null-type"))
     for name, column in (("null", "profile"), ("null-plain", "host_id")):
         values = list(COLUMNS[column])

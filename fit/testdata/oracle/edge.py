@@ -3,6 +3,7 @@
 A case says what it holds, and what a reader must make of it (`expect`, judged by hand from docs/EPISODES.md; oracle.py stops
 where it comes to another outcome). Only what a case changes is written out; the rest is the plain episode.
 """
+import gzip
 import json
 import os
 import random
@@ -193,8 +194,8 @@ def skippable(data=b"hello", kind=0):
 # ── cases ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class Case:
-    def __init__(self, name, note, expect, channels, open, make):
-        self.name, self.note, self.expect, self.channels, self.open, self.make = name, note, expect, channels, open, make
+    def __init__(self, name, note, expect, channels, open, spec, make):
+        self.name, self.note, self.expect, self.channels, self.open, self.spec, self.make = name, note, expect, channels, open, spec, make
 
 
 CASES = []
@@ -214,8 +215,9 @@ def tar_of(members, end=END):
     return b"".join(m if isinstance(m, bytes) else member(*m) for m in members) + end
 
 
-def case(name, note, expect="ok", channels=(USER,), open=None, meta=None, labels=None, proc=None, more=(), members=None, tar=None, data=None):
-    """Add a case. What is not given is as in the plain episode; members, tar and data are functions, later ones replace earlier ones."""
+def case(name, note, expect="ok", channels=(USER,), open=None, meta=None, labels=None, proc=None, more=(), members=None, tar=None, data=None, spec=None):
+    """Add a case. What is not given is as in the plain episode; members, tar and data are functions, later ones replace earlier ones. A case
+    with a spec is one of formats/."""
     def make():
         if data:
             return data()
@@ -223,8 +225,8 @@ def case(name, note, expect="ok", channels=(USER,), open=None, meta=None, labels
             return zst(tar())
         return zst(tar_of(members() if members else files(meta, labels, proc, more)))
 
-    assert name not in [c.name for c in CASES], name
-    CASES.append(Case(name, note, expect, list(channels), open, make))
+    assert (name, bool(spec)) not in [(c.name, bool(c.spec)) for c in CASES], name
+    CASES.append(Case(name, note, expect, list(channels), open, spec, make))
 
 
 def walk(name, note, walk_, expect="ok", duration_=None, **more):
@@ -287,7 +289,7 @@ def phase_cases():
     walk("slice-2ns", "armed lasts 2 ns", [(0, "clean"), (2.0, "armed"), (Raw(str(ns(2) + 2)), "infecting"), (9, run), (11.25, "clean")])
     walk("labels-span-a-year", "time zero a year before the rest: floats of time are coarse", [(-31536000, NONE)] + WALK, duration_=31536000 + DURATION)
     walk("labels-from-1970", "time zero is 0 ns: rows of different nanoseconds have equal seconds", [(Raw("0"), NONE)] + WALK, duration_=1767225600 + DURATION,
-         proc=changed(lambda i, r: None, of=[x for r in rows() for x in (r, dict(r, t_wall_ns=r["t_wall_ns"] + 90, cpu_user_jiffies=r["cpu_user_jiffies"] + 1))]))
+         proc=changed(lambda i, r: None, of=[x for i, r in enumerate(rows()) for x in ([r, dict(r, t_wall_ns=r["t_wall_ns"] + 90, cpu_user_jiffies=r["cpu_user_jiffies"] + 1)] if i % 6 == 0 else [r])]))
 
 
 def meta_cases():
@@ -296,10 +298,12 @@ def meta_cases():
     case("result-missing", "no result", meta=b"{}")
     case("result-null", "result null", meta=lines([meta(None)]))
     for name, value in [("int", 14), ("exponent", Raw("1.405E+1")), ("exponent-int", Raw("2e1")), ("zero", 0), ("minus-zero", Raw("-0.0")), ("negative", -5),
-                        ("before-tail", 11.1), ("at-tail", 11.25), ("just-after-tail", Raw("11.250000001")), ("huge", Raw("1e300")),
-                        ("big-integer", Raw("123456789012345678901234567890")), ("tiny", Raw("1e-400"))]:
+                        ("before-tail", 11.1), ("at-tail", 11.25), ("just-after-tail", Raw("11.250000001")), ("tiny", Raw("1e-400")),
+                        ("string", "14.05"), ("string-exponent", "1405e-2"), ("hundred-spans", 1125)]:
         case("duration-" + name, "duration " + text(value), meta=duration(value))
-    for name, value in [("string", "14.05"), ("bool", True), ("nan", Raw("NaN")), ("infinity", Raw("-Infinity")), ("1e999", Raw("1e999")), ("array", [14.05]),
+    for name, value in [("huge", Raw("1e300")), ("big-integer", Raw("123456789012345678901234567890")), ("in-ms", 14050), ("over-hundred-spans", Raw("1125.0000000001"))]:
+        case("duration-" + name, "duration %s: over a hundred times the time from the first label to the last" % text(value), "unusable bad clock", meta=duration(value))
+    for name, value in [("string-word", "long"), ("string-space", " 14.05"), ("string-empty", ""), ("string-1e999", "1e999"), ("string-nan", "NaN"), ("bool", True), ("nan", Raw("NaN")), ("infinity", Raw("-Infinity")), ("1e999", Raw("1e999")), ("array", [14.05]),
                         ("big-digits", Raw("9" * 400)), ("leading-zero", Raw("014.05")), ("plus", Raw("+14.05")), ("point-first", Raw(".5")), ("point-last", Raw("14."))]:
         case("duration-" + name, "duration " + text(value)[:30], "corrupt", meta=duration(value))
     for name, value in [("array", []), ("string", "accepted"), ("false", False), ("number", 0)]:
@@ -328,10 +332,13 @@ def label_cases():
     def one(t):
         return [{"phase": "clean"} if t is NONE else {"t_wall_ns": t, "phase": "clean"}] + labels(WALK[1:])
 
-    for name, t in [("missing", NONE), ("null", None), ("string", str(T0)), ("bool", False), ("1e999", Raw("1e999")), ("nan", Raw("NaN")), ("array", [])]:
+    for name, t in [("missing", NONE), ("null", None), ("string-word", "now"), ("string-space", "%d " % T0), ("bool", False), ("1e999", Raw("1e999")), ("nan", Raw("NaN")), ("array", [])]:
         case("label-time-" + name, "a label without a usable time", "corrupt", labels=one(t))
     case("label-time-last-missing", "the last label has no time", "corrupt", labels=labels(WALK) + [{"phase": "clean"}])
-    case("label-time-float", "time zero with a fraction: all seconds are of floats", labels=one(Raw(str(T0) + ".5")))
+    case("label-time-string", "a time that is a string", labels=one(str(T0)))
+    case("label-time-strings", "all times are strings", labels=[dict(l, t_wall_ns=str(l["t_wall_ns"])) for l in labels(WALK)])
+    case("label-phase-nan", "NaN is one more phase", labels=labels(WALK) + [{"t_wall_ns": ns(12), "phase": Raw("NaN")}])
+    case("label-time-float", "time zero with a fraction is truncated to an integer", labels=one(Raw(str(T0) + ".5")))
     case("label-time-float-later", "one later label is a float", labels=labels(WALK[:3]) + [{"t_wall_ns": Raw("1767225604060000300.75"), "phase": "infected_running"}] + labels(WALK[4:]))
     case("label-time-exponent", "time zero with an exponent", labels=one(Raw("1.7672256e18")))
     case("label-time-negative", "times before 1970", labels=[{"t_wall_ns": l["t_wall_ns"] - T0 - 10**10, "phase": l["phase"]} for l in labels(WALK)],
@@ -362,7 +369,7 @@ def label_cases():
 def value_cases():
     n = len(rows())
     mid = range(12, 18)
-    for name, value in [("missing", NONE), ("null", None), ("string", "431"), ("bool", True), ("array", [431]), ("object", {"cpu_user_jiffies": 431}),
+    for name, value in [("missing", NONE), ("null", None), ("string", "x"), ("bool", True), ("nan", Raw("NaN")), ("minus-infinity", Raw("-Infinity")), ("string-1e999", "1e999"), ("negative", -1), ("array", [431]), ("object", {"cpu_user_jiffies": 431}),
                         ("1e31", Raw("1e31")), ("minus-1e31", Raw("-1e31")), ("1e999", Raw("1e999")), ("big-integer", Raw("1" + "0" * 31)), ("400-digits", Raw("9" * 400)),
                         ("5000-digits", Raw("1" * 5000))]:
         values = {i: value for i in mid} if "digits" not in name else {14: value}
@@ -371,10 +378,10 @@ def value_cases():
     case("gap-alternate", "every other row lacks the field", channels=(USER, RSS), proc=changed(lambda i, r: r.pop("cpu_user_jiffies" if i % 2 else "rss_bytes") and None))
     case("gap-first-rows", "the field comes late: the first row that has it is no point", proc=put("cpu_user_jiffies", {i: None for i in range(9)}))
     case("gap-last-rows", "the field ends early", proc=put("cpu_user_jiffies", {i: None for i in range(30, n)}))
-    case("gap-all-but-one", "one row has the field: a curve of gaps", proc=put("cpu_user_jiffies", {i: None for i in range(n) if i != 20}))
-    case("gap-all-but-two", "two rows have it: one rate, still a curve of gaps in linear", proc=put("cpu_user_jiffies", {i: None for i in range(n) if i not in (12, 24)}))
+    case("gap-all-but-one", "one row has the field: a curve of gaps", "unusable no data", proc=put("cpu_user_jiffies", {i: None for i in range(n) if i != 20}))
+    case("gap-all-but-two", "two rows have it: one rate, still a curve of gaps in linear", "unusable no data", proc=put("cpu_user_jiffies", {i: None for i in range(n) if i not in (12, 24)}))
     case("gap-all-but-three", "three rows have it", proc=put("cpu_user_jiffies", {i: None for i in range(n) if i not in (7, 14, 25)}))
-    case("gap-all-but-one-gauge", "one row has the gauge", channels=[RSS], proc=put("rss_bytes", {i: None for i in range(n) if i != 20}))
+    case("gap-all-but-one-gauge", "one row has the gauge", "unusable no data", channels=[RSS], proc=put("rss_bytes", {i: None for i in range(n) if i != 20}))
     case("gap-all", "every row has null: no such channel", "unusable no channel", proc=put("cpu_user_jiffies", lambda i: None))
     case("field-nested", "the field in a nested object is not the row's", "unusable no channel", proc=put("cpu_user_jiffies", lambda i: NONE) + [{"a": {"cpu_user_jiffies": 5}}])
     case("field-in-dropped-rows", "only rows that are left out have the field", "unusable no channel",
@@ -384,8 +391,8 @@ def value_cases():
     case("few-rows-2", "two rows: one point of a counter", "unusable few points", proc=rows()[5:7])
     case("few-rows-2-gauge", "two rows: two points of a gauge", channels=[RSS], proc=rows()[5:7])
     case("few-rows-3", "three rows: two points of a counter", proc=rows()[12:15])
-    case("few-rows-kept", "many rows, two of them kept", "unusable few points", proc=rows()[5:6] + rows()[:5] + rows()[6:7])
-    case("few-rows-3-gap", "three rows, one has the field", proc=put("cpu_user_jiffies", {12: None, 14: None})[12:15])
+    case("few-rows-kept", "many rows, two of them kept: the others are repeats", "unusable few points", proc=rows()[5:7] * 3)
+    case("few-rows-3-gap", "three rows, one has the field", "unusable no data", proc=put("cpu_user_jiffies", {12: None, 14: None})[12:15])
 
     def fall(at, to):
         base = rows()[at - 1]["cpu_user_jiffies"]
@@ -394,11 +401,11 @@ def value_cases():
     case("reset", "the counter falls to 3", proc=fall(20, 3))
     case("reset-zero", "the counter falls to 0", proc=put("cpu_user_jiffies", {i: 0 for i in range(20, n)}))
     case("reset-after-gap", "it falls across a gap", proc=[r for i, r in enumerate(fall(20, 3)) if i not in (18, 19, 20)])
-    case("reset-often", "a falling counter in every row", proc=put("cpu_user_jiffies", lambda i: 1000 - i))
-    case("reset-negative", "it falls below zero: its increase is negative", proc=put("cpu_user_jiffies", {20: -50, 21: -40, 22: 7}))
-    case("negative-growing", "negative counts that grow", proc=put("cpu_user_jiffies", lambda i: i * i - 5000))
+    case("reset-often", "a falling counter in every row", "unusable bad counter", proc=put("cpu_user_jiffies", lambda i: 1000 - i))
+    case("reset-negative", "below zero it is a gap; then it falls", proc=put("cpu_user_jiffies", {20: -50, 21: -40, 22: 7}))
+    case("negative-growing", "negative counts that grow: the counter has no sample", "unusable no data", proc=put("cpu_user_jiffies", lambda i: i * i - 5000))
     case("floats", "counts with fractions", proc=put("cpu_user_jiffies", lambda i: 0.1 * i * i))
-    case("floats-reset", "floats that fall", proc=put("cpu_user_jiffies", lambda i: Raw("%.3f" % (7.7 * (i % 9)))))
+    case("floats-reset", "floats that fall", proc=put("cpu_user_jiffies", lambda i: Raw("%.3f" % (7.7 * (i % 20)))))
     case("floats-mixed", "integers and floats", proc=put("cpu_user_jiffies", lambda i: 3 * i if i % 3 else 3 * i + 0.25))
     case("floats-one", "one float among big integers: mean sums floats", proc=put("cpu_user_jiffies", lambda i: 2**60 + i * 1000003 if i != 25 else float(2**60 + 25 * 1000003)))
     case("floats-mixed-equal", "2^53+1 then 2^53 as a float: no fall, for the difference is of floats",
@@ -412,9 +419,9 @@ def value_cases():
     case("under-2-64", "integers up to 2^64-1", channels=(USER, RSS), proc=changed(lambda i, r: r.update(
         cpu_user_jiffies=min(2**64 - 101 + 5 * i, 2**64 - 1), rss_bytes=2**64 - 1 - i * 2**40)))
     case("over-2-64", "integers across 2^64: from there on they are floats", proc=put("cpu_user_jiffies", lambda i: 2**64 - 100000 + 5000 * i))
-    case("under-minus-2-63", "integers across -2^63", proc=put("cpu_user_jiffies", lambda i: -2**63 - 10000 + 1000 * i))
-    case("difference-over-64-bits", "from -2^63 to 2^64-1 and back", proc=put("cpu_user_jiffies", lambda i: [-2**63, 2**64 - 1, 2**64 - 2, 2**63 + 12345][i % 4]))
-    case("sum-over-64-bits", "mean: the sum of increases passes 2^64", proc=put("cpu_user_jiffies", lambda i: 0 if i % 2 else 2**64 - 1 - i))
+    case("under-minus-2-63", "integers across -2^63", channels=[RSS], proc=put("rss_bytes", lambda i: -2**63 - 10000 + 1000 * i))
+    case("difference-over-63-bits", "from 0 to 2^64-1", proc=put("cpu_user_jiffies", lambda i: 0 if i < 20 else 2**64 - 1))
+    case("sum-over-64-bits", "mean: the sum of increases passes 2^64", proc=put("cpu_user_jiffies", lambda i: i % 20 * (2**64 // 20) + i))
     case("sum-rounded-once", "mean: the sum is exact, then rounded once", proc=put("cpu_user_jiffies", lambda i: i * (2**53 + 1) + i % 2))
     case("minus-zero", "-0 is the integer 0", proc=counts(Raw("-0"), Raw("-0"), 0, Raw("-0"), 5, Raw("-0"), 7))
     case("minus-zero-gauge", "-0 is 0", channels=[RSS], proc=put("rss_bytes", lambda i: Raw("-0")))
@@ -422,7 +429,7 @@ def value_cases():
     case("limit-1e30-counter", "1e30 is no gap, but the rate of a step to it is",
          open="mean: a bin over 1e30 is taken for no gap (linear: the rate is one)", proc=put("cpu_user_jiffies", lambda i: Raw("1" + "0" * 30) if i > 20 else 0))
     case("limit-over-1e30", "the float after 1e30 is a gap", channels=[RSS], proc=put("rss_bytes", {i: Raw("1000000000000000160000000000000") for i in mid}))
-    case("rate-over-1e30", "rates over 1e30 are gaps", proc=changed(lambda i, r: r.update(cpu_user_jiffies=Raw("%de24" % (i % 3)),
+    case("rate-over-1e30", "rates over 1e30 are gaps", proc=changed(lambda i, r: r.update(cpu_user_jiffies=Raw("%de24" % i),
          t_wall_ns=T0 + 4 * 10**9 + i * 10**8 + (i % 2) * (1 - 10**8) if i > 10 else r["t_wall_ns"])))
     case("denormal", "tiny floats", channels=(USER, RSS), proc=changed(lambda i, r: r.update(cpu_user_jiffies=Raw("%de-320" % i), rss_bytes=Raw("%de-323" % (i % 5)))))
     case("gauges", "gauges of proc and of another source", channels=(RSS, "host.mem_free_kb", "host.cpu_user", "host.cpu_user_jiffies", "host.nothing", "net.rx"), expect=None,
@@ -449,12 +456,13 @@ def value_cases():
 
 
 def time_cases():
-    for name, value in [("missing", NONE), ("null", None), ("string", str(ns(5))), ("bool", True), ("1e999", Raw("1e999")), ("minus-1e999", Raw("-1e999")), ("array", [])]:
+    case("time-strings", "times that are strings", proc=put("t_wall_ns", lambda i: [str(rows()[i]["t_wall_ns"]), rows()[i]["t_wall_ns"]][i % 3 == 0]))
+    for name, value in [("missing", NONE), ("null", None), ("string", "soon"), ("nan", Raw("NaN")), ("bool", True), ("1e999", Raw("1e999")), ("minus-1e999", Raw("-1e999")), ("array", [])]:
         case("time-" + name, "rows without a usable time are left out", proc=put("t_wall_ns", {14: value, 15: value, 25: value}))
     case("time-none-usable", "no row has a time", "unusable no channel", proc=put("t_wall_ns", lambda i: NONE))
-    case("time-back", "a row before the one before it is dropped whole", channels=(USER, RSS), proc=changed(lambda i, r: r.update(t_wall_ns=r["t_wall_ns"] - 10**9) if i == 20 else None))
-    case("time-far-ahead", "a row far ahead: all that are not after it are dropped", proc=changed(lambda i, r: r.update(t_wall_ns=r["t_wall_ns"] + 3 * 10**9) if i == 20 else None))
-    case("time-ahead-for-good", "1e31 is a time: all that follow are dropped", proc=put("t_wall_ns", {30: Raw("1e31")}))
+    case("time-back", "a row before the one before it is dropped whole, and the step across it is unknown", channels=(USER, RSS), proc=changed(lambda i, r: r.update(t_wall_ns=r["t_wall_ns"] - 10**9) if i == 20 else None))
+    case("time-far-ahead", "a row far ahead is dropped", proc=changed(lambda i, r: r.update(t_wall_ns=r["t_wall_ns"] + 3 * 10**9) if i == 20 else None))
+    case("time-ahead-for-good", "1e31 is a time: its row is dropped", proc=put("t_wall_ns", {30: Raw("1e31")}))
     case("time-equal", "of equal times the first row counts", channels=(USER, RSS),
          proc=[x for i, r in enumerate(rows()) for x in [r] + ([dict(r, cpu_user_jiffies=99999, rss_bytes=1)] if i % 5 == 0 else [])])
     case("time-float", "times with a fraction", proc=changed(lambda i, r: r.update(t_wall_ns=Raw("%d.%d" % (r["t_wall_ns"], i)))))
@@ -467,7 +475,7 @@ def time_cases():
     case("starts-on-label", "the first row lies on the first label, others on the grid", channels=(USER, RSS), labels=labels(
         [(0, "clean"), (2, "armed"), (3, "infecting"), (4, "infected_running"), (11, "clean")]), meta=duration(14),
         proc=[{"t_wall_ns": ns(i / 2), "cpu_user_jiffies": 3 * i * i, "rss_bytes": 1000 * (i % 5)} for i in range(29)])
-    case("starts-after-all", "sampling starts after the end: a curve of gaps", channels=(USER, RSS), proc=rows(start=20, end=24))
+    case("starts-after-all", "sampling starts after the end: a curve of gaps", "unusable no data", channels=(USER, RSS), proc=rows(start=20, end=24))
     case("sparse", "a row every 3 s", channels=(USER, RSS), proc=rows(step=3))
     case("dense", "a row every 50 ms", channels=(USER, RSS), proc=rows(step=0.05))
 
@@ -484,8 +492,8 @@ def json_cases():
     for name, line in [("array", b"[]"), ("null", b"null"), ("number", b"5"), ("string", b'"x"'), ("two", b"{} {}"), ("two-joined", b"{}{}"), ("garbage-after", b"{}x"),
                        ("comma-after", b"{},"), ("cut", b'{"a": '), ("cut-string", b'{"a": "x'), ("open-array", b'{"a": [1, 2}'), ("comma-last", b'{"a": 1,}'),
                        ("comma-last-array", b'{"a": [1,]}'), ("comma-first", b"{,}"), ("comma-missing", b'{"a": 1 "b": 2}'), ("colon-missing", b'{"a" 1}'),
-                       ("value-missing", b'{"a":}'), ("key-bare", b"{a: 1}"), ("key-number", b"{1: 1}"), ("quotes-single", b"{'a': 1}"), ("nan", b'{"a": NaN}'),
-                       ("infinity", b'{"a": Infinity}'), ("minus-infinity", b'{"a": -Infinity}'), ("leading-zero", b'{"a": 01}'), ("minus-leading-zero", b'{"a": -01}'),
+                       ("value-missing", b'{"a":}'), ("key-bare", b"{a: 1}"), ("key-number", b"{1: 1}"), ("quotes-single", b"{'a': 1}"), ("nan-case", b'{"a": nan}'),
+                       ("minus-nan", b'{"a": -NaN}'), ("infinity-short", b'{"a": Inf}'), ("infinity-plus", b'{"a": +Infinity}'), ("infinity-cut", b'{"a": -Infinit}'), ("nan-alone", b"NaN"), ("leading-zero", b'{"a": 01}'), ("minus-leading-zero", b'{"a": -01}'),
                        ("plus", b'{"a": +1}'), ("point-first", b'{"a": .5}'), ("point-last", b'{"a": 1.}'), ("exponent-empty", b'{"a": 1e}'), ("exponent-sign", b'{"a": 1e+}'),
                        ("minus-alone", b'{"a": -}'), ("hex", b'{"a": 0x10}'), ("underscore", b'{"a": 1_000}'), ("true-case", b'{"a": True}'), ("none", b'{"a": None}'),
                        ("literal-long", b'{"a": nullx}'), ("comment", b'{"a": 1} // x'), ("tab-in-string", b'{"a": "\t"}'), ("nul-in-string", b'{"a": "\0"}'),
@@ -496,7 +504,7 @@ def json_cases():
     for name, line in [("byte", b'{"a": "\xff"}'), ("overlong", b'{"a": "\xc0\xaf"}'), ("surrogate", b'{"a": "\xed\xa0\x80"}'), ("cut", b'{"a": "\xe2\x82"}'),
                        ("too-high", b'{"a": "\xf4\x90\x80\x80"}'), ("key", b'{"\x80": 1}'), ("blank", b" \xff ")]:
         bad("utf8-" + name, line, "bytes that are not UTF-8")
-    for name, line, note in [("empty-object", b"{}", "a row without anything"), ("spaces", b' \t{ "a"\r:\t[ 1 , 2 ] } \r', "white space of JSON"),
+    for name, line, note in [("nan", b'{"a": NaN}', "NaN"), ("infinity", b'{"a": Infinity}', "Infinity"), ("minus-infinity", b'{"a": -Infinity}', "-Infinity"), ("empty-object", b"{}", "a row without anything"), ("spaces", b' \t{ "a"\r:\t[ 1 , 2 ] } \r', "white space of JSON"),
                              ("surrogate-lone", b'{"a\\ud800": "\\udc00\\ud800x"}', "lone surrogates in escapes"), ("surrogate-pair", b'{"\\ud83d\\ude00": "\\uD83D\\uDE00"}', "a pair"),
                              ("escapes", b'{"a": "\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000"}', "all escapes"), ("del", b'{"a": "\x7f"}', "DEL in a string"),
                              ("bom-in-string", b'{"a": "\xef\xbb\xbf"}', "U+FEFF in a string"), ("line-separator", '{"a": "\u2028\u0085"}'.encode(), "other line ends in a string"),
@@ -539,10 +547,17 @@ def member_cases():
     case("order-reversed", "members in another order", members=lambda: list(plain.items())[::-1])
     case("order-mixed", "members in another order, with others between",
          members=lambda: [("a", b"x"), (names[2], plain[names[2]]), ("b", b""), (names[0], plain[names[0]]), ("c/d", b"y" * 600), (names[1], plain[names[1]]), ("e", b"z")])
-    case("duplicates", "of two with one name the first counts; the second may hold anything",
-         members=lambda: list(plain.items()) + [(names[0], b"\xff"), (names[1], b"x"), (names[2], b"[]")])
-    case("duplicates-first-broken", "the first is broken", "corrupt", members=lambda: [(names[2], b"[]")] + list(plain.items()))
-    case("duplicates-folders", "the same in other folders", members=lambda: [("x/" + k, v) for k, v in plain.items()] + [(k, b"x") for k in names])
+    case("duplicates", "of two with one path the last counts; errors in the one before do not",
+         members=lambda: [(names[0], b"\xff"), (names[1], b"x"), (names[2], b"[]")] + list(plain.items()))
+    case("duplicates-last-broken", "the last is broken", "corrupt", members=lambda: list(plain.items()) + [(names[2], b"[]")])
+    case("duplicates-same-path", "./x//y is the path x/y", members=lambda: [("x/y/" + k, b"x") for k in names] + [("./x//y/./" + k, v) for k, v in plain.items()])
+    case("duplicates-thrice", "of three the last counts", members=lambda: [(names[1], b"x")] + list(plain.items()) * 2)
+    case("duplicates-folders", "the same in another folder: nobody knows which is meant", "corrupt", members=lambda: list(plain.items()) + [("x/" + names[2], plain[names[2]])])
+    case("duplicates-folders-labels", "two labels.jsonl, and no labels in one", "corrupt", members=lambda: [("old/" + names[1], b"")] + list(plain.items()))
+    case("duplicates-folders-other", "two of a member that is not needed", members=lambda: list(plain.items()) + [("x/telemetry-host.jsonl", b"x"), ("y/telemetry-host.jsonl", b"y")])
+    case("duplicates-link-itself", "a hard link to its own path, as tar writes it of a file that is stored twice", members=lambda: list(plain.items()) + [member("./" + names[2], kind=b"1", link=names[2].encode())])
+    case("duplicates-link", "a link of the same path later takes its place", "unusable no source", members=lambda: list(plain.items()) + [member(names[2], kind=b"2", link=b"x")])
+    case("duplicates-link-folder", "a link in another folder is no member", members=lambda: list(plain.items()) + [member("x/" + names[2], kind=b"1", link=b"x")])
     case("folders", "leading folders", members=lambda: [("a/b/c/" + k, v) for k, v in plain.items()])
     case("folders-different", "each in another folder", members=lambda: [("./" + names[0], plain[names[0]]), ("x/./" + names[1], plain[names[1]]), ("/" + names[2], plain[names[2]])])
     case("folders-dot", "names with ./", members=lambda: [member("./", kind=b"5")] + [("./" + k, v) for k, v in plain.items()])
@@ -664,7 +679,7 @@ def zstd_cases():
     case("zstd-empty", "an empty file", "corrupt", data=lambda: b"")
     case("zstd-not", "not zstd", "corrupt", data=lambda: lines(rows()[:3]))
     case("zstd-not-gzip", "the start of a gzip file", "corrupt", data=lambda: b"\x1f\x8b\x08\0\0\0\0\0\0\3")
-    case("zstd-not-tar", "a bare tar", "corrupt", data=lambda: whole)
+    case("zstd-not-tar", "a bare tar", data=lambda: whole)
     case("zstd-dictionary", "needs a dictionary", "corrupt", data=lambda: frame(packed, dictionary=b"\x05\0"))
     case("zstd-dictionary-zero", "dictionary id 0 is none", data=lambda: frame(packed, dictionary=b"\0\0\0\0"), open="the number says that there is no dictionary")
     case("zstd-reserved-bit", "the reserved bit of the header", "corrupt", data=lambda: frame(packed, descriptor=8))
@@ -696,7 +711,34 @@ def zstd_cases():
     case("member-other-300mib", "a member of 300 MiB that is not needed", data=lambda: big(300 << 20))
 
 
-for group in (phase_cases, meta_cases, label_cases, value_cases, time_cases, json_cases, member_cases, tar_cases, zstd_cases):
+def gzip_cases():
+    body = b"".join(member(*m) for m in files())
+    whole = body + END
+    pack = lambda data: gzip.compress(data, mtime=0)
+    packed = pack(whole)
+    case("gzip", "a tar.gz", data=lambda: packed)
+    case("gzip-members", "several members, cut anywhere", data=lambda: b"".join(pack(whole[i:i + 700]) for i in range(0, len(whole), 700)))
+    case("gzip-empty-member", "an empty member after the first", data=lambda: packed + pack(b""))
+    case("gzip-name", "a header with a file's name", data=lambda: packed[:3] + b"\x08" + packed[4:10] + b"x.tar\0" + packed[10:])
+    case("gzip-cut", "a truncated member", "corrupt", data=lambda: packed[:len(packed) // 2])
+    case("gzip-cut-one", "the last byte is missing", "corrupt", data=lambda: packed[:-1])
+    case("gzip-checksum", "a wrong checksum", "corrupt", data=lambda: packed[:-8] + bytes([packed[-8] ^ 1]) + packed[-7:])
+    case("gzip-checksum-late", "a wrong checksum of a member with end blocks only", "corrupt", data=lambda: pack(body) + (lambda z: z[:-8] + bytes([z[-8] ^ 1]) + z[-7:])(pack(END)))
+    case("gzip-size", "a wrong size", "corrupt", data=lambda: packed[:-1] + b"\1")
+    case("gzip-garbage", "bytes after the last member", "corrupt", data=lambda: packed + b"garbage")
+    case("gzip-garbage-zero", "zeros after the last member", "corrupt", data=lambda: packed + b"\0" * 512)
+    case("gzip-zstd-after", "a zstd frame after the last member", "corrupt", data=lambda: packed + zst(END))
+    case("gzip-in-zstd", "a tar.gz in a zstd frame", "corrupt", data=lambda: zst(packed))
+    case("gzip-no-tar", "a gzip of no tar", "corrupt", data=lambda: pack(lines(rows())))
+    case("zstd-gzip-after", "a gzip member after the last frame", "corrupt", data=lambda: zst(body) + pack(END))
+    case("plain-no-end", "a bare tar without end blocks", data=lambda: body)
+    case("plain-after-end", "a bare tar with bytes after the end blocks", data=lambda: whole + b"anything")
+    case("plain-cut", "a bare tar that is cut in a member", "corrupt", data=lambda: body[:-700])
+    case("plain-old", "a bare tar with headers of an old tar", data=lambda: b"".join(member(k, v, kind=b"\0", magic=b"\0" * 8) for k, v in files()) + END)
+    case("plain-zeros", "nothing but zeros", "corrupt", data=lambda: END)
+
+
+for group in (phase_cases, meta_cases, label_cases, value_cases, time_cases, json_cases, member_cases, tar_cases, zstd_cases, gzip_cases):
     group()
 
 
@@ -717,14 +759,16 @@ def damage_archive(name):
     return zst(parts[0], checksum=True) + skippable(b"note") + zst(parts[1], checksum=True) + zst(parts[2], checksum=True) + zst(END[:512], checksum=True) + zst(END[512:], checksum=True)
 
 
-def write(folder):
-    """Write all archives into folder/edge and folder/damage."""
-    for sub, archives in (("edge", {c.name: c.make for c in CASES}), ("damage", {n: lambda n=n: damage_archive(n) for n in DAMAGE})):
-        path = os.path.join(folder, sub)
-        os.makedirs(path, exist_ok=True)
-        for name in os.listdir(path):
-            if name.endswith(".tar.zst") and name[:-8] not in archives:
-                os.remove(os.path.join(path, name))
-        for name, make in archives.items():
-            with open(os.path.join(path, name + ".tar.zst"), "wb") as f:
-                f.write(make())
+def write(folder, sub):
+    """Write the archives of folder/edge, folder/formats or folder/damage."""
+    archives = {c.name: c.make for c in CASES if bool(c.spec) == (sub == "formats")}
+    if sub == "damage":
+        archives = {n: lambda n=n: damage_archive(n) for n in DAMAGE}
+    path = os.path.join(folder, sub)
+    os.makedirs(path, exist_ok=True)
+    for name in os.listdir(path):
+        if name.endswith(".tar.zst") and name[:-8] not in archives:
+            os.remove(os.path.join(path, name))
+    for name, make in archives.items():
+        with open(os.path.join(path, name + ".tar.zst"), "wb") as f:
+            f.write(make())

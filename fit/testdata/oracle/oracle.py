@@ -4,14 +4,15 @@
 It shares no code with the Go packages. Where the docs describe numpy's own arithmetic, numpy itself is called; everything else
 is plain Python. Needs Python 3.11 or newer, numpy and zstandard (and pyarrow to read a validation.parquet).
 
-    oracle.py curve FILE --channel proc.cpu_user_jiffies [--resample linear|mean] [--n-points N]
+    oracle.py curve FILE --channel proc.cpu_user_jiffies [--resample linear|mean] [--n-points N | --spec JSON]
     oracle.py fit --store DIR --validation FILE [--n N] [--n-points N] [--seed S] [--sampler bottomk|numpy] [--resample linear|mean]
-    oracle.py goldens      make edge/, damage/ and goldens/ again
+    oracle.py goldens      make the archives and goldens/ again
     oracle.py check        compute from the archives as they are, compare with goldens/; exit 1 on a difference
     oracle.py selftest     the docs' test vectors, and the docs' formulas against numpy
 """
 import argparse
 import hashlib
+import io
 import json
 import math
 import os
@@ -19,639 +20,19 @@ import random
 import re
 import struct
 import sys
+import tarfile
 
 sys.dont_write_bytecode = True
 
 import numpy as np
 import zstandard
 
+from containers import Corrupt
+from curve import DEFAULT, NAN, POINTS, Spec, interpolate, outcome_of, points_for, slice_linear, slice_mean_counter, slice_mean_gauge
+from jsontext import parse_json
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 RECORDED = os.path.normpath(os.path.join(HERE, "..", "..", "..", "examples", "recorded"))
-NAN = math.nan
-
-
-# ── outcomes ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-class Corrupt(Exception):
-    """Bad bytes of any kind."""
-
-
-class TooLarge(Exception):
-    """A limit was passed."""
-
-
-class Unusable(Exception):
-    """The archive is fine but gives no curve. The text is one of REASONS."""
-
-
-REASONS = ["no labels", "few segments", "no armed", "no infected_running", "no source", "no channel", "few points"]
-
-
-class Limits:
-    """All limits are "over": a value equal to the limit is fine."""
-
-    def __init__(self, window=128 << 20, decompressed=1 << 30, member=256 << 20, rows=1_000_000, line=1 << 20, members=100_000, depth=1000):
-        self.window = window                # bytes of a zstd window
-        self.decompressed = decompressed    # bytes of all frames together
-        self.member = member                # bytes of a needed member
-        self.rows = rows                    # rows of a needed member
-        self.line = line                    # bytes of a line of a needed member, without its line end
-        self.members = members              # entries of the tar
-        self.depth = depth                  # JSON nesting, the outermost object is 1
-
-
-# ── zstd ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def frame_at(data, pos, limits):
-    """Walk over the frame at pos; return (end, is_zstd). Only the structure is looked at, and the header's limits."""
-
-    def need(n):
-        if pos + n > len(data):
-            raise Corrupt("truncated frame")
-
-    need(4)
-    magic = int.from_bytes(data[pos:pos + 4], "little")
-    if magic & 0xFFFFFFF0 == 0x184D2A50:
-        need(8)
-        size = int.from_bytes(data[pos + 4:pos + 8], "little")
-        need(8 + size)
-        return pos + 8 + size, False
-    if magic != 0xFD2FB528:
-        raise Corrupt("not zstd")
-    pos += 4
-    need(1)
-    descriptor = data[pos]
-    pos += 1
-    single, checksum = descriptor >> 5 & 1, descriptor >> 2 & 1
-    if descriptor >> 3 & 1:
-        raise Corrupt("reserved bit of a frame header")
-    window = None
-    if not single:
-        need(1)
-        base = 1 << (10 + (data[pos] >> 3))
-        window = base + base // 8 * (data[pos] & 7)
-        pos += 1
-    size = [0, 1, 2, 4][descriptor & 3]
-    need(size)
-    if int.from_bytes(data[pos:pos + size], "little"):
-        raise Corrupt("needs a dictionary")
-    pos += size
-    size = [single, 2, 4, 8][descriptor >> 6]
-    need(size)
-    content = int.from_bytes(data[pos:pos + size], "little") + (256 if size == 2 else 0)
-    pos += size
-    if single:
-        window = content
-    if window > limits.window:
-        raise TooLarge("window")
-    last = False
-    while not last:
-        need(3)
-        header = int.from_bytes(data[pos:pos + 3], "little")
-        pos += 3
-        last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
-        if kind == 3:
-            raise Corrupt("reserved block type")
-        if kind == 1:
-            size = 1
-        need(size)
-        pos += size
-    if checksum:
-        need(4)
-        pos += 4
-    return pos, True
-
-
-def decompress(data, limits):
-    """Yield the decompressed bytes of all frames in pieces. Bytes after the last frame are no frame, so they fail here."""
-    if not data:
-        raise Corrupt("not zstd")
-    total, pos = 0, 0
-    while pos < len(data):
-        end, is_zstd = frame_at(data, pos, limits)
-        if is_zstd:
-            decoder = zstandard.ZstdDecompressor(max_window_size=limits.window).decompressobj()
-            for at in range(pos, end, 256):
-                try:
-                    piece = decoder.decompress(data[at:min(at + 256, end)])
-                except zstandard.ZstdError as e:
-                    raise Corrupt(str(e)) from None
-                total += len(piece)
-                if total > limits.decompressed:
-                    raise TooLarge("decompressed")
-                if piece:
-                    yield piece
-            if not decoder.eof:
-                raise Corrupt("frame does not end where its blocks do")
-        pos = end
-
-
-class Stream:
-    """Reads n bytes at a time from pieces."""
-
-    def __init__(self, pieces):
-        self.pieces, self.buffer, self.at = pieces, b"", 0
-
-    def _take(self, n):
-        """At most n bytes; none at the end."""
-        while self.at == len(self.buffer):
-            self.buffer, self.at = next(self.pieces, None), 0
-            if self.buffer is None:
-                self.buffer = b""
-                return b""
-        part = self.buffer[self.at:self.at + n]
-        self.at += len(part)
-        return part
-
-    def read(self, n):
-        """n bytes, fewer only at the end."""
-        out = bytearray()
-        while len(out) < n and (part := self._take(n - len(out))):
-            out += part
-        return bytes(out)
-
-    def skip(self, n):
-        """The number of bytes skipped, fewer than n only at the end."""
-        left = n
-        while left and (part := self._take(left)):
-            left -= len(part)
-        return n - left
-
-
-# ── tar ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def tar_number(field):
-    """An octal or base-256 number of a tar header."""
-    if field[0] & 0x80:
-        if field[0] & 0x40:
-            raise Corrupt("negative number in a tar header")
-        return int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
-    text = field.strip(b" \0").split(b"\0")[0]
-    if not re.fullmatch(rb"[0-7]*", text):
-        raise Corrupt("bad number in a tar header")
-    return int(text or b"0", 8)
-
-
-def pax_records(data):
-    """"<length> <key>=<value>\\n" records."""
-    out, pos = {}, 0
-    while pos < len(data):
-        m = re.compile(rb"([0-9]{1,10}) ").match(data, pos)
-        if not m:
-            raise Corrupt("bad PAX record")
-        end = pos + int(m[1])
-        record = data[m.end():end]
-        if end > len(data) or end <= m.end() or not record.endswith(b"\n") or b"=" not in record:
-            raise Corrupt("bad PAX record")
-        key, value = record[:-1].split(b"=", 1)
-        out[key] = value
-        pos = end
-    return out
-
-
-def read_members(stream, wanted, limits):
-    """The bytes of the first regular member of each wanted name (the part after the last slash)."""
-    found, count, pax, long_name = {}, 0, {}, None
-
-    def content(size):
-        data = stream.read(size)
-        if len(data) < size:
-            raise Corrupt("member ends early")
-        stream.skip(-size % 512)
-        return data
-
-    while True:
-        block = stream.read(512)
-        if not block.strip(b"\0"):          # the end of the stream, or an end block: what follows is let pass
-            break
-        if len(block) < 512:
-            raise Corrupt("damaged tar header")
-        blanked = block[:148] + b" " * 8 + block[156:]
-        if tar_number(block[148:156]) not in (sum(blanked), sum(struct.unpack("512b", blanked))):
-            raise Corrupt("damaged tar header")
-        kind, size = block[156:157], tar_number(block[124:136])
-        name = block[:100].split(b"\0")[0]
-        if block[257:263] == b"ustar\0" and block[345]:
-            name = block[345:500].split(b"\0")[0] + b"/" + name
-        if kind == b"x":
-            pax = pax_records(content(size))
-            continue
-        if kind == b"g":
-            pax_records(content(size))
-            continue
-        if kind in b"LK":
-            data = content(size).split(b"\0")[0]
-            long_name = data if kind == b"L" else long_name
-            continue
-        if long_name is not None:
-            name = long_name
-        name = pax.get(b"path", name)
-        if b"size" in pax:
-            if not re.fullmatch(rb"[0-9]{1,19}", pax[b"size"]):
-                raise Corrupt("bad PAX size")
-            size = int(pax[b"size"])
-        pax, long_name = {}, None
-        count += 1
-        if count > limits.members:
-            raise TooLarge("members")
-        if kind in b"123456":               # links, devices, folders, pipes: no content, and no members
-            continue
-        base = name.rsplit(b"/", 1)[-1].decode("latin-1")
-        if kind in b"07\0" and base in wanted and base not in found:
-            if size > limits.member:
-                raise TooLarge("member")
-            found[base] = content(size)
-        else:
-            if stream.skip(size) < size:
-                raise Corrupt("member ends early")
-            stream.skip(-size % 512)
-    while stream.skip(1 << 30):             # the rest is decompressed, too, so that its checksum is verified
-        pass
-    return found
-
-
-# ── JSON (RFC 8259) ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-SPACE = re.compile(r"[ \t\n\r]*+")
-STRING = re.compile(r'"((?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"')
-NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*+))(\.[0-9]++)?([eE][-+]?[0-9]++)?")
-LITERALS = {"true": True, "false": False, "null": None}
-ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
-ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-
-
-def unescape(text):
-    def one(m):
-        if m[1]:
-            return chr(0x10000 + ((int(m[1], 16) & 0x3FF) << 10) + (int(m[2], 16) & 0x3FF))
-        if m[3]:
-            return chr(int(m[3], 16))       # a lone surrogate stays one
-        return ESCAPED.get(m[4], m[4])
-
-    return ESCAPE.sub(one, text) if "\\" in text else text
-
-
-def number(m):
-    """An int of at most 64 bits, or a float (perhaps infinite)."""
-    if m[2] is None and m[3] is None and len(m[1]) <= 20:
-        value = int(m[1])
-        if -2**63 <= value < 2**64:
-            return value
-    return float(m[0])
-
-
-def parse_json(text, max_depth):
-    """One JSON value and nothing after it. Of duplicate keys the last counts."""
-    pos, stack, n = SPACE.match(text).end(), [], len(text)
-
-    def fail():
-        raise Corrupt("not JSON at character %d" % pos)
-
-    while True:
-        # a value starts at pos
-        c = text[pos] if pos < n else ""
-        if c == "{" or c == "[":
-            if len(stack) == max_depth:
-                raise Corrupt("nested too deeply")
-            pos = SPACE.match(text, pos + 1).end()
-            stack.append([{}, None] if c == "{" else [[], None])
-            if pos < n and text[pos] == ("}" if c == "{" else "]"):
-                pos += 1
-                value = stack.pop()[0]
-            else:
-                if c == "{":
-                    pos, stack[-1][1] = key_at(text, pos)
-                continue
-        elif c == '"':
-            m = STRING.match(text, pos) or fail()
-            value, pos = unescape(m[1]), m.end()
-        elif c == "-" or c.isdecimal():
-            m = NUMBER.match(text, pos) or fail()
-            value, pos = number(m), m.end()
-        else:
-            word = next((w for w in LITERALS if text.startswith(w, pos)), None) or fail()
-            value, pos = LITERALS[word], pos + len(word)
-        # a value ended at pos: put it where it belongs, and close what closes
-        while True:
-            pos = SPACE.match(text, pos).end()
-            if not stack:
-                if pos < n:
-                    fail()
-                return value
-            into, key = stack[-1]
-            if type(into) is dict:
-                into[key] = value
-            else:
-                into.append(value)
-            c = text[pos] if pos < n else ""
-            if c == ",":
-                pos = SPACE.match(text, pos + 1).end()
-                if type(into) is dict:
-                    pos, stack[-1][1] = key_at(text, pos)
-                break
-            if c != ("}" if type(into) is dict else "]"):
-                fail()
-            pos += 1
-            value = stack.pop()[0]
-
-
-def key_at(text, pos):
-    """(the position of the value, the key)"""
-    m = STRING.match(text, pos)
-    if not m:
-        raise Corrupt("no key at character %d" % pos)
-    pos = SPACE.match(text, m.end()).end()
-    if pos >= len(text) or text[pos] != ":":
-        raise Corrupt("no colon at character %d" % pos)
-    return SPACE.match(text, pos + 1).end(), unescape(m[1])
-
-
-def is_number(value):
-    return type(value) in (int, float)      # bool is another type
-
-
-def is_finite(value):
-    return is_number(value) and math.isfinite(value)
-
-
-# ── the members ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def lines_of(data, limits):
-    """The lines of a needed member as text, without their line ends."""
-    if data.startswith(b"\xef\xbb\xbf"):
-        raise Corrupt("byte order mark")
-    pos = 0
-    while pos < len(data):
-        end = data.find(b"\n", pos)
-        if end < 0:
-            line, pos = data[pos:], len(data)
-        else:
-            line, pos = data[pos:end].removesuffix(b"\r"), end + 1
-        if len(line) > limits.line:
-            raise TooLarge("line")
-        try:
-            yield line.decode("utf-8")
-        except UnicodeDecodeError:
-            raise Corrupt("not UTF-8") from None
-
-
-def objects_of(data, limits):
-    """The JSON objects of a needed member, one a line."""
-    count = 0
-    for line in lines_of(data, limits):
-        if not line.strip(" \t\r"):
-            continue
-        count += 1
-        if count > limits.rows:
-            raise TooLarge("rows")
-        value = parse_json(line, limits.depth)
-        if type(value) is not dict:
-            raise Corrupt("a line is not an object")
-        yield value
-
-
-def read_duration(data, limits):
-    meta = parse_json("\n".join(lines_of(data, limits)), limits.depth)
-    if type(meta) is not dict:
-        raise Corrupt("meta.json is not an object")
-    result = meta.get("result")
-    if result is None:
-        return 0.0
-    if type(result) is not dict:
-        raise Corrupt("result is not an object")
-    duration = result.get("duration_observed_s")
-    if duration is None:
-        return 0.0
-    if not is_finite(duration):
-        raise Corrupt("duration is not a finite number")
-    return float(duration)
-
-
-def read_labels(data, limits):
-    """[(t_wall_ns, phase)]; phase is None where a label has none."""
-    out = []
-    for label in objects_of(data, limits):
-        t = label.get("t_wall_ns")
-        if not is_finite(t):
-            raise Corrupt("label without a time")
-        out.append((t, label.get("phase")))
-    return out
-
-
-class Episode:
-    """labels: [(t_wall_ns, phase)]; duration: seconds; rows: the telemetry rows of the source as dicts, None where it is absent."""
-
-    def __init__(self, data, source, limits):
-        telemetry = "telemetry-%s.jsonl" % source
-        members = read_members(Stream(decompress(data, limits)), {"meta.json", "labels.jsonl", telemetry}, limits)
-        for name in ("meta.json", "labels.jsonl"):
-            if name not in members:
-                raise Corrupt("no " + name)
-        self.duration = read_duration(members["meta.json"], limits)
-        self.labels = read_labels(members["labels.jsonl"], limits)
-        self.rows = list(objects_of(members[telemetry], limits)) if telemetry in members else None
-
-
-# ── phases ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def seconds(t_wall_ns, t0):
-    """Integers are subtracted exactly, then rounded, then divided; with a float on either side both are floats first."""
-    return float(t_wall_ns - t0) / 1e9
-
-
-def segments_of(labels, duration):
-    """[(phase, start, end)] in label order, without those of no length."""
-    t = [seconds(at, labels[0][0]) for at, _ in labels]
-    out = []
-    for i, (_, phase) in enumerate(labels):
-        if phase is None:
-            continue
-        if i + 1 < len(labels):
-            end = t[i + 1]
-        else:
-            end = duration if duration > t[i] else t[i] + 1.0
-        if end > t[i]:
-            out.append((phase, t[i], end))
-    return out
-
-
-def slices_of(segments, duration):
-    """[(from, to)] of the five slices."""
-    if len(segments) < 4:
-        raise Unusable("few segments")
-
-    def first(phase):
-        return next((start for p, start, _ in segments if p == phase), None)
-
-    def last(phase):
-        return next((end for p, _, end in reversed(segments) if p == phase), None)
-
-    armed, infecting, running, dormant = first("armed"), first("infecting"), first("infected_running"), last("dormant")
-    if armed is None:
-        raise Unusable("no armed")
-    if running is None:
-        raise Unusable("no infected_running")
-    armed_end = armed + 0.1 if infecting is None else infecting
-    running_end = last("infected_running")
-    if dormant is not None and dormant > running_end:
-        running_end = dormant
-    tail_end = duration if duration > running_end else running_end + 0.1
-    return [(0.0, armed), (armed, armed_end), (armed_end, running), (running, running_end), (running_end, tail_end)]
-
-
-POINTS = [10, 5, 10, 40, 15]
-
-
-def points_for(n):
-    """POINTS scaled to n points."""
-    if n < 5:
-        raise ValueError("fewer than 5 points")
-    out = [p * n // 80 for p in POINTS]
-    by_remainder = sorted(range(5), key=lambda i: (-(POINTS[i] * n % 80), i))
-    for i in by_remainder[:n - sum(out)]:
-        out[i] += 1
-    for i in range(5):
-        if out[i] == 0:
-            out[out.index(max(out))] -= 1
-            out[i] = 1
-    return out
-
-
-# ── channels ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-COUNTERS = {"cpu_user_jiffies", "cpu_sys_jiffies", "io_read_bytes", "io_write_bytes", "io_rchar", "io_wchar", "minflt", "majflt",
-            "ctxt_voluntary", "ctxt_involuntary"}
-
-
-class Channel:
-    """t, v: the finite samples (rates of a counter, values of a gauge). For a counter also ct, cu: times and unwrapped counts."""
-
-    def __init__(self, rows, source, field, t0):
-        if rows is None:
-            raise Unusable("no source")
-        kept, before = [], -math.inf
-        for row in rows:
-            t = row.get("t_wall_ns")
-            if not is_finite(t):
-                continue
-            t = seconds(t, t0)
-            if not t > before:
-                continue
-            before = t
-            value = row.get(field)
-            if not is_number(value) or not abs(value) <= 1e30:
-                value = None
-            kept.append((t, value))
-        having = [(t, value) for t, value in kept if value is not None]
-        if not having:
-            raise Unusable("no channel")
-        self.counter = source == "proc" and field in COUNTERS
-        if len(kept) - (1 if self.counter else 0) < 2:
-            raise Unusable("few points")
-        if self.counter:
-            self._count(having)
-        else:
-            self.t = [t for t, _ in having]
-            self.v = [float(value) for _, value in having]
-
-    def _count(self, having):
-        self.t, self.v = [], []
-        exact = all(type(value) is int for _, value in having)
-        total = 0 if exact else 0.0
-        self.ct, self.cu = [having[0][0]], [0.0]
-        for (t0, c0), (t1, c1) in zip(having, having[1:]):
-            step = increase(c0, c1)
-            total += step if exact else float(step)
-            self.ct.append(t1)
-            self.cu.append(float(total))
-            rate = float(step) / (t1 - t0)
-            if abs(rate) <= 1e30:
-                self.t.append(t1)
-                self.v.append(rate)
-
-
-def increase(before, now):
-    """Of a counter from one sample to the next: exact for two integers, else a float. A falling counter counts from zero."""
-    if type(before) is not int or type(now) is not int:
-        before, now = float(before), float(now)
-    step = now - before
-    return now if step < 0 else step
-
-
-# ── resampling ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def interpolate(x, t, v):
-    return np.interp(x, t, v, left=NAN, right=NAN)
-
-
-def too_short(lo, hi):
-    return not hi - lo >= 1e-9
-
-
-def slice_linear(t, v, lo, hi, n):
-    if len(t) < 2 or too_short(lo, hi):
-        return [NAN] * n
-    return [float(x) for x in interpolate(np.linspace(lo, hi, n), t, v)]
-
-
-def slice_mean_counter(t, u, lo, hi, n):
-    """t, u: times and unwrapped counts."""
-    if len(t) < 2 or too_short(lo, hi):
-        return [NAN] * n
-    edges = np.linspace(lo, hi, n + 1)
-    with np.errstate(all="ignore"):
-        return [float(x) for x in np.diff(interpolate(edges, t, u)) / np.diff(edges)]
-
-
-def slice_mean_gauge(t, v, lo, hi, n):
-    if len(t) < 2 or too_short(lo, hi):
-        return [NAN] * n
-    edges = [float(x) for x in np.linspace(lo, hi, n + 1)]
-    at = [float(x) for x in interpolate(edges, t, v)]
-    out = []
-    for i in range(n):
-        a, b = edges[i], edges[i + 1]
-        if math.isnan(at[i]) or math.isnan(at[i + 1]) or not b > a:
-            out.append(NAN)
-            continue
-        corners = [(a, at[i])] + [(x, y) for x, y in zip(t, v) if a < x < b] + [(b, at[i + 1])]
-        area = 0.0
-        for (t0, v0), (t1, v1) in zip(corners, corners[1:]):
-            area += (v0 + v1) / 2 * (t1 - t0)
-        out.append(area / (b - a))
-    return out
-
-
-def curve_of(data, channel, resample="linear", n_points=80, limits=Limits()):
-    """The curve of an archive's bytes: floats, NaN for a gap. Raises Corrupt, TooLarge or Unusable."""
-    source, field = channel.split(".", 1)
-    episode = Episode(data, source, limits)
-    if not episode.labels:
-        raise Unusable("no labels")
-    slices = slices_of(segments_of(episode.labels, episode.duration), episode.duration)
-    ch = Channel(episode.rows, source, field, episode.labels[0][0])
-    out = []
-    for (lo, hi), n in zip(slices, points_for(n_points)):
-        if resample == "linear":
-            out += slice_linear(ch.t, ch.v, lo, hi, n)
-        elif ch.counter:
-            out += slice_mean_counter(ch.ct, ch.cu, lo, hi, n)
-        else:
-            out += slice_mean_gauge(ch.t, ch.v, lo, hi, n)
-    return out
-
-
-def outcome_of(data, channel, resample="linear", n_points=80, limits=Limits()):
-    """(outcome, reason, curve); curve is None but for "ok"."""
-    try:
-        return "ok", "", curve_of(data, channel, resample, n_points, limits)
-    except Corrupt:
-        return "corrupt", "", None
-    except TooLarge:
-        return "too_large", "", None
-    except Unusable as e:
-        assert str(e) in REASONS
-        return "unusable", str(e), None
 
 
 # ── the envelope ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -736,7 +117,7 @@ class Store:
             try:
                 with open(os.path.join(self.path, host, episode + ".tar.zst"), "rb") as f:
                     data = f.read()
-                self.curves[key] = outcome_of(data, channel, self.resample, self.n_points)[2]
+                self.curves[key] = outcome_of(data, channel, self.resample, Spec(self.n_points))[2]
             except FileNotFoundError:
                 self.curves[key] = None
         return self.curves[key]
@@ -788,35 +169,84 @@ def read_file(*parts):
         return f.read()
 
 
-def result(data, channel, resample, curves):
+def result(data, channel, resample, curves, spec=DEFAULT):
     """One result as the goldens have it; its curve goes into curves."""
-    outcome, reason, curve = outcome_of(data, channel, resample)
+    outcome, reason, curve, quality = outcome_of(data, channel, resample, spec)
     if outcome != "ok":
         return {"outcome": outcome, "reason": reason} if reason else {"outcome": outcome}
     curves[curve_id(curve)] = hexes(curve)
-    return {"outcome": "ok", "curve": curve_id(curve)}
+    out = {"outcome": "ok", "curve": curve_id(curve)}
+    if any(quality.values()):
+        out["quality"] = {k: n for k, n in sorted(quality.items()) if n}
+    return out
+
+
+def results(data, channel, curves, spec=DEFAULT):
+    """The linear and the mean result; where the archive can't be read they are one."""
+    linear = result(data, channel, "linear", curves, spec)
+    unread = linear["outcome"] in ("corrupt", "too_large")
+    return {"linear": linear, "mean": linear if unread else result(data, channel, "mean", curves, spec)}
+
+
+def all_cases():
+    """All archives of edge/ and formats/."""
+    import edge
+    import formats
+    import sloppy
+    assert formats and sloppy               # they add theirs
+    return edge.CASES
 
 
 def golden_edge():
-    import edge
-    cases, curves = [], {}
-    for case in edge.CASES:
-        data = read_file("edge", case.name + ".tar.zst")
+    return golden_cases("edge", [case for case in all_cases() if not case.spec])
+
+
+def golden_formats():
+    return golden_cases("formats", [case for case in all_cases() if case.spec])
+
+
+def golden_cases(folder, cases):
+    out, curves = [], {}
+    for case in cases:
+        data = read_file(folder, case.name + ".tar.zst")
         for channel in case.channels:
             entry = {"file": case.name + ".tar.zst", "channel": channel, "note": case.note}
             if case.open:
                 entry["open"] = case.open
-            entry["linear"] = result(data, channel, "linear", curves)
-            if entry["linear"]["outcome"] in ("ok", "unusable"):
-                entry["mean"] = result(data, channel, "mean", curves)
-            else:                           # reading does not depend on the resampling
-                entry["mean"] = entry["linear"]
+            if case.spec:
+                entry["spec"] = case.spec
+            entry.update(results(data, channel, curves, Spec(case.spec) if case.spec else DEFAULT))
             if case.expect not in (None, " ".join([entry["linear"]["outcome"], entry["linear"].get("reason", "")]).strip()):
                 raise SystemExit("%s %s: wanted %s, got %s" % (case.name, channel, case.expect, entry["linear"]))
-            if entry["linear"]["outcome"] != entry["mean"]["outcome"]:
-                raise SystemExit("%s: outcome depends on the resampling" % case.name)
-            cases.append(entry)
-    return {"cases": cases, "curves": curves}
+            out.append(entry)
+    return {"cases": out, "curves": curves}
+
+
+def golden_sloppy():
+    out = []
+    for name, data in tar_members(zstandard.ZstdDecompressor().decompressobj().decompress(read_file("sloppy.tar.zst"))):
+        out.append(dict({"file": name, "channel": SIGNATURE[0]}, **results(data, SIGNATURE[0], {})))
+    return {"cases": out}
+
+
+def tar_members(data):
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        return [(entry.name, tar.extractfile(entry).read()) for entry in tar]
+
+
+def check_quality():
+    """Whether the archives of align/testdata/quality give what their expected.json says: neither implementation made it."""
+    folder = os.path.join(HERE, "..", "..", "..", "align", "testdata", "quality")
+    for name, want in json.loads(read_file(folder, "expected.json")).items():
+        for resample, curve in ("linear", want["curve"]), ("mean", want["mean"]):
+            outcome, reason, got, _ = outcome_of(read_file(folder, name), SIGNATURE[0], resample)
+            if (outcome, reason) not in QUALITY_REASONS.get(want["reason"], [("unusable", (want["reason"] or "").replace("-", " "))]) if want["reason"] else outcome != "ok":
+                raise SystemExit("quality %s: %s %s, wanted %s" % (name, outcome, reason, want["reason"]))
+            if got is not None and [None if math.isnan(x) else x for x in got] != curve:
+                raise SystemExit("quality %s: another curve (%s)" % (name, resample))
+
+
+QUALITY_REASONS = {"ambiguous-member": [("corrupt", "")], "no-channel": [("unusable", "no source"), ("unusable", "no channel")], "no-infected-running": [("unusable", "no infected_running")]}
 
 
 def golden_damage():
@@ -874,6 +304,7 @@ def golden_recorded():
             entry = {"file": host + "/" + name, "channel": channel}
             for resample in ("linear", "mean"):
                 entry[resample] = result(data, channel, resample, curves)
+                entry[resample].pop("quality", None)
             cases.append(entry)
     return {"cases": cases, "curves": curves}
 
@@ -889,17 +320,20 @@ def row_id(curve):
 
 def signature_of(data, channel):
     """Outcome and signature of an episode that is read for a channel: the bin means of each of SIGNATURE, gaps where the episode lacks it."""
-    outcomes = [outcome_of(data, name, "mean") for name in [channel] + SIGNATURE]
-    if outcomes[0][0] != "ok":
-        return outcomes[0][0], []
-    if any(outcome not in ("ok", "unusable") for outcome, _, _ in outcomes):
-        return "corrupt", []
-    return "ok", [row_id(curve if outcome == "ok" else [NAN] * 80) for outcome, _, curve in outcomes[1:]]
+    outcome = outcome_of(data, channel)[0]
+    if outcome != "ok":
+        return outcome, []
+    outcomes = []
+    for name in SIGNATURE:
+        outcomes.append(outcome_of(data, name, "mean"))
+        if outcomes[-1][0] not in ("ok", "unusable"):
+            return "corrupt", []
+    return "ok", [row_id(curve if outcome == "ok" else [NAN] * 80) for outcome, _, curve, _ in outcomes]
 
 
 def golden_signature():
-    import edge
-    files = [("edge/" + case.name + ".tar.zst", channel, read_file("edge", case.name + ".tar.zst")) for case in edge.CASES if not case.open for channel in case.channels]
+    files = [("edge/" + case.name + ".tar.zst", channel, read_file("edge", case.name + ".tar.zst"))
+             for case in all_cases() if not case.open and not case.spec for channel in case.channels]
     for host, name in recorded_files():
         with open(os.path.join(RECORDED, "store", host, name), "rb") as f:
             files.append((host + "/" + name, SIGNATURE[0], f.read()))
@@ -1037,7 +471,7 @@ def golden_choice():
 
 
 GOLDENS = {"points": golden_points, "rank": golden_rank, "choice": golden_choice, "envelope": golden_envelope, "resample": golden_resample, "recorded": golden_recorded,
-           "signature": golden_signature, "fit": golden_fit, "edge": golden_edge, "damage": golden_damage}
+           "signature": golden_signature, "fit": golden_fit, "edge": golden_edge, "formats": golden_formats, "sloppy": golden_sloppy, "damage": golden_damage}
 
 
 def dump(golden):
@@ -1054,9 +488,14 @@ def dump(golden):
 
 
 def write_goldens(names):
-    if {"edge", "damage"} & set(names):
-        import edge
-        edge.write(HERE)
+    all_cases()
+    import edge
+    import sloppy
+    for name in names:
+        if name in ("edge", "formats", "damage"):
+            edge.write(HERE, name)
+        if name == "sloppy":
+            sloppy.write_random(os.path.join(HERE, "sloppy.tar.zst"))
     os.makedirs(os.path.join(HERE, "goldens"), exist_ok=True)
     for name in names:
         text = dump(GOLDENS[name]())
@@ -1067,6 +506,7 @@ def write_goldens(names):
 
 def check(names):
     bad = 0
+    check_quality()
     for name in names:
         same = read_file("goldens", name + ".json").decode() == dump(GOLDENS[name]())
         print("%-9s %s" % (name, "ok" if same else "DIFFERS"))
@@ -1245,10 +685,10 @@ def selftest():
         s = sorted(v)
         eq([doc_median(s), doc_quantile(s, .25), doc_quantile(s, .75)], [z[0] for z in envelope([[a] for a in v])])
     # this JSON reader and Python's
-    good = ['{}', ' {"a" : [1, -0, 2.5, 1e3, -1E-2, true, false, null, "x\\u0041\\n\\ud83d\\ude00\\ud800"], "b": {"c": []}} ', '[]', '"x"', '-0.0', '[[[]]]']
+    good = ['{}', ' {"a" : [1, -0, 2.5, 1e3, -1E-2, true, false, null, "x\\u0041\\n\\ud83d\\ude00\\ud800"], "b": {"c": []}} ', '[]', '"x"', '-0.0', '[[[]]]', '[NaN, -Infinity]', '{"a":Infinity}']
     for text in good:
         eq([repr(parse_json(text, 1000))], [repr(json.loads(text))])
-    for text in ['', ' ', '{', '{"a"}', '{"a":}', '{"a":1,}', '{,}', '[1,]', '01', '+1', '.5', '1.', '1e', '-', 'NaN', 'Infinity', '-Infinity', "{'a':1}",
+    for text in ['', ' ', '{', '{"a"}', '{"a":}', '{"a":1,}', '{,}', '[1,]', '01', '+1', '.5', '1.', '1e', '-', 'nan', '-NaN', '+Infinity', 'Inf', '-Inf', "{'a':1}",
                  '{} {}', '"\t"', '"\\x"', '"\\u12"', 'nul', 'truex', '\f{}', '{}\u00a0', '\ufeff{}', '"', '1\u0661', '\u0661', '[1 2]', '{"a" 1}', '{1:2}', '/**/{}']:
         try:
             parse_json(text, 1000)
@@ -1274,6 +714,7 @@ def main():
     p.add_argument("--channel", required=True)
     p.add_argument("--resample", choices=["linear", "mean"], default="linear")
     p.add_argument("--n-points", type=int, default=80)
+    p.add_argument("--spec", metavar="JSON", help="an object with points, format or quality, as in a spec")
     p = sub.add_parser("fit")
     p.add_argument("--store", required=True)
     p.add_argument("--validation", required=True)
@@ -1289,10 +730,11 @@ def main():
     args = parser.parse_args()
     if args.command == "curve":
         with open(args.file, "rb") as f:
-            outcome, reason, curve = outcome_of(f.read(), args.channel, args.resample, args.n_points)
+            said = json.loads(args.spec) if args.spec else args.n_points
+            outcome, reason, curve, quality = outcome_of(f.read(), args.channel, args.resample, Spec(said))
         out = {"outcome": outcome, "reason": reason}
         if curve is not None:
-            out.update(id=curve_id(curve), points=points_for(args.n_points), curve=hexes(curve))
+            out.update(id=curve_id(curve), points=Spec(said).points, curve=hexes(curve), quality=quality)
         print(json.dumps(out))
     elif args.command == "fit":
         store = Store(args.store, args.resample, args.n_points)
@@ -1308,3 +750,4 @@ def main():
 
 if __name__ == "__main__":
     sys.exit(main())
+

@@ -14,20 +14,21 @@ import time
 
 sys.dont_write_bytecode = True
 
-import oracle
+import curve
+import episode
 
 
 def use(parser):
     if parser == "json":
-        oracle.parse_json = lambda text, depth: json.loads(text)
+        episode.parse_json = lambda text, depth: json.loads(text)
     elif parser == "orjson":
         import orjson
-        oracle.parse_json = lambda text, depth: orjson.loads(text)
+        episode.parse_json = lambda text, depth: orjson.loads(text)
 
 
 def align(job):
     data, channel = job
-    return len(oracle.curve_of(data, channel))
+    return len(curve.curve_of(data, channel))
 
 
 def cpu_time():

@@ -1,0 +1,5 @@
+//go:build race
+
+package episode
+
+func init() { underRace = true }
