@@ -77,12 +77,12 @@ func TestAuditFinds(t *testing.T) {
 	add('p', 'elsewhere', document.body);
 	add('div', 'role').setAttribute('role', 'banana');
 	document.querySelector('main').append(document.createElementNS('http://www.w3.org/2000/svg', 'svg'));
-	add('a', 'twice').id = 'scene6';
-	document.querySelector('#scene8').setAttribute('aria-labelledby', 'nowhere');`)
+	add('a', 'twice').id = 'profiles-title';
+	document.querySelector('#accuracy').setAttribute('aria-labelledby', 'nowhere');`)
 	found := strings.Join(get[[]string](b, audit), "\n")
 	for _, want := range []string{
 		`button. "": has no name`, `h5. "too deep": follows a heading of level 3`, `"too pale": has a contrast of 2.`, `"half gone": has a contrast of`,
-		`"elsewhere": lies outside of the landmarks`, `has the role banana`, `svg. "": is a picture without role and name`, `the id scene6 is there twice`, `aria-labelledby refers to nothing`,
+		`"elsewhere": lies outside of the landmarks`, `has the role banana`, `svg. "": is a picture without role and name`, `the id profiles-title is there twice`, `aria-labelledby refers to nothing`,
 	} {
 		if !strings.Contains(found, want) {
 			t.Errorf("the audit does not find: %s\nbut:\n%s", want, found)

@@ -45,7 +45,7 @@ func TestRestarts(t *testing.T) {
 
 	s.nats.Stop()
 	b.until(state("lost", "NATS lost since "))
-	b.until(notice("The bridge lost its connection to NATS and tries to connect again. The page shows the events up to ") + " && " + allStale)
+	b.until(notice("The dashboard lost its connection to NATS and tries to connect again. The page shows the events up to ") + " && " + allStale)
 	b.shoot("lost")
 	s.nats.Restart()
 	b.until(isLive + " && " + allFilled + " && " + noneStale)
@@ -57,7 +57,7 @@ func TestRestarts(t *testing.T) {
 	plain := map[string]any{"type": "model_metric", "model": "while-away", "metric": 0.999}
 	s.store("model_metric", "while-away", []byte(js(plain)))
 	s.bridge.start()
-	b.until(isLive + " && " + noneStale + " && [...document.querySelectorAll('#scene8 li')].some((li) => li.textContent === 'while-away0.999')")
+	b.until(isLive + " && " + noneStale + " && [...document.querySelectorAll('#accuracy li')].some((li) => li.textContent === 'while-away0.999')")
 
 	// Both at once.
 	s.bridge.stop()
@@ -74,20 +74,20 @@ func TestAnotherIncarnation(t *testing.T) {
 	s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: "old", Metric: 0.5})
 	b := open(t, s.URL())
 	b.allowBroken()
-	b.until(isLive + " && document.querySelector('#scene8 li')?.textContent === 'old0.500'")
+	b.until(isLive + " && document.querySelector('#accuracy li')?.textContent === 'old0.500'")
 	s.nats.Wipe()
-	b.until(isLive + " && !document.querySelector('#scene8 li') && !document.querySelector('#scene8 .waiting').hidden")
+	b.until(isLive + " && !document.querySelector('#accuracy li') && !document.querySelector('#accuracy .waiting').hidden")
 	s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: "new", Metric: 0.25})
-	b.until("document.querySelector('#scene8 li')?.textContent === 'new0.250'")
+	b.until("document.querySelector('#accuracy li')?.textContent === 'new0.250'")
 }
 
-// TestToken: the page shows that the bridge requires a token, and sends its own
+// TestToken: the page shows that the dashboard requires a token, and sends its own
 // ?token= with each request.
 func TestToken(t *testing.T) {
 	s := start(t, dashboard.Config{ReadToken: "open sesame&"})
 	b := open(t, s.URL())
 	b.allowBroken()
-	b.until(state("refused", "Refused") + " && " + notice("the bridge requires a token"))
+	b.until(state("refused", "Refused") + " && " + notice("the dashboard requires a token"))
 	b = open(t, s.URL()+"?token=open+sesame%26")
 	b.until(isLive)
 	b.run("fetch(document.querySelector('#json').href).then((r) => { window.answer = r.status })")
@@ -147,8 +147,8 @@ func TestSilence(t *testing.T) {
 	}`
 	b := open(t, server.URL, script(prepare))
 	b.allowBroken()
-	for _, words := range []string{"there are 1000 browsers already", "the server is not a bridge", "the bridge sent nothing for 40 s"} {
+	for _, words := range []string{"there are 1000 browsers already", "the server is no dashboard of this project", "the dashboard sent nothing for 40 s"} {
 		b.until(fmt.Sprintf("window.notices.some((s) => s.includes(%s))", js(words)))
 	}
-	b.until(isLive + " && document.querySelector('#scene8 li')?.textContent === 'm1'")
+	b.until(isLive + " && document.querySelector('#accuracy li')?.textContent === 'm1'")
 }

@@ -78,7 +78,7 @@ func TestHostileEvents(t *testing.T) {
 	s.publish(map[string]any{"type": "model_metric", "model": evil, "metric": -1e30})
 	s.publish(map[string]any{"type": "model_perf", "model": evil, "latency_us": 1e30, "accuracy": 0})
 	s.publish(map[string]any{"type": "model_perf", "model": "tiny", "latency_us": 1e-8, "accuracy": 1})
-	b.until(fmt.Sprintf("document.querySelectorAll('.card[data-profile] .median').length === %d && document.querySelectorAll('#scene12 circle.model').length === 2 && document.querySelectorAll('#scene8 li').length === 1", n+1))
+	b.until(fmt.Sprintf("document.querySelectorAll('.card[data-profile] .median').length === %d && document.querySelectorAll('#speed circle.model').length === 2 && document.querySelectorAll('#accuracy li').length === 1", n+1))
 	if got := get[string](b, "[...document.querySelectorAll('.card[data-profile]')].find((c) => c.dataset.profile.startsWith('<img')).querySelector('.shape').textContent"); got != evil {
 		t.Errorf("the shape is %q", got)
 	}

@@ -27,7 +27,7 @@ func models(s *system) {
 
 // modelsShown is true when the page shows the five of models and the two that the
 // worker measures.
-const modelsShown = "document.querySelectorAll('#scene8 li').length === 7 && document.querySelectorAll('#scene12 .label').length === 7"
+const modelsShown = "document.querySelectorAll('#accuracy li').length === 7 && document.querySelectorAll('#speed .label').length === 7"
 
 // TestEverySize: from a phone to a wall, the page is not wider than the screen and
 // no text leaves its plot. Large screens need no scrolling.
@@ -112,37 +112,4 @@ func TestScreenshots(t *testing.T) {
 	shoot("detail-dark", 1440, 900, "dark", 1)
 	shoot("detail-phone", 360, 740, "light", 1)
 	shoot("detail-wall", 3840, 2160, "dark", 1)
-}
-
-// TestTheme: the page follows the system's theme until the reader chooses, and
-// remembers the choice.
-func TestTheme(t *testing.T) {
-	s := filled(t)
-	b := open(t, s.URL())
-	b.until(isLive)
-	bright := func() bool {
-		return get[bool](b, "getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).reduce((a, v) => a + +v, 0) > 380")
-	}
-	check := func(when string, light bool) {
-		t.Helper()
-		b.until(fmt.Sprintf("document.querySelector('#theme').getAttribute('aria-pressed') === '%v'", !light))
-		if bright() != light {
-			t.Errorf("%s: light is %v", when, bright())
-		}
-	}
-	check("a light system", true)
-	b.media("dark", false)
-	check("a dark system", false)
-	b.do(chromedp.Click(chromedp.CSS("#theme")))
-	check("a dark system, light chosen", true)
-	b.do(chromedp.Reload())
-	b.until(isLive)
-	check("after a reload", true)
-	b.media("light", false)
-	check("the system is light, too", true)
-	b.do(chromedp.Click(chromedp.CSS("#theme")))
-	check("a light system, dark chosen", false)
-	b.do(chromedp.Click(chromedp.CSS("#theme")))
-	b.media("dark", false)
-	check("the system's theme chosen again", false)
 }

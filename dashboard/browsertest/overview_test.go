@@ -300,9 +300,9 @@ func TestModels(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	b := open(t, s.URL())
 	b.until(isLive)
-	for _, scene := range []string{"#scene8", "#scene12"} {
-		if got := b.text(scene + " .waiting"); !strings.HasPrefix(got, "Waiting for the first model_") {
-			t.Errorf("%s: %q", scene, got)
+	for _, chart := range []string{"#accuracy", "#speed"} {
+		if got := b.text(chart + " .waiting"); !strings.HasPrefix(got, "Waiting for the ") {
+			t.Errorf("%s: %q", chart, got)
 		}
 	}
 	models := []struct {
@@ -316,16 +316,16 @@ func TestModels(t *testing.T) {
 		s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: m.name, Metric: m.metric})
 		s.publish(streamer.ModelPerf{Type: events.TypeModelPerf, Model: m.name, Latency: m.us, Accuracy: m.score})
 	}
-	b.until(fmt.Sprintf("document.querySelectorAll('#scene8 li').length === %d && document.querySelectorAll('#scene12 circle.model').length === %[1]d", len(models)))
-	bars := get[[]string](b, "[...document.querySelectorAll('#scene8 li')].map((li) => li.querySelector('.model').textContent + ' ' + li.querySelector('.value').textContent + ' ' + li.querySelector('.bar').style.width)")
+	b.until(fmt.Sprintf("document.querySelectorAll('#accuracy li').length === %d && document.querySelectorAll('#speed circle.model').length === %[1]d", len(models)))
+	bars := get[[]string](b, "[...document.querySelectorAll('#accuracy li')].map((li) => li.querySelector('.model').textContent + ' ' + li.querySelector('.value').textContent + ' ' + li.querySelector('.bar').style.width)")
 	if want := []string{"gru-64 0.957 95.7%", "xgboost 0.944 94.4%", "random-forest 0.931 93.12%", "mlp 0.930 93%", "svm-rbf 0.925 92.5%", "1-NN DTW 0.903 90.3%", "logistic 0.812 81.2%", "naive Bayes 0.790 79%"}; !slices.Equal(bars, want) {
 		t.Errorf("the bars are %q", bars)
 	}
-	if got := get[[]string](b, "[...document.querySelectorAll('#scene8 .bars-axis text')].map((t) => t.textContent)"); !slices.Equal(got, []string{"0", "0.25", "0.5", "0.75", "1"}) {
-		t.Errorf("the axis of scene 8 is %v", got)
+	if got := get[[]string](b, "[...document.querySelectorAll('#accuracy .bars-axis text')].map((t) => t.textContent)"); !slices.Equal(got, []string{"0", "0.25", "0.5", "0.75", "1"}) {
+		t.Errorf("the axis of the accuracies is %v", got)
 	}
-	const boxes = `[...document.querySelectorAll('#scene12 .label, #scene12 circle.model')].map((n) => n.getBBox())`
-	if n := get[int](b, "document.querySelectorAll('#scene12 .label').length"); n != len(models) {
+	const boxes = `[...document.querySelectorAll('#speed .label, #speed circle.model')].map((n) => n.getBBox())`
+	if n := get[int](b, "document.querySelectorAll('#speed .label').length"); n != len(models) {
 		t.Errorf("%d labels", n)
 	}
 	if n := get[int](b, `((boxes) => boxes.filter((a, i) => boxes.some((b, k) => k > i && a.width > 15 | b.width > 15
@@ -333,15 +333,15 @@ func TestModels(t *testing.T) {
 		t.Errorf("%d labels overlap", n)
 	}
 	// On a logarithmic axis, equal factors are equal distances.
-	x := get[map[string]float64](b, `Object.fromEntries([...document.querySelectorAll('#scene12 circle.model')].map((c, i) => [i, +c.getAttribute('cx')]))`)
+	x := get[map[string]float64](b, `Object.fromEntries([...document.querySelectorAll('#speed circle.model')].map((c, i) => [i, +c.getAttribute('cx')]))`)
 	if got, want := (x["7"]-x["0"])/(x["6"]-x["0"]), math.Log(9800/1.9)/math.Log(412/1.9); math.Abs(got-want) > 1e-3 {
 		t.Errorf("the cost axis is not logarithmic: %g, want %g", got, want)
 	}
-	b.run("document.querySelector('#scene12 .plot').focus()")
+	b.run("document.querySelector('#speed .plot').focus()")
 	b.press(kb.Home)
-	if got := b.text("#scene12 .readout tbody"); got != "logistic1.90.812" {
-		t.Errorf("the readout of scene 12 is %q", got)
+	if got := b.text("#speed .readout tbody"); got != "logistic1.90.812" {
+		t.Errorf("the readout of the speeds is %q", got)
 	}
 	s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: "logistic", Metric: 0.99})
-	b.until("document.querySelector('#scene8 li').textContent === 'logistic0.990'")
+	b.until("document.querySelector('#accuracy li').textContent === 'logistic0.990'")
 }

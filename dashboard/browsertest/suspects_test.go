@@ -34,7 +34,7 @@ func TestSuspects(t *testing.T) {
 func TestRemovedModel(t *testing.T) {
 	s := start(t, dashboard.Config{})
 	page := open(t, s.URL())
-	names := `[...document.querySelectorAll('#scene8 li .model')].map((m) => m.textContent).join() + ' ' + [...document.querySelectorAll('#scene12 tbody th')].map((m) => m.textContent).join()`
+	names := `[...document.querySelectorAll('#accuracy li .model')].map((m) => m.textContent).join() + ' ' + [...document.querySelectorAll('#speed tbody th')].map((m) => m.textContent).join()`
 	for _, model := range []string{"old", "new"} {
 		s.store(events.TypeModelMetric, model, []byte(`{"type":"model_metric","model":"`+model+`","metric":0.9}`))
 		s.store(events.TypeModelPerf, model, []byte(`{"type":"model_perf","model":"`+model+`","latency_us":30,"accuracy":0.9}`))

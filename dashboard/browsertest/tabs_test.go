@@ -18,7 +18,7 @@ import (
 func (s *system) metric(model string) (shown string) {
 	s.t.Helper()
 	s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: model, Metric: 0.5})
-	return fmt.Sprintf("[...document.querySelectorAll('#scene8 li')].some((li) => li.textContent === %s)", js(model+"0.500"))
+	return fmt.Sprintf("[...document.querySelectorAll('#accuracy li')].some((li) => li.textContent === %s)", js(model+"0.500"))
 }
 
 // script is a step that runs a script in each new document.

@@ -33,7 +33,7 @@ func TestFewerEpisodes(t *testing.T) {
 	if n := get[int](b, fmt.Sprintf("document.querySelectorAll(%s).length", js(card("all", ".plot .thin")))); n != 0 {
 		t.Errorf("%d bars though every point has all episodes", n)
 	}
-	b.until("[...document.querySelectorAll('#legend6 > span')].some((n) => n.textContent === 'fewer episodes' && n.checkVisibility())")
+	b.until("[...document.querySelectorAll('#legend > span')].some((n) => n.textContent === 'fewer episodes' && n.checkVisibility())")
 	b.shoot("fewer")
 }
 
@@ -65,16 +65,16 @@ func TestIntervals(t *testing.T) {
 	s.storeEvent(events.TypeModelPerf, measured.Name, streamer.ModelPerf{Type: events.TypeModelPerf, Name: measured.Name, Model: "lda", Latency: 30, Accuracy: 1})
 	s.publish(streamer.ModelMetric{Type: events.TypeModelMetric, Model: "typed", Metric: 0.9})
 	s.publish(streamer.ModelPerf{Type: events.TypeModelPerf, Model: "typed", Latency: 3, Accuracy: 0.9})
-	b.until("document.querySelectorAll('.bars li').length === 2 && document.querySelectorAll('#scene12 circle.model').length === 2 && document.querySelectorAll('#scene12 .whisker').length === 1")
+	b.until("document.querySelectorAll('.bars li').length === 2 && document.querySelectorAll('#speed circle.model').length === 2 && document.querySelectorAll('#speed .whisker').length === 1")
 	if got := get[[]string](b, `[...document.querySelectorAll('.bars .value')].map((n) => n.textContent + getComputedStyle(n, '::after').content)`); !slices.Equal(got, []string{`0.916 to 1none`, `0.900" no interval"`}) {
 		t.Errorf("the scores are %q", got)
 	}
 	if got := get[[]string](b, `['x1', 'x2'].map((a) => document.querySelector('.bars .whisker').getAttribute(a))`); !slices.Equal(got, []string{"91.60000000000001%", "100%"}) {
 		t.Errorf("the interval is drawn at %q", got)
 	}
-	b.run("document.querySelector('#scene12 .plot').focus()")
+	b.run("document.querySelector('#speed .plot').focus()")
 	b.press(kb.End)
-	b.until("document.querySelector('#scene12 .readout tbody').textContent === 'lda-measured300.916 to 1'")
+	b.until("document.querySelector('#speed .readout tbody').textContent === 'lda-measured300.916 to 1'")
 	b.audit("intervals")
 	b.shoot("intervals")
 }

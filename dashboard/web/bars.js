@@ -9,7 +9,7 @@ const maxBars = 24;
 export class Bars {
   #list = h('ul', { class: 'bars', 'aria-label': 'Accuracy of each model, best first' });
   #axis = h('div', { class: 'bars-axis', 'aria-hidden': 'true' }, s('svg', null, axis()));
-  #waiting = h('p', { class: 'waiting' }, 'Waiting for the first model_metric event.');
+  #waiting = h('p', { class: 'waiting' }, 'Waiting for the accuracy of the first model.');
   #more = h('p', { class: 'note' });
   #outdated = h('p', { class: 'outdated' });
   #rows = new Map(); // by model

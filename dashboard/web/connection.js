@@ -1,4 +1,4 @@
-// The state of the connection from the page to the bridge and from the bridge to
+// The state of the connection from the page to the dashboard and from the dashboard to
 // NATS. The page always shows it, in words and by the shape of an icon.
 
 import { s, set, text } from './dom.js';
@@ -20,7 +20,7 @@ export class Connection {
   #caughtUp = false;
   #reason = '';
   #refused = false;
-  #bridge = null;
+  #dashboard = null;
   #lastLive = 0; // ms since 1970; Infinity while it is live, 0 before it was
   #words = document.createElement('span');
   #icon = s('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' });
@@ -39,7 +39,7 @@ export class Connection {
   opened() {
     this.#open = true;
     this.#caughtUp = false;
-    this.#bridge = null;
+    this.#dashboard = null;
     this.#show();
   }
 
@@ -58,15 +58,15 @@ export class Connection {
     this.#show();
   }
 
-  /** restarted notes that the bridge sends all events anew. */
+  /** restarted notes that the dashboard sends all events anew. */
   restarted() {
     this.#caughtUp = false;
     this.#show();
   }
 
-  /** bridge takes the bridge's status: {nats, since}, since in ms since 1970 or null. */
-  bridge(status) {
-    this.#bridge = status;
+  /** dashboard takes the dashboard's status: {nats, since}, since in ms since 1970 or null. */
+  dashboard(status) {
+    this.#dashboard = status;
     this.#show();
   }
 
@@ -76,7 +76,7 @@ export class Connection {
   /** state is one of the names of icons. */
   get state() {
     if (!this.#open) return this.#reason === '' ? 'connecting' : this.#refused ? 'refused' : 'retrying';
-    if (this.#bridge && this.#bridge.nats !== 'connected') return 'lost';
+    if (this.#dashboard && this.#dashboard.nats !== 'connected') return 'lost';
     return this.#caughtUp ? 'live' : 'connecting';
   }
 
@@ -94,7 +94,7 @@ export class Connection {
   }
 
   #label(state) {
-    const since = this.#bridge?.since ? ` since ${clock(this.#bridge.since)}` : '';
+    const since = this.#dashboard?.since ? ` since ${clock(this.#dashboard.since)}` : '';
     switch (state) {
       case 'live': return 'Live';
       case 'lost': return `NATS lost${since}`;
@@ -107,7 +107,7 @@ export class Connection {
   #sentence(state) {
     const shown = this.#lastLive > 0 && this.#lastLive < Infinity ? ` The page shows the events up to ${clock(this.#lastLive)}.` : '';
     switch (state) {
-      case 'lost': return `The bridge lost its connection to NATS and tries to connect again.${shown || ' The events may be outdated.'}`;
+      case 'lost': return `The dashboard lost its connection to NATS and tries to connect again.${shown || ' The events may be outdated.'}`;
       case 'retrying': return `No connection: ${this.#reason}. The page tries again.${shown}`;
       case 'refused': return `No connection: ${this.#reason}.${shown}`;
       default: return shown === '' || state === 'live' ? '' : `Connected again, catching up.${shown}`;

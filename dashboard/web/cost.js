@@ -12,7 +12,7 @@ export class Cost {
   #chosen = null; // the name of a model
   #svg = s('svg', { 'aria-hidden': 'true', focusable: 'false' });
   #host = h('div', { class: 'plot' });
-  #waiting = h('p', { class: 'waiting' }, 'Waiting for the first model_perf event.');
+  #waiting = h('p', { class: 'waiting' }, 'Waiting for the speed of the first model.');
   #summary = h('div', { class: 'visually-hidden', id: unique('summary') });
   #where = h('th', { scope: 'col' });
   #cells = Array.from({ length: 3 }, () => h('td'));

@@ -31,8 +31,10 @@ export class Detail {
   #ring = new Ring();
   #shape = h('p', { class: 'shape' });
   #updated = new Updated();
+  #back = h('a', { href: '#/' }, '← All profiles');
   #waiting = h('p', { class: 'waiting' });
   #waitingFor = '';
+  #complete = false; // the store has all events that there are
   #select = h('select', { id: unique('other') });
   #scaleToggle = toggle('Scale', 'scale', { raw: 'Raw', scaled: 'Scaled' }, (value) => this.#choose('scale', value));
   #widthsToggle = toggle('Widths of phases', 'widths', { points: 'Points', seconds: 'Seconds' }, (value) => this.#choose('widths', value));
@@ -71,7 +73,7 @@ export class Detail {
         this.#legend, this.#axisName, this.#plotHost, this.#summary, this.#readout.node, this.#facts),
       h('div', { class: 'side' }, this.#recordings.node, this.#sample.node, this.#points.node));
     container.append(
-      h('p', { class: 'back' }, h('a', { href: '#/' }, '← All profiles')),
+      h('p', { class: 'back' }, this.#back),
       h('div', { class: 'detail-head' }, this.#title, this.#shape, this.#ring.node, this.#updated.node),
       this.#waiting, this.#body);
     set(this.#plotHost, 'aria-describedby', this.#summary.id);
@@ -87,10 +89,20 @@ export class Detail {
     this.show();
   }
 
-  /** setWaiting sets the text of a profile without an event. */
-  setWaiting(words) {
+  /** setBack sets where the way back leads. */
+  setBack(href) { set(this.#back, 'href', href); }
+
+  /** setWaiting sets the text of a profile without an event, and whether the page has all events. Then a name without any is unknown. */
+  setWaiting(words, complete) {
     this.#waitingFor = words;
-    if (this.#profile === null) text(this.#waiting, words);
+    this.#complete = complete;
+    if (this.#profile === null && this.#route.profile !== null) text(this.#waiting, this.#describeMissing());
+  }
+
+  #describeMissing() {
+    const { profile: name } = this.#route;
+    if (!this.#complete || this.#roster.has(name)) return this.#waitingFor;
+    return `No profile has the name “${name}”. It may have been removed or renamed: “All profiles” above has those that there are.`;
   }
 
   /** refresh updates what depends on the time and the connection. */
@@ -110,7 +122,7 @@ export class Detail {
     this.#body.hidden = empty;
     for (const node of [this.#shape, this.#ring.node, this.#updated.node]) node.hidden = profile === null;
     this.#showChoices();
-    text(this.#waiting, profile === null ? this.#waitingFor : describeEmpty(profile));
+    text(this.#waiting, profile === null ? this.#describeMissing() : describeEmpty(profile));
     if (!profile) return;
     text(this.#shape, profile.shape);
     this.#ring.show(profile);

@@ -1,11 +1,11 @@
-// The feed of events from the bridge. It uses fetch, since an EventSource hides
+// The feed of events from the dashboard. It uses fetch, since an EventSource hides
 // heartbeats and error answers: the feed connects again after silence, and shows
 // why it was refused. It runs in a page or in a shared worker.
 
 import { parse } from './event.js';
 import { Parser } from './sse.js';
 
-const maxSilence = 40_000; // ms; the bridge sends a heartbeat every 15 s
+const maxSilence = 40_000; // ms; the dashboard sends a heartbeat every 15 s
 const maxWait = 15_000; // ms until an answer begins
 const firstPause = 500; // ms
 const maxPause = 10_000;
@@ -74,13 +74,13 @@ export class Feed {
       clearTimeout(timer);
       timer = setTimeout(() => abort.abort(new Error(otherwise)), ms);
     };
-    expect(maxWait, `no answer for ${maxWait / 1000} s: the bridge hangs, or this browser has too many connections to it (close other tabs)`);
+    expect(maxWait, `no answer for ${maxWait / 1000} s: the dashboard hangs, or this browser has too many connections to it (close other tabs)`);
     try {
       const headers = this.#id ? { 'Last-Event-ID': this.#id } : {};
       const response = await fetch(this.#address(), { headers, cache: 'no-store', signal: abort.signal });
       if (!response.ok) throw errorOf(response.status, await response.text().catch(() => ''));
-      if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Error('the server is not a bridge');
-      const silence = () => expect(maxSilence, `the bridge sent nothing for ${maxSilence / 1000} s`);
+      if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Error('the server is no dashboard of this project');
+      const silence = () => expect(maxSilence, `the dashboard sent nothing for ${maxSilence / 1000} s`);
       silence();
       opened();
       const parser = new Parser((type, data, id, at) => {
@@ -93,12 +93,12 @@ export class Feed {
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { value, done } = await reader.read();
-        if (done) throw new Error('the bridge closed the connection');
+        if (done) throw new Error('the dashboard closed the connection');
         silence();
         parser.push(value);
       }
     } catch (error) {
-      if (error instanceof TypeError) throw new Error('the bridge does not answer');
+      if (error instanceof TypeError) throw new Error('the dashboard does not answer');
       throw error;
     } finally {
       clearTimeout(timer);
@@ -107,7 +107,7 @@ export class Feed {
     }
   }
 
-  // The bridge sends all events of another stream incarnation anew.
+  // The dashboard sends all events of another stream incarnation anew.
   #noteIncarnation(data) {
     const { life } = parse(data);
     if (!life) return;
@@ -129,7 +129,7 @@ export class Feed {
 }
 
 function errorOf(status, body) {
-  if (status === 401 || status === 403) return new Refused('the bridge requires a token: open the page with ?token=…');
-  if (status === 503) return new Error(body.trim().slice(0, 200) || 'the bridge is not ready');
-  return new Error(`the bridge answers with status ${status}`);
+  if (status === 401 || status === 403) return new Refused('the dashboard requires a token: open the page with ?token=…');
+  if (status === 503) return new Error(body.trim().slice(0, 200) || 'the dashboard is not ready');
+  return new Error(`the dashboard answers with status ${status}`);
 }

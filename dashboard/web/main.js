@@ -28,7 +28,7 @@ function choose(route) {
   showRoute();
 }
 
-// If the bridge requires a token, the page is opened with ?token=.
+// If the dashboard requires a token, the page is opened with ?token=.
 const token = new URLSearchParams(location.search).get('token');
 const withToken = (path) => (token === null ? path : `${path}?token=${encodeURIComponent(token)}`);
 
@@ -50,17 +50,20 @@ const tab = new Tab(withToken('events'), {
 function showStatus(data) {
   const status = parse(data);
   const since = Date.parse(status.since);
-  connection.bridge({ nats: status.nats, since: Number.isFinite(since) ? since : null });
-  text(node('version'), status.version ? `bridge ${status.version}` : '');
+  connection.dashboard({ nats: status.nats, since: Number.isFinite(since) ? since : null });
+  text(node('version'), status.version ? `dashboard ${status.version}` : '');
 }
 
 let open = null; // the profile of the detail, or null
+let overviewHash = '#/'; // the address of the overview, as it was left
 let scrolled = 0; // how far the overview was scrolled when it was left
 
 function showRoute() {
   const route = currentRoute();
   const before = open;
   open = route.profile;
+  if (open === null) overviewHash = hrefOf(route);
+  detail.setBack(overviewHash);
   if (before === null && open !== null) scrolled = scrollY;
   node('overview').hidden = open !== null;
   node('detail').hidden = open === null;
@@ -96,15 +99,20 @@ store.onChange((changed) => {
 
 function showConnection() {
   const words = connection.live ? 'Waiting for the first envelope of this profile.'
-    : connection.state === 'connecting' ? 'Waiting for the bridge to send the events.' : 'Waiting for the connection.';
+    : connection.state === 'connecting' ? 'Waiting for the dashboard to send the events.' : 'Waiting for the connection.';
   const spec = connection.live ? 'There is no profile yet. The profiles come with the spec, once a worker and a streamer run.' : words;
   overview.setWaiting({ profile: words, spec });
-  detail.setWaiting(words);
+  detail.setWaiting(words, connection.live);
   refresh();
 }
 
 connection.onChange(showConnection);
 addEventListener('hashchange', showRoute);
+// Esc leaves the detail, unless something on the page needs the key itself.
+addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape' || event.defaultPrevented || open === null || event.target.matches?.('select, input[type=search]')) return;
+  location.hash = overviewHash;
+});
 setInterval(refresh, 1000);
 makeToggle(node('theme'));
 node('json').href = withToken('api/events');

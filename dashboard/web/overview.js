@@ -24,8 +24,8 @@ export class Overview {
   #host = document.getElementById('cards');
   #nothing = document.getElementById('nothing');
   #tools;
-  #bars = new Bars(document.getElementById('scene8'));
-  #cost = new Cost(document.getElementById('scene12'));
+  #bars = new Bars(document.getElementById('accuracy'));
+  #cost = new Cost(document.getElementById('speed'));
   #suspects = new Suspects(document.getElementById('suspects'));
   #screen; // watches which cards are on the screen
   #thin = entry('fewer episodes', { line: false, thin: true });
@@ -37,7 +37,7 @@ export class Overview {
   constructor(store, roster, onRoute) {
     this.#store = store;
     this.#roster = roster;
-    document.getElementById('legend6').append(entry('median'), entry('p25 to p75', { band: true, line: false }), this.#thin);
+    document.getElementById('legend').append(entry('median'), entry('p25 to p75', { band: true, line: false }), this.#thin);
     this.#tools = new Tools(document.getElementById('tools'), document.getElementById('views'), onRoute, () => this.#arrange());
     this.#screen = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {

@@ -47,12 +47,14 @@ export class Sample {
   #comparison = h('p', { class: 'comparison' });
   #hosts = h('ul', { class: 'hosts' });
   #differences = table('Where hosts differ', ['channel', 'phase', 'p']);
-  #snapshots = table('Snapshots', ['earlier sample', 'episodes', 'change', 'now outside of its band']);
+  #snapshots = table('Snapshots', ['earlier sample', 'episodes', 'change since', 'points that differ']);
+  #count = h('summary');
+  #earlier = h('details', { class: 'earlier' }, this.#count, this.#snapshots.node, h('p', { class: 'note' }, 'At a point that differs, the earlier median is outside of the present interval of the median.'));
 
   /** node can be focused, so that the keyboard scrolls it. */
   node = h('section', { class: 'pane sample', tabindex: 0, 'aria-label': 'Drift and hosts' },
-    h('h3', null, 'Drift'), this.#drift, this.#warning, this.#chart, h('p', { class: 'note' }, 'The mean change of all levels between an earlier sample and the present one.'),
-    h('h3', null, 'Hosts'), this.#comparison, this.#hosts, this.#differences.node, this.#snapshots.node);
+    h('h3', null, 'Drift'), this.#drift, this.#warning, this.#chart, h('p', { class: 'note' }, 'The mean change of all levels between an earlier sample and the present one.'), this.#earlier,
+    h('h3', null, 'Hosts'), this.#comparison, this.#hosts, this.#differences.node);
 
   /** show takes a signature; null hides the pane. */
   show(signature) {
@@ -62,6 +64,8 @@ export class Sample {
     text(this.#drift, describeDrift(drift));
     this.#bars.show(drift);
     this.#warning.hidden = !(latestOf(drift)?.distance >= large);
+    this.#earlier.hidden = drift.length === 0;
+    text(this.#count, drift.length === 1 ? 'The earlier sample' : `All ${drift.length} earlier samples`);
     this.#snapshots.fill(drift.toReversed().map((snapshot) => [
       h('time', { datetime: new Date(snapshot.at).toISOString(), title: exact(snapshot.at) }, clock(snapshot.at)),
       cell(snapshot.accepted, (x) => number(Math.round(x))), cell(snapshot.distance, (x) => `${rough(100 * x)}%`), cell(snapshot.outside, (x) => `${rough(100 * x)}%`),

@@ -13,20 +13,26 @@ import { set } from './dom.js';
 export function slider(host, label, { draw, indexAt, indexFor, choose }) {
   for (const [name, value] of Object.entries({ role: 'slider', tabindex: 0, 'aria-label': label, 'aria-valuemin': 1 })) set(host, name, value);
   new ResizeObserver(draw).observe(host);
+  let chosen = false;
+  const take = (index) => {
+    chosen = index !== null;
+    choose(index);
+  };
   const point = (event) => {
     const { left, top } = host.getBoundingClientRect();
     const index = indexAt(event.clientX - left, event.clientY - top);
-    if (index !== null) choose(index);
+    if (index !== null) take(index);
   };
   host.addEventListener('pointermove', point);
   host.addEventListener('pointerdown', point);
-  host.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && document.activeElement !== host && choose(null));
-  host.addEventListener('blur', () => choose(null));
+  host.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && document.activeElement !== host && take(null));
+  host.addEventListener('blur', () => take(null));
   host.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
+    // Escape undoes the choice. Without one it is left to the page.
     const index = event.key === 'Escape' ? null : indexFor(event.key);
-    if (index === null && event.key !== 'Escape') return;
-    choose(index);
+    if (index === null && !(event.key === 'Escape' && chosen)) return;
+    take(index);
     event.preventDefault();
   });
 }

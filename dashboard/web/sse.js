@@ -14,7 +14,7 @@ export class Parser {
 
   /**
    * onEvent(type, data, id, at) is called for each event. at is the value of a field
-   * that only the bridge sends: ms since 1970, or NaN without it.
+   * that only the dashboard sends: ms since 1970, or NaN without it.
    */
   constructor(onEvent) { this.#onEvent = onEvent; }
 
@@ -38,7 +38,7 @@ export class Parser {
       return;
     }
     const colon = line.indexOf(':');
-    if (colon === 0) return; // a comment: the bridge's heartbeat
+    if (colon === 0) return; // a comment: the dashboard's heartbeat
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (field === 'event') this.#type = value;
