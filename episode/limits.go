@@ -52,26 +52,26 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Validate returns an error that names the first limit out of range. Zero is always valid.
+// Validate returns an error that names the first limit out of range, by its variable. Zero is always valid.
 func (l Limits) Validate() error {
 	for _, f := range []struct {
 		name        string
 		value       int64
 		least, most int64
 	}{
-		{"WindowBytes", l.WindowBytes, 1 << 10, 1 << 31}, // the windows that zstd itself allows
-		{"BigWindowBytes", l.BigWindowBytes, 1, 1 << 31},
-		{"TotalBytes", l.TotalBytes, 1, 1 << 50},
-		{"MemberBytes", l.MemberBytes, 1, 1 << 50},
-		{"LineBytes", l.LineBytes, 1, 1 << 30}, // a line is held in memory
-		{"Rows", int64(l.Rows), 1, 1 << 30},
-		{"Labels", int64(l.Labels), 1, 1 << 30},
-		{"Cells", int64(l.Cells), 1, 1 << 36},
-		{"Members", int64(l.Members), 1, 1 << 40},
-		{"Depth", int64(l.Depth), 1, 100_000}, // nesting is followed by recursion
+		{"WINDOW_BYTES", l.WindowBytes, 1 << 10, 1 << 31}, // the windows that zstd itself allows
+		{"BIG_WINDOW_BYTES", l.BigWindowBytes, 1, 1 << 31},
+		{"TOTAL_BYTES", l.TotalBytes, 1, 1 << 50},
+		{"MEMBER_BYTES", l.MemberBytes, 1, 1 << 50},
+		{"LINE_BYTES", l.LineBytes, 1, 1 << 30}, // a line is held in memory
+		{"ROWS", int64(l.Rows), 1, 1 << 30},
+		{"LABELS", int64(l.Labels), 1, 1 << 30},
+		{"CELLS", int64(l.Cells), 1, 1 << 36},
+		{"MEMBERS", int64(l.Members), 1, 1 << 40},
+		{"DEPTH", int64(l.Depth), 1, 100_000}, // nesting is followed by recursion
 	} {
 		if f.value != 0 && (f.value < f.least || f.value > f.most) {
-			return fmt.Errorf("limit %s is %d, not between %d and %d", f.name, f.value, f.least, f.most)
+			return fmt.Errorf("EPISODE_MAX_%s is %d: it must be between %d and %d", f.name, f.value, f.least, f.most)
 		}
 	}
 	return nil

@@ -45,16 +45,16 @@ func TestLimitsDefaults(t *testing.T) {
 
 func TestLimitsValidate(t *testing.T) {
 	for want, lim := range map[string]Limits{
-		"limit WindowBytes is 1000, not between 1024 and 2147483648": {WindowBytes: 1000},
-		"limit BigWindowBytes is -1,":                                {BigWindowBytes: -1},
-		"limit TotalBytes is -1,":                                    {TotalBytes: -1},
-		"limit MemberBytes is -1,":                                   {MemberBytes: -1},
-		"limit LineBytes is -1,":                                     {LineBytes: -1},
-		"limit Rows is -1,":                                          {Rows: -1},
-		"limit Labels is -1,":                                        {Labels: -1},
-		"limit Cells is -1,":                                         {Cells: -1},
-		"limit Members is -1,":                                       {Members: -1},
-		"limit Depth is 1000000,":                                    {Depth: 1000000},
+		"EPISODE_MAX_WINDOW_BYTES is 1000: it must be between 1024 and 2147483648": {WindowBytes: 1000},
+		"EPISODE_MAX_BIG_WINDOW_BYTES is -1:":                                      {BigWindowBytes: -1},
+		"EPISODE_MAX_TOTAL_BYTES is -1:":                                           {TotalBytes: -1},
+		"EPISODE_MAX_MEMBER_BYTES is -1:":                                          {MemberBytes: -1},
+		"EPISODE_MAX_LINE_BYTES is -1:":                                            {LineBytes: -1},
+		"EPISODE_MAX_ROWS is -1:":                                                  {Rows: -1},
+		"EPISODE_MAX_LABELS is -1:":                                                {Labels: -1},
+		"EPISODE_MAX_CELLS is -1:":                                                 {Cells: -1},
+		"EPISODE_MAX_MEMBERS is -1:":                                               {Members: -1},
+		"EPISODE_MAX_DEPTH is 1000000:":                                            {Depth: 1000000},
 	} {
 		if err := lim.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

@@ -38,7 +38,7 @@ Exit codes: 0 every episode gives a curve; 3 some give none; 4 some archives can
 		Example: `  profiles check --store examples/recorded/store
   profiles check --store store --validation list.csv --spec spec.yaml --sample 20
   profiles check --store store --spec spec.yaml --json | jq '.profiles[].without'`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	o.source.add(f, anyStore)

@@ -37,7 +37,7 @@ this folder one can do everything that the roles can do.`,
 		Example: `  profiles credentials --out k8s/secrets && kubectl apply -k k8s/secrets
   profiles credentials --out k8s/secrets --host nats.example.org --host 10.0.0.7
   profiles credentials --out k8s/secrets --renew`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.cfg.Dir, "out", "", "`DIR` to write into; it is made with mode 0700")

@@ -65,7 +65,7 @@ are there with the same bytes. Episodes without an archive in --store are publis
   profiles emit --validation list.csv --spec spec.yaml
   profiles emit --store examples/recorded/store --upload nats://episodes
   profiles emit --rejected`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	o.source.add(f, aDirectory)

@@ -51,7 +51,7 @@ the one that they are accepted for, by medians, which a few wrong labels do not 
 		Example: `  profiles evaluate --store examples/recorded/store
   profiles evaluate --store examples/recorded/store --features reference
   profiles evaluate --model model.parquet --store other/store --json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	o.given = f.Changed

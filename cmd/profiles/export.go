@@ -34,7 +34,7 @@ episodes, in every value. A signature is stored a moment after its envelope; exp
 waits for it.`,
 		Example: `  profiles export --fit-out live.parquet
   profiles status --wait && profiles export`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.out, "fit-out", defaultTable, "parquet `FILE` to write; - is standard output, and the JSON object goes to stderr")

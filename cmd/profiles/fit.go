@@ -60,7 +60,7 @@ profiles classify and profiles evaluate.`,
   profiles fit --store store --n-episodes-per-profile 20 --sampler numpy --seed 7
   profiles fit --store store --validation list.csv --spec spec.yaml --fit-out fit.parquet
   profiles fit --store examples/recorded/store --signatures-out signatures.json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	o.given = f.Changed
@@ -143,6 +143,9 @@ func (o *fitOptions) loadSpec() (*fit.Spec, error) {
 	}
 	if o.given("n-episodes-per-profile") {
 		spec.Target = o.target
+		if err := spec.Validate(); err != nil {
+			return nil, usage(fmt.Errorf("--n-episodes-per-profile: %w", err))
+		}
 	}
 	if o.given("seed") {
 		spec.Seed = o.seed

@@ -36,7 +36,7 @@ removed generation, it begins the spec's next epoch and reads the log from its s
 		Example: `  profiles gc --dry-run
   profiles gc --idle 24h
   profiles gc --json | jq -r '.generations[] | select(.fate == "removed") | .id'`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.dryRun, "dry-run", false, "only print what would be removed")

@@ -163,6 +163,14 @@ func oneLine(err error) string {
 	return plain.Line(strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
 }
 
+// noArguments refuses every argument of a command. That of cobra would call it an unknown command.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
 // fileArgument takes exactly one argument. what names it in errors.
 func fileArgument(to *string, what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {

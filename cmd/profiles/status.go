@@ -41,7 +41,7 @@ pending or in work, and every envelope is of the present sample.`,
 		Example: `  profiles status
   profiles emit --store store && profiles status --wait --timeout 10m
   profiles status --json | jq '.profiles[] | {name, used, target}'`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.wait, "wait", false, "wait until the system is settled")

@@ -54,7 +54,7 @@ many are kept for that reason. With --loop it goes on when nobody answers, and s
   profiles stream --load-fit fit.parquet --loop --cycle-pause-s 5
   profiles stream --nats nats://127.0.0.1:4222
   profiles stream --publish-url http://127.0.0.1:8447/publish --also-metric 0.762 --also-model mine`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.table, "load-fit", defaultTable, "parquet `FILE` to read; - is standard input")

@@ -32,7 +32,7 @@ DIR/validation.parquet, which accepts all of them. The same seed gives the same
 archives. An archive has about 62 KB.`,
 		Example: `  profiles synth --out /tmp/synthetic --episodes-per-profile 1000
   profiles fit --store /tmp/synthetic/store`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.out, "out", "", "`DIR` to write into; it is made if missing")

@@ -45,7 +45,7 @@ too few servers.`,
 		Example: `  profiles topology
   profiles topology --spec default --archives nats://episodes --patience 5m
   NATS_REPLICAS=3 profiles topology --spec spec.yaml --nats nats://nats:4222`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.spec, "spec", "", "also register the fit spec in this `FILE` and make its consumers; \"default\" is the built-in spec")

@@ -66,7 +66,7 @@ another format need --spec: its keys format and validation describe them. With
   profiles up --store store --validation validation.parquet --data ./nats-data
   profiles up --store runs --validation runs.csv --spec spec.yaml
   profiles up --exit-when-settled     for scripts: show the envelopes and end`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
 	f := cmd.Flags()
 	o.source.add(f, anyStore)

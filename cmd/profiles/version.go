@@ -14,7 +14,7 @@ func versionCommand() command {
 		Use:     "version",
 		Short:   "print the version of this build",
 		Example: `  profiles version`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	return command{cmd, nil, func(_ context.Context, t *terminal) error {
 		_, err := fmt.Fprintln(t.out, "profiles", service.Version())
