@@ -186,6 +186,11 @@ func TestCurvesOfOthers(t *testing.T) {
 		}
 	}
 	until(t, "seven entries", func() bool { return kept(t, c, "a") == 7 })
+	for what, n := range map[string]int{"an entry in bucket curves is not valid": 5, "ignore a key in bucket curves": 4} {
+		if said := srv.Said.Lines(`level=WARN msg="` + what); len(said) != n {
+			t.Errorf("%q was logged %d times", what, len(said))
+		}
+	}
 }
 
 // TestCurvesThreshold: with a target of 4 and a reserve of 1 the fifth lowest

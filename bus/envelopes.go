@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/fit"
+	"github.com/cis490/profiles/internal/logkey"
 )
 
 // An Envelope is a profile's envelope as bucket envelopes has it.
@@ -65,16 +67,34 @@ func (b *Bus) OpenEnvelopes(ctx context.Context) (*Envelopes, error) {
 	view, err := client.OpenView(ctx, b.Client, EnvelopesBucket, ">", client.Fold[map[string]Envelope]{
 		New: func() map[string]Envelope { return map[string]Envelope{} },
 		Apply: func(all map[string]Envelope, kv jetstream.KeyValueEntry) {
-			gen, profile, ok := strings.Cut(kv.Key(), ".")
-			env := Envelope{Generation: fit.Generation(gen), Profile: fit.ProfileName(profile), Revision: kv.Revision()}
-			if !ok || kv.Operation() != jetstream.KeyValuePut || json.Unmarshal(kv.Value(), &env) != nil || env.AsOf.Incarnation == "" {
-				delete(all, kv.Key())
+			delete(all, kv.Key())
+			if kv.Operation() != jetstream.KeyValuePut {
+				return
+			}
+			env, err := parseEnvelope(kv)
+			if err != nil { // another program wrote it
+				b.Log().Warn("ignore an entry in bucket envelopes", logkey.Key, kv.Key(), logkey.Err, err)
 				return
 			}
 			all[kv.Key()] = env
 		},
 	})
 	return &Envelopes{view}, err
+}
+
+func parseEnvelope(kv jetstream.KeyValueEntry) (Envelope, error) {
+	gen, profile, ok := strings.Cut(kv.Key(), ".")
+	if !ok {
+		return Envelope{}, errors.New("the key is not <generation>.<profile>")
+	}
+	env := Envelope{Generation: fit.Generation(gen), Profile: fit.ProfileName(profile), Revision: kv.Revision()}
+	if err := json.Unmarshal(kv.Value(), &env); err != nil {
+		return Envelope{}, fmt.Errorf("the value is not an envelope: %w", err)
+	}
+	if env.AsOf.Incarnation == "" {
+		return Envelope{}, errors.New("the value does not say of which puts it was made")
+	}
+	return env, nil
 }
 
 // Run keeps the view up to date until ctx ends.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -93,7 +94,8 @@ func TestPutsTakeWhatIsThere(t *testing.T) {
 // TestPutsAgain: when a reduce fails or panics, its puts are delivered again.
 func TestPutsAgain(t *testing.T) {
 	t.Parallel()
-	b := bustest.Start(t).Topology()
+	srv := bustest.Start(t)
+	b := srv.Topology()
 	var tries atomic.Int32
 	deliveries := make(chan uint64, 10)
 	consumePuts(t, b, time.Second, func(_ context.Context, puts []bus.Put) error {
@@ -115,6 +117,11 @@ func TestPutsAgain(t *testing.T) {
 		}
 	}
 	until(t, "acknowledged", caughtUp(t, b))
+	for _, why := range []string{"not today", "out of luck"} {
+		if said := srv.Said.Lines(`level=WARN msg=reduce`); len(said) != 2 || !strings.Contains(strings.Join(said, ""), why) {
+			t.Errorf("the log has %q", said)
+		}
+	}
 }
 
 // TestPutsSlowWorkerLeavesTheRest: a worker fetches only some puts ahead. When it hangs,

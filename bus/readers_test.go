@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -114,7 +115,8 @@ func TestNeighbourOfPoison(t *testing.T) {
 // one that kills its readers.
 func TestReadersThatPanic(t *testing.T) {
 	t.Parallel()
-	b := bustest.Start(t).Topology()
+	srv := bustest.Start(t)
+	b := srv.Topology()
 	publish(t, b, 1)
 	var tries []int // by the only handler
 	stop := consume(t, b, time.Second, bus.EpisodeOptions{Concurrency: 1}, handler{run: func(_ context.Context, n try) error {
@@ -130,6 +132,9 @@ func TestReadersThatPanic(t *testing.T) {
 	}
 	if want := []int{0, 0, 1, 2, 3, 4, 5}; !slices.Equal(tries, want) { // the first leaves no mark
 		t.Errorf("it was tried after %d, want %d", tries, want)
+	}
+	if said := srv.Said.Lines(`level=WARN msg="handle an episode"`); len(said) != 6 || !strings.Contains(said[0], "out of luck") {
+		t.Errorf("the log has %q", said)
 	}
 }
 

@@ -157,6 +157,9 @@ func TestSpecsOfOthers(t *testing.T) {
 	if g, ok := s.Wanted(); !ok || g.ID != gen || len(s.All()) != 1 {
 		t.Errorf("wanted is %+v of %d", g, len(s.All()))
 	}
+	if said := srv.Said.Lines(`level=WARN msg="ignore an entry in bucket specs"`); len(said) != 3 {
+		t.Errorf("the log has %q", said)
+	}
 }
 
 // TestWanted: the highest revision is wanted; of two specs of one revision, the one whose

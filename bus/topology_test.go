@@ -127,6 +127,7 @@ func TestTopologyExpected(t *testing.T) {
 	}
 }
 
+// TestConnectionOutlivesRestart: the connection comes back by itself. The log says that it was lost.
 func TestConnectionOutlivesRestart(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
@@ -139,9 +140,34 @@ func TestConnectionOutlivesRestart(t *testing.T) {
 	case <-bustest.Context(t).Done():
 		t.Fatal("it did not come back")
 	}
+	if said := srv.Said.Lines(`level=WARN msg="lost NATS" err=EOF`); len(said) != 1 {
+		t.Errorf("the log has %q", said)
+	}
 	if _, err := b.Publish(bustest.Context(t), bus.Notice{Host: "h", Episode: "e", Profile: "p", At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestReportOfNATS: what the NATS library reports about the connection is in the log.
+func TestReportOfNATS(t *testing.T) {
+	t.Parallel()
+	srv := bustest.Start(t)
+	nc := srv.Connect().JetStream().Conn()
+	slow, err := nc.SubscribeSync("here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := slow.SetPendingLimits(1, -1); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if err := nc.Publish("here", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "the report is logged", func() bool {
+		return len(srv.Said.Lines(`level=WARN msg="NATS reports" err="nats: slow consumer, messages dropped`)) > 0
+	})
 }
 
 // TestPublishWaitsForTheServer: the NATS library alone gives up after half a second.

@@ -168,6 +168,9 @@ func TestPoisonedEnvelope(t *testing.T) {
 			t.Errorf("%s was shown: %+v", value, e)
 		}
 	}
+	if said := s.srv.Said.Lines(`level=WARN msg="ignore an entry in bucket envelopes" key=` + string(gen) + ".a"); len(said) < 3 {
+		t.Errorf("the log has %q", said)
+	}
 }
 
 // TestPythonEvent: the last event is of the Python program, which knows no order.

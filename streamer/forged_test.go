@@ -60,6 +60,9 @@ func TestForgedOrder(t *testing.T) {
 	if n := s.counter(r, "profiles_events_forged_total"); n != float64(forged) {
 		t.Errorf("%v were replaced, not %d", n, forged)
 	}
+	if said := s.said.Lines(`level=WARN msg="replace an event whose order is beyond everything that is stored: no streamer published it"`); len(said) != forged {
+		t.Errorf("the log has %q", said)
+	}
 }
 
 // counter returns the value of a counter of a streamer.

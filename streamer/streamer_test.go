@@ -28,8 +28,9 @@ const gen = fit.Generation("abcdefghij")
 // A stage is a server with what streamers read from it.
 type stage struct {
 	*testing.T
-	srv *bustest.Server
-	bus *bus.Bus
+	srv  *bustest.Server
+	bus  *bus.Bus
+	said bustest.Record // the logs of the streamers
 }
 
 func newStage(t *testing.T) *stage {
@@ -106,7 +107,7 @@ func (s *stage) startOn(b *bus.Bus, cfg streamer.Config) *running {
 		cfg.CheckEvery = 200 * time.Millisecond
 	}
 	r := &running{registry: prometheus.NewRegistry()}
-	st, err := streamer.New(cfg, streamer.Deps{Bus: b, Log: bustest.Log(s.T), Registry: r.registry})
+	st, err := streamer.New(cfg, streamer.Deps{Bus: b, Log: s.said.Log(s.T), Registry: r.registry})
 	if err != nil {
 		s.Fatal(err)
 	}

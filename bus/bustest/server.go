@@ -25,6 +25,8 @@ type Server struct {
 	file string       // a configuration file; empty: none
 	log  *slog.Logger // nil: none
 	srv  *embedded.Server
+
+	Said Record // what the Buses of Connect, Expect and Topology have logged
 }
 
 // Start starts a server, which stops when the test ends.
@@ -92,7 +94,7 @@ func (s *Server) Expect() *bus.Bus { s.t.Helper(); return s.connect(client.Topol
 
 func (s *Server) connect(mode client.TopologyMode) *bus.Bus {
 	s.t.Helper()
-	b, err := bus.Connect(client.Config{URL: s.URL(), Name: s.t.Name(), Topology: mode}, Log(s.t))
+	b, err := bus.Connect(client.Config{URL: s.URL(), Name: s.t.Name(), Topology: mode}, s.Said.Log(s.t))
 	if err != nil {
 		s.t.Fatalf("connect: %v", err)
 	}

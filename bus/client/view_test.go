@@ -189,6 +189,8 @@ func TestViewSwaps(t *testing.T) {
 func TestViewWatchesAgain(t *testing.T) {
 	t.Parallel()
 	c := startServer(t)
+	said := make(logLines, 100)
+	c.log = slog.New(slog.NewTextHandler(said, nil))
 	v := openKeys(t, c)
 	w := v.first
 	runView(t, v)
@@ -199,6 +201,17 @@ func TestViewWatchesAgain(t *testing.T) {
 	if err := v.Reached(t.Context(), seq, 10*time.Second); err != nil {
 		t.Error(err)
 	}
+	if line := <-said; !strings.Contains(line, `level=WARN msg="a watch ended, watching again" bucket=`+testBucket) {
+		t.Errorf("the log has %q", line)
+	}
+}
+
+// logLines gets the lines of a log.
+type logLines chan string
+
+func (l logLines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
 }
 
 // TestWatcherMissesReplacedStream shows why views check the stream's incarnation: a
