@@ -51,7 +51,7 @@ func TestStates(t *testing.T) {
 			}
 		}
 	}
-	if rows < 70 {
+	if rows < 110 {
 		t.Errorf("found %d rows", rows)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,7 @@ type bridge struct {
 	addr     string
 	url      string // with the base path
 	registry *prometheus.Registry
+	log      *bustest.Record
 	client   *http.Client
 	stop     func() // stops the dashboard and waits until it has ended
 }
@@ -51,7 +53,8 @@ func startBridgeAt(t testing.TB, nats, listen string, cfg dashboard.Config) *bri
 // startBridgeWith is startBridgeAt with all settings of the connection.
 func startBridgeWith(t testing.TB, nats client.Config, listen string, cfg dashboard.Config) *bridge {
 	t.Helper()
-	log := bustest.Log(t)
+	said := &bustest.Record{}
+	log := said.Log(t)
 	if _, ok := t.(*testing.T); !ok {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -59,7 +62,7 @@ func startBridgeWith(t testing.TB, nats client.Config, listen string, cfg dashbo
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bridge{t: t, registry: prometheus.NewRegistry(), client: &http.Client{Transport: &http.Transport{}}}
+	b := &bridge{t: t, registry: prometheus.NewRegistry(), log: said, client: &http.Client{Transport: &http.Transport{}}}
 	if b.d, err = dashboard.New(cfg, dashboard.Deps{Bus: nc, Log: log, Registry: b.registry}); err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +114,23 @@ func (b *bridge) until(what string, is func() bool) {
 		case <-ctx.Done():
 			b.t.Fatalf("waited in vain: %s", what)
 		}
+	}
+}
+
+// says waits until the log has a line with all of the texts, and checks that there is only one.
+func (b *bridge) says(texts ...string) {
+	b.t.Helper()
+	lines := func() (found []string) {
+		for _, line := range b.log.Lines(texts[0]) {
+			if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+				found = append(found, line)
+			}
+		}
+		return found
+	}
+	b.until(fmt.Sprintf("the log has %q", texts), func() bool { return len(lines()) > 0 })
+	if all := lines(); len(all) != 1 {
+		b.t.Errorf("the log has %d lines with %q", len(all), texts)
 	}
 }
 

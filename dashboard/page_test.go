@@ -244,7 +244,7 @@ func TestHealthListen(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- d.Serve(ctx) }()
 	for line := range lines {
-		if strings.Contains(line, "HEALTH_LISTEN") {
+		if strings.Contains(line, "health and metrics are at another address, since ") && strings.Contains(line, " is taken: set HEALTH_LISTEN") {
 			_, url, _ := strings.Cut(strings.TrimSpace(line), "url=")
 			for host, code := range map[string]int{"localhost": 200, "evil.example": 421} {
 				res, _ := (&bridge{t: t, url: url, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}).do(http.MethodGet, "/healthz", "", "Host", host)

@@ -244,12 +244,12 @@ func TestOpenStores(t *testing.T) {
 		}
 	}
 	for want, cfg := range map[string]store.Config{
-		"EPISODE_STORE_TIMEOUT": {Timeout: -time.Second},
-		"S3_ADDRESSING":         {S3: store.S3Config{Addressing: "both"}},
-		"S3_ENDPOINT":           {S3: store.S3Config{Endpoint: "host:80"}},
-		"S3_CA":                 {S3: store.S3Config{AccessKey: "a", SecretKey: "b", CA: dir + "/nowhere"}},
-		"AWS_ACCESS_KEY_ID":     {S3: store.S3Config{AccessKey: "a"}},
-		`suffix "/../x"`:        {S3: keys.S3, Suffixes: []string{".tgz", "/../x"}},
+		"EPISODE_STORE_TIMEOUT":                                                      {Timeout: -time.Second},
+		`S3_ADDRESSING is "both": it must be auto, path or host`:                     {S3: store.S3Config{Addressing: "both"}},
+		`S3_ENDPOINT is "host:80": it must be http://host:port or https://host:port`: {S3: store.S3Config{Endpoint: "host:80"}},
+		"S3_CA":             {S3: store.S3Config{AccessKey: "a", SecretKey: "b", CA: dir + "/nowhere"}},
+		"AWS_ACCESS_KEY_ID": {S3: store.S3Config{AccessKey: "a"}},
+		`suffix "/../x"`:    {S3: keys.S3, Suffixes: []string{".tgz", "/../x"}},
 	} {
 		if _, err := store.Open("s3://bucket", cfg, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

@@ -32,7 +32,7 @@ func TestDamage(t *testing.T) {
 			for _, bucket := range []string{bus.CurvesBucket, bus.EnvelopesBucket, bus.SignaturesBucket, bus.SpecsBucket} {
 				f.damage(bucket)
 			}
-			f.start()
+			second := f.start()
 			f.becomes(accepted)
 			f.equal(accepted)
 			until(t, func() bool { // of episodes of all ranks, also of those without a curve
@@ -41,6 +41,11 @@ func TestDamage(t *testing.T) {
 			})
 			if now := f.settled(); now.ID != gen.ID {
 				t.Errorf("generation %s of epoch %d became %s of epoch %d", gen.ID, gen.Epoch, now.ID, now.Epoch)
+			}
+			for _, said := range []string{"an entry in bucket curves is not valid", "read an episode again, because its entry is damaged", "ignore an entry in bucket specs"} {
+				if first.log.count(said)+second.log.count(said) == 0 {
+					t.Errorf("no worker logged %q", said)
+				}
 			}
 		})
 	}

@@ -105,6 +105,10 @@ func TestModelsAreMeasured(t *testing.T) {
 	if n := workers[0].count(t, "profiles_suspects_total", "profile=bursty-c2") + workers[1].count(t, "profiles_suspects_total", "profile=bursty-c2"); n < 1 {
 		t.Error("no worker has counted the suspect")
 	}
+	const said = `level=WARN msg="an accepted episode looks like another profile"`
+	if workers[0].log.count(said)+workers[1].log.count(said) == 0 {
+		t.Error("no worker has logged the suspect")
+	}
 
 	wrong.Retracted = true
 	f.send(wrong)

@@ -67,12 +67,15 @@ func TestRestores(t *testing.T) {
 				}
 			}
 			if c.again {
-				f.start()
-				f.start()
+				fleet = []*running{f.start(), f.start()}
 			}
 			// The envelopes were not lost, and may be right by chance.
 			until(t, func() bool { gen, ok := f.wanted(bustest.Context(t)); return ok && gen.Epoch > 0 })
 			f.becomes(left)
+			const other = "the log has another message than the one that an entry was made from"
+			if c.more > 0 && fleet[0].log.count(other)+fleet[1].log.count(other) == 0 {
+				t.Errorf("no worker logged %q", other)
+			}
 		})
 	}
 }
@@ -101,6 +104,11 @@ func TestLogEndIsKnown(t *testing.T) {
 	restore()
 	until(t, func() bool { gen, ok := f.wanted(bustest.Context(t)); return ok && gen.Epoch > 0 })
 	f.becomes(accepted)
+	for _, said := range []string{"the log ends before messages that were read from it", "read the log again"} {
+		if second.log.count(said) == 0 {
+			t.Errorf("the log does not say %q", said)
+		}
+	}
 }
 
 // TestLateArchive: when two workers have one message, the one that finds the archive wins.

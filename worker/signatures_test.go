@@ -65,7 +65,7 @@ func TestTroubleWithSignatures(t *testing.T) {
 	t.Parallel()
 	srv := bustest.StartWith(t, `mappings { "$JS.API.STREAM.MSG.GET.KV_signatures": nobody }`)
 	f := &fleet{t: t, srv: srv, bus: srv.Topology(), store: recordedStore(t), spec: fit.DefaultSpec()}
-	f.start()
+	w := f.start()
 	first, last := f.spec.Profiles[0].Name, f.spec.Profiles[len(f.spec.Profiles)-1].Name
 	var accepted []bus.Notice
 	for _, n := range rows(t) {
@@ -84,6 +84,9 @@ func TestTroubleWithSignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.becomes(accepted)
+	for _, said := range []string{"measure the models", "write a signature", "compare the envelopes with the view"} {
+		until(t, func() bool { return w.log.count(`level=WARN msg="`+said+`"`) > 0 })
+	}
 }
 
 // TestSignaturesAreReadOnce: while nothing is written, a comparison reads one message of a

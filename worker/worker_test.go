@@ -56,8 +56,7 @@ func TestRetractions(t *testing.T) {
 	spec := fit.DefaultSpec()
 	spec.Target = 3
 	f := newFleet(t, spec, recordedStore(t))
-	f.start()
-	f.start()
+	workers := []*running{f.start(), f.start()}
 	accepted := rows(t)
 	state := map[string]bool{}
 	send := func(n bus.Notice, retracted bool) {
@@ -110,6 +109,11 @@ func TestRetractions(t *testing.T) {
 	f.equal(left)
 	if now := f.settled(); now.Epoch == 0 {
 		t.Error("no epoch was raised, though more was taken back than is in reserve")
+	}
+	for _, said := range []string{"more episodes were retracted than the sample has in reserve", "read the log again"} {
+		if workers[0].log.count(said)+workers[1].log.count(said) == 0 {
+			t.Errorf("no worker logged %q", said)
+		}
 	}
 }
 

@@ -84,7 +84,7 @@ func TestRoster(t *testing.T) {
 		t.Errorf("drawn in another order: %v, %v", names(drawn["a"]), err)
 	}
 	for _, other := range []iter.Seq2[dataset.ValidationRow, error]{rows(), rows(row("new", "1", "a", yes))} {
-		if _, err := r.Draw(other, map[fit.ProfileName][]int{"a": {0}}); err == nil || !strings.Contains(err.Error(), "changed while it was read") {
+		if _, err := r.Draw(other, map[fit.ProfileName][]int{"a": {0}}); err == nil || !strings.Contains(err.Error(), "the list of episodes changed while it was read: try again") {
 			t.Errorf("drawn from another list: %v", err)
 		}
 	}
