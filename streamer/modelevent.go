@@ -23,25 +23,25 @@ type modelEvents struct {
 // Config.Models, which have subjects of their own (see measuredName).
 func (s *session) publishModels(ctx context.Context, wanted bus.Generation, again bool) error {
 	source := sourceOf(wanted, s.signatures.Scores(wanted.ID))
-	changed := s.modelEvents.source != source
+	changed := s.details.models.source != source
 	if !changed && !again {
 		return nil
 	}
 	if changed {
-		s.modelEvents = modelEvents{source: source}
+		s.details.models = modelEvents{source: source}
 	}
-	if source.version.Digest != "" && s.modelEvents.events == nil {
+	if source.version.Digest != "" && s.details.models.events == nil {
 		reading, end := context.WithTimeout(ctx, readTimeout)
 		scores, ok, err := signatures.ReadScores(reading, s.bus, wanted.ID)
 		end()
 		s.warnOnce("read the models' scores", wanted, "", err)
 		if ok && scores.Digest == source.version.Digest {
-			s.modelEvents.events = scoreEvents(wanted, scores)
+			s.details.models.events = scoreEvents(wanted, scores)
 			s.warnOnce("remove the events of models that are not measured any more", wanted, "", s.removeUnmeasured(ctx))
 		}
 	}
 	events := map[string]any{}
-	maps.Copy(events, s.modelEvents.events)
+	maps.Copy(events, s.details.models.events)
 	if again {
 		maps.Copy(events, s.cfg.Models.Events())
 	}
@@ -58,7 +58,7 @@ func (s *session) publishModels(ctx context.Context, wanted bus.Generation, agai
 // how they were measured.
 func (s *session) removeUnmeasured(ctx context.Context) error {
 	published := s.cfg.Models.Events()
-	maps.Copy(published, s.modelEvents.events)
+	maps.Copy(published, s.details.models.events)
 	gone := map[string]ModelMetric{} // by subject
 	err := events.EachLast(ctx, s.bus, events.TypeModelMetric, func(subject string, event []byte) {
 		if m, measured := parseMeasured(event); measured && published[subject] == nil {

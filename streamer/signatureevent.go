@@ -43,14 +43,14 @@ type signatureEvent struct {
 func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fit.ProfileName, again bool) error {
 	env, ok := s.envelopes.Get(gen.ID, p)
 	source := sourceOf(gen, s.signatures.Signature(gen.ID, p))
-	have := s.signatureEvents[p]
+	have := s.details.signatures[p]
 	changed := have.source != source
 	if !ok || source.version.Digest == "" || !changed && !again {
 		return nil
 	}
 	if changed || !have.complete {
 		have = s.readSignature(ctx, gen, p, source, env.Incarnation)
-		s.signatureEvents[p] = have
+		s.details.signatures[p] = have
 	}
 	if have.event == nil {
 		return nil
@@ -75,7 +75,7 @@ func (s *session) publishSignature(ctx context.Context, gen bus.Generation, p fi
 	return nil
 }
 
-// readTimeout is how long a bucket that does not answer may delay the next envelope.
+// readTimeout is how long a bucket that does not answer may delay the other signatures.
 const readTimeout = time.Second
 
 // readSignature reads a signature and makes its event. If that fails, or a part is missing,

@@ -53,22 +53,11 @@ func NewSpec(gen bus.Generation, envelopes client.Incarnation) Spec {
 	return e
 }
 
-// specEvent is the state of the wanted spec's event in a session.
-type specEvent struct {
-	order   events.Order // of the event that was published last
-	cleared bool         // the events of profiles that this spec does not name are removed
-}
-
-// publishSpec publishes the event of the wanted spec, and then removes the last events of profiles
-// that the spec does not name: nothing would ever replace them.
+// publishSpec publishes the event of the wanted spec.
 func (s *session) publishSpec(ctx context.Context, wanted bus.Generation, again bool) error {
 	event := NewSpec(wanted, s.envelopes.Incarnation())
-	changed := s.spec.order != event.Order
-	if !changed && !again {
+	if s.specOrder == event.Order && !again {
 		return nil
-	}
-	if changed {
-		s.spec = specEvent{order: event.Order}
 	}
 	subject := events.Subject(events.TypeSpec, WantedName)
 	var held events.Held
@@ -82,17 +71,14 @@ func (s *session) publishSpec(ctx context.Context, wanted bus.Generation, again 
 	if published {
 		s.published.WithLabelValues(events.TypeSpec).Inc()
 	}
-	if !s.spec.cleared {
-		err := s.removeUnnamed(ctx, event)
-		s.warnOnce("remove the events of profiles that the spec does not name", wanted, "", err)
-		s.spec.cleared = err == nil // else the next cycle tries again
-	}
+	s.specOrder = event.Order
 	return nil
 }
 
 // removeUnnamed removes the last events of profiles that the spec does not name, if a streamer
-// published them for an earlier spec. Envelopes without an order stay: other programs post them.
-// Suspects have no order, since only streamers publish them.
+// published them for an earlier spec: nothing would ever replace them. Envelopes without an
+// order stay: other programs post them. Suspects have no order, since only streamers publish
+// them.
 func (s *session) removeUnnamed(ctx context.Context, spec Spec) error {
 	named := map[string]bool{}
 	for _, p := range spec.Profiles {

@@ -3,6 +3,7 @@
 // number of streamers may run: an event never replaces a later one (bus/events).
 //
 //	streamer.go        New and Run; which generation of a profile is shown
+//	detail.go          the loop of all events that take longer than those of envelopes
 //	profileevent.go    attack_profile: the event of an envelope
 //	signatureevent.go  attack_signature: the event of a signature
 //	specevent.go       spec: which profiles there are; removes the events of others
@@ -129,15 +130,16 @@ type session struct {
 	signatures *signatures.Versions
 	publisher  *events.Publisher
 
-	shownSamples    map[fit.ProfileName]sample         // the sample in the last event of a profile, if it is known
-	lastReadFor     map[fit.ProfileName]fit.Generation // the wanted generation when the last event was read
-	signatureEvents map[fit.ProfileName]signatureEvent
-	modelEvents     modelEvents
-	spec            specEvent
-	showsOld        bool   // some profile is shown by a generation that is no longer wanted
-	revisionBefore  uint64 // the last revision that the view of envelopes had in the previous pass
-	wantedCaughtUp  func() (bool, error)
-	failing         warnonce.Reasons // to read or to use a stored value, by key
+	// Only loop uses these.
+	shownSamples   map[fit.ProfileName]sample         // the sample in the last event of a profile, if it is known
+	lastReadFor    map[fit.ProfileName]fit.Generation // the wanted generation when the last event was read
+	specOrder      events.Order                       // of the spec event that was published last
+	showsOld       bool                               // some profile is shown by a generation that is no longer wanted
+	revisionBefore uint64                             // the last revision that the view of envelopes had in the previous pass
+	wantedCaughtUp func() (bool, error)
+
+	details *details
+	failing warnonce.Reasons // to read or to use a stored value, by key
 }
 
 // A sample is the sample of episodes that an event shows.
@@ -173,10 +175,11 @@ func (s *Streamer) session(ctx context.Context) error {
 		latency: s.latency, accepted: s.accepted,
 		specs: specs, envelopes: envelopes, signatures: signatures, publisher: events.NewPublisher(s.deps.Bus),
 		shownSamples: map[fit.ProfileName]sample{}, lastReadFor: map[fit.ProfileName]fit.Generation{},
-		signatureEvents: map[fit.ProfileName]signatureEvent{}, revisionBefore: envelopes.Seen(),
+		revisionBefore: envelopes.Seen(), details: newDetails(),
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return run.loop(ctx) })
+	g.Go(func() error { return run.detailLoop(ctx) })
 	g.Go(func() error { return run.checkLoop(ctx) })
 	return g.Wait()
 }
@@ -185,19 +188,18 @@ func (s *Streamer) session(ctx context.Context) error {
 // whether the wanted one has caught up.
 const caughtUpEvery = 250 * time.Millisecond
 
-// loop publishes when a view has changed, and in each cycle.
+// loop publishes the events of the wanted spec and of envelopes when a view has changed, and in
+// each cycle.
 func (s *session) loop(ctx context.Context) error {
 	reconnects, stop := s.bus.Reconnects()
 	defer stop()
-	// Ticks come ten times in a cycle: an event that is a moment too young for one tick
-	// is published at the next.
-	cycle := time.NewTicker(max(s.cfg.CyclePause/10, time.Millisecond))
+	cycle := s.cycleTicker()
 	defer cycle.Stop()
 	check := time.NewTicker(caughtUpEvery)
 	defer check.Stop()
 	again := true
 	for {
-		specs, envelopes, signatures := s.specs.Changed(), s.envelopes.Changed(), s.signatures.Changed()
+		specs, envelopes := s.specs.Changed(), s.envelopes.Changed()
 		if err := s.publish(ctx, again); err != nil {
 			return err
 		}
@@ -209,7 +211,6 @@ func (s *session) loop(ctx context.Context) error {
 		select {
 		case <-specs:
 		case <-envelopes:
-		case <-signatures:
 		case <-checkCaughtUp:
 		case <-cycle.C:
 			again = true
@@ -222,6 +223,12 @@ func (s *session) loop(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// cycleTicker ticks ten times in a cycle: an event that is a moment too young for one tick is
+// published at the next.
+func (s *session) cycleTicker() *time.Ticker {
+	return time.NewTicker(max(s.cfg.CyclePause/10, time.Millisecond))
 }
 
 // checkLoop checks the streams every CheckEvery. It is a loop of its own because it may wait
@@ -244,8 +251,8 @@ func (s *session) checkViews(ctx context.Context) error {
 	return nil
 }
 
-// publish publishes the events of values that have changed in the views. With again it
-// also publishes those of values that have not changed.
+// publish publishes the events of specs and envelopes that have changed in the views. With
+// again it also publishes those that have not changed.
 func (s *session) publish(ctx context.Context, again bool) error {
 	revision := s.envelopes.Seen()
 	defer func() { s.revisionBefore = revision }()
@@ -261,7 +268,7 @@ func (s *session) publish(ctx context.Context, again bool) error {
 	if err := s.publishSpec(ctx, wanted, again); err != nil {
 		return err
 	}
-	generations := make([]bus.Generation, len(wanted.Spec.Profiles))
+	shown := &shownGenerations{wanted: wanted, profiles: make([]bus.Generation, len(wanted.Spec.Profiles))}
 	for i, p := range wanted.Spec.Profiles {
 		gen, err := s.choose(ctx, wanted, p.Name)
 		if err != nil {
@@ -270,15 +277,10 @@ func (s *session) publish(ctx context.Context, again bool) error {
 		if err := s.publishProfile(ctx, gen, p.Name, again); err != nil {
 			return err
 		}
-		generations[i] = gen
+		shown.profiles[i] = gen
 	}
-	// Signatures come last: they are read from the bucket, which must not delay an envelope.
-	for i, p := range wanted.Spec.Profiles {
-		if err := s.publishSignature(ctx, generations[i], p.Name, again); err != nil {
-			return err
-		}
-	}
-	return s.publishModels(ctx, wanted, again)
+	s.details.show(shown)
+	return nil
 }
 
 // publishProfile publishes the envelope that a generation has of a profile.

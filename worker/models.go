@@ -36,10 +36,33 @@ func (m *sampleModel) noteChange() {
 	}
 }
 
-// modelRestRatio is how long modelLoop rests after a measurement, as a multiple of the
-// time that the measurement took. It is long because a measurement classifies every
-// member with the model of all others.
-const modelRestRatio = 9
+// A measurement classifies every member with the model of all others, and must not keep a core
+// from envelopes. So modelLoop waits until no sample has changed for modelQuiet, at most for
+// modelPatience. After a measurement it rests for modelRestRatio times as long as that took.
+const (
+	modelQuiet     = time.Second
+	modelPatience  = 15 * time.Second
+	modelRestRatio = 9
+)
+
+// waitForQuiet waits until no sample has changed for modelQuiet, at most for modelPatience.
+func (m *sampleModel) waitForQuiet(ctx context.Context) error {
+	patience, quiet := time.NewTimer(modelPatience), time.NewTimer(modelQuiet)
+	defer patience.Stop()
+	defer quiet.Stop()
+	for {
+		select {
+		case <-m.changed:
+			quiet.Reset(modelQuiet)
+		case <-quiet.C:
+			return nil
+		case <-patience.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
 
 // modelLoop keeps the model and its scores up to date with the samples.
 func (s *session) modelLoop(ctx context.Context) error {
@@ -53,6 +76,9 @@ func (s *session) modelLoop(ctx context.Context) error {
 		select {
 		case <-s.models.changed:
 		case <-ctx.Done():
+			return nil
+		}
+		if s.models.waitForQuiet(ctx) != nil {
 			return nil
 		}
 		began := time.Now()

@@ -98,17 +98,24 @@ type feedRun struct {
 	heard *awaited
 }
 
-// read takes every event that the stream has and that was not taken before.
+// read takes every event that the stream's leader has and that was not taken before.
 func (r *feedRun) read(ctx context.Context) error {
-	_, err := r.feed.bus.ReadFrom(ctx, bus.DashboardStream, bus.SubjectDashboard+">", r.feed.seq.Load()+1, func(msg *jetstream.RawStreamMsg) error {
-		if err := r.take(Stored{msg.Subject, msg.Data, msg.Sequence, msg.Time}); err != nil {
-			return &takeError{err}
-		}
-		r.feed.advance(msg.Sequence)
-		r.heard.came(msg.Subject, msg.Data)
-		return nil
-	})
+	_, err := r.feed.bus.ReadFrom(ctx, bus.DashboardStream, bus.SubjectDashboard+">", r.feed.seq.Load()+1, r.takeNext)
 	return err
+}
+
+// readReplica is read, and may leave out the last events: any replica answers.
+func (r *feedRun) readReplica(ctx context.Context) error {
+	return r.feed.bus.ReadReplica(ctx, bus.DashboardStream, bus.SubjectDashboard+">", r.feed.seq.Load()+1, r.takeNext)
+}
+
+func (r *feedRun) takeNext(msg *jetstream.RawStreamMsg) error {
+	if err := r.take(Stored{msg.Subject, msg.Data, msg.Sequence, msg.Time}); err != nil {
+		return &takeError{err}
+	}
+	r.feed.advance(msg.Sequence)
+	r.heard.came(msg.Subject, msg.Data)
+	return nil
 }
 
 // A takeError is an error of the function that takes the events.
@@ -116,7 +123,9 @@ type takeError struct{ error }
 
 func (e *takeError) Unwrap() error { return e.error }
 
-// follow reads whenever an event was heard, until it is stored, and at each feedPoll.
+// follow reads whenever an event was heard, until it is stored, and at each feedPoll. It asks
+// the leader at each feedPoll only: that costs the server more, and is needed only where a
+// replica lags.
 func (r *feedRun) follow(ctx context.Context) error {
 	poll := time.NewTicker(feedPoll)
 	defer poll.Stop()
@@ -124,15 +133,17 @@ func (r *feedRun) follow(ctx context.Context) error {
 	again := time.NewTimer(0) // the next try
 	defer again.Stop()
 	for answered := time.Now(); ; {
+		read := r.readReplica
 		select {
 		case <-r.heard.more:
 			pause.Reset()
 		case <-again.C:
 		case <-poll.C:
+			read = r.read
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		err := r.read(ctx)
+		err := read(ctx)
 		var own *takeError
 		switch now := time.Now(); {
 		case err == nil:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type Publisher struct {
 	bus  *bus.Bus
 	mu   sync.Mutex
 	seen map[string]firstSeen // by subject
+	seed maphash.Seed         // of the hashes in seen
 }
 
 // firstSeen is when this process first saw the event of a revision, by its own clock.
@@ -30,10 +32,14 @@ type Publisher struct {
 type firstSeen struct {
 	revision uint64
 	at       time.Time
+	header   header // of the event
+	hash     uint64 // of the event: a stream that was created again may have another one of that revision
 }
 
 // NewPublisher returns a publisher and starts nothing.
-func NewPublisher(b *bus.Bus) *Publisher { return &Publisher{bus: b, seen: map[string]firstSeen{}} }
+func NewPublisher(b *bus.Bus) *Publisher {
+	return &Publisher{bus: b, seen: map[string]firstSeen{}, seed: maphash.MakeSeed()}
+}
 
 // Publish publishes an event, unless a later one is there, and reports whether it did.
 // An event that shows the same as the last one is published only if the last one is
@@ -58,8 +64,9 @@ func (p *Publisher) PublishOver(ctx context.Context, subject string, event any, 
 	if err != nil {
 		return false, fmt.Errorf("encode event for %s: %w", subject, err)
 	}
+	mine := parseHeader(data)
 	revision, err := p.bus.Update(ctx, bus.DashboardStream, subject, func(last client.Value) (*client.Write, error) {
-		stays, err := p.stays(ctx, subject, last, data, repeat, held)
+		stays, err := p.stays(ctx, subject, last, data, mine, repeat, held)
 		if stays || err != nil {
 			return nil, err
 		}
@@ -68,16 +75,19 @@ func (p *Publisher) PublishOver(ctx context.Context, subject string, event any, 
 	if revision == 0 || err != nil {
 		return false, err
 	}
-	p.firstSeen(subject, revision)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen[subject] = firstSeen{revision, time.Now(), mine, maphash.Bytes(p.seed, data)}
 	return true, nil
 }
 
-// stays reports whether the last event of a subject must stay.
-func (p *Publisher) stays(ctx context.Context, subject string, last client.Value, event []byte, repeat time.Duration, held Held) (bool, error) {
+// stays reports whether the last event of a subject must stay. mine is the header of event.
+func (p *Publisher) stays(ctx context.Context, subject string, last client.Value, event []byte, mine header, repeat time.Duration, held Held) (bool, error) {
 	if !last.Exists {
 		return false, nil
 	}
-	have, mine := parseHeader(last.Data), parseHeader(event)
+	seen := p.firstSeen(subject, last)
+	have := seen.header
 	later := func() (bool, error) {
 		if held == nil {
 			return true, nil
@@ -97,7 +107,7 @@ func (p *Publisher) stays(ctx context.Context, subject string, last client.Value
 		return later()
 	}
 	same := bytes.Equal(event, last.Data) || mine.Digest != "" && mine.Digest == have.Digest && mine.Generation == have.Generation
-	return same && time.Since(p.firstSeen(subject, last.Revision)) < repeat, nil
+	return same && time.Since(seen.at) < repeat, nil
 }
 
 // removedFor is how long an event that says that another was removed stays. Followers that
@@ -129,16 +139,17 @@ func EachLast(ctx context.Context, b *bus.Bus, kind string, each func(subject st
 	})
 }
 
-// firstSeen returns when this process first saw a revision of a subject.
-func (p *Publisher) firstSeen(subject string, revision uint64) time.Time {
+// firstSeen returns when this process first saw the last event of a subject, and its header.
+func (p *Publisher) firstSeen(subject string, last client.Value) firstSeen {
+	hash := maphash.Bytes(p.seed, last.Data)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s, ok := p.seen[subject]
-	if !ok || s.revision != revision {
-		s = firstSeen{revision, time.Now()}
+	if !ok || s.revision != last.Revision || s.hash != hash {
+		s = firstSeen{last.Revision, time.Now(), parseHeader(last.Data), hash}
 		p.seen[subject] = s
 	}
-	return s.at
+	return s
 }
 
 // A Conflict says why an event was not stored.
@@ -159,14 +170,15 @@ func (p *Publisher) PublishRaw(ctx context.Context, subject string, data []byte)
 	if err != nil {
 		return 0, err
 	}
+	mine := parseHeader(data)
 	return p.bus.UpdateFrom(ctx, last, subject, func(last client.Value) (*client.Write, error) {
-		stays, err := p.stays(ctx, subject, last, data, 0, nil)
+		stays, err := p.stays(ctx, subject, last, data, mine, 0, nil)
 		switch {
 		case errors.Is(err, client.ErrStreamReplaced):
 			return nil, &Conflict{"it is of another incarnation of the envelopes than the present one"}
 		case err != nil:
 			return nil, err
-		case stays && parseHeader(data).Incarnation == "":
+		case stays && mine.Incarnation == "":
 			return nil, &Conflict{"the last event of " + subject + " has an order, this one has none"}
 		case stays:
 			return nil, &Conflict{"the last event of " + subject + " is of a later revision"}
