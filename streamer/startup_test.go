@@ -109,6 +109,7 @@ func TestSaysWhyItDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = closed.Close()
+	_, leaf := bustest.StartDomains(t)
 	for name, c := range map[string]struct {
 		cfg  func(*client.Config)
 		says []string // in one warning
@@ -125,12 +126,16 @@ func TestSaysWhyItDoesNotStart(t *testing.T) {
 		"missing CA file":    {func(c *client.Config) { c.CA = filepath.Join(t.TempDir(), "ca.crt") }, []string{"ca.crt", "NATS_CA"}},
 		"JetStream is off":   {func(c *client.Config) { *c = client.Config{URL: plainServer(t)} }, []string{"JetStream is off on server plain", "nats-server -js", "NATS_JS_DOMAIN"}},
 		"another domain":     {func(c *client.Config) { *c = client.Config{URL: bustest.Start(t).URL(), JSDomain: "hub"} }, []string{"nobody answers for NATS_JS_DOMAIN hub", "has no domain"}},
-		"HTTP":               {func(c *client.Config) { *c = client.Config{URL: httpServer(t)} }, []string{"no server of NATS greets there", "4222", "8222"}},
-		"silent server":      {func(c *client.Config) { *c = client.Config{URL: silentServer(t)} }, []string{"no server of NATS greets there", "4222", "8222"}},
-		"URL of HTTP":        {func(c *client.Config) { *c = client.Config{URL: "http://nats.example:8222"} }, []string{"NATS_URL has \"http://nats.example:8222\"", "nats://nats.example:4222"}},
-		"no URL":             {func(c *client.Config) { *c = client.Config{URL: "nats://u:secret@:x"} }, []string{"NATS_URL has", "nats://HOST:PORT"}},
-		"URL of a mistake":   {func(c *client.Config) { *c = client.Config{URL: "nat://a:4222"} }, []string{"must begin with nats://"}},
-		"no streams":         {func(*client.Config) {}, []string{"stream", "TOPOLOGY=expect", "profiles topology"}},
+		"a domain that nobody has": {func(c *client.Config) { *c = client.Config{URL: leaf.URL(), JSDomain: "elsewhere"} },
+			[]string{"nobody answers for NATS_JS_DOMAIN elsewhere; server leaf has domain leaf"}},
+		"no domain at a leaf node": {func(c *client.Config) { *c = client.Config{URL: leaf.URL()} },
+			[]string{"in JetStream domain leaf of server leaf: set NATS_JS_DOMAIN to the domain of the streams, or to leaf to make them there"}},
+		"HTTP":             {func(c *client.Config) { *c = client.Config{URL: httpServer(t)} }, []string{"no server of NATS greets there", "4222", "8222"}},
+		"silent server":    {func(c *client.Config) { *c = client.Config{URL: silentServer(t)} }, []string{"no server of NATS greets there", "4222", "8222"}},
+		"URL of HTTP":      {func(c *client.Config) { *c = client.Config{URL: "http://nats.example:8222"} }, []string{"NATS_URL has \"http://nats.example:8222\"", "nats://nats.example:4222"}},
+		"no URL":           {func(c *client.Config) { *c = client.Config{URL: "nats://u:secret@:x"} }, []string{"NATS_URL has", "nats://HOST:PORT"}},
+		"URL of a mistake": {func(c *client.Config) { *c = client.Config{URL: "nat://a:4222"} }, []string{"must begin with nats://"}},
+		"no streams":       {func(*client.Config) {}, []string{"stream", "TOPOLOGY=expect", "profiles topology"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -40,6 +40,8 @@ const recorded = "../examples/recorded"
 type fleet struct {
 	t        *testing.T
 	mode     client.TopologyMode // of the workers
+	nats     string              // the URL of NATS for the workers; empty: that of srv
+	domain   string              // NATS_JS_DOMAIN of the workers
 	patience time.Duration       // of the workers; 0: 200 ms
 	srv      *bustest.Server
 	bus      *bus.Bus
@@ -147,7 +149,7 @@ func (f *fleet) start() *running {
 	}
 	r := &running{registry: prometheus.NewRegistry()}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(f.t.Output(), &r.log), nil))
-	nc, err := bus.Connect(client.Config{URL: f.srv.URL(), Topology: f.mode}, log)
+	nc, err := bus.Connect(client.Config{URL: cmp.Or(f.nats, f.srv.URL()), JSDomain: f.domain, Topology: f.mode}, log)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 // A Server is a NATS server with JetStream on disk, for one test.
 type Server struct {
 	t    testing.TB
+	name string // also of its JetStream domain; empty: that of embedded.Config, and no domain
 	dir  string
 	addr string
 	file string       // a configuration file; empty: none
@@ -52,7 +53,7 @@ func StartWith(t testing.TB, conf string) *Server {
 
 func (s *Server) start() {
 	s.t.Helper()
-	srv, err := embedded.Start(embedded.Config{Addr: s.addr, Dir: s.dir, File: s.file, Log: s.log})
+	srv, err := embedded.Start(embedded.Config{Name: s.name, Addr: s.addr, Dir: s.dir, File: s.file, Log: s.log})
 	if err != nil {
 		s.t.Fatalf("start NATS: %v", err)
 	}
@@ -94,7 +95,7 @@ func (s *Server) Expect() *bus.Bus { s.t.Helper(); return s.connect(client.Topol
 
 func (s *Server) connect(mode client.TopologyMode) *bus.Bus {
 	s.t.Helper()
-	b, err := bus.Connect(client.Config{URL: s.URL(), Name: s.t.Name(), Topology: mode}, s.Said.Log(s.t))
+	b, err := bus.Connect(client.Config{URL: s.URL(), JSDomain: s.name, Name: s.t.Name(), Topology: mode}, s.Said.Log(s.t))
 	if err != nil {
 		s.t.Fatalf("connect: %v", err)
 	}
@@ -132,6 +133,19 @@ func (s *Server) LoseStream(name string) {
 			s.t.Fatalf("wait until a client asks for stream %s: %v", name, err)
 		}
 	}
+}
+
+// StreamNames lists the streams of the server's own domain.
+func (s *Server) StreamNames() (names []string) {
+	s.t.Helper()
+	lister := s.JetStream().StreamNames(Context(s.t))
+	for name := range lister.Name() {
+		names = append(names, name)
+	}
+	if err := lister.Err(); err != nil {
+		s.t.Fatal(err)
+	}
+	return names
 }
 
 // JetStream connects a client of the NATS library.

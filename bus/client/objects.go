@@ -69,7 +69,7 @@ func (o *Objects) Ensure(ctx context.Context) error {
 	return o.client.Ensure(ctx, "object store "+o.bucket, func(ctx context.Context) error {
 		s, err := o.client.js.Stream(ctx, o.stream())
 		switch {
-		case errors.Is(err, jetstream.ErrStreamNotFound) && o.client.Creates():
+		case errors.Is(err, jetstream.ErrStreamNotFound) && o.client.makes():
 			return o.create(ctx)
 		case err != nil || !o.client.Creates():
 			return err

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,12 +22,14 @@ const publishTime = 20 * time.Second
 func (c *Client) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.PublishOpt) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
-	ctx, done := c.WatchDenials(ctx, msg.Subject)
+	sent := *msg
+	sent.Subject = c.publishSubject(msg.Subject)
+	ctx, done := c.WatchDenials(ctx, sent.Subject)
 	defer done()
 	pause := wait.Backoff{Min: 50 * time.Millisecond, Max: time.Second}
 	for {
 		try, end := context.WithTimeout(ctx, RequestTimeout)
-		ack, err := c.js.PublishMsg(try, msg, opts...)
+		ack, err := c.js.PublishMsg(try, &sent, opts...)
 		end()
 		if err == nil {
 			return ack.Sequence, nil
@@ -35,7 +38,17 @@ func (c *Client) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstrea
 			return 0, err
 		}
 		if pause.Wait(ctx) != nil {
-			return 0, fmt.Errorf("publish %s: no acknowledgement within %s: %w", msg.Subject, publishTime, err)
+			return 0, fmt.Errorf("publish %s: no acknowledgement within %s: %w", msg.Subject, publishTime, c.explainSilence(err))
 		}
 	}
+}
+
+// publishSubject is the subject under which a message must be sent to be stored under subject.
+// A leaf node passes nothing of buckets on to a server of another domain, but for requests
+// to that domain: the server takes the prefix away.
+func (c *Client) publishSubject(subject string) string {
+	if c.cfg.JSDomain != "" && strings.HasPrefix(subject, "$KV.") {
+		return c.APISubject(subject)
+	}
+	return subject
 }

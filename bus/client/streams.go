@@ -34,11 +34,12 @@ func (c *Client) Ensure(ctx context.Context, what string, try func(context.Conte
 		case IsRefused(err) && !IsAbsent(err) && !isInUse(err) && !isTooFewServers(err):
 			return fmt.Errorf("ensure %s: %w", what, err)
 		}
+		err = c.explainAbsence(err)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			last = err
 		}
 		if time.Since(began) > time.Second {
-			c.WarnOnce(what, c.explainAbsence(err))
+			c.WarnOnce(what, err)
 		}
 		if pause.Wait(ctx) != nil {
 			return ended(ctx, what, last)
@@ -54,13 +55,32 @@ func ended(ctx context.Context, what string, last error) error {
 	return fmt.Errorf("ensure %s: %w: %w", what, context.Cause(ctx), last)
 }
 
-// explainAbsence adds to the error about something that is absent who must create it.
+// explainAbsence adds to the error about something that is absent what to do.
 func (c *Client) explainAbsence(err error) error {
-	if IsAbsent(err) && !c.Creates() {
+	switch {
+	case !IsAbsent(err):
+		return err
+	case errors.Is(err, jetstream.ErrStreamNotFound) && c.UnnamedDomain() != "":
+		return fmt.Errorf("%w in JetStream domain %s of server %s: set NATS_JS_DOMAIN to the domain of the streams, or to %[2]s to make them there",
+			err, c.UnnamedDomain(), c.nc.ConnectedServerName())
+	case !c.Creates():
 		return fmt.Errorf("%w: with TOPOLOGY=expect another program must create it: run profiles topology", err)
 	}
 	return err
 }
+
+// UnnamedDomain is the JetStream domain of the connected server if NATS_JS_DOMAIN is not set;
+// empty if the server has none. The streams may be in another domain, behind a leaf node, so
+// no stream is created in it.
+func (c *Client) UnnamedDomain() string {
+	if c.cfg.JSDomain != "" {
+		return ""
+	}
+	return c.nc.ConnectedDomain()
+}
+
+// makes reports whether this client creates a stream that is absent.
+func (c *Client) makes() bool { return c.Creates() && c.UnnamedDomain() == "" }
 
 // Creates reports whether this client may create streams: TOPOLOGY=create.
 func (c *Client) Creates() bool { return c.cfg.Topology == TopologyCreate }
@@ -80,7 +100,7 @@ func (c *Client) LogBytes() int64 { return c.cfg.LogBytes }
 func (c *Client) EnsureStream(ctx context.Context, want jetstream.StreamConfig, mend func(have *jetstream.StreamInfo) (jetstream.StreamConfig, bool)) error {
 	return c.Ensure(ctx, "stream "+want.Name, func(ctx context.Context) error {
 		s, err := c.js.Stream(ctx, want.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) && c.Creates() {
+		if errors.Is(err, jetstream.ErrStreamNotFound) && c.makes() {
 			_, err = c.js.CreateStream(ctx, want)
 			return err
 		}

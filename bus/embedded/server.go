@@ -3,6 +3,7 @@
 package embedded
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,8 @@ type Config struct {
 	Addr string
 	// Dir holds JetStream's files; it must not be shared with another server.
 	Dir string
+	// Name is the server's name, which leaf nodes must not share. Empty: profiles.
+	Name string
 	// File is a NATS configuration file for everything else: accounts, TLS, limits.
 	// Empty: none, so that every client may do everything.
 	File string
@@ -92,7 +95,7 @@ func (cfg Config) options() (opts *server.Options, err error) {
 			return nil, fmt.Errorf("read the configuration of the embedded NATS server: %w", err)
 		}
 	}
-	opts.ServerName, opts.JetStream, opts.StoreDir = "profiles", true, cfg.Dir
+	opts.ServerName, opts.JetStream, opts.StoreDir = cmp.Or(cfg.Name, "profiles"), true, cfg.Dir
 	opts.DontListen, opts.NoSigs, opts.NoLog = cfg.Addr == "", true, cfg.Log == nil
 	if cfg.Addr != "" {
 		if opts.Host, opts.Port, err = splitAddr("NATS", cfg.Addr); err != nil {

@@ -163,6 +163,7 @@ var streamRules = []rule[streamConfig]{
 		fits: func(have, want streamConfig) bool {
 			return have.AllowMsgTTL == want.AllowMsgTTL || want.DenyDelete && have.AllowMsgTTL
 		},
+		mustBe: func(want streamConfig) string { return eitherIf(want.DenyDelete, yesNo(want.AllowMsgTTL)) },
 		value:  func(c streamConfig) string { return yesNo(c.AllowMsgTTL) },
 		set:    func(to *streamConfig, want streamConfig) { to.AllowMsgTTL = want.AllowMsgTTL },
 		except: "to off: the stream must be made again",
@@ -230,15 +231,17 @@ var streamRules = []rule[streamConfig]{
 		harm: "consumers are refused, or removed while no worker runs",
 	}, {
 		name: "deny purge", by: ByNewStream, level: Told,
-		fits:  func(have, want streamConfig) bool { return !have.DenyPurge || !want.DenyDelete },
-		value: func(c streamConfig) string { return yesNo(c.DenyPurge) },
-		harm:  "`profiles gc` cannot remove old generations",
+		fits:   func(have, want streamConfig) bool { return !have.DenyPurge || !want.DenyDelete },
+		mustBe: func(want streamConfig) string { return eitherIf(!want.DenyDelete, yesNo(want.DenyPurge)) },
+		value:  func(c streamConfig) string { return yesNo(c.DenyPurge) },
+		harm:   "`profiles gc` cannot remove old generations",
 	}, {
 		name: "deny delete", level: Told,
-		fits:  func(have, want streamConfig) bool { return have.DenyDelete || !want.DenyDelete },
-		value: func(c streamConfig) string { return yesNo(c.DenyDelete) },
-		set:   func(to *streamConfig, want streamConfig) { to.DenyDelete = want.DenyDelete },
-		harm:  "single values may be deleted without a trace",
+		fits:   func(have, want streamConfig) bool { return have.DenyDelete || !want.DenyDelete },
+		mustBe: func(want streamConfig) string { return eitherIf(!want.DenyDelete, yesNo(want.DenyDelete)) },
+		value:  func(c streamConfig) string { return yesNo(c.DenyDelete) },
+		set:    func(to *streamConfig, want streamConfig) { to.DenyDelete = want.DenyDelete },
+		harm:   "single values may be deleted without a trace",
 	}, {
 		name: "replicas", level: Told, by: ByHand, cure: "run `nats stream edit STREAM --replicas N`, or set NATS_REPLICAS to the number that you want",
 		fits:   func(have, want streamConfig) bool { return have.Replicas >= want.Replicas },

@@ -42,3 +42,12 @@ func list(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// eitherIf is the text of what a switch must be: text, or either where the project does not
+// rely on it.
+func eitherIf(either bool, text string) string {
+	if either {
+		return "either"
+	}
+	return text
+}

@@ -105,7 +105,7 @@ func (o *statusOptions) waitUntilSettled(ctx context.Context, t *terminal, b *bu
 
 func printStatus(out io.Writer, r *status.Report) error {
 	if len(r.Streams) == 0 {
-		_, err := fmt.Fprintln(out, "there are no streams yet: no service has run with this NATS (`profiles topology` makes the streams)")
+		_, err := fmt.Fprintln(out, r.NoStreams())
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -36,6 +36,10 @@ type Report struct {
 
 	Streams []bus.StreamSize `json:"streams"`
 
+	// UnnamedDomain is the JetStream domain of the server if it has no bucket specs and
+	// NATS_JS_DOMAIN is not set: the streams may be in another domain. Else it is empty.
+	UnnamedDomain string `json:"unnamed_domain,omitempty"`
+
 	// Wrong are the settings of streams, and of the wanted generation's consumers, that are not
 	// as the project needs them.
 	Wrong []settings.Wrong `json:"wrong"`
@@ -113,6 +117,7 @@ func Collect(ctx context.Context, b *bus.Bus) (*Report, error) {
 	r.Streams = append(r.Streams, sizes...)
 	specs, err := b.ReadSpecs(ctx)
 	if client.IsAbsent(err) {
+		r.UnnamedDomain = b.UnnamedDomain()
 		return r, nil
 	}
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/client"
 	"github.com/cis490/profiles/bus/settings"
-	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/internal/wait"
 )
 
@@ -24,6 +23,8 @@ func (r *Report) WaitsFor() string {
 		}
 	}
 	switch {
+	case r.UnnamedDomain != "":
+		return "the streams; " + r.NoStreams()
 	case r.Wanted == "":
 		return "a generation: no worker has registered its spec yet"
 	case r.Lag == nil:
@@ -43,6 +44,14 @@ func (r *Report) WaitsFor() string {
 		}
 	}
 	return ""
+}
+
+// NoStreams says, if there are no streams, why that may be so and what to do.
+func (r *Report) NoStreams() string {
+	if r.UnnamedDomain != "" {
+		return fmt.Sprintf("there are no streams in JetStream domain %s of this server: set NATS_JS_DOMAIN to the domain that has them, or to %[1]s to make them there", r.UnnamedDomain)
+	}
+	return "there are no streams yet: no service has run with this NATS (`profiles topology` makes the streams)"
 }
 
 func (l *Lag) waitsFor() string {
@@ -101,14 +110,18 @@ func Wait(ctx context.Context, b *bus.Bus, waiting func(what string)) (*Report, 
 // must be read after the lag: when the lag was zero every put had been made, so
 // the report includes all of them.
 func check(ctx context.Context, b *bus.Bus) (*Report, string, error) {
-	gen, ok, err := wanted(ctx, b)
+	brief := &Report{}
+	specs, err := b.ReadSpecs(ctx)
+	if client.IsAbsent(err) {
+		brief.UnnamedDomain = b.UnnamedDomain()
+		return nil, brief.WaitsFor(), nil
+	}
 	if err != nil {
 		return nil, "", err
 	}
-	brief := &Report{}
-	if ok {
-		brief.Wanted = gen
-		if brief.Lag, err = lag(ctx, b, gen); err != nil {
+	if gen, ok := specs.Wanted(); ok {
+		brief.Wanted = gen.ID
+		if brief.Lag, err = lag(ctx, b, gen.ID); err != nil {
 			return nil, "", err
 		}
 		if brief.Lag != nil {
@@ -123,16 +136,4 @@ func check(ctx context.Context, b *bus.Bus) (*Report, string, error) {
 		return nil, "", err
 	}
 	return report, report.WaitsFor(), nil
-}
-
-func wanted(ctx context.Context, b *bus.Bus) (fit.Generation, bool, error) {
-	specs, err := b.ReadSpecs(ctx)
-	if client.IsAbsent(err) {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, err
-	}
-	g, ok := specs.Wanted()
-	return g.ID, ok, nil
 }
