@@ -93,9 +93,9 @@ func (o *plotOptions) drawLevels(t *terminal) error {
 		return err
 	}
 	var columns []plot.LevelColumn
-	for _, p := range s.Profiles {
+	for place, p := range s.Profiles {
 		if len(o.profiles) == 0 || slices.Contains(o.profiles, string(p.Profile)) {
-			columns = append(columns, plot.LevelColumn{Profile: string(p.Profile), Used: p.Signature.Used, Channels: p.Signature.Channels})
+			columns = append(columns, plot.LevelColumn{Profile: string(p.Profile), Used: p.Signature.Used, Place: place, Channels: p.Signature.Channels})
 		}
 	}
 	if err := plot.LevelsFile(o.out, columns, s.Points, o.phase); err != nil {

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"math"
+	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/text"
@@ -19,6 +22,7 @@ import (
 type LevelColumn struct {
 	Profile  string
 	Used     int
+	Place    int // among all profiles, from 0: it sets the colour
 	Channels []signature.Channel
 }
 
@@ -29,11 +33,13 @@ const (
 	levelLabels = 1.5 * vg.Inch // left of the columns
 	levelFoot   = 0.3 * vg.Inch
 	levelGap    = 0.12 * vg.Inch
+	levelLeast  = 8 * vg.Inch   // of the figure, for its legend
+	levelTitle  = 0.3 * vg.Inch // the names of the profiles
 )
 
-// Levels draws the level curves of profiles: a column for each profile, a row for each channel, in which the median is an area
-// before that of the upper quartile. The scale of a row goes from 0 to its greatest value. If phase names a slice, only that
-// slice is drawn.
+// Levels draws the level curves of profiles, as the dashboard's page does: a column for each profile, a row for each channel, in
+// which the median is an area before that of the upper quartile. The scale of a row is logarithmic, of 1 plus the value, and goes
+// from 0 to the greatest value of all columns. If phase names a slice, only that slice is drawn.
 //
 // It is an error, and nothing is written, if format is unknown, if there are no columns or more than 64, if a column has other
 // channels than the first or another number of points than points, or if no slice is named phase.
@@ -47,30 +53,34 @@ func Levels(w io.Writer, format Format, columns []LevelColumn, points fit.Points
 		return fmt.Errorf("draw levels: %w", err)
 	}
 	channels := columns[0].Channels
-	width := levelLabels + vg.Length(len(columns))*(levelWidth+levelGap) + margin
-	height := headHeight + vg.Length(len(channels))*(levelHeight+levelGap) + levelFoot
+	width := max(levelLabels+vg.Length(len(columns))*(levelWidth+levelGap)+margin, levelLeast)
+	height := headHeight + levelTitle + vg.Length(len(channels))*(levelHeight+levelGap) + levelFoot
 	canvas := newCanvas(format, width, height)
 	whole := draw.New(canvas)
+	drawHead(draw.Crop(whole, 0, 0, height-headHeight, 0), "Levels", levelNote, []key{{name: "dark: median", alpha: 0xff}, {name: "light: upper quartile", alpha: quartileAlpha}})
 	for c, column := range columns {
 		left := levelLabels + vg.Length(c)*(levelWidth+levelGap)
-		label(whole, vg.Point{X: left, Y: height - margin}, 11, text.XLeft, text.YTop, fmt.Sprintf("%s, %d episodes", clip(column.Profile, 30), column.Used))
+		label(whole, vg.Point{X: left, Y: height - headHeight}, 11, text.XLeft, text.YTop, fmt.Sprintf("%s, n = %d", clip(column.Profile, 30), column.Used))
 		for r, channel := range column.Channels {
-			top := height - headHeight - vg.Length(r)*(levelHeight+levelGap)
+			top := height - headHeight - levelTitle - vg.Length(r)*(levelHeight+levelGap)
 			area := draw.Crop(whole, left, left+levelWidth-width, top-levelHeight, top-height)
-			drawLevels(area, channel.Levels, greatest(columns, r, spans), spans)
+			drawLevels(area, channel.Levels, greatest(columns, r, spans), spans, colorAt(column.Place))
 		}
 		drawFoot(whole, left, spans)
 	}
 	for r, channel := range channels {
-		middle := height - headHeight - vg.Length(r)*(levelHeight+levelGap) - levelHeight/2
+		middle := height - headHeight - levelTitle - vg.Length(r)*(levelHeight+levelGap) - levelHeight/2
 		label(whole, vg.Point{X: levelLabels - margin, Y: middle + vg.Points(6)}, 9, text.XRight, text.YCenter, clip(channel.Name, 26))
-		label(whole, vg.Point{X: levelLabels - margin, Y: middle - vg.Points(6)}, 8, text.XRight, text.YCenter, fmt.Sprintf("to %.3g %s", greatest(columns, r, spans), channel.Unit))
+		label(whole, vg.Point{X: levelLabels - margin, Y: middle - vg.Points(6)}, 8, text.XRight, text.YCenter, "to "+withUnit(greatest(columns, r, spans), channel.Unit))
 	}
 	if _, err := canvas.WriteTo(w); err != nil {
 		return fmt.Errorf("draw levels: %w", err)
 	}
 	return nil
 }
+
+// levelNote says how to read the figure.
+const levelNote = "sorted from high to low, no longer time · logarithmic"
 
 // LevelsFile writes the figure of [Levels] to the file at path, as [ProfilesFile] does.
 func LevelsFile(path string, columns []LevelColumn, points fit.Points, phase string) error {
@@ -122,6 +132,17 @@ func spansOf(points fit.Points, phase string) ([]fit.Span, error) {
 	return nil, fmt.Errorf("no phase is %q: they are clean_lead, armed, infecting, infected_running and clean_tail", phase)
 }
 
+// withUnit formats a value with two digits and its unit: "12k/s" for counts.
+func withUnit(v float64, unit string) string {
+	if rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 2, 64), 64); err == nil {
+		v = rounded
+	}
+	if unit == "1/s" {
+		return shorten(v) + "/s"
+	}
+	return strings.TrimSpace(shorten(v) + " " + unit)
+}
+
 // greatest returns the greatest value of a row.
 func greatest(columns []LevelColumn, row int, spans []fit.Span) float64 {
 	most := 0.0
@@ -141,20 +162,20 @@ func greatest(columns []LevelColumn, row int, spans []fit.Span) float64 {
 }
 
 // drawLevels draws one profile and channel. The spans follow each other; most is the value at the upper edge.
-func drawLevels(c draw.Canvas, levels signature.Band, most float64, spans []fit.Span) {
+func drawLevels(c draw.Canvas, levels signature.Band, most float64, spans []fit.Span, shade color.NRGBA) {
 	first, last := spans[0].Start, spans[len(spans)-1]
 	end := last.Start + last.Points
 	x := func(i int) vg.Length { return c.Min.X + c.Size().X*vg.Length(i-first)/vg.Length(end-first) }
 	area := func(values signature.Row, fill color.Color) {
 		for i, v := range values[first:end] {
 			if v > 0 { // not NaN
-				from, to, top := x(first+i), x(first+i+1), c.Min.Y+c.Size().Y*vg.Length(v/most)
+				from, to, top := x(first+i), x(first+i+1), c.Min.Y+c.Size().Y*vg.Length(math.Log1p(v)/math.Log1p(most))
 				c.FillPolygon(fill, []vg.Point{{X: from, Y: c.Min.Y}, {X: from, Y: top}, {X: to, Y: top}, {X: to, Y: c.Min.Y}})
 			}
 		}
 	}
-	area(levels.P75, bandColor)
-	area(levels.Median, lineColor)
+	area(levels.P75, faint(shade, quartileAlpha))
+	area(levels.Median, shade)
 	line := draw.LineStyle{Color: borderColor, Width: vg.Points(0.5)}
 	c.StrokeLine2(line, c.Min.X, c.Min.Y, c.Max.X, c.Min.Y)
 	for _, span := range spans[1:] {
@@ -173,7 +194,7 @@ func drawFoot(c draw.Canvas, left vg.Length, spans []fit.Span) {
 			continue
 		}
 		middle := left + levelWidth*(vg.Length(span.Start-first)+vg.Length(span.Points)/2)/vg.Length(points)
-		label(c, vg.Point{X: middle, Y: levelFoot - vg.Points(4)}, 8, text.XCenter, text.YTop, span.Name)
+		label(c, vg.Point{X: middle, Y: levelFoot - vg.Points(4)}, 8, text.XCenter, text.YTop, shortPhase(span.Name))
 	}
 }
 

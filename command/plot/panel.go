@@ -17,20 +17,11 @@ import (
 	"github.com/cis490/profiles/fit"
 )
 
-// The colours are of the Okabe-Ito palette, which people with a colour vision deficiency can distinguish.
-var (
-	lineColor   = color.NRGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff} // blue
-	bandColor   = color.NRGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0x80} // sky blue
-	attackColor = color.NRGBA{R: 0xe6, G: 0x9f, B: 0x00, A: 0x1c} // orange, faint
-	borderColor = color.NRGBA{R: 0x99, G: 0x99, B: 0x99, A: 0xff}
-	nameColor   = color.NRGBA{R: 0x44, G: 0x44, B: 0x44, A: 0xff}
-)
-
 // headroom is the part of a panel above the curve, for the names of the phases.
 const headroom = 0.16
 
-// panel draws one profile.
-func panel(row *dataset.AttackProfile, points fit.Points) (*plot.Plot, error) {
+// panel draws one profile in its colour.
+func panel(row *dataset.AttackProfile, points fit.Points, shade color.NRGBA) (*plot.Plot, error) {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	p.X.Label.Text = "point"
@@ -60,12 +51,12 @@ func panel(row *dataset.AttackProfile, points fit.Points) (*plot.Plot, error) {
 	if err != nil {
 		return nil, err
 	}
-	area.Color, area.LineStyle.Width = bandColor, 0
+	area.Color, area.LineStyle.Width = faint(shade, bandAlpha), 0
 	line, err := plotter.NewLine(median)
 	if err != nil {
 		return nil, err
 	}
-	line.LineStyle = draw.LineStyle{Color: lineColor, Width: vg.Points(1.6)}
+	line.LineStyle = draw.LineStyle{Color: shade, Width: vg.Points(1.6)}
 	if high == low {
 		high = low + 1
 	}
@@ -119,7 +110,7 @@ type phases struct {
 
 func newPhases(p fit.Points) phases {
 	return phases{
-		names:  [5]string{"clean", "armed", "infecting", "infected_running", "clean"},
+		names:  [5]string{"clean", "armed", "infecting", "running", "clean"},
 		counts: p.Counts(),
 	}
 }
@@ -201,30 +192,4 @@ func shorten(v float64) string {
 		}
 	}
 	return strconv.FormatFloat(v, 'g', 4, 64)
-}
-
-// drawHead draws the title and the legend of the figure at its top.
-func drawHead(c draw.Canvas) {
-	handler := plot.DefaultTextHandler
-	title := text.Style{Color: color.Black, XAlign: text.XLeft, YAlign: text.YCenter, Handler: handler}
-	setFont(&title, 14)
-	small := title
-	setFont(&small, 10)
-	middle := (c.Min.Y + c.Max.Y) / 2
-	x := c.Min.X + 2*margin
-	const heading = "Attack profiles"
-	c.FillText(title, vg.Point{X: x, Y: middle}, heading)
-	x += title.Width(heading) + vg.Points(24)
-	key := func(name string, mark func(x vg.Length)) {
-		mark(x)
-		c.FillText(small, vg.Point{X: x + vg.Points(26), Y: middle}, name)
-		x += vg.Points(26) + small.Width(name) + vg.Points(18)
-	}
-	key("median", func(x vg.Length) {
-		c.StrokeLine2(draw.LineStyle{Color: lineColor, Width: vg.Points(1.6)}, x, middle, x+vg.Points(20), middle)
-	})
-	key("p25 to p75", func(x vg.Length) {
-		w, h := vg.Points(20), vg.Points(5)
-		c.FillPolygon(bandColor, []vg.Point{{X: x, Y: middle - h}, {X: x + w, Y: middle - h}, {X: x + w, Y: middle + h}, {X: x, Y: middle + h}})
-	})
 }

@@ -50,7 +50,7 @@ const (
 	dpi         = 144
 )
 
-// Profiles draws a panel for each row, in their order: the median as a line over the band from p25 to p75, in the channel's unit,
+// Profiles draws a panel for each row, in their order, in the colour that a profile has at this place on the page: the median as a line over the band from p25 to p75, in the channel's unit,
 // with the phases marked and named. points divides the points among the phases; if it is zero, the number of points of the first
 // row is divided by [fit.ScalePoints] (10/5/10/40/15 of 80).
 //
@@ -69,11 +69,11 @@ func Profiles(w io.Writer, format Format, rows []dataset.AttackProfile, points f
 	width, height := figureSize(columns, lines)
 	canvas := newCanvas(format, width, height)
 	whole := draw.New(canvas)
-	drawHead(draw.Crop(whole, 0, 0, height-headHeight, 0))
+	drawHead(draw.Crop(whole, 0, 0, height-headHeight, 0), "Attack profiles", "", []key{{name: "median", line: true}, {name: "p25 to p75", alpha: bandAlpha}})
 	tiles := draw.Tiles{Cols: columns, Rows: lines, PadX: margin, PadY: margin, PadLeft: margin, PadRight: margin, PadBottom: margin}
 	body := draw.Crop(whole, 0, 0, 0, -headHeight)
 	for i := range rows {
-		p, err := panel(&rows[i], points)
+		p, err := panel(&rows[i], points, colorAt(i))
 		if err != nil {
 			return fmt.Errorf("draw profiles: row %d (%s): %w", i, rows[i].Profile, err)
 		}

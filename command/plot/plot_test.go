@@ -80,9 +80,10 @@ func TestPNGShowsLineAndBandInEachPanel(t *testing.T) {
 		for x := size.X * column / 3; x < size.X*(column+1)/3; x++ {
 			for y := size.Y*row/2 + 90; y < size.Y*(row+1)/2; y++ {
 				switch c := color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA); {
-				case c == lineColor:
+				case c == colorAt(i):
 					line++
-				case c.B > c.R+40 && c.G > c.R: // sky blue, on white or orange
+				case c.A == 0xff && looks(c, over(faint(colorAt(i), bandAlpha), color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0xff})),
+					looks(c, over(faint(colorAt(i), bandAlpha), over(attackColor, color.NRGBA{R: 0xff, G: 0xff, B: 0xff, A: 0xff}))):
 					band++
 				}
 			}
@@ -91,6 +92,18 @@ func TestPNGShowsLineAndBandInEachPanel(t *testing.T) {
 			t.Errorf("panel %d: %d dots of line, %d of band", i, line, band)
 		}
 	}
+}
+
+// over returns a colour on an opaque one.
+func over(c, under color.NRGBA) color.NRGBA {
+	mix := func(a, b uint8) uint8 { return uint8((int(a)*int(c.A) + int(b)*(255-int(c.A))) / 255) }
+	return color.NRGBA{R: mix(c.R, under.R), G: mix(c.G, under.G), B: mix(c.B, under.B), A: 0xff}
+}
+
+// looks reports whether two colours are equal but for rounding.
+func looks(a, b color.NRGBA) bool {
+	near := func(x, y uint8) bool { return max(x, y)-min(x, y) <= 3 }
+	return near(a.R, b.R) && near(a.G, b.G) && near(a.B, b.B)
 }
 
 func TestSVGNamesEverything(t *testing.T) {
@@ -117,7 +130,7 @@ func TestSVGNamesEverything(t *testing.T) {
 			}
 		}
 	}
-	for want, times := range map[string]int{"infected_running": 6, "infecting": 6, "armed": 6, "clean": 12, "jiffies/s": 1, "bytes/s": 1, "1/s": 1, "bytes": 1, "kB": 1, "50M": 2, "0.03": 1} {
+	for want, times := range map[string]int{"running": 6, "infecting": 6, "armed": 6, "clean": 12, "jiffies/s": 1, "bytes/s": 1, "1/s": 1, "bytes": 1, "kB": 1, "50M": 2, "0.03": 1} {
 		n := 0
 		for _, text := range texts {
 			if text == want {
@@ -163,12 +176,12 @@ func TestSlicesLeftOut(t *testing.T) {
 	}
 	profiles := string(drawn(t, SVG, []dataset.AttackProfile{row}, points))
 	for name, figure := range map[string]string{"profiles": profiles, "levels": levels.String()} {
-		for _, left := range []string{">armed<", ">infecting<", "clean_tail"} {
+		for _, left := range []string{">armed<", ">infecting<"} {
 			if strings.Contains(figure, left) {
 				t.Errorf("%s: %s is drawn", name, left)
 			}
 		}
-		if !strings.Contains(figure, "infected_running") || strings.Contains(figure, "NaN") || strings.Contains(figure, "Inf") {
+		if !strings.Contains(figure, ">running<") || strings.Contains(figure, "NaN") || strings.Contains(figure, "Inf") {
 			t.Errorf("%s: %s", name, figure)
 		}
 	}
@@ -255,6 +268,56 @@ func TestProfilesFile(t *testing.T) {
 	}
 }
 
+// TestLevelsAreLogarithmic: the heights of levels are those of the page, logarithms of 1 plus the value.
+func TestLevelsAreLogarithmic(t *testing.T) {
+	points := fit.DefaultPoints()
+	row := make(signature.Row, points.Total())
+	for i := range row {
+		row[i] = []float64{1023, 31}[i%2]
+	}
+	band := signature.Band{Median: row, P75: row}
+	var picture bytes.Buffer
+	if err := Levels(&picture, PNG, []LevelColumn{{Profile: "a", Used: 7, Channels: []signature.Channel{{Name: "proc.minflt", Levels: band}}}}, points, fit.SliceInfectedRunning); err != nil {
+		t.Fatal(err)
+	}
+	m, err := png.Decode(&picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heights := map[int]int{}
+	size := m.Bounds().Size()
+	for x := range size.X {
+		high := 0
+		for y := range size.Y {
+			if color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA) == colorAt(0) {
+				high++
+			}
+		}
+		heights[high]++
+	}
+	full := levelHeight.Dots(dpi)
+	all, half := 0, 0
+	for high, n := range heights {
+		switch {
+		case math.Abs(float64(high)-full) <= 2:
+			all += n
+		case math.Abs(float64(high)-full/2) <= 2: // 31 is half of 1023 on this scale
+			half += n
+		}
+	}
+	if all < 100 || half < 100 {
+		t.Errorf("%d columns of dots have the full height of %.0f dots, %d half of it: %v", all, full, half, heights)
+	}
+}
+
+func TestWithUnit(t *testing.T) {
+	for want, got := range map[string]string{"12k/s": withUnit(11840, "1/s"), "140k bytes/s": withUnit(1.42e5, "bytes/s"), "9": withUnit(9, ""), "30 jiffies/s": withUnit(30.3, "jiffies/s")} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestShorten(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 2.5: "2.5", 999: "999", 1000: "1k", 2.5e7: "25M", -3e9: "-3G", 1e-7: "1e-07", 2e15: "2000T", 0.30000000000000004: "0.3"} {
 		if got := shorten(v); got != want {
@@ -287,7 +350,7 @@ func TestLevels(t *testing.T) {
 		if _, err := png.Decode(&picture); err != nil {
 			t.Error(err)
 		}
-		for _, words := range []string{"io-walk, 7 episodes", "bursty-c2", "proc.minflt", "to 9 bytes", fit.SliceInfectedRunning} {
+		for _, words := range []string{"io-walk, n = 7", "bursty-c2", "proc.minflt", "to 9 bytes", ">running<", "dark: median", "light: upper quartile", levelNote} {
 			if !strings.Contains(drawing.String(), words) {
 				t.Errorf("phase %q: %q is not in the picture", phase, words)
 			}

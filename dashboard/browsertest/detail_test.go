@@ -134,7 +134,7 @@ func checkComparison(b *tab, e, other streamer.AttackProfile) {
 	b.press("bursty")
 	b.press(kb.Enter)
 	b.until("location.hash === '#/profile/io-walk?with=bursty-c2' && document.querySelectorAll('#detail .median').length === 4")
-	if got := get[[]string](b, "[...document.querySelectorAll('#detail .legend > span')].map((n) => n.textContent)"); !slices.Equal(got, []string{"io-walk: median, p25 to p75", "bursty-c2: median, p25 to p75"}) {
+	if got := get[[]string](b, "[...document.querySelectorAll('#detail .pane > .legend > span')].map((n) => n.textContent)"); !slices.Equal(got, []string{"io-walk: median, p25 to p75", "bursty-c2: median, p25 to p75"}) {
 		b.t.Errorf("the legend is %q", got)
 	}
 	if tones := get[[]string](b, "[...document.querySelectorAll('#detail .plot .median')].map((p) => getComputedStyle(p).stroke)"); len(tones) != 2 || tones[0] == tones[1] {

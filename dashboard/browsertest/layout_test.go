@@ -4,10 +4,7 @@ package browsertest
 
 import (
 	"fmt"
-	"os"
 	"testing"
-
-	"github.com/chromedp/chromedp"
 
 	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/streamer"
@@ -81,35 +78,4 @@ func checkLayout(b *tab, hash string, width, height int64) {
 			b.t.Errorf("%s at %d by %d: %d px high", hash, width, height, got)
 		}
 	}
-}
-
-// TestScreenshots takes the pictures of docs/screenshots and some more, if
-// SCREENSHOTS names a directory for them.
-func TestScreenshots(t *testing.T) {
-	if os.Getenv("SCREENSHOTS") == "" {
-		t.Skip("SCREENSHOTS is not set")
-	}
-	s := filled(t)
-	models(s)
-	b := open(t, s.URL())
-	b.until(isLive + " && " + allFilled + " && " + modelsShown)
-	shoot := func(name string, width, height int64, theme string, scale float64) {
-		b.media(theme, true)
-		b.do(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(scale)))
-		b.shoot(name)
-	}
-	shoot("dashboard", 1360, 850, "light", 1)
-	shoot("dark", 1360, 850, "dark", 1)
-	shoot("phone", 360, 740, "light", 2)
-	shoot("phone-dark", 360, 740, "dark", 1)
-	shoot("wall", 3840, 2160, "light", 1)
-	shoot("wall-dark", 3840, 2160, "dark", 1)
-	shoot("small", 1280, 720, "light", 1)
-	shoot("tablet", 768, 1024, "light", 1)
-	b.run("location.hash = '#/profile/io-walk?with=bursty-c2'")
-	b.until("!document.querySelector('#detail').hidden")
-	shoot("detail", 1360, 850, "light", 1)
-	shoot("detail-dark", 1440, 900, "dark", 1)
-	shoot("detail-phone", 360, 740, "light", 1)
-	shoot("detail-wall", 3840, 2160, "dark", 1)
 }

@@ -5,9 +5,12 @@ package browsertest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/cis490/profiles/bus/bustest"
@@ -60,6 +63,7 @@ func TestLevels(t *testing.T) {
 			t.Errorf("%s shows levels before the switch", name)
 		}
 	}
+	e0 := s.signature("bursty-c2")
 	// By keyboard: the switch of one card, then the slider behind it.
 	b.run(`document.querySelector('.card[data-profile="bursty-c2"] .switch').focus()`)
 	b.press(kb.Enter)
@@ -87,6 +91,10 @@ func TestLevels(t *testing.T) {
 		t.Errorf("after Home the text is %q", got)
 	}
 
+	if got, share := levelText(), e0.Channels[0].Phases[0].Share; !strings.HasSuffix(got, fmt.Sprintf(" %s%% of this channel's total falls in this phase.", twoDigits(100*float64(share)))) {
+		t.Errorf("the text is %q, and the share %g", got, share)
+	}
+
 	// A new event keeps the levels, the choice and the focus.
 	e := s.signature("bursty-c2")
 	e.Revision[1]++
@@ -97,7 +105,7 @@ func TestLevels(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.store(events.TypeAttackSignature, "bursty-c2", data)
-	b.until(fmt.Sprintf(`document.querySelector(%s).textContent.includes('777 bursts')`, js(card("bursty-c2", ".level-text"))))
+	b.until(fmt.Sprintf(`document.querySelector(%s).textContent.includes('780 bursts')`, js(card("bursty-c2", ".level-text"))))
 	if !get[bool](b, levelsOf("bursty-c2")) || !get[bool](b, `document.activeElement.closest('.card').dataset.profile === 'bursty-c2'`) {
 		t.Error("after a new event the levels or the focus are gone")
 	}
@@ -114,6 +122,67 @@ func TestLevels(t *testing.T) {
 	b.shoot("levels-phone")
 	b.run(`document.querySelector('[data-choice=view][value=curve]').click()`)
 	b.until(`[...document.querySelectorAll('.card .levels')].every((n) => n.hidden)`)
+}
+
+// twoDigits formats a positive number of at most 100 with two digits.
+func twoDigits(x float64) string { return strconv.FormatFloat(x, 'g', 2, 64) }
+
+// TestLevelsExplainThemselves: the legend and each card say what dark, light, the order and the scale
+// are. The detail shows the levels of one profile or of two, and its address has the choice.
+func TestLevelsExplainThemselves(t *testing.T) {
+	s := filled(t)
+	for _, name := range six {
+		s.signature(name)
+	}
+	b := open(t, s.URL()+"#/?view=levels")
+	b.until(isLive + " && " + allFilled)
+	for _, name := range six {
+		b.until(levelsOf(name))
+	}
+	const legend = `[...document.querySelectorAll('#legend > span')].filter((n) => n.checkVisibility()).map((n) => n.textContent)`
+	if got := get[[]string](b, legend); !slices.Equal(got, []string{"dark: median", "light: upper quartile"}) {
+		t.Errorf("the legend is %q", got)
+	}
+	if got := b.text(card("io-walk", ".axis-name")); got != "sorted from high to low, no longer time · logarithmic" {
+		t.Errorf("the axis is %q", got)
+	}
+	// One card with its curve: the legend has both.
+	b.run(`document.querySelector('.card[data-profile="io-walk"] .switch').click()`)
+	b.until(legend + ".length > 3")
+	if got := b.text(card("io-walk", ".axis-name")); got != "proc.cpu_sys_jiffies, scaled · time by points" {
+		t.Errorf("the axis of the curve is %q", got)
+	}
+
+	b.run("location.hash = '#/profile/bursty-c2?with=low-and-slow'")
+	b.until("document.querySelectorAll('#detail .plot .median').length === 2 && !document.querySelector('#detail .level-pane').checkVisibility()")
+	b.run("document.querySelector('#detail [data-choice=view][value=levels]').click()")
+	const shown = "document.querySelectorAll('#detail .level-column .level').length === 14 && document.querySelector('#detail .level-pane').checkVisibility()"
+	b.until("location.hash === '#/profile/bursty-c2?with=low-and-slow&view=levels' && " + shown)
+	if got := b.text("#detail .level-pane .note"); !strings.Contains(got, "sorted from high to low, so left to right is no longer time") || !strings.Contains(got, "logarithmic scale, the same for all profiles") {
+		t.Errorf("the explanation is %q", got)
+	}
+	if get[bool](b, "document.querySelector('#detail .readout').checkVisibility()") {
+		t.Error("the numbers of the curve stand below the levels")
+	}
+	// The same value is as high in both plots.
+	tops := get[[][]string](b, `[...document.querySelectorAll('#detail .level-column')].map((c) => [...c.querySelectorAll('.plot text')].map((n) => n.textContent).filter((w) => /^to \d/.test(w)))`)
+	if len(tops) != 2 || len(tops[0]) != 7 || !slices.Equal(tops[0], tops[1]) {
+		t.Errorf("the scales are %q", tops)
+	}
+	b.audit("levels in detail")
+	for _, size := range [][2]int64{{390, 844}, {1280, 720}, {1440, 900}, {2560, 1440}} {
+		b.size(size[0], size[1])
+		b.until(fmt.Sprintf("innerWidth === %d", size[0]))
+		b.waitStill()
+		if got := get[int64](b, "document.documentElement.scrollWidth"); got != size[0] {
+			t.Errorf("at %d the page is %d px wide", size[0], got)
+		}
+		b.shootBoth(fmt.Sprintf("levels-detail-%d", size[0]))
+	}
+	b.do(chromedp.Reload())
+	b.until(isLive + " && " + shown)
+	b.run("document.querySelector('#detail [data-choice=view][value=curve]').click()")
+	b.until("location.hash === '#/profile/bursty-c2?with=low-and-slow' && document.querySelector('#detail .readout').checkVisibility()")
 }
 
 // TestHostileSignatures: invalid signatures are not shown, and gaps are drawn.

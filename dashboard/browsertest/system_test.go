@@ -71,10 +71,16 @@ func filled(t *testing.T) *system {
 	return s
 }
 
-// fit runs a worker and a streamer until the test ends.
+// fit runs a worker of the recorded archives and a streamer until the test ends.
 func (s *system) fit() {
 	s.t.Helper()
-	archives, err := store.OpenDir(recordedStore)
+	s.fitFrom(recordedStore)
+}
+
+// fitFrom is fit with the archives of a directory.
+func (s *system) fitFrom(dir string) {
+	s.t.Helper()
+	archives, err := store.OpenDir(dir)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -96,7 +102,13 @@ func (s *system) fit() {
 // emit publishes the recorded episodes as accepted.
 func (s *system) emit() {
 	s.t.Helper()
-	e := &emit.Emitter{Bus: s.bus, Rows: dataset.OpenValidation(recordedRows, fit.DefaultValidation())}
+	s.emitFrom(recordedRows)
+}
+
+// emitFrom publishes the episodes of a list as accepted.
+func (s *system) emitFrom(list string) {
+	s.t.Helper()
+	e := &emit.Emitter{Bus: s.bus, Rows: dataset.OpenValidation(list, fit.DefaultValidation())}
 	if _, err := e.Reconcile(bustest.Context(s.t)); err != nil {
 		s.t.Fatal(err)
 	}

@@ -4,7 +4,7 @@
 import { axisOf, describePeak, peak } from './amplitude.js';
 import { h, set, text, unique } from './dom.js';
 import { Doubt, describeEmpty, isEmpty } from './doubts.js';
-import { Levels, describeSignature } from './levels.js';
+import { Levels, describeSignature, howToRead } from './levels.js';
 import { Plot, extent } from './plot.js';
 import { Readout, describePoint, valuesAt, whereIs } from './readout.js';
 import { Ring } from './ring.js';
@@ -42,24 +42,30 @@ export class Card {
   #switch = h('button', { class: 'quiet switch', type: 'button', 'aria-pressed': 'false' }, 'Levels');
   #peak = h('span', { class: 'peak' });
   #updated = new Updated();
+  #save = h('button', { class: 'save card-save', type: 'button', title: 'Save a figure or the numbers' }, '↓');
+  #axisRow = h('div', { class: 'axis-row' }, this.#axisName, this.#save);
   #note = h('p', { class: 'note' });
   #doubt = new Doubt();
   #waitingFor = '';
   #waiting = h('p', { class: 'waiting' });
 
-  constructor(name) {
+  /** onSwitch() is called when the reader switches this card between curve and levels, onSave() when the reader saves it. */
+  constructor(name, onSwitch, onSave) {
     this.#name = name;
     this.#link = h('a', null, h('span', { class: 'key' }), h('bdi', null, name));
     const id = unique('card');
     this.node = h('article', { class: 'card', 'aria-labelledby': id, 'data-profile': name },
       h('div', { class: 'card-head' }, h('h3', { id, title: name }, this.#link), this.#switch, this.#ring.node),
-      this.#shape, this.#waiting, this.#axisName, this.#plotHost, this.#summary, this.#readout.node, this.#levelsHost, this.#signatureText, this.#levelText, this.#note, this.#doubt.node,
+      this.#shape, this.#waiting, this.#axisRow, this.#plotHost, this.#summary, this.#readout.node, this.#levelsHost, this.#signatureText, this.#levelText, this.#note, this.#doubt.node,
       h('div', { class: 'meta' }, this.#peak, this.#updated.node));
+    this.#save.addEventListener('click', onSave);
+    set(this.#save, 'aria-label', `Save ${name}`);
     set(this.#levelsHost, 'aria-describedby', this.#signatureText.id);
     set(this.#switch, 'aria-label', `Levels of ${name}`);
     this.#switch.addEventListener('click', () => {
       this.#ownLevels = !this.#wantsLevels;
       this.#update();
+      onSwitch();
     });
     this.show(null);
   }
@@ -96,6 +102,9 @@ export class Card {
     this.#waitingFor = words;
     if (this.#profile === null) text(this.#waiting, words);
   }
+
+  /** showsLevels reports whether the card shows levels. */
+  get showsLevels() { return !this.#levelsHost.hidden; }
 
   /** showSignature takes the profile's signature, or null, and the greatest level of each channel. */
   showSignature(signature, maxLevels) {
@@ -157,7 +166,8 @@ export class Card {
     this.#switch.hidden = empty || this.#signature === null;
     set(this.#switch, 'aria-pressed', String(levels));
     for (const node of [this.#levelsHost, this.#levelText]) node.hidden = !levels;
-    for (const node of [this.#axisName, this.#plotHost, this.#readout.node]) node.hidden = empty || levels;
+    for (const node of [this.#plotHost, this.#readout.node]) node.hidden = empty || levels;
+    this.#axisRow.hidden = empty;
     this.#drawn = empty;
     if (this.#seen && !this.#drawn) this.#draw();
   }
@@ -171,6 +181,7 @@ export class Card {
   #drawEnvelope(profile) {
     const raw = this.#scale === 'raw';
     const widths = widthsOf(profile, this.#view.widths);
+    set(this.#axisName, 'title', null);
     text(this.#axisName, `${[profile.channel, raw ? profile.unit : 'scaled'].filter(Boolean).join(', ')} · ${inWords(widths)}`);
     if (!this.#plot) {
       set(this.#plotHost, 'aria-describedby', this.#summary.id);
@@ -190,6 +201,8 @@ export class Card {
       text(this.#levelText, words);
       this.#levelText.classList.toggle('chosen', chosen);
     });
+    text(this.#axisName, 'sorted from high to low, no longer time · logarithmic');
+    set(this.#axisName, 'title', howToRead);
     this.#levels.show(this.#signature, this.#maxLevels, this.#style);
     text(this.#signatureText, describeSignature(this.#signature));
   }

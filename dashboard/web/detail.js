@@ -7,6 +7,7 @@ import { Recordings, describeEmpty, isEmpty } from './doubts.js';
 import { csv, fileName, save } from './download.js';
 import { number } from './format.js';
 import { entry } from './legend.js';
+import { LevelPane } from './levelpane.js';
 import { Plot, extent } from './plot.js';
 import { Points } from './points.js';
 import { Readout, describePoint, valuesAt, whereIs } from './readout.js';
@@ -38,6 +39,8 @@ export class Detail {
   #select = h('select', { id: unique('other') });
   #scaleToggle = toggle('Scale', 'scale', { raw: 'Raw', scaled: 'Scaled' }, (value) => this.#choose('scale', value));
   #widthsToggle = toggle('Widths of phases', 'widths', { points: 'Points', seconds: 'Seconds' }, (value) => this.#choose('widths', value));
+  #viewToggle = toggle('View', 'view', { curve: 'Curves', levels: 'Levels' }, (value) => this.#choose('view', value));
+  #levels = new LevelPane();
   #scaleNote = h('span', { class: 'note' });
   #legend = h('p', { class: 'legend' });
   #axisName = h('p', { class: 'axis-name' });
@@ -47,7 +50,7 @@ export class Detail {
   #facts = h('dl', { class: 'facts' });
   #recordings = new Recordings();
   #sample = new Sample();
-  #points = new Points();
+  #points;
   #body;
   #envelopes = []; // [{profile, style}], as the plot shows them
   #scale = 'raw';
@@ -64,13 +67,13 @@ export class Detail {
     jsonButton.addEventListener('click', () => save(fileName(this.#profile, 'json'), 'application/json', this.#profile.data));
     this.#select.addEventListener('change', () => this.#choose('with', this.#select.value));
 
+    this.#points = new Points(csvButton, jsonButton);
     this.#body = h('div', { class: 'detail-body' },
       h('section', { class: 'pane', 'aria-label': 'Plot' },
         h('div', { class: 'controls' },
           h('label', null, 'Compare with', this.#select),
-          this.#scaleToggle.node, this.#scaleNote, this.#widthsToggle.node,
-          h('div', { class: 'end' }, csvButton, jsonButton)),
-        this.#legend, this.#axisName, this.#plotHost, this.#summary, this.#readout.node, this.#facts),
+          this.#scaleToggle.node, this.#scaleNote, this.#widthsToggle.node, this.#viewToggle.node),
+        this.#levels.node, this.#legend, this.#axisName, this.#plotHost, this.#summary, this.#readout.node, this.#facts),
       h('div', { class: 'side' }, this.#recordings.node, this.#sample.node, this.#points.node));
     container.append(
       h('p', { class: 'back' }, this.#back),
@@ -152,6 +155,21 @@ export class Detail {
       describe: (i) => this.#envelopes.map((e) => `${other ? `${e.profile.name}, ` : ''}${describePoint(e.profile, sameTime(i, profile, e.profile), scale)}`).join('; '),
     });
     this.#readAt(this.#plot.index);
+    this.#showLevels();
+  }
+
+  // Shows the levels in place of the curves, if the address says so and the profile has any.
+  #showLevels() {
+    const { signatures } = this.#store;
+    const profiles = this.#envelopes.map(({ profile: { name }, style }) => ({ name, style, signature: signatures.get(name) ?? null })).filter(({ signature }) => signature !== null);
+    const hasLevels = signatures.has(this.#route.profile);
+    const levels = hasLevels && this.#route.view === 'levels';
+    this.#viewToggle.node.hidden = !hasLevels;
+    this.#viewToggle.show(levels ? 'levels' : 'curve');
+    this.#levels.node.hidden = !levels;
+    for (const node of [this.#legend, this.#axisName, this.#plotHost, this.#readout.node, this.#scaleToggle.node, this.#scaleNote]) node.hidden = levels;
+    if (levels) this.#widthsToggle.node.hidden = true;
+    if (levels) this.#levels.show(profiles, signatures.values());
   }
 
   #choose(name, value) { this.#onRoute({ ...this.#route, [name]: value }); }

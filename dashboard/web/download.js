@@ -1,4 +1,4 @@
-// Saving a profile as CSV or JSON.
+// Saving profiles and models as CSV or JSON.
 
 import { phaseAt } from './format.js';
 import { hasValue } from './readout.js';
@@ -13,8 +13,11 @@ export function save(name, type, content) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** fileName returns a name that is valid in every file system. */
-export const fileName = (profile, ending) => `${profile.name.replace(/[^A-Za-z0-9._-]+/g, '_').replace(/^\.+/, '_')}.${ending}`;
+/** safeName returns a name that is valid in every file system. */
+export const safeName = (name) => name.replace(/[^A-Za-z0-9._-]+/g, '_').replace(/^\.+/, '_');
+
+/** fileName returns the name of a profile's file. */
+export const fileName = (profile, ending) => `${safeName(profile.name)}.${ending}`;
 
 /** columns returns the columns of a profile's table as [name, function from a point's index to its value]. Missing values are null. */
 export function columns(profile) {
@@ -31,11 +34,35 @@ export function columns(profile) {
 
 /** csv returns the points as CSV (RFC 4180), each number with all its digits. */
 export function csv(profile) {
-  const all = columns(profile);
-  const lines = [all.map(([name]) => name)];
-  for (let i = 0; i < profile.points; i++) lines.push(all.map(([, value]) => cell(value(i))));
-  return lines.map((line) => `${line.join(',')}\r\n`).join('');
+  return table(namesOf(profile), rowsOf(profile));
 }
+
+const namesOf = (profile) => columns(profile).map(([name]) => name);
+
+function rowsOf(profile) {
+  const all = columns(profile);
+  return Array.from({ length: profile.points }, (_, i) => all.map(([, value]) => value(i)));
+}
+
+/** csvOf is csv of several profiles. The first column is the name. */
+export function csvOf(profiles) {
+  if (profiles.length === 0) return table(['profile'], []);
+  return table(['profile', ...namesOf(profiles[0])], profiles.flatMap((profile) => rowsOf(profile).map((row) => [profile.name, ...row])));
+}
+
+/** modelsCSV returns a line for each model. Both maps are by name. */
+export function modelsCSV(metrics, perfs) {
+  const names = [...new Set([...metrics.keys(), ...perfs.keys()])].sort();
+  return table(['model', 'accuracy', 'low', 'high', 'episodes', 'microseconds'], names.map((name) => {
+    const { metric = perfs.get(name)?.accuracy ?? null, low = null, high = null, episodes = null } = metrics.get(name) ?? {};
+    return [name, metric, low, high, episodes, perfs.get(name)?.latency ?? null];
+  }));
+}
+
+/** events returns events from the store as a JSON list, as they were published. */
+export const events = (list) => `[${list.map(({ data }) => data).join(',\n')}]\n`;
+
+const table = (names, rows) => [names, ...rows.map((row) => row.map(cell))].map((line) => `${line.join(',')}\r\n`).join('');
 
 function cell(value) {
   if (value === null) return '';

@@ -2,10 +2,13 @@
 // sorted from the greatest to the least. Bursts thus look the same at whatever time
 // they occur.
 
-import { fontSize, s, set } from './dom.js';
-import { number, phase } from './format.js';
+import { fontSize, s, set, widthOf } from './dom.js';
+import { phase, rough, withUnit } from './format.js';
 import { linear } from './scale.js';
 import { slider } from './slider.js';
+
+/** howToRead explains the plot in two sentences. */
+export const howToRead = 'In each phase the values are sorted from high to low, so left to right is no longer time. Each row has one logarithmic scale, the same for all profiles.';
 
 const shortNames = {
   'proc.cpu_user_jiffies': 'cpu user', 'proc.cpu_sys_jiffies': 'cpu sys', 'proc.ctxt_voluntary': 'waits', 'proc.minflt': 'page faults',
@@ -14,6 +17,9 @@ const shortNames = {
 
 /** shortName returns one or two words for a channel. */
 export const shortName = (name) => (Object.hasOwn(shortNames, name) ? shortNames[name] : name.slice(name.indexOf('.') + 1).replaceAll('_', ' '));
+
+// withRate formats a value with two digits and its unit: "17 jiffies/s", and "17/s" for counts.
+const withRate = (value, unit) => (unit === '1/s' ? `${rough(value)}/s` : withUnit(rough(value), unit));
 
 /** maxLevels returns the greatest level of each channel over all signatures. It is the scale of the channel's rows on all cards. */
 export function maxLevels(signatures) {
@@ -32,8 +38,8 @@ function describeLevel(channel, k) {
   if (!values) return `${shortName(channel.name)}: no data`;
   const parts = [`${shortName(channel.name)}, ${phase(values.name).long}:`];
   if (Number.isNaN(values.total)) return `${parts[0]} not recorded`;
-  parts.push(values.bursts > 0 ? `${number(values.bursts)} bursts a minute, each ${number(values.length)} s long and ${number(values.height)} ${channel.unit} high;` : 'no bursts;');
-  parts.push(`${Number.isNaN(values.share) ? '0' : number(100 * values.share)} % of the channel's total.`);
+  parts.push(values.bursts > 0 ? `${rough(values.bursts)} bursts a minute, each ${rough(values.length)} s long and ${withRate(values.height, channel.unit)} high.` : 'no bursts.');
+  parts.push(Number.isNaN(values.share) ? 'This channel counted nothing.' : `${rough(100 * values.share)}% of this channel's total falls in this phase.`);
   return parts.join(' ');
 }
 
@@ -131,10 +137,12 @@ export class Levels {
     if (!this.#signature || w < 20 || h < 20) return;
     const { channels, points: n } = this.#signature;
     const em = fontSize(this.#host);
-    const left = Math.min(6.2 * em, 0.3 * w);
     const top = 0.2 * em;
-    const width = w - left - 0.3 * em;
     const row = (h - top - 1.5 * em) / channels.length;
+    // The greatest value of a row, where there is room for a second line.
+    const tops = row < 2.6 * em ? [] : channels.map(({ name, unit }) => (this.#maxLevels.get(name) > 0 ? `to ${withRate(this.#maxLevels.get(name), unit)}` : ''));
+    const left = Math.min(Math.max(6.2 * em, ...tops.map((words) => widthOf(words, this.#host) + 0.7 * em)), 0.4 * w);
+    const width = w - left - 0.3 * em;
     this.#box = { left, top, width, row, n };
     const x = linear(0, n, left, left + width);
     const spans = this.#spans;
@@ -153,7 +161,9 @@ export class Levels {
       nodes.push(s('line', { class: 'grid', x1: left, x2: left + width, y1: base, y2: base }));
       if (channel.levels.upper) nodes.push(s('path', { class: 'band', d: steps(channel.levels.upper, spans, x, y, base) }));
       nodes.push(s('path', { class: 'level', d: steps(channel.levels.median, spans, x, y, base) }));
-      nodes.push(s('text', { class: 'row', x: left - 0.5 * em, y: base - 0.5 * row + 0.35 * em, 'text-anchor': 'end' }, shortName(channel.name)));
+      const middle = base - 0.5 * row + (tops[c] ? -0.25 : 0.35) * em;
+      nodes.push(s('text', { class: 'row', x: left - 0.5 * em, y: middle, 'text-anchor': 'end' }, shortName(channel.name)));
+      if (tops[c]) nodes.push(s('text', { x: left - 0.5 * em, y: middle + 1.2 * em, 'text-anchor': 'end' }, tops[c]));
     });
     if (this.#index !== null) {
       const span = spans[this.#index % spans.length];

@@ -7,10 +7,13 @@ import { text } from './dom.js';
 import { parse } from './event.js';
 import { Overview } from './overview.js';
 import { Roster } from './roster.js';
-import { currentRoute, hrefOf } from './route.js';
+import { currentRoute, hrefOf, scenes } from './route.js';
+import { SaveMenu } from './savemenu.js';
 import { Silence } from './silence.js';
+import { Slides } from './slides.js';
 import { Store } from './store.js';
 import { Tab } from './tab.js';
+import { ofProfiles } from './takeaway.js';
 import { makeToggle } from './theme.js';
 
 const node = (id) => document.getElementById(id);
@@ -19,7 +22,9 @@ const store = new Store();
 const connection = new Connection(node('connection'), node('notice'));
 const roster = new Roster(store);
 const silence = new Silence(node('silence'), store);
-const overview = new Overview(store, roster, choose);
+const menu = new SaveMenu(node('main'));
+const overview = new Overview(store, roster, choose, (content) => menu.open(content));
+const slides = new Slides(node('slides'), overview, choose);
 const detail = new Detail(node('detail'), store, roster, choose);
 
 // The reader chose something on the page: the address has it, and the way back does not lead through it.
@@ -54,7 +59,15 @@ function showStatus(data) {
   text(node('version'), status.version ? `dashboard ${status.version}` : '');
 }
 
+// What the menu saves of the detail: the profile, and the other one if two are compared.
+function contentOfDetail(route) {
+  const names = [route.profile, route.with].filter((name, i, all) => store.profiles.has(name) && all.indexOf(name) === i);
+  const scale = route.scale || (names.length > 1 ? 'scaled' : 'raw');
+  return ofProfiles(store, roster, { ...route, scale }, names, names.join(' and ') || route.profile, hrefOf(route));
+}
+
 let open = null; // the profile of the detail, or null
+const titles = { 6: 'Typical runs of the profiles', 8: 'Accuracy of each model', 12: 'Accuracy against time' }; // of the slides
 let overviewHash = '#/'; // the address of the overview, as it was left
 let scrolled = 0; // how far the overview was scrolled when it was left
 
@@ -62,14 +75,16 @@ function showRoute() {
   const route = currentRoute();
   const before = open;
   open = route.profile;
-  if (open === null) overviewHash = hrefOf(route);
+  if (open === null && route.scene === null) overviewHash = hrefOf(route);
   detail.setBack(overviewHash);
   if (before === null && open !== null) scrolled = scrollY;
   node('overview').hidden = open !== null;
   node('detail').hidden = open === null;
-  document.title = open === null ? 'Attack profiles' : `${open} · Attack profiles`;
+  document.title = [open, route.scene && titles[route.scene], 'Attack profiles'].filter(Boolean).join(' · ');
   if (open !== null) detail.open(route);
   else overview.open(route);
+  slides.show(route, overviewHash);
+  node('to-slides').href = hrefOf({ ...route, profile: null, scene: scenes[0] });
   if (open !== null && open !== before) {
     scrollTo(0, 0);
     detail.focus();
@@ -90,6 +105,8 @@ function refresh() {
 store.onChange((changed) => {
   const another = (changed.has('attack_profile') || changed.has('spec')) && roster.update();
   overview.show(changed, another);
+  slides.refresh();
+  node('save').hidden = store.profiles.size === 0;
   if (open !== null && ['attack_profile', 'attack_signature', 'spec'].some((type) => changed.has(type))) detail.show();
   const { count, last } = store.invalid;
   node('invalid').hidden = count === 0;
@@ -110,12 +127,19 @@ connection.onChange(showConnection);
 addEventListener('hashchange', showRoute);
 // Esc leaves the detail, unless something on the page needs the key itself.
 addEventListener('keydown', (event) => {
-  if (event.key !== 'Escape' || event.defaultPrevented || open === null || event.target.matches?.('select, input[type=search]')) return;
+  if (event.key !== 'Escape' || event.defaultPrevented || open === null || document.querySelector(':popover-open') || event.target.matches?.('select, input[type=search]')) return;
   location.hash = overviewHash;
 });
 setInterval(refresh, 1000);
 makeToggle(node('theme'));
+node('save').addEventListener('click', () => menu.open(open === null ? overview.content : contentOfDetail(currentRoute())));
 node('json').href = withToken('api/events');
 showConnection();
+// A wall display: ?cycle=20 shows the slides, each for 20 s.
+const cycle = new URLSearchParams(location.search).get('cycle');
+if (cycle !== null && location.hash === '') history.replaceState(null, '', `#/scene/${scenes[0]}?cycle=${encodeURIComponent(cycle)}`);
+addEventListener('resize', () => {
+  if (document.documentElement.dataset.scene) showRoute();
+});
 showRoute();
 tab.run();

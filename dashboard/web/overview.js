@@ -4,16 +4,21 @@ import { sharedAxes } from './amplitude.js';
 import { Bars } from './bars.js';
 import { Card } from './card.js';
 import { Cost } from './cost.js';
-import { h, text } from './dom.js';
-import { entry } from './legend.js';
+import { h, set, text } from './dom.js';
+import { entry, levelEntries } from './legend.js';
 import { maxLevels } from './levels.js';
 import { hrefOf } from './route.js';
 import { Suspects } from './suspects.js';
+import { ofAccuracies, ofProfiles, ofSpeeds } from './takeaway.js';
 import { hasSeconds } from './time.js';
 import { Tools } from './tools.js';
 
 // More profiles than this get smaller cards.
 const few = 12;
+
+// How many cards a slide has: fewer on a phone.
+const perSlide = () => (Math.min(innerWidth, innerHeight) < 480 ? 6 : 12);
+const fewOfSlide = { cards: 6, models: 8 }; // more need smaller type
 
 export class Overview {
   #store;
@@ -27,17 +32,30 @@ export class Overview {
   #bars = new Bars(document.getElementById('accuracy'));
   #cost = new Cost(document.getElementById('speed'));
   #suspects = new Suspects(document.getElementById('suspects'));
+  #saves = {}; // the buttons of the models' cards
   #screen; // watches which cards are on the screen
+  #ofCurves = [entry('median'), entry('p25 to p75', { band: true, line: false })];
+  #ofLevels = levelEntries();
   #thin = entry('fewer episodes', { line: false, thin: true });
   #maxLevels = new Map();
   #live = false;
   #waiting = { profile: '', spec: '' };
 
-  /** onRoute(route) is called when the reader chooses what the overview shows. */
-  constructor(store, roster, onRoute) {
+  #onSave;
+
+  /** onRoute(route) is called when the reader chooses what the overview shows, onSave(content) when the reader saves something. */
+  constructor(store, roster, onRoute, onSave) {
+    this.#onSave = onSave;
     this.#store = store;
     this.#roster = roster;
-    document.getElementById('legend').append(entry('median'), entry('p25 to p75', { band: true, line: false }), this.#thin);
+    document.getElementById('legend').append(...this.#ofCurves, this.#thin, ...this.#ofLevels);
+    for (const [id, title, contentOf] of [['accuracy', 'Save the accuracy of each model', ofAccuracies], ['speed', 'Save the accuracy against time', ofSpeeds]]) {
+      const button = h('button', { class: 'save', type: 'button', 'aria-label': title }, 'Save');
+      button.addEventListener('click', () => onSave(contentOf(store)));
+      document.getElementById(id).append(button);
+      button.hidden = true;
+      this.#saves[id] = button;
+    }
     this.#tools = new Tools(document.getElementById('tools'), document.getElementById('views'), onRoute, () => this.#arrange());
     this.#screen = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
@@ -54,6 +72,23 @@ export class Overview {
     this.#arrange();
   }
 
+  /** pages is how many slides the profiles take. */
+  get pages() { return Math.max(1, Math.ceil(this.#namesOf(this.#route).length / perSlide())); }
+
+  /** isCrowded reports whether a slide has so many cards or models that its type must be smaller. */
+  isCrowded({ scene }) {
+    const { metrics } = this.#store;
+    return scene === '6' ? this.#host.querySelectorAll('.card').length > fewOfSlide.cards : scene === '8' && metrics.size > fewOfSlide.models;
+  }
+
+  #namesOf(route) { return this.#roster.arrange(route).flatMap(({ names }) => names); }
+
+  // The cards of a page of slides. A page that is not there any more is the last one.
+  #pageOf(route) {
+    const at = (Math.min(route.page, this.pages) - 1) * perSlide();
+    return [{ title: '', names: this.#namesOf(route).slice(at, at + perSlide()) }];
+  }
+
   /** show draws the types of events that changed. roster is true when another profile came or one went. */
   show(changed, roster) {
     if (roster) this.#arrange();
@@ -61,6 +96,8 @@ export class Overview {
     if (changed.has('attack_profile') || changed.has('attack_signature')) this.#showSignatures();
     if (changed.has('model_metric')) this.#bars.show(this.#store.metrics);
     if (changed.has('model_perf') || changed.has('model_metric')) this.#cost.show(this.#store.perfs, this.#store.metrics);
+    this.#saves.accuracy.hidden = this.#store.metrics.size === 0;
+    this.#saves.speed.hidden = this.#store.perfs.size === 0;
     if (changed.has('suspects')) this.#suspects.show(this.#store.suspects);
   }
 
@@ -84,7 +121,8 @@ export class Overview {
   // themselves: the reader sorts them again.
   #arrange() {
     if (!this.#route) return;
-    this.#arranged = this.#roster.arrange(this.#route);
+    const slide = this.#route.scene !== null;
+    this.#arranged = slide ? this.#pageOf(this.#route) : this.#roster.arrange(this.#route);
     for (const [name, card] of this.#cards) {
       if (this.#roster.has(name)) continue;
       this.#screen.unobserve(card.node);
@@ -104,19 +142,28 @@ export class Overview {
       for (const { grid, cards } of grids) grid.append(...cards);
       this.#host.replaceChildren(...grids.map(({ section }) => section));
     }
+    for (const grid of this.#host.querySelectorAll('.cards')) set(grid, 'data-cards', slide ? grid.children.length : null);
     for (const name of this.#cards.keys()) {
       const card = this.#card(name);
       card.place(this.#roster.styleOf(name), this.#roster.shapeOf(name));
-      card.choose(this.#route, hrefOf({ ...this.#route, profile: name }));
+      card.choose(this.#route, this.#hrefOf(name));
     }
     this.#showProfiles();
     this.#showSignatures();
     this.#showNothing();
   }
 
+  // The address of a profile's detail.
+  #hrefOf(name) { return hrefOf({ ...this.#route, profile: name, scene: null }); }
+
+  #contentOf(names, title, href) { return ofProfiles(this.#store, this.#roster, this.#route, names, title, href); }
+
+  /** content is what the overview shows, for the menu that saves it. */
+  get content() { return this.#contentOf(this.#arranged.flatMap(({ names }) => names), 'profiles', hrefOf(this.#route)); }
+
   #card(name) {
     if (!this.#cards.has(name)) {
-      const card = new Card(name);
+      const card = new Card(name, () => this.#showLegend(), () => this.#onSave(this.#contentOf([name], name, this.#hrefOf(name))));
       card.setWaiting(this.#waiting.profile);
       this.#cards.set(name, card);
       this.#screen.observe(card.node);
@@ -127,7 +174,6 @@ export class Overview {
   #showProfiles() {
     const { profiles } = this.#store;
     const axes = sharedAxes(profiles.values());
-    this.#thin.hidden = ![...profiles.values()].some(({ n, used }) => n?.some((count) => count < used));
     for (const [name, card] of this.#cards) card.show(profiles.get(name) ?? null, axes);
     this.#showTools();
     this.refresh(this.#live);
@@ -142,7 +188,18 @@ export class Overview {
     this.#showTools();
   }
 
+  // The legend has what the cards show: curves, levels or both.
+  #showLegend() {
+    const cards = [...this.#cards.values()];
+    const levels = cards.some((card) => card.showsLevels);
+    const curves = cards.length === 0 || cards.some((card) => !card.showsLevels);
+    for (const node of this.#ofLevels) node.hidden = !levels;
+    for (const node of this.#ofCurves) node.hidden = !curves;
+    this.#thin.hidden = !curves || ![...this.#store.profiles.values()].some(({ n, used }) => n?.some((count) => count < used));
+  }
+
   #showTools() {
+    this.#showLegend();
     if (!this.#route) return;
     const namesOf = (groups) => groups.map(({ title, names }) => [title, ...names].join('\n')).join('\n\n');
     this.#tools.show(this.#route, {

@@ -8,9 +8,13 @@ export class Points {
   #body = h('tbody');
   #head = h('thead');
   #current = null;
+  #title = h('h3', { id: 'points' }, 'Points');
   node = h('section', { class: 'pane points', 'aria-labelledby': 'points' },
-    h('h3', { id: 'points' }, 'Points'),
+    h('div', { class: 'points-head' }, this.#title),
     h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-labelledby': 'points' }, h('table', null, this.#head, this.#body)));
+
+  /** buttons stand beside the heading. */
+  constructor(...buttons) { this.#title.after(...buttons); }
 
   show(profile) {
     const all = columns(profile);
