@@ -46,6 +46,11 @@ type AttackProfile struct {
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
+// Header returns the event's order, and what it shows.
+func (e AttackProfile) Header() events.Header {
+	return events.Header{Order: e.Order, Generation: e.Generation, Digest: e.Digest}
+}
+
 // A PhaseShown says which points belong to a slice, and how long it takes.
 type PhaseShown struct {
 	fit.Span

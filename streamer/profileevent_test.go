@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cis490/profiles/bus"
+	"github.com/cis490/profiles/bus/events"
 	"github.com/cis490/profiles/fit"
 	"github.com/cis490/profiles/streamer"
 )
@@ -51,6 +52,10 @@ func TestNewAttackProfile(t *testing.T) {
 		`"revision":[7,42],"turn":5,"epoch":3,"life":"2026-01-02T03:04:05Z/2026-01-01T00:00:00Z","updated_at":"2026-01-02T03:04:05.000000006Z"}`
 	if string(text) != want {
 		t.Errorf("the event is\n%s\nwant\n%s", text, want)
+	}
+	var header events.Header
+	if err := json.Unmarshal(text, &header); err != nil || header != event.Header() {
+		t.Errorf("the header is %+v, in the JSON %+v, %v", event.Header(), header, err)
 	}
 }
 

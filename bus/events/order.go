@@ -46,19 +46,30 @@ func JoinIncarnations(envelopes, specs client.Incarnation) client.Incarnation {
 	return envelopes + "/" + specs
 }
 
-// A header is the part of an event that decides whether another may replace it. An
+// A Header is the part of an event that decides whether another may replace it. An
 // event without an order, as the Python program sends it, has the zero header and is
 // before all others.
-type header struct {
+type Header struct {
 	Order
 	Generation fit.Generation `json:"generation"`
 	Digest     fit.Digest     `json:"digest"`
 }
 
-func parseHeader(event []byte) header {
-	var h header
+// Headed is implemented by events that know their header. Of others it is read from their JSON,
+// which takes longer.
+type Headed interface{ Header() Header }
+
+func headerOf(event any, data []byte) Header {
+	if headed, ok := event.(Headed); ok {
+		return headed.Header()
+	}
+	return parseHeader(data)
+}
+
+func parseHeader(event []byte) Header {
+	var h Header
 	if json.Unmarshal(event, &h) != nil {
-		return header{}
+		return Header{}
 	}
 	return h
 }

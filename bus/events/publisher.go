@@ -32,7 +32,7 @@ type Publisher struct {
 type firstSeen struct {
 	revision uint64
 	at       time.Time
-	header   header // of the event
+	header   Header // of the event
 	hash     uint64 // of the event: a stream that was created again may have another one of that revision
 }
 
@@ -64,7 +64,7 @@ func (p *Publisher) PublishOver(ctx context.Context, subject string, event any, 
 	if err != nil {
 		return false, fmt.Errorf("encode event for %s: %w", subject, err)
 	}
-	mine := parseHeader(data)
+	mine := headerOf(event, data)
 	revision, err := p.bus.Update(ctx, bus.DashboardStream, subject, func(last client.Value) (*client.Write, error) {
 		stays, err := p.stays(ctx, subject, last, data, mine, repeat, held)
 		if stays || err != nil {
@@ -81,8 +81,8 @@ func (p *Publisher) PublishOver(ctx context.Context, subject string, event any, 
 	return true, nil
 }
 
-// stays reports whether the last event of a subject must stay. mine is the header of event.
-func (p *Publisher) stays(ctx context.Context, subject string, last client.Value, event []byte, mine header, repeat time.Duration, held Held) (bool, error) {
+// stays reports whether the last event of a subject must stay. mine is the event's header.
+func (p *Publisher) stays(ctx context.Context, subject string, last client.Value, event []byte, mine Header, repeat time.Duration, held Held) (bool, error) {
 	if !last.Exists {
 		return false, nil
 	}
