@@ -71,24 +71,23 @@ func EnvelopeOf(members []Entry, points int) Envelope {
 
 // medianSeconds returns Envelope.Seconds.
 func medianSeconds(members []Entry) []float64 {
-	var known [sliceCount]column
-	for _, m := range members {
-		for i, s := range m.Seconds {
-			if s > 0 {
-				known[i] = append(known[i], keyOf(float64(s)))
+	keys := make(column, 0, len(members))
+	var medians []float64
+	for i := range sliceCount {
+		known := keys[:0]
+		for _, m := range members {
+			if m.Seconds[i] > 0 {
+				known = append(known, keyOf(float64(m.Seconds[i])))
 			}
 		}
-	}
-	var medians []float64
-	for i, c := range known {
-		if len(c) == 0 {
+		if len(known) == 0 {
 			continue
 		}
 		if medians == nil {
 			medians = make([]float64, sliceCount)
 		}
-		slices.Sort(c)
-		medians[i] = c.median()
+		known.selectQuartiles()
+		medians[i] = known.median()
 	}
 	return medians
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestEnvelopeOf(t *testing.T) {
@@ -25,6 +27,35 @@ func TestEnvelopeOf(t *testing.T) {
 	if e := EnvelopeOf(nil, 0); e.Min != 0 || e.Max != 0 || len(e.Median) != 0 {
 		t.Errorf("envelope of nothing: %+v", e)
 	}
+}
+
+// TestEnvelopeSeconds: the median of the known lengths of each slice, by sorting.
+func TestEnvelopeSeconds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		length := rapid.OneOf(rapid.Just(float32(0)), rapid.Float32Range(0.01, 100), rapid.SampledFrom([]float32{1, 2, 3}))
+		members := entriesOf(make([]Curve, rapid.IntRange(0, 300).Draw(t, "members")))
+		for i := range members {
+			for k := range members[i].Seconds {
+				members[i].Seconds[k] = length.Draw(t, "length")
+			}
+		}
+		var want []float64
+		for k := range sliceCount {
+			var known []float64
+			for _, m := range members {
+				if m.Seconds[k] > 0 {
+					known = append(known, float64(m.Seconds[k]))
+				}
+			}
+			if slices.Sort(known); known != nil {
+				want = append(want, make([]float64, sliceCount-len(want))...)
+				want[k] = naiveMedian(known)
+			}
+		}
+		if got := EnvelopeOf(members, 0).Seconds; !slices.Equal(got, want) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	})
 }
 
 func TestNormalised(t *testing.T) {

@@ -45,25 +45,6 @@ const (
 	modelRestRatio = 9
 )
 
-// waitForQuiet waits until no sample has changed for modelQuiet, at most for modelPatience.
-func (m *sampleModel) waitForQuiet(ctx context.Context) error {
-	patience, quiet := time.NewTimer(modelPatience), time.NewTimer(modelQuiet)
-	defer patience.Stop()
-	defer quiet.Stop()
-	for {
-		select {
-		case <-m.changed:
-			quiet.Reset(modelQuiet)
-		case <-quiet.C:
-			return nil
-		case <-patience.C:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
 // modelLoop keeps the model and its scores up to date with the samples.
 func (s *session) modelLoop(ctx context.Context) error {
 	if s.models.layout.Validate() != nil {
@@ -78,7 +59,7 @@ func (s *session) modelLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if s.models.waitForQuiet(ctx) != nil {
+		if wait.ForQuiet(ctx, s.models.changed, modelQuiet, modelPatience) != nil {
 			return nil
 		}
 		began := time.Now()

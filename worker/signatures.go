@@ -22,7 +22,7 @@ type staleSignatures struct {
 	mu    sync.Mutex
 	queue []fit.ProfileName             // to be computed, in the order in which they were added
 	since map[fit.ProfileName]time.Time // since when each is stale, also while it is computed or after that failed
-	added chan struct{}                 // gets a value when the queue grows
+	added chan struct{}                 // gets a value when a profile is added, even if it is in the queue
 	// complete has the versions of signatures that compareSignature has found complete.
 	// Only that uses it.
 	complete map[fit.ProfileName]signatures.Version
@@ -42,10 +42,9 @@ func (st *staleSignatures) add(p fit.ProfileName, written time.Time) {
 	if _, stale := st.since[p]; !stale {
 		st.since[p] = written
 	}
-	if slices.Contains(st.queue, p) {
-		return
+	if !slices.Contains(st.queue, p) {
+		st.queue = append(st.queue, p)
 	}
-	st.queue = append(st.queue, p)
 	select {
 	case st.added <- struct{}{}:
 	default:
@@ -85,11 +84,12 @@ func (st *staleSignatures) lag(p fit.ProfileName, clock *otherclock.Clock) time.
 }
 
 // A signature costs a hundred times as much as an envelope and must not keep a core
-// from envelopes. So the loop waits a moment for more changes, and rests four times as
-// long as it worked: after a burst of puts it writes far fewer signatures than there
-// are envelopes.
+// from envelopes. So the loop waits until no envelope has changed for signatureQuiet, at most
+// for signaturePatience, and rests four times as long as it worked: after a burst of puts it
+// writes far fewer signatures than there are envelopes.
 const (
-	signatureDelay     = 100 * time.Millisecond
+	signatureQuiet     = 100 * time.Millisecond
+	signaturePatience  = 2 * time.Second
 	signatureRestRatio = 4
 )
 
@@ -102,7 +102,7 @@ func (s *session) signatureLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		if wait.For(ctx, signatureDelay) != nil {
+		if wait.ForQuiet(ctx, s.stale.added, signatureQuiet, signaturePatience) != nil {
 			return nil
 		}
 		began := time.Now()

@@ -25,6 +25,26 @@ func For(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// ForQuiet returns nil once changed has given no value for quiet, at the latest after patience.
+// It returns context.Cause(ctx) as soon as ctx ends.
+func ForQuiet(ctx context.Context, changed <-chan struct{}, quiet, patience time.Duration) error {
+	still, late := time.NewTimer(quiet), time.NewTimer(patience)
+	defer still.Stop()
+	defer late.Stop()
+	for {
+		select {
+		case <-changed:
+			still.Reset(quiet)
+		case <-still.C:
+			return nil
+		case <-late.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
 // A Backoff makes pauses that grow: the first takes Min, each further one twice
 // as long as the one before, at most Max. It is not safe for concurrent use.
 type Backoff struct {

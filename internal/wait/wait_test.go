@@ -33,6 +33,42 @@ func TestFor(t *testing.T) {
 	})
 }
 
+func TestForQuiet(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes int // one each 80 ms
+		took    time.Duration
+	}{
+		"no change":         {0, 100 * time.Millisecond},
+		"some changes":      {5, 500 * time.Millisecond},
+		"changes for ever":  {1000, time.Second},
+		"the last too late": {12, time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithCancel(t.Context())
+			changed := make(chan struct{}, 1)
+			go func() {
+				for range c.changes {
+					if wait.For(ctx, 80*time.Millisecond) != nil {
+						return
+					}
+					select {
+					case changed <- struct{}{}:
+					default:
+					}
+				}
+			}()
+			began := time.Now()
+			if err := wait.ForQuiet(ctx, changed, 100*time.Millisecond, time.Second); err != nil || time.Since(began) != c.took {
+				t.Errorf("%s: waited %s, want %s, %v", name, time.Since(began), c.took, err)
+			}
+			stop()
+			if err := wait.ForQuiet(ctx, nil, time.Hour, time.Hour); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: a context that has ended: %v", name, err)
+			}
+		})
+	}
+}
+
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := wait.Backoff{Min: 50 * time.Millisecond, Max: 300 * time.Millisecond}
