@@ -97,7 +97,7 @@ func TestTopologyUpdatesOnlyWhatDiffers(t *testing.T) {
 func TestTopologyExpected(t *testing.T) {
 	t.Parallel()
 	srv := bustest.Start(t)
-	b, err := bus.Connect(client.Config{URL: srv.URL(), Topology: client.TopologyExpect}, bustest.Log(t))
+	b, err := bus.Connect(client.Config{URL: srv.URL(), Topology: client.TopologyExpect}, srv.Said.Log(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +118,9 @@ func TestTopologyExpected(t *testing.T) {
 		t.Fatalf("it did not wait: %v", err)
 	default:
 	}
+	until(t, "the log says what it waits for", func() bool {
+		return len(srv.Said.Lines(`level=WARN msg="not available, keep trying" piece="stream EPISODES"`)) > 0
+	})
 	maker := srv.Topology()
 	if err := maker.EnsureConsumers(bustest.Context(t), bus.Generation{ID: gen}, time.Second, time.Second); err != nil {
 		t.Fatal(err)

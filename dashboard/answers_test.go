@@ -12,6 +12,29 @@ import (
 	"github.com/cis490/profiles/dashboard"
 )
 
+// TestRefusedRequests: a request that the dashboard does not answer gets one sentence.
+func TestRefusedRequests(t *testing.T) {
+	srv := bustest.Start(t)
+	url := srv.URL()
+	srv.Stop()
+	b := startBridgeAt(t, url, "127.0.0.1:0", dashboard.Config{ReadToken: "read"})
+	for _, c := range []struct {
+		path, body string
+		code       int
+		says       string
+	}{
+		{"api/events", "", 401, "reading events requires a token: Authorization: Bearer <READ_TOKEN>, or ?token="},
+		{"api/events?token=read&type=A", "", 400, "type must have at most 64 characters of a-z, 0-9 and _"},
+		{"api/events?token=read", "", 503, "the events are not read yet: waiting for NATS"},
+		{"nothing", "", 404, "there is no such page"},
+		{"", "text", 400, "a GET must not have a body"},
+	} {
+		if res, text := b.do(http.MethodGet, c.path, c.body); res.StatusCode != c.code || text != c.says+"\n" {
+			t.Errorf("%s: %s %q, want %d and %q", c.path, res.Status, text, c.code, c.says)
+		}
+	}
+}
+
 // TestAnswersOfPublish: each status code of /publish comes with a sentence that says what to do.
 func TestAnswersOfPublish(t *testing.T) {
 	srv := bustest.Start(t)

@@ -376,6 +376,9 @@ func TestLogLosesMessages(t *testing.T) {
 			if now := s.settled(); now.Epoch != gen.Epoch+1 {
 				t.Errorf("epoch %d after %d", now.Epoch, gen.Epoch)
 			}
+			if s.worker.log.count("the log was filled again after it had lost messages") == 0 {
+				t.Error("it was not logged that the log was filled again")
+			}
 			s.equal(rows(t))
 			if s.named("", "messages", bus.EpisodesStream) {
 				until(t, func() bool { return !s.named("", "messages", bus.EpisodesStream) })
