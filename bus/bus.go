@@ -27,6 +27,7 @@
 // The values that are computed from the log:
 //
 //	curves.go        bucket curves: the entry of each episode (a curve, a reason, or retracted)
+//	sample.go        reads the sample of one profile for a program that may only read
 //	lossdetector.go  detects that bucket curves lost entries, as after a restore from a backup
 //	puts.go          delivers each put of an entry to a worker, which reduces its profile
 //	asof.go          the rule for computed values: one that has seen more is never replaced

@@ -8,6 +8,8 @@
 //	state.go        the last event of each subject; shared.go: the same, read by all browsers
 //	feed.go         GET events: what one browser gets, and when a slow one is disconnected
 //	api.go          GET api/events
+//	episodes.go     GET api/profiles/{name}/episodes; episodelist.go: its answer, as JSON and CSV
+//	samples.go      reads the samples of profiles, and keeps them
 //	publish.go      POST publish; body.go: the checks of a posted event
 //	page.go         the files of the page
 //	listener.go     the addresses and limits of the server; usertimeout_*.go: when a silent
@@ -58,6 +60,7 @@ type Dashboard struct {
 	deps     Deps
 	shared   *sharedState
 	events   *events.Publisher
+	samples  *samples
 	metrics  *metrics
 	sessions *service.Sessions
 	browsers chan struct{} // holds a value for each browser that has a feed
@@ -68,7 +71,7 @@ type Dashboard struct {
 	ended    chan struct{} // closed when Run ends, which ends all feeds
 
 	// Warnings about what may happen often. The metrics count each.
-	warnUnstored, warnFull, warnConnections, warnClient rate.Sometimes
+	warnUnstored, warnFull, warnConnections, warnClient, warnEpisodes rate.Sometimes
 }
 
 // warnEvery is the least time between two warnings of one kind.
@@ -92,12 +95,12 @@ func New(cfg Config, deps Deps) (*Dashboard, error) {
 	}
 	d := &Dashboard{
 		cfg: cfg, deps: deps, page: page, proxies: proxies,
-		shared: newSharedState(service.Version()), events: events.NewPublisher(deps.Bus),
+		shared: newSharedState(service.Version()), events: events.NewPublisher(deps.Bus), samples: newSamples(deps.Bus),
 		sessions: service.NewSessions(deps.Bus, deps.Log),
 		browsers: make(chan struct{}, cfg.MaxBrowsers), locks: newSubjectLocks(),
 		ended: make(chan struct{}),
 	}
-	for _, warn := range []*rate.Sometimes{&d.warnUnstored, &d.warnFull, &d.warnConnections, &d.warnClient} {
+	for _, warn := range []*rate.Sometimes{&d.warnUnstored, &d.warnFull, &d.warnConnections, &d.warnClient, &d.warnEpisodes} {
 		warn.Interval = warnEvery
 	}
 	service.ShowState(deps.Registry, "dashboard", d.Ready, deps.Bus.Answered)
@@ -198,7 +201,7 @@ func (d *Dashboard) health() *service.Health {
 	return &service.Health{Ready: ready, Problem: d.deps.Problem, Registry: d.deps.Registry}
 }
 
-// Handler serves the page, the feed, api/events and publish under BASE_PATH and, with
+// Handler serves the page, the feed, api/ and publish under BASE_PATH and, with
 // health, /healthz, /readyz and /metrics at the root.
 func (d *Dashboard) Handler(health bool) http.Handler {
 	base := d.cfg.BasePath
@@ -211,6 +214,7 @@ func (d *Dashboard) Handler(health bool) http.Handler {
 	}
 	reads.HandleFunc("GET "+base+"events", d.requireReadToken(d.serveFeed))
 	reads.HandleFunc("GET "+base+"api/events", d.requireReadToken(d.serveEvents))
+	reads.HandleFunc("GET "+base+"api/profiles/{name}/episodes", d.requireReadToken(d.serveEpisodes))
 	reads.HandleFunc("GET "+base+"publish", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "events are published with POST", http.StatusMethodNotAllowed)

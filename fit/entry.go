@@ -90,6 +90,14 @@ func compareEntries(a, b Entry) int {
 // state. An entry that was read must pass it before it is put into a [Sample].
 func (e Entry) Validate(spec *Spec) error {
 	points := spec.Points.Total()
+	if err := e.ValidateCurve(points); err != nil || e.State != StateCurve {
+		return err
+	}
+	return e.Signature.check(len(spec.Signature.Channels), points)
+}
+
+// ValidateCurve is [Entry.Validate] for a reader that knows the number of points but not the spec. It does not check the signature.
+func (e Entry) ValidateCurve(points int) error {
 	if err := e.check(); err != nil {
 		return err
 	}
@@ -104,7 +112,7 @@ func (e Entry) Validate(spec *Spec) error {
 			return fmt.Errorf("entry has the value %g at point %d, above %g in magnitude", v, i, maxMagnitude)
 		}
 	}
-	return e.Signature.check(len(spec.Signature.Channels), points)
+	return nil
 }
 
 // check checks everything that does not depend on a spec.

@@ -237,6 +237,8 @@ func TestFacts(t *testing.T) {
 		"$JS.API.CONSUMER.DELETE.KV_curves.reduce-g":      {"worker", "operator"},
 		"$JS.API.CONSUMER.MSG.NEXT.EPISODES.align-g":      {"worker"},
 		"$JS.API.DIRECT.GET.OBJ_episodes":                 {"worker"},
+		"$JS.API.DIRECT.GET.KV_curves":                    {"emitter", "dashboard", "viewer", "operator"},
+		"$JS.API.STREAM.MSG.GET.KV_curves":                {"emitter", "worker", "viewer", "operator"},
 		"$JS.API.STREAM.MSG.GET.OBJ_episodes":             {"receiver-upload", "receiver-retract-upload", "emitter", "worker"},
 		"$JS.API.STREAM.CREATE.EPISODES":                  {"operator"},
 		"$JS.API.STREAM.UPDATE.EPISODES":                  {"operator"},

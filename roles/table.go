@@ -30,7 +30,7 @@ func All() []Role {
 		{"streamer", "profile-streamer, `profiles stream`", Profiles,
 			[]Grant{jetStreamInfo, seeStreams, readLag, readEnvelopes, readSignatures, followSpecs, followEnvelopes, followSignatures, readEvents, publishEvents, askAsBefore}},
 		{"dashboard", "profile-dashboard, with `/publish`", "DASHBOARD",
-			[]Grant{seeStreams, readEvents, subscribeEvents, publishEvents}},
+			[]Grant{seeStreams, readEvents, readSamples, subscribeEvents, publishEvents}},
 		{"viewer", "`profiles status`, `profiles export`, subscribers of events", "VIEWER",
 			state},
 		{"operator", "`profiles topology`, `profiles gc`, and all that a viewer may do", Profiles,
@@ -57,11 +57,13 @@ var (
 	seeArchives   = Grant{Name: "see archives", What: "see the settings of the bucket of archives", Publish: []string{api("STREAM.INFO." + archives)}}
 	seeStreams    = Grant{Name: "see streams", What: "see which streams exist, and their sizes", Publish: each("STREAM.INFO.%", streams)}
 
-	readLog        = read("read log", "read the episode log", bus.EpisodesStream)
-	readRejected   = read("read rejected", "read the rejected messages", bus.RejectedStream)
-	readSuspects   = read("read suspects", "read which episodes are suspects", bus.SuspectsStream)
-	readSpecs      = read("read specs", "read specs", specs)
-	readCurves     = read("read curves", "read the entries of episodes", curves)
+	readLog      = read("read log", "read the episode log", bus.EpisodesStream)
+	readRejected = read("read rejected", "read the rejected messages", bus.RejectedStream)
+	readSuspects = read("read suspects", "read which episodes are suspects", bus.SuspectsStream)
+	readSpecs    = read("read specs", "read specs", specs)
+	readCurves   = read("read curves", "read the entries of episodes", curves)
+	// For the detail view of a dashboard. Any server may answer, so it costs the leader of the stream nothing.
+	readSamples    = Grant{Name: "read samples", What: "read the entries of episodes by batches of direct gets", Publish: []string{api("DIRECT.GET." + curves)}}
 	readArchives   = read("read archives", "read archives", archives)
 	readSignatures = read("read signatures", "read signatures", signatures)
 	readEnvelopes  = read("read envelopes", "read envelopes", envelopes)

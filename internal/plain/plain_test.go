@@ -107,3 +107,14 @@ func FuzzWriter(f *testing.F) {
 		}
 	})
 }
+
+// TestCell: no spreadsheet takes a text for a formula.
+func TestCell(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "ep-1": "ep-1", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\tx": "'\tx", "\rx": "'\rx", "a=1": "a=1", "é": "é",
+	} {
+		if got := plain.Cell(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
