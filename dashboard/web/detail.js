@@ -5,6 +5,9 @@ import { peak } from './amplitude.js';
 import { h, set, text, unique } from './dom.js';
 import { Recordings, describeEmpty, isEmpty } from './doubts.js';
 import { csv, fileName, save } from './download.js';
+import { EpisodeLines } from './episodelines.js';
+import { EpisodePane, arrange, describeChosen, marksOf, minUnusual } from './episodepane.js';
+import { Episodes } from './episodes.js';
 import { number } from './format.js';
 import { entry } from './legend.js';
 import { LevelPane } from './levelpane.js';
@@ -12,6 +15,7 @@ import { Plot, extent } from './plot.js';
 import { Points } from './points.js';
 import { Readout, describePoint, valuesAt, whereIs } from './readout.js';
 import { Ring } from './ring.js';
+import { hrefOf } from './route.js';
 import { Sample } from './sample.js';
 import { otherStyle } from './style.js';
 import { summary } from './summary.js';
@@ -51,12 +55,18 @@ export class Detail {
   #recordings = new Recordings();
   #sample = new Sample();
   #points;
+  #urlOf;
+  #episodes = new Episodes((name) => this.#urlOf(name, 'json'), () => this.show());
+  #pane = new EpisodePane((name, value) => this.#choose(name, value), () => this.#episodes.retry());
+  #lines = null;
+  #chosen = h('p', { class: 'chosen-episode' });
   #body;
   #envelopes = []; // [{profile, style}], as the plot shows them
   #scale = 'raw';
 
-  /** onRoute(route) is called when the reader chooses another profile to compare with, or another scale. */
-  constructor(container, store, roster, onRoute) {
+  /** onRoute(route) is called when the reader chooses another profile to compare with, or another scale. urlOf(name, format) is where the episodes of a profile are. */
+  constructor(container, store, roster, onRoute, urlOf) {
+    this.#urlOf = urlOf;
     this.#container = container;
     this.#store = store;
     this.#roster = roster;
@@ -73,8 +83,8 @@ export class Detail {
         h('div', { class: 'controls' },
           h('label', null, 'Compare with', this.#select),
           this.#scaleToggle.node, this.#scaleNote, this.#widthsToggle.node, this.#viewToggle.node),
-        this.#levels.node, this.#legend, this.#axisName, this.#plotHost, this.#summary, this.#readout.node, this.#facts),
-      h('div', { class: 'side' }, this.#recordings.node, this.#sample.node, this.#points.node));
+        this.#levels.node, this.#legend, this.#axisName, this.#plotHost, this.#summary, this.#chosen, this.#readout.node, this.#facts),
+      h('div', { class: 'side' }, this.#pane.node, this.#recordings.node, this.#sample.node, this.#points.node));
     container.append(
       h('p', { class: 'back' }, this.#back),
       h('div', { class: 'detail-head' }, this.#title, this.#shape, this.#ring.node, this.#updated.node),
@@ -91,6 +101,9 @@ export class Detail {
     this.#route = route;
     this.show();
   }
+
+  /** close is called when the reader leaves the detail. */
+  close() { this.#episodes.close(); }
 
   /** setBack sets where the way back leads. */
   setBack(href) { set(this.#back, 'href', href); }
@@ -112,6 +125,7 @@ export class Detail {
   refresh(live) {
     this.#container.classList.toggle('stale', !live);
     if (this.#profile) this.#updated.refresh(live);
+    this.#lines?.refresh();
   }
 
   /** show draws the events of the store. */
@@ -130,7 +144,11 @@ export class Detail {
     text(this.#shape, profile.shape);
     this.#ring.show(profile);
     this.#updated.show(profile);
-    if (empty) return;
+    if (empty) {
+      this.#episodes.close();
+      return;
+    }
+    this.#episodes.open(profile);
     this.#recordings.show(profile);
     this.#sample.show(this.#store.signatures.get(name) ?? null);
     this.#points.show(profile);
@@ -148,8 +166,10 @@ export class Detail {
     text(this.#axisName, `${describeAxis(profile, other, scale)} · ${inWords(widths)}${other && widths === 'seconds' ? ` of ${name}` : ''}`);
     text(this.#summary, this.#envelopes.map((e) => summary(e.profile)).join(' '));
     this.#scale = scale;
-    this.#plot ??= new Plot(this.#plotHost, `${name}, points of the curve`, (i) => this.#readAt(i));
-    const range = scale === 'raw' ? extent(layers, 0) : extent(layers, 0, 1);
+    this.#plot ??= this.#newPlot(name);
+    const { rows, lines } = this.#showEpisodes(profile, scale);
+    const range = roomFor(scale === 'raw' ? extent(layers, 0) : extent(layers, 0, 1), lines, this.#route.episode);
+    this.#describeEpisodes(rows, lines, range);
     this.#plot.show({
       layers, phases: profile.phases, widths, ...range, unchosen: peak(profile),
       describe: (i) => this.#envelopes.map((e) => `${other ? `${e.profile.name}, ` : ''}${describePoint(e.profile, sameTime(i, profile, e.profile), scale)}`).join('; '),
@@ -167,9 +187,45 @@ export class Detail {
     this.#viewToggle.node.hidden = !hasLevels;
     this.#viewToggle.show(levels ? 'levels' : 'curve');
     this.#levels.node.hidden = !levels;
+    if (levels) this.#chosen.hidden = true;
     for (const node of [this.#legend, this.#axisName, this.#plotHost, this.#readout.node, this.#scaleToggle.node, this.#scaleNote]) node.hidden = levels;
     if (levels) this.#widthsToggle.node.hidden = true;
     if (levels) this.#levels.show(profiles, signatures.values());
+  }
+
+  #newPlot(name) {
+    const plot = new Plot(this.#plotHost, `${name}, points of the curve`, (i) => this.#readAt(i));
+    this.#lines = new EpisodeLines(this.#plotHost, (id) => this.#choose('episode', id === this.#route.episode ? '' : id));
+    plot.onDraw = (box, view) => this.#lines.place(box, view);
+    return plot;
+  }
+
+  // Shows the list of episodes, and returns its rows, and their curves as the axis shows them: {id, words, values, faint}.
+  #showEpisodes(profile, scale) {
+    const { name } = profile;
+    const signature = this.#store.signatures.get(name) ?? null;
+    const rows = arrange(this.#episodes.list, marksOf(profile, signature, this.#store.suspects.get(name)), { ...this.#route, host: '' });
+    const { host, episode } = this.#route;
+    this.#pane.show(this.#episodes, rows.filter((row) => host === '' || row.host === host), {
+      profile, signature, route: this.#route, hrefOf: (id) => hrefOf({ ...this.#route, episode: id }), linkOf: (format) => this.#urlOf(name, format),
+    });
+    set(this.#container, 'data-episodes', this.#episodes.failure !== '' ? 'failed' : this.#episodes.list ? 'ready' : this.#episodes.waits ? 'waits' : 'none');
+    const change = scaling(profile, scale);
+    const lines = !change ? [] : rows.filter(({ values }) => values?.length === profile.points)
+      .map((row) => ({ id: row.id, words: row.id, values: row.values.map(change), faint: host !== '' && row.host !== host && row.id !== episode }));
+    this.#lines.show(lines, episode);
+    return { rows, lines };
+  }
+
+  // Says below the plot which episode is chosen, and why it is marked.
+  #describeEpisodes(rows, lines, { lo, hi }) {
+    const { episode } = this.#route;
+    const row = rows.find(({ id, values }) => id === episode && values !== null);
+    const beyond = lines.filter(({ values }) => values.some((v) => v > hi || v < lo)).length;
+    const words = describeChosen(this.#episodes, row, episode, beyond);
+    const clear = h('a', { href: hrefOf({ ...this.#route, episode: '' }) }, 'All alike');
+    this.#chosen.replaceChildren(...(row ? [h('span', { class: 'key chosen' }), h('strong', null, h('bdi', null, episode)), ` ${words} `, clear] : [words]));
+    this.#chosen.hidden = !words && !row;
   }
 
   #choose(name, value) { this.#onRoute({ ...this.#route, [name]: value }); }
@@ -228,16 +284,18 @@ export class Detail {
       ['attempted', profile.attempted ? String(profile.attempted) : ''],
       ['target', profile.target ? String(profile.target) : ''],
       ['median range', raw ? `${number(Math.min(...raw.median))} to ${number(Math.max(...raw.median))}` : ''],
-      ['most central episode', signature?.deepest],
-      ['outliers', signature?.outliers.length ? `${signature.outlierCount}, the farthest is ${signature.outliers[0].episode}` : ''],
+      ['most typical episode', signature?.deepest && this.#link(signature.deepest)],
+      [`unusual episodes (from ${minUnusual} on)`, signature?.used >= minUnusual && signature.outliers.length ? h('span', null, `${signature.outlierCount}, most of all `, this.#link(signature.outliers[0].episode)) : ''],
       ['generation', profile.generation],
     ].filter(([, value]) => value);
     this.#facts.replaceChildren(...facts.map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))));
   }
 
+  #link(episode) { return h('a', { href: hrefOf({ ...this.#route, episode }) }, h('bdi', null, episode)); }
+
   // Another profile gets a plot of its own: nothing of the old one moves or stays chosen.
   #discardPlot() {
-    this.#plot = null;
+    this.#plot = this.#lines = null;
     const fresh = h('div', { class: 'plot', 'aria-describedby': this.#summary.id });
     this.#plotHost.replaceWith(fresh);
     this.#plotHost = fresh;
@@ -252,4 +310,27 @@ function describeAxis(profile, other, scale) {
   const axis = scale === 'raw' ? `raw${profile.unit && `, ${profile.unit}`}` : 'scaled: 0 to 1 is the range of each median';
   if (!other || other.channel === profile.channel) return [axis, profile.channel].filter(Boolean).join(', ');
   return `${axis}. Two channels: ${profile.name} is ${profile.channel || 'of an unknown channel'}, ${other.name} is ${other.channel || 'of an unknown channel'}`;
+}
+
+// scaling returns the function from a value of an episode to the value axis, or null if the axis can't show it.
+function scaling(profile, scale) {
+  if (!profile.raw) return null;
+  if (scale === 'raw') return (v) => v;
+  const lo = Math.min(...profile.raw.median);
+  const range = Math.max(...profile.raw.median) - lo;
+  return range >= 1e-9 ? (v) => (v - lo) / range : null; // a flat median is drawn as 0
+}
+
+// roomFor returns a range with room for lines: all of the chosen one, and of the others up to as much again as the envelopes have.
+function roomFor({ lo, hi }, lines, chosen) {
+  const most = hi - lo;
+  let [low, high] = [lo, hi];
+  for (const { id, values } of lines) {
+    const room = id === chosen ? Infinity : most;
+    for (const v of values) {
+      if (v > high) high = Math.min(v, Math.max(high, hi + room));
+      if (v < low) low = Math.max(v, Math.min(low, lo - room));
+    }
+  }
+  return { lo: low, hi: high };
 }

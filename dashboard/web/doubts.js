@@ -80,6 +80,13 @@ export function describeRecordings(profile) {
   return lines;
 }
 
+/** describeSloppiness says what is wrong with one recording; all also names what good recordings have. '' if there is nothing. */
+export function describeSloppiness(quality, all = false) {
+  const parts = Object.entries(quality).filter(([kind]) => all || !wordsOf(kind).usual)
+    .map(([kind, value]) => (kind === 'longest_gap' ? `longest time without a sample (${number(value)} s)` : `${wordsOf(kind).words} (${number(value)})`));
+  return parts.length ? `Recording: ${parts.join('; ')}.` : '';
+}
+
 // fill makes a list have these lines.
 function fill(list, lines) {
   while (list.children.length > lines.length) list.lastChild.remove();

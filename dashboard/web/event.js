@@ -9,6 +9,7 @@ const maxValue = 3.5e38; // about the greatest float32
 const maxPhases = 32;
 const maxChannels = 32;
 const maxProfiles = 1000; // of a spec
+const maxEpisodes = 500; // of one sample
 const maxKinds = 32; // of reasons, and of sloppiness
 const defaultPhases = [['clean_lead', 10], ['armed', 5], ['infecting', 10], ['infected_running', 40], ['clean_tail', 15]];
 
@@ -96,6 +97,7 @@ export function profile(event) {
     channel: string(event.channel, 160),
     unit: string(event.unit, 40),
     generation: string(event.generation, 40),
+    digest: string(event.digest, 40),
     n: counts(event.n, points),
     ordered: hasOrder(event),
     reasons: reasons(event.reasons),
@@ -159,7 +161,10 @@ export function signature(event) {
     used: isCount(event.n_used) ? event.n_used : null,
     deepest: event.deepest ? `${string(event.deepest.host, 128)}/${string(event.deepest.episode, 128)}` : '',
     outlierCount: isCount(event.n_outliers) ? event.n_outliers : outliers.length,
-    outliers: outliers.map((o) => ({ episode: `${string(o?.host, 128)}/${string(o?.episode, 128)}` })),
+    outliers: outliers.map((o) => ({
+      episode: `${string(o?.host, 128)}/${string(o?.episode, 128)}`, outside: isCount(o?.outside) ? o.outside : 0, point: isCount(o?.point) ? o.point : 0,
+      value: numberOrNaN(o?.value), low: numberOrNaN(o?.low), high: numberOrNaN(o?.high),
+    })),
     hosts: hosts(event.hosts),
     drift: drift(event.drift),
   };
@@ -225,4 +230,16 @@ export function spec(event) {
     name: nameOf(p ?? {}, 'name'), shape: string(p.shape, 300), channel: string(p.channel, 160), unit: string(p.unit, 40), group: string(p.group, 64),
   }));
   return { name: nameOf(event, 'name'), profiles, ordered: hasOrder(event) };
+}
+
+/** episodeList checks the answer about a profile's episodes: {episodes: [{id, host, values, quality}], all, leftOut, current}. */
+export function episodeList(answer) {
+  if (!Array.isArray(answer.episodes)) throw new InvalidEvent('it has no episodes');
+  const episodes = answer.episodes.slice(0, maxEpisodes).map((e) => {
+    const host = string(e?.host, 128);
+    const curve = Array.isArray(e?.curve) ? e.curve.slice(0, maxPoints) : [];
+    const quality = Object.fromEntries(Object.entries(e?.quality ?? {}).slice(0, maxKinds).filter(([, v]) => isValue(v) && v > 0).map(([kind, v]) => [string(kind, 32), v]));
+    return { id: `${host}/${string(e?.episode, 128)}`, host, quality, values: curve.map((v) => (isValue(v) ? v : NaN)) };
+  });
+  return { episodes, all: isCount(answer.n) ? answer.n : episodes.length, leftOut: isCount(answer.left_out) ? answer.left_out : 0, current: answer.current === true };
 }

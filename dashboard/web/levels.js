@@ -46,8 +46,8 @@ function describeLevel(channel, k) {
 /** describeSignature describes a signature in one paragraph, for screen readers. */
 export function describeSignature(signature) {
   const parts = [`Levels of ${signature.channels.length} channels${signature.used === null ? '' : `, median of ${signature.used} episodes`}.`];
-  if (signature.deepest) parts.push(`The most central episode is ${signature.deepest}.`);
-  if (signature.outlierCount > 0) parts.push(`Outliers: ${signature.outlierCount}${signature.outliers.length ? `, the farthest is ${signature.outliers[0].episode}` : ''}.`);
+  if (signature.deepest) parts.push(`The most typical episode is ${signature.deepest}.`);
+  if (signature.used >= 20 && signature.outlierCount > 0) parts.push(`Unusual episodes: ${signature.outlierCount}${signature.outliers.length ? `, most of all ${signature.outliers[0].episode}` : ''}.`);
   if (signature.hosts.tested > 0) parts.push(signature.hosts.differ ? 'Hosts differ.' : 'Hosts do not differ.');
   return parts.join(' ');
 }

@@ -25,7 +25,7 @@ const silence = new Silence(node('silence'), store);
 const menu = new SaveMenu(node('main'));
 const overview = new Overview(store, roster, choose, (content) => menu.open(content));
 const slides = new Slides(node('slides'), overview, choose);
-const detail = new Detail(node('detail'), store, roster, choose);
+const detail = new Detail(node('detail'), store, roster, choose, episodesURL);
 
 // The reader chose something on the page: the address has it, and the way back does not lead through it.
 function choose(route) {
@@ -36,6 +36,12 @@ function choose(route) {
 // If the dashboard requires a token, the page is opened with ?token=.
 const token = new URLSearchParams(location.search).get('token');
 const withToken = (path) => (token === null ? path : `${path}?token=${encodeURIComponent(token)}`);
+
+// The address of a profile's episodes, as 'json' or 'csv'.
+function episodesURL(profile, format) {
+  const params = new URLSearchParams({ ...(token === null ? {} : { token }), ...(format === 'json' ? {} : { format }) });
+  return `api/profiles/${encodeURIComponent(profile)}/episodes${params.size ? `?${params}` : ''}`;
+}
 
 const tab = new Tab(withToken('events'), {
   opened: () => connection.opened(),
@@ -82,7 +88,10 @@ function showRoute() {
   node('detail').hidden = open === null;
   document.title = [open, route.scene && titles[route.scene], 'Attack profiles'].filter(Boolean).join(' · ');
   if (open !== null) detail.open(route);
-  else overview.open(route);
+  else {
+    detail.close();
+    overview.open(route);
+  }
   slides.show(route, overviewHash);
   node('to-slides').href = hrefOf({ ...route, profile: null, scene: scenes[0] });
   if (open !== null && open !== before) {
@@ -107,7 +116,7 @@ store.onChange((changed) => {
   overview.show(changed, another);
   slides.refresh();
   node('save').hidden = store.profiles.size === 0;
-  if (open !== null && ['attack_profile', 'attack_signature', 'spec'].some((type) => changed.has(type))) detail.show();
+  if (open !== null && ['attack_profile', 'attack_signature', 'suspects', 'spec'].some((type) => changed.has(type))) detail.show();
   const { count, last } = store.invalid;
   node('invalid').hidden = count === 0;
   text(node('invalid'), `${count} invalid ${count === 1 ? 'event is' : 'events are'} not shown. The last is ${last}.`);

@@ -37,6 +37,9 @@ export class Plot {
   #box = null;
   #onChoose;
 
+  /** onDraw(box, view) is called whenever the plot was drawn, with where: {left, top, width, height, n, em}, and the functions x(place) and y(value). */
+  onDraw = () => {};
+
   /** onChoose(index) is called when another point is chosen; null means that no point is chosen. */
   constructor(host, label, onChoose) {
     this.#host = host;
@@ -145,6 +148,7 @@ export class Plot {
     this.#drawLayers(view, box);
     this.#drawThin(view.layers[0], box);
     this.#drawCursor();
+    this.onDraw(box, view);
   }
 
   // Hangs a bar from the top where fewer episodes have a value than are used. It is the longer, the more are missing.

@@ -5,6 +5,9 @@
 // The choices and their values, the default first. A choice that is null is a text.
 const choices = {
   with: null, //    the profile to compare with
+  episode: null, // the episode whose curve is marked, as host/episode
+  host: null, //    lists the episodes of this host only
+  order: ['marks', 'host', 'peak'], // of the list of episodes
   find: null, //    shows only profiles that have these words
   show: ['all', 'partial', 'doubts', 'waiting'],
   sort: ['spec', 'name', 'n', 'drift', 'changed'],
@@ -22,7 +25,7 @@ const maxCycle = 3600; // seconds
 // The choices that each kind of page has.
 const ofOverview = ['find', 'show', 'sort', 'group', 'view', 'widths', 'scale'];
 const ofSlide = ['find', 'show', 'sort', 'view', 'widths', 'scale', 'page', 'cycle'];
-const ofDetail = ['with', 'view', 'widths', 'scale'];
+const ofDetail = ['with', 'episode', 'host', 'order', 'view', 'widths', 'scale'];
 
 /**
  * currentRoute returns the address as {profile, scene, page, cycle, with, find, ...}. profile is null
@@ -39,7 +42,7 @@ export function currentRoute() {
   };
   for (const [name, values] of Object.entries(choices)) {
     const value = params.get(name) ?? '';
-    route[name] = values === null ? value.slice(0, 200) : values.includes(value) ? value : values[0];
+    route[name] = values === null ? value.slice(0, 260) : values.includes(value) ? value : values[0];
   }
   return route;
 }

@@ -1,6 +1,7 @@
 // Accepted episodes whose signature matches another profile.
 
 import { h, text } from './dom.js';
+import { hrefOf } from './route.js';
 
 const maxLines = 60;
 
@@ -22,7 +23,7 @@ export class Suspects {
     const all = lists.reduce((sum, list) => sum + list.all, 0);
     const shown = episodes.slice(0, maxLines);
     this.#host.hidden = all === 0;
-    this.#list.replaceChildren(...shown.map((e) => h('li', null, h('code', null, e.episode), ` is accepted for ${e.profile}, looks like ${e.looksLike}`)));
+    this.#list.replaceChildren(...shown.map((e) => h('li', null, h('a', { href: hrefOf({ profile: e.profile, episode: e.episode }) }, h('code', null, e.episode)), ` is accepted for ${e.profile}, looks like ${e.looksLike}`)));
     this.#more.hidden = all === shown.length;
     text(this.#more, `and ${all - shown.length} more`);
   }
