@@ -110,9 +110,10 @@ func (d *drawing) marks(used int) {
 const (
 	episodesReady = "document.querySelector('#detail').dataset.episodes === 'ready'"
 	listed        = "[...document.querySelectorAll('.episode-list li')]"
-	// ink is how many pixels of the canvas behind the band are drawn.
-	ink = `(() => { const c = document.querySelector('#detail .behind'); if (!c.width) return 0;
-		const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) if (d[i] > 0) n++; return n; })()`
+	// ink is how many pixels of the canvas behind the band are drawn. It reads from a copy: the browser warns of reading a canvas.
+	ink = `(() => { const from = document.querySelector('#detail .behind'); if (!from.width) return 0;
+		const c = new OffscreenCanvas(from.width, from.height); c.getContext('2d', {willReadFrequently: true}).drawImage(from, 0, 0);
+		const d = c.getContext('2d', {willReadFrequently: true}).getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) if (d[i] > 0) n++; return n; })()`
 )
 
 func (d *drawing) url(query string) string { return d.URL() + "#/profile/" + drawn + query }
@@ -282,7 +283,7 @@ func checkPointer(b *tab) {
 	at := get[[]float64](b, "(() => { const r = document.querySelector('#detail .plot').getBoundingClientRect(); return [r.left, r.top]; })()")
 	x, y := at[0]+line[24][0], at[1]+line[24][1]
 	b.do(call(input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: x, Y: y}))
-	b.until("document.querySelector('#detail .tip').checkVisibility() && document.querySelector('#detail .tip').textContent === 'lab-04/ep-003'")
+	b.until("document.querySelector('#detail text.tip').checkVisibility() && document.querySelector('#detail text.tip').textContent === 'lab-04/ep-003'")
 	b.shoot("episode-hover")
 	press := func() {
 		for _, kind := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased} {
@@ -292,7 +293,7 @@ func checkPointer(b *tab) {
 	press()
 	b.until("location.hash === '#/profile/io-walk' && !document.querySelector('.chosen-episode strong')")
 	b.do(call(input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseMoved, X: at[0] + 2, Y: at[1] + 2}))
-	b.until("!document.querySelector('#detail .tip').checkVisibility()")
+	b.until("!document.querySelector('#detail text.tip').checkVisibility()")
 }
 
 // TestEpisodesFollow: another envelope brings its episodes, and what was chosen stays.

@@ -200,7 +200,7 @@ export class Detail {
     return plot;
   }
 
-  // Shows the list of episodes, and returns its rows, and their curves as the axis shows them: {id, words, values, faint}.
+  // Shows the list of episodes, and returns its rows, and their curves as the axis shows them, for EpisodeLines.
   #showEpisodes(profile, scale) {
     const { name } = profile;
     const signature = this.#store.signatures.get(name) ?? null;
@@ -212,7 +212,7 @@ export class Detail {
     set(this.#container, 'data-episodes', this.#episodes.failure !== '' ? 'failed' : this.#episodes.list ? 'ready' : this.#episodes.waits ? 'waits' : 'none');
     const change = scaling(profile, scale);
     const lines = !change ? [] : rows.filter(({ values }) => values?.length === profile.points)
-      .map((row) => ({ id: row.id, words: row.id, values: row.values.map(change), faint: host !== '' && row.host !== host && row.id !== episode }));
+      .map((row) => ({ id: row.id, words: row.id, values: row.values.map(change), faint: host !== '' && row.host !== host && row.id !== episode, strong: row.marks !== null }));
     this.#lines.show(lines, episode);
     return { rows, lines };
   }
@@ -256,7 +256,7 @@ export class Detail {
     names.length = Math.min(names.length, maxChoices);
     if (other) names.unshift(other);
     const options = ['', ...names];
-    if (options.join('\n') !== [...this.#select.options].map((o) => o.value).join('\n')) {
+    if (options.length !== this.#select.options.length || options.join('\n') !== [...this.#select.options].map((o) => o.value).join('\n')) {
       this.#select.replaceChildren(...options.map((name) => h('option', { value: name }, name === '' ? 'none' : name)));
     }
     this.#select.value = other;

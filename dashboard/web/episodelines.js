@@ -1,7 +1,7 @@
 // The curves of a sample's episodes in a plot: thin lines behind the band, and the one
 // that is chosen or under the pointer before it.
 
-import { h, s, set, text } from './dom.js';
+import { h, s, set, text, unique, widthOf } from './dom.js';
 
 const reach = 0.9; // em from a line within which the pointer is on it
 const far = 100; // heights of the plot beyond which a line is not drawn
@@ -13,8 +13,9 @@ export class EpisodeLines {
   #front = s('svg', { class: 'front', 'aria-hidden': 'true', focusable: 'false' });
   #hoverLine = s('path', { class: 'episode hover' });
   #chosenLine = s('path', { class: 'episode' });
-  #tip = h('p', { class: 'tip', 'aria-hidden': 'true', hidden: true });
-  #lines = []; // [{id, words, values, faint}]
+  #tip = [s('rect', { class: 'tip' }), s('text', { class: 'tip strong' })]; // names the line under the pointer
+  #clip = s('rect');
+  #lines = []; // [{id, words, values, faint, strong}]
   #chosen = '';
   #hover = null; // a line
   #frame = null; // {box, lo, hi} as the plot was drawn last
@@ -24,9 +25,12 @@ export class EpisodeLines {
   constructor(host, onChoose) {
     this.#host = host;
     this.#onChoose = onChoose;
-    this.#front.append(this.#hoverLine, this.#chosenLine);
+    const id = unique('clip');
+    for (const line of [this.#hoverLine, this.#chosenLine]) set(line, 'clip-path', `url(#${id})`);
+    this.#front.append(s('defs', null, s('clipPath', { id }, this.#clip)), this.#hoverLine, this.#chosenLine, ...this.#tip);
     host.prepend(this.#behind);
-    host.append(this.#front, this.#tip);
+    host.append(this.#front);
+    this.#showTip(null);
     host.addEventListener('pointermove', (event) => this.#point(event));
     host.addEventListener('pointerleave', () => this.#setHover(null));
     host.addEventListener('click', (event) => {
@@ -35,7 +39,10 @@ export class EpisodeLines {
     });
   }
 
-  /** show takes lines [{id, words, values, faint}], with values as the plot's axis shows them and NaN for a gap, and the id of the chosen one. */
+  /**
+   * show takes lines [{id, words, values, faint, strong}], with values as the plot's axis shows them and NaN for a gap, and the
+   * id of the chosen one. Lines that are faint are not under the pointer.
+   */
   show(lines, chosen) {
     this.#lines = lines;
     this.#chosen = chosen;
@@ -69,9 +76,9 @@ export class EpisodeLines {
     to.strokeStyle = this.#drawn = getComputedStyle(this.#behind).color;
     to.lineWidth = 0.07 * box.em;
     to.lineJoin = 'round';
-    const alpha = Math.min(0.6, 2.6 / Math.sqrt(this.#lines.length || 1));
+    const alpha = Math.min(0.6, 1.7 / Math.sqrt(this.#lines.length || 1));
     for (const line of this.#lines) {
-      to.globalAlpha = line.faint ? 0.25 * alpha : alpha;
+      to.globalAlpha = line.faint ? 0.3 * alpha : line.strong ? Math.max(0.6, alpha) : alpha;
       to.beginPath();
       this.#trace(line.values, (x, y, begins) => (begins ? to.moveTo(x, y) : to.lineTo(x, y)));
       to.stroke();
@@ -109,7 +116,7 @@ export class EpisodeLines {
     const chosen = this.#lines.find(({ id }) => id === this.#chosen);
     set(this.#chosenLine, 'd', this.#path(chosen));
     set(this.#hoverLine, 'd', this.#hover === chosen ? '' : this.#path(this.#hover));
-    this.#front.style.setProperty('clip-path', `inset(${box.top}px ${Math.max(0, this.#host.clientWidth - box.left - box.width)}px ${Math.max(0, this.#host.clientHeight - box.top - box.height)}px ${box.left}px)`);
+    for (const [name, value] of Object.entries({ x: box.left, y: box.top, width: box.width, height: box.height })) set(this.#clip, name, value);
   }
 
   #point(event) {
@@ -143,13 +150,21 @@ export class EpisodeLines {
       this.#hover = line;
       this.#drawFront();
     }
-    this.#tip.hidden = line === null;
     this.#host.classList.toggle('on-line', line !== null);
+    this.#showTip(line, at);
+  }
+
+  // Puts the name of a line beside a position, within the plot.
+  #showTip(line, at) {
+    for (const node of this.#tip) set(node, 'display', line === null ? 'none' : null);
+    const [box, words] = this.#tip;
+    text(words, line === null ? '' : line.words);
     if (line === null) return;
-    text(this.#tip, line.words);
-    const em = this.#frame.box.em;
-    const x = Math.max(0, Math.min(at.x + em, this.#host.clientWidth - this.#tip.offsetWidth));
-    const y = at.y > this.#tip.offsetHeight + 2 * em ? at.y - this.#tip.offsetHeight - em : at.y + 1.5 * em;
-    this.#tip.style.setProperty('transform', `translate(${x}px, ${y}px)`);
+    const { em } = this.#frame.box;
+    const width = widthOf(line.words, this.#host) + em;
+    const x = Math.max(0, Math.min(at.x + em, this.#host.clientWidth - width));
+    const y = at.y > 3 * em ? at.y - 2.6 * em : at.y + 1.5 * em;
+    for (const [name, value] of Object.entries({ x, y, width, height: 1.7 * em, rx: 0.3 * em })) set(box, name, value);
+    for (const [name, value] of Object.entries({ x: x + 0.5 * em, y: y + 1.2 * em })) set(words, name, value);
   }
 }
