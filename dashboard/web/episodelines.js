@@ -41,26 +41,24 @@ export class EpisodeLines {
 
   /**
    * show takes lines [{id, words, values, faint, strong}], with values as the plot's axis shows them and NaN for a gap, and the
-   * id of the chosen one. Lines that are faint are not under the pointer.
+   * id of the chosen one. Lines that are faint are not under the pointer. They are drawn when the plot is (place).
    */
   show(lines, chosen) {
     this.#lines = lines;
     this.#chosen = chosen;
     this.#hover = this.#hover && (lines.find(({ id }) => id === this.#hover.id) ?? null);
-    this.draw();
   }
 
   /** place takes the box and the range of the value axis whenever the plot was drawn. */
   place(box, { lo, hi }) {
     this.#frame = { box, lo, hi };
-    this.draw();
+    this.#draw();
   }
 
   /** refresh draws again if the theme has changed. */
-  refresh() { if (this.#drawn !== '' && this.#drawn !== getComputedStyle(this.#behind).color) this.draw(); }
+  refresh() { if (this.#drawn !== '' && this.#drawn !== getComputedStyle(this.#behind).color) this.#draw(); }
 
-  draw() {
-    if (!this.#frame) return;
+  #draw() {
     const { box } = this.#frame;
     const [w, height] = [this.#host.clientWidth, this.#host.clientHeight];
     const ratio = Math.min(3, window.devicePixelRatio || 1);
