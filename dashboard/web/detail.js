@@ -207,7 +207,7 @@ export class Detail {
     const rows = arrange(this.#episodes.list, marksOf(profile, signature, this.#store.suspects.get(name)), { ...this.#route, host: '' });
     const { host, episode } = this.#route;
     this.#pane.show(this.#episodes, rows.filter((row) => host === '' || row.host === host), {
-      profile, signature, route: this.#route, hrefOf: (id) => hrefOf({ ...this.#route, episode: id }), linkOf: (format) => this.#urlOf(name, format),
+      profile, signature, route: this.#route, hrefOf: (id) => hrefOf({ ...this.#route, episode: id, view: 'curve' }), linkOf: (format) => this.#urlOf(name, format),
     });
     set(this.#container, 'data-episodes', this.#episodes.failure !== '' ? 'failed' : this.#episodes.list ? 'ready' : this.#episodes.waits ? 'waits' : 'none');
     const change = scaling(profile, scale);
@@ -291,7 +291,7 @@ export class Detail {
     this.#facts.replaceChildren(...facts.map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))));
   }
 
-  #link(episode) { return h('a', { href: hrefOf({ ...this.#route, episode }) }, h('bdi', null, episode)); }
+  #link(episode) { return h('a', { href: hrefOf({ ...this.#route, episode, view: 'curve' }) }, h('bdi', null, episode)); }
 
   // Another profile gets a plot of its own: nothing of the old one moves or stays chosen.
   #discardPlot() {
