@@ -126,7 +126,8 @@ export class Cost {
       const words = shorten(m.name, maxWidth, this.#host);
       return { name: m.name, words, x: x(m.latency), y: y(m.accuracy), w: widthOf(words, this.#host) + 0.2 * em, h: 1.15 * em };
     });
-    const labels = placeLabels(this.#circles, { ...box, top: 0, right: w }, radius);
+    const whiskers = this.#models.filter((m) => m.low !== null).map((m) => ({ left: x(m.latency) - 1, right: x(m.latency) + 1, top: y(m.high), bottom: y(m.low) }));
+    const labels = placeLabels(this.#circles, { ...box, top: 0, right: w }, radius, whiskers);
     this.#circles.forEach((circle, k) => {
       const label = labels[k];
       if (label) {

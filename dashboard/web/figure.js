@@ -16,6 +16,7 @@ import { inWords, widthsOf } from './time.js';
 const panel = { width: 430, height: 300, head: 56, gap: 22 };
 const head = 58; // above the panels
 const foot = 24;
+const least = 640; // the least width of a figure
 const fonts = 'Helvetica, Arial, sans-serif';
 const pixels = 3; // of a PNG for each px: 288 an inch
 const maxSide = 16_000; // of a PNG; browsers draw no larger ones
@@ -64,22 +65,23 @@ const place = (host, x, y) => s('g', { transform: `translate(${x} ${y})` }, [...
 
 const episodes = ({ used }) => (used === null ? '' : `n = ${used}`);
 
-// Draws one profile at the corner x, y.
-function drawProfile(sheet, { profile, signature, style }, view, scales, x, y) {
-  const host = h('div', { class: 'plot' });
+// Draws one profile at the corner x, y. A figure of one profile is as wide as its legend.
+function drawProfile(sheet, { profile, signature, style }, view, { alone, ...scales }, x, y) {
+  const host = h('div', { class: alone ? 'plot alone' : 'plot' });
+  const wide = alone ? least - 2 * panel.gap : panel.width;
   sheet.append(host);
   const levels = view.view === 'levels' && signature;
   const raw = view.scale === 'raw' && profile.raw !== null;
   const widths = widthsOf(profile, view.widths);
   const about = levels ? 'levels of each channel' : [profile.channel, raw ? profile.unit : 'scaled', inWords(widths)].filter(Boolean).join(', ');
   const nodes = [
-    words(fit(profile.name, panel.width - 80, 15, sheet), x, y + 14, { 'font-size': 15, 'font-weight': 600 }),
-    words(episodes(profile), x + panel.width, y + 14, { 'font-size': 13, 'text-anchor': 'end' }),
-    words(fit(profile.shape, panel.width, 12, sheet), x, y + 31, { fill: '#585f66' }),
-    words(fit(about, panel.width, 12, sheet), x, y + 47, { fill: '#585f66' }),
+    words(fit(profile.name, wide - 80, 15, sheet), x, y + 14, { 'font-size': 15, 'font-weight': 600 }),
+    words(episodes(profile), x + wide, y + 14, { 'font-size': 13, 'text-anchor': 'end' }),
+    words(fit(profile.shape, wide, 12, sheet), x, y + 31, { fill: '#585f66' }),
+    words(fit(about, wide, 12, sheet), x, y + 47, { fill: '#585f66' }),
   ];
   if (isEmpty(profile)) {
-    nodes.push(words('no accepted episode', x + panel.width / 2, y + panel.height / 2, { 'text-anchor': 'middle' }));
+    nodes.push(words('no accepted episode', x + wide / 2, y + panel.height / 2, { 'text-anchor': 'middle' }));
   } else if (levels) {
     host.classList.add('levels');
     new Levels(host, '', () => {}).show(signature, scales.levels, style);
@@ -128,9 +130,9 @@ const howMany = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`;
 export function profilesFigure(items, view, all) {
   return onPaper((sheet) => {
     const columns = Math.max(1, Math.min(items.length, Math.ceil(Math.sqrt(items.length))));
-    const width = Math.max(640, columns * (panel.width + panel.gap) + panel.gap);
+    const width = Math.max(least, columns * (panel.width + panel.gap) + panel.gap);
     const height = head + Math.ceil(items.length / columns) * (panel.height + panel.gap) + foot;
-    const scales = { axes: sharedAxes(all.profiles), levels: maxLevels(all.signatures) };
+    const scales = { alone: items.length === 1, axes: sharedAxes(all.profiles), levels: maxLevels(all.signatures) };
     const nodes = items.flatMap((item, i) => drawProfile(sheet, item, view, scales,
       panel.gap + (i % columns) * (panel.width + panel.gap), head + panel.gap / 2 + Math.floor(i / columns) * (panel.height + panel.gap)));
     const levels = view.view === 'levels' && items.some(({ signature }) => signature);
@@ -146,7 +148,7 @@ export function profilesFigure(items, view, all) {
 /** accuraciesFigure returns the SVG of the accuracy of models, best first: [{name, metric, low, high, ...}]. */
 export function accuraciesFigure(models) {
   return onPaper((sheet) => {
-    const width = 640;
+    const width = least;
     const row = 32;
     const x = (value) => panel.gap + Math.max(0, Math.min(1, value)) * (width - 2 * panel.gap);
     const bottom = head + 14 + models.length * row;
@@ -172,7 +174,7 @@ export function speedsFigure(perfs, metrics) {
     const host = h('div', { class: 'speeds' });
     sheet.append(host);
     new Cost(host).show(perfs, metrics);
-    return sheetOf(640, head + 400 + foot, 'Accuracy against time', 'of one answer; lines are 95% intervals', newest([...perfs.values()]), [place(host.querySelector('.plot'), panel.gap, head)]);
+    return sheetOf(least, head + 400 + foot, 'Accuracy against time', 'of one answer; lines are 95% intervals', newest([...perfs.values()]), [place(host.querySelector('.plot'), panel.gap, head)]);
   });
 }
 

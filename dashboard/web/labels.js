@@ -3,20 +3,20 @@
 /**
  * placeLabels takes points [{x, y, w, h}] in order of importance, with the width
  * and height of their labels, and the box {left, right, top, bottom} for the
- * labels. For each point it returns the upper left corner of its label and whether
+ * labels. lines are boxes that labels avoid where there is room elsewhere. For each point it returns the upper left corner of its label and whether
  * that needs a line to its point, {x, y, far}, or null if there is no room.
  */
-export function placeLabels(points, box, radius) {
+export function placeLabels(points, box, radius, lines = []) {
   const taken = points.map(({ x, y }) => ({ left: x - radius, right: x + radius, top: y - radius, bottom: y + radius }));
   return points.map((point) => {
-    for (const { x, y, far } of candidates(point, radius)) {
-      const area = { left: x, right: x + point.w, top: y, bottom: y + point.h };
-      if (area.left < box.left || area.right > box.right || area.top < box.top || area.bottom > box.bottom) continue;
-      if (taken.some((other) => overlap(area, other))) continue;
-      taken.push(area);
-      return { x, y, far };
-    }
-    return null;
+    const areaAt = ({ x, y }) => ({ left: x, right: x + point.w, top: y, bottom: y + point.h });
+    const free = [...candidates(point, radius)].filter((at) => {
+      const area = areaAt(at);
+      return area.left >= box.left && area.right <= box.right && area.top >= box.top && area.bottom <= box.bottom && !taken.some((other) => overlap(area, other));
+    });
+    const best = free.find((at) => !lines.some((line) => overlap(areaAt(at), line))) ?? free[0] ?? null;
+    if (best) taken.push(areaAt(best));
+    return best;
   });
 }
 
