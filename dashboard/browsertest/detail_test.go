@@ -39,6 +39,7 @@ func TestDetail(t *testing.T) {
 	if got := get[string](b, "document.querySelector('#detail input:checked').value"); got != "raw" {
 		t.Errorf("the scale is %q", got)
 	}
+	b.until(episodesReady) // the axis has room for their curves
 	checkRawAxis(b, e)
 	checkTable(b, e)
 	b.shoot("detail-raw")

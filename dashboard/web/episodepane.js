@@ -144,19 +144,21 @@ function describeList({ episodes, all, leftOut }) {
   return leftOut > 0 ? `${shown}, of ${all} in the sample.` : `${shown}.`;
 }
 
-function describeCount({ used, outlierCount }) {
+function describeCount({ used, outlierCount, outliers }) {
   if (used < minUnusual) return `Unusual episodes are named from ${minUnusual} on: there ${used === 1 ? 'is only one' : `are ${used}`}.`;
   if (outlierCount === 0) return 'No episode is unusual.';
-  return outlierCount === 1 ? 'One episode is unusual.' : `${outlierCount} episodes are unusual.`;
+  if (outlierCount === 1) return 'One episode is unusual.';
+  return `${outlierCount} episodes are unusual${outlierCount > outliers.length ? `; the ${outliers.length} most unusual are marked` : ''}.`;
 }
 
 /** describeChosen says under the plot which episode is chosen, or what the thin lines are. */
 export function describeChosen(episodes, row, chosen, beyond) {
   if (chosen !== '' && !row) return episodes.list ? `${chosen} is not in the sample now.` : '';
-  if (row) return [row.marks?.suspect, row.marks?.unusual, describeSloppiness(row.quality, true)].filter(Boolean).join(' ') || 'It is within the usual range.';
+  if (row) return [row.marks?.suspect, row.marks?.unusual, describeSloppiness(row.quality, true)].filter(Boolean).join(' ') || 'Not marked as suspect or unusual.';
   const { list } = episodes;
   if (!list || list.episodes.length === 0) return '';
   const n = list.episodes.length;
   const out = beyond > 0 ? ` ${beyond} of them ${beyond === 1 ? 'leaves' : 'leave'} the axis.` : '';
-  return `${n === 1 ? 'The thin line is the one episode.' : `The thin lines are the ${n} episodes.`}${out} Point at a line for its host and episode.`;
+  if (n === 1) return 'The median is the curve of the one episode.';
+  return `The thin lines are the ${n} episodes.${out} Point at a line for its host and episode.`;
 }
