@@ -40,8 +40,13 @@ const shownProfile = "io-walk"
 // newFitted uses connections of a worker and of a streamer; the topology must be there.
 func newFitted(t *testing.T, worker, streams *bus.Bus) *fitted {
 	t.Helper()
+	return newFittedOf(t, worker, streams, 30)
+}
+
+func newFittedOf(t *testing.T, worker, streams *bus.Bus, target int) *fitted {
+	t.Helper()
 	spec := fit.DefaultSpec()
-	spec.Target = 30
+	spec.Target = target
 	gen, curves, end := bustest.Curves(t, worker, spec)
 	t.Cleanup(end)
 	return &fitted{t: t, gen: gen, curves: curves, worker: worker, events: streams}
@@ -387,5 +392,36 @@ func TestEpisodesWithoutTheBucket(t *testing.T) {
 	}
 	if res, text := b.do(http.MethodGet, episodesPath, ""); res.StatusCode != http.StatusServiceUnavailable || text != "NATS did not send the episodes in time: ask again later\n" {
 		t.Errorf("without the stream: %s %s", res.Status, text)
+	}
+}
+
+// TestManyEpisodes: of a sample of more than 500 episodes the answer has 500: the marked ones, and those of lowest rank.
+func TestManyEpisodes(t *testing.T) {
+	t.Parallel()
+	srv := bustest.Start(t)
+	srv.Topology()
+	f := newFittedOf(t, srv.Connect(), srv.Connect(), 1000)
+	highest := fit.Rank{}
+	marked := ""
+	for i := range 510 {
+		e := f.entry("lab-1", fmt.Sprint("ep-", i), i)
+		if rank := f.gen.Spec.Rank(e.Host, e.Episode); rank.Compare(highest) > 0 {
+			highest, marked = rank, e.Episode
+		}
+		f.put(e)
+	}
+	f.store(events.TypeSuspects, map[string]any{"type": "suspects", "name": shownProfile, "n": 1, "episodes": []any{
+		map[string]any{"host_id": "lab-1", "episode_id": marked, "profile": shownProfile, "looks_like": "bursty-c2"}}})
+	b := startBridge(t, srv, dashboard.Config{}).ready()
+	l := b.list(f.publish())
+	if l.N != 510 || l.LeftOut != 10 || len(l.Episodes) != 500 {
+		t.Errorf("%d of %d episodes, %d left out", len(l.Episodes), l.N, l.LeftOut)
+	}
+	ranks := make([]string, 0, len(l.Episodes))
+	for _, e := range l.Episodes {
+		ranks = append(ranks, f.gen.Spec.Rank(e.Host, e.Episode).String())
+	}
+	if last := l.Episodes[len(l.Episodes)-1]; last.Episode != marked || last.LooksLike == "" || !slices.IsSorted(ranks) {
+		t.Errorf("the last is %s, marked is %s; by rank: %t", last.Episode, marked, slices.IsSorted(ranks))
 	}
 }

@@ -370,7 +370,9 @@ func TestEpisodesCannotBeRead(t *testing.T) {
 		answers <- answer
 		b.run("document.querySelector('.episodes button').click()")
 	}
-	again(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "there is no such page", http.StatusNotFound) })
+	again(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "there is no such page", http.StatusNotFound)
+	})
 	b.until("document.querySelector('.episodes .doubt').textContent === 'The episodes cannot be read: this dashboard is of an earlier version, which does not send them.'")
 	again(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"episodes": 3}`) })
 	b.until("document.querySelector('.episodes .doubt').textContent === 'The episodes cannot be read: the answer is not valid: it has no episodes.'")
