@@ -3,7 +3,6 @@ package dashboard
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -33,7 +32,7 @@ func TestSamplesThatAreKept(t *testing.T) {
 
 // TestTooManyEntries: a profile with more entries than a dashboard reads gets an answer that says so.
 func TestTooManyEntries(t *testing.T) {
-	d := &Dashboard{deps: Deps{Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+	d := &Dashboard{deps: Deps{Log: slog.New(slog.DiscardHandler)}}
 	refused := d.unreadable(wantedSample{profile: "io-walk"}, fmt.Errorf("read: %w", errors.Join(bus.ErrSampleTooLarge)))
 	if refused.status != http.StatusInsufficientStorage || refused.message != "the entries of io-walk take more than 64 MiB, which is more than a dashboard reads" {
 		t.Errorf("%+v", refused)
