@@ -311,16 +311,42 @@ func makeTopology(t *testing.T, srv *bustest.Secure) {
 	}
 }
 
-// TestSystem: the two accounts do not see each other's messages.
+// TestSystem: the role gets reports of the servers. It neither sees nor changes what other accounts store, neither by a
+// request of its own nor by the reply subject of one.
 func TestSystem(t *testing.T) {
 	srv := bustest.StartSecure(t)
 	makeTopology(t, srv)
-	system := srv.Dial("system", func(err error) { t.Error(err) })
+	refused := make(chan error, 100)
+	system := srv.Dial("system", func(err error) { refused <- err })
 	msg, err := system.RequestWithContext(bustest.Context(t), "$SYS.REQ.SERVER.PING.JSZ", []byte(`{"accounts": true}`))
 	if err != nil || !json.Valid(msg.Data) || !strings.Contains(string(msg.Data), roles.Profiles) {
 		t.Errorf("a report: %v", err)
 	}
-	if err := errors.Join(system.Publish(bus.SubjectAccepted, []byte("{}")), system.Flush()); err != nil {
+	const purge = "$JS.API.ACCOUNT.PURGE." + roles.Profiles
+	for _, msg := range []*nats.Msg{
+		{Subject: bus.SubjectAccepted, Data: []byte("{}")}, {Subject: purge},
+		{Subject: "$SYS.REQ.SERVER.PING", Reply: purge}, {Subject: "$SYS.REQ.SERVER.PING.JSZ", Reply: purge},
+	} {
+		if err := errors.Join(system.PublishMsg(msg), system.FlushWithContext(bustest.Context(t))); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, subject := range []string{">", "$NRG.>", "$SYS.REQ.>", "$SYS._INBOX.>", "$JSC.>"} {
+		if _, err := system.SubscribeSync(subject); err != nil {
+			t.Fatal(err)
+		}
+		for want := fmt.Sprintf("Subscription to %q", subject); want != ""; {
+			select {
+			case err := <-refused:
+				if strings.Contains(strings.ToLower(err.Error()), strings.ToLower(want)) {
+					want = ""
+				}
+			case <-bustest.Context(t).Done():
+				t.Fatalf("the role may subscribe to %s", subject)
+			}
+		}
+	}
+	if _, err := system.RequestWithContext(bustest.Context(t), "$SYS.REQ.SERVER.PING.JSZ", nil); err != nil { // after the answers before
 		t.Error(err)
 	}
 	sizes, err := srv.ConnectAs("viewer", bustest.Log(t)).Streams(bustest.Context(t))

@@ -116,8 +116,13 @@ var (
 			each("CONSUMER.DELETE.%.*", streamsAndArchives), each("CONSUMER.PAUSE.%.*", streamsAndArchives),
 			each("CONSUMER.NAMES.%", streamsAndArchives), each("CONSUMER.LIST.%", streamsAndArchives),
 		)}
-	administerServers = Grant{Name: "administer servers", What: "do everything in account " + System + ", nothing in the others",
-		Publish: []string{">"}, Subscribe: []string{">"}}
+	// Not everything in account SYS: the servers take requests there that delete all streams of another account
+	// ($JS.API.ACCOUNT.PURGE.*), and those of a cluster send each other every message that is stored ($NRG.>).
+	administerServers = Grant{Name: "administer servers", What: "ask the servers for reports, let them reload, disconnect clients, hear of connections",
+		Publish: []string{
+			"$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.*", "$SYS.REQ.SERVER.*.*", "$SYS.REQ.ACCOUNT.*.*", "$SYS.REQ.USER.INFO",
+		},
+		Subscribe: []string{"$SYS.ACCOUNT.>", "$SYS.SERVER.>"}}
 )
 
 // The streams of buckets.
