@@ -155,6 +155,8 @@ func TestOrder(t *testing.T) {
 	for _, claims := range []string{
 		event("2001-01-01T00:00:00Z", 9), event(incarnation, 2), event(incarnation, 1<<53-1),
 		strings.Replace(event(incarnation, 2), "life", "Life", 1), `{"life":"", "type":"x", "life":"x"}`,
+		// Browsers and other readers look for the key "life" only.
+		`{"type":"x","life":"x","LIFE":""}`, `{"type":"x","LIFE":"","life":"x"}`, `{"type":"x","life":"x","revision":"no"}`, `{"type":"x","\u006cife":"x","generation":5}`,
 	} {
 		if res, text := b.do(http.MethodPost, "publish", claims); res.StatusCode != http.StatusBadRequest || !strings.Contains(text, `without the key "life"`) {
 			t.Errorf("%s: %s %s", claims, res.Status, text)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"strings"
 
 	"github.com/cis490/profiles/bus"
 	"github.com/cis490/profiles/bus/client"
@@ -74,8 +75,21 @@ func parseHeader(event []byte) Header {
 	return h
 }
 
-// HasOrder reports whether an event claims an order. Only streamers make such events.
-func HasOrder(event []byte) bool { return parseHeader(event).Incarnation != "" }
+// HasOrder reports whether an event claims an order to any reader: whether it has a life in any
+// letter case, even if another key of the order is not valid. Only streamers make such events.
+func HasOrder(event []byte) bool {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(event, &fields) != nil {
+		return false
+	}
+	for key, value := range fields {
+		var life string
+		if strings.EqualFold(key, "life") && json.Unmarshal(value, &life) == nil && life != "" {
+			return true
+		}
+	}
+	return false
+}
 
 // IsBefore reports whether an event is before another of its subject: both are of the
 // same incarnation, and its order is lower. In the stream the event never follows the
