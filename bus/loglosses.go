@@ -72,7 +72,7 @@ func (s *Specs) LogLost(losses LogLosses) []settings.Wrong {
 		if losses.Last > 0 {
 			lost.Level = settings.Told
 		}
-	case losses.Lost > 0 && (losses.Incarnation != madeUp.Incarnation || losses.Lost > madeUp.Lost):
+	case losses.Lost > 0 && (!madeUp.happened(losses) || losses.Lost > madeUp.Lost):
 		lost.Is = fmt.Sprintf("%d lost (it begins at message %d)", losses.Lost, losses.first)
 		lost.Harm = "another spec or epoch, which reads the log from its start, lacks their episodes and retractions"
 	default:
@@ -93,11 +93,21 @@ func (s *Specs) hasGenerationOfOtherLog(log client.Incarnation) bool {
 }
 
 // MustReadAgain reports whether the log was filled again, after a generation was registered, and
-// lacked messages before.
-func (s *Specs) MustReadAgain(gen Generation) bool {
+// lacked messages before. It asks the log only if bucket specs says so.
+func (s *Specs) MustReadAgain(ctx context.Context, b *Bus, gen Generation) (bool, error) {
 	madeUp, at := s.madeUpFor()
 	known, ok := s.Get(gen.ID)
-	return ok && madeUp.Lost > 0 && madeUp.Incarnation == gen.Streams.Log && at > known.Registered
+	if !ok || madeUp.Lost == 0 || madeUp.Incarnation != gen.Streams.Log || at <= known.Registered {
+		return false, nil
+	}
+	losses, err := b.LogLosses(ctx)
+	return err == nil && madeUp.happened(losses), err
+}
+
+// happened reports whether the log has lost as much as was made up for. If not, another program
+// wrote the note, and it counts for nothing.
+func (madeUp LogLosses) happened(losses LogLosses) bool {
+	return madeUp.Incarnation == losses.Incarnation && madeUp.Lost <= losses.Lost
 }
 
 // madeUpFor returns the losses that were made up for, and when, as a sequence of the bucket.

@@ -373,7 +373,10 @@ func (s *session) hasCaughtUp(ctx context.Context, gen bus.Generation) (bool, er
 		return false, err
 	}
 	losses, err := s.bus.LogLosses(ctx)
-	if err != nil || settings.Worst(s.specs.LogLost(losses)) >= settings.Unsettled || s.specs.MustReadAgain(gen) {
+	if err != nil || settings.Worst(s.specs.LogLost(losses)) >= settings.Unsettled {
+		return false, err
+	}
+	if again, err := s.specs.MustReadAgain(ctx, s.bus, gen); again || err != nil {
 		return false, err
 	}
 	var last uint64

@@ -70,7 +70,11 @@ func (s *session) ensureConsumers(ctx context.Context) error {
 
 // reread starts the next epoch if the log was filled again after the generation was registered.
 func (s *session) reread(ctx context.Context) error {
-	if !s.specs.MustReadAgain(s.gen) {
+	again, err := s.specs.MustReadAgain(ctx, s.bus, s.gen)
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	if !again {
 		return nil
 	}
 	s.logger.Warn("the log was filled again after it had lost messages", logkey.Generation, s.gen.ID)

@@ -139,7 +139,10 @@ func Collect(ctx context.Context, b *bus.Bus) (*Report, error) {
 		r.Wrong, err = wrongSettings(ctx, b, specs, nil)
 		return r, err
 	}
-	r.Wanted, r.MustReadAgain = wanted.ID, specs.MustReadAgain(wanted)
+	r.Wanted = wanted.ID
+	if r.MustReadAgain, err = specs.MustReadAgain(ctx, b, wanted); err != nil {
+		return nil, err
+	}
 	if r.Wrong, err = wrongSettings(ctx, b, specs, &wanted); err != nil {
 		return nil, err
 	}
