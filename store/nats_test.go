@@ -207,6 +207,30 @@ func TestNATSDamage(t *testing.T) {
 	}
 }
 
+// TestNATSForeignChunks: a description whose chunks are a wildcard stands for the chunks of all objects. It is corrupt, and to
+// replace its object removes no other one.
+func TestNATSForeignChunks(t *testing.T) {
+	t.Parallel()
+	for _, chunks := range []string{"*", ">", "a.b", "a b"} {
+		ctx, srv := bustest.Context(t), bustest.Start(t)
+		s := natsStore(t, srv.Connect(), 5*time.Second)
+		if err := s.Ensure(ctx); err != nil {
+			t.Fatal(err)
+		}
+		forged, other := ref, episode.Ref{Host: "lab-02", ID: "ep-2"}
+		put(t, s, forged, noise(1000))
+		changeDescription(t, srv, func(i *jetstream.ObjectInfo) { i.NUID, i.Name = chunks, "other" })
+		put(t, s, other, noise(400<<10))
+		if _, err := readAll(ctx, s, forged); !errors.Is(err, episode.ErrCorrupt) || !strings.Contains(err.Error(), "not that of an archive") {
+			t.Errorf("%q: %v", chunks, err)
+		}
+		put(t, s, forged, noise(1001))
+		if got, err := readAll(ctx, s, other); len(got) != 400<<10 || err != nil {
+			t.Errorf("%q: of another object %d bytes are left, %v", chunks, len(got), err)
+		}
+	}
+}
+
 // TestNATSServerStops checks that reading goes on if the server is back within the
 // timeout, and fails if it is not.
 func TestNATSServerStops(t *testing.T) {

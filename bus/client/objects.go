@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -146,9 +147,10 @@ func (o *Objects) describeOnce(ctx context.Context, name string) (info jetstream
 		return info, revision, ErrNoObject
 	case info.Opts != nil && info.Opts.Link != nil:
 		return info, revision, fmt.Errorf("%w: it is a link to another object, and links are not followed: store the archive itself under this name", ErrObjectDamaged)
-	case info.NUID == "":
-		return info, revision, fmt.Errorf("%w: its description is not that of an archive", ErrObjectDamaged)
+	case info.NUID == "" || strings.ContainsAny(info.NUID, ".*> \t\r\n"): // a wildcard would name the chunks of other objects
+		return jetstream.ObjectInfo{}, revision, fmt.Errorf("%w: its description is not that of an archive", ErrObjectDamaged)
 	}
+	info.Name = name // the description may have another one
 	return info, revision, nil
 }
 
