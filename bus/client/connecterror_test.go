@@ -43,7 +43,7 @@ func TestHints(t *testing.T) {
 func TestAbsent(t *testing.T) {
 	t.Parallel()
 	c := &Client{cfg: Config{Topology: TopologyExpect}}
-	const want = "with TOPOLOGY=expect another program must create it: run profiles topology"
+	const want = "with TOPOLOGY=expect another program must create it: run profiles topology --spec FILE"
 	if err := c.explainAbsence(jetstream.ErrStreamNotFound); !strings.HasSuffix(err.Error(), want) {
 		t.Error(err)
 	}

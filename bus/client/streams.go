@@ -64,7 +64,7 @@ func (c *Client) explainAbsence(err error) error {
 		return fmt.Errorf("%w in JetStream domain %s of server %s: set NATS_JS_DOMAIN to the domain of the streams, or to %[2]s to make them there",
 			err, c.UnnamedDomain(), c.nc.ConnectedServerName())
 	case !c.Creates():
-		return fmt.Errorf("%w: with TOPOLOGY=expect another program must create it: run profiles topology", err)
+		return fmt.Errorf("%w: with TOPOLOGY=expect another program must create it: run profiles topology --spec FILE", err)
 	}
 	return err
 }

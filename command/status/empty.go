@@ -66,6 +66,8 @@ func whyUnused(p Profile, spec *fit.Spec, lag *Lag, names *LogNames) string {
 		return "no episode; this user may not read the log, which would say whether it names the profile"
 	case names.Read == 0:
 		return "the log has no message"
+	case names.Profiles[string(p.Name)] > 0 && lag == nil:
+		return fmt.Sprintf("the log accepts %d episodes of it; no worker has read them, because the generation has no consumers yet", names.Profiles[string(p.Name)])
 	case names.Profiles[string(p.Name)] > 0:
 		return fmt.Sprintf("the log accepts %d episodes of it, but these are retracted, or their messages were rejected", names.Profiles[string(p.Name)])
 	}
