@@ -86,11 +86,13 @@ func (st *staleSignatures) lag(p fit.ProfileName, clock *otherclock.Clock) time.
 // A signature costs a hundred times as much as an envelope and must not keep a core
 // from envelopes. So the loop waits until no envelope has changed for signatureQuiet, at most
 // for signaturePatience, and rests four times as long as it worked: after a burst of puts it
-// writes far fewer signatures than there are envelopes.
+// writes far fewer signatures than there are envelopes. It rests for signatureMaxRest at most:
+// where NATS was slow, most of the work was waiting.
 const (
 	signatureQuiet     = 100 * time.Millisecond
 	signaturePatience  = 2 * time.Second
 	signatureRestRatio = 4
+	signatureMaxRest   = 10 * time.Second
 )
 
 // signatureLoop computes the signatures of samples that changed. compare finds the
@@ -109,7 +111,7 @@ func (s *session) signatureLoop(ctx context.Context) error {
 		if err := s.writeSignatures(ctx, s.stale.take()); err != nil {
 			return err
 		}
-		if wait.For(ctx, signatureRestRatio*time.Since(began)) != nil {
+		if wait.For(ctx, min(signatureRestRatio*time.Since(began), signatureMaxRest)) != nil {
 			return nil
 		}
 	}
