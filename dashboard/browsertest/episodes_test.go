@@ -303,8 +303,15 @@ func TestEpisodesFollow(t *testing.T) {
 	d.publish()
 	b := open(t, d.url("?episode=lab-02%2Fep-001"))
 	b.until(isLive + " && " + episodesReady + " && " + listed + ".length === 7")
+	d.marks(7)
+	b.until("document.querySelector('#detail .facts a')")
+	b.run("document.querySelector('#detail .facts a').focus()")
 	d.put("lab-07", "ep-new", 70, fit.Quality{})
 	d.publish()
+	b.until("document.querySelector('#detail .count').textContent.startsWith('8')")
+	if got := get[string](b, "document.activeElement.closest('dl.facts') ? document.activeElement.textContent : document.activeElement.outerHTML"); got != "lab-03/ep-002" {
+		t.Errorf("with another envelope the focus went to %q", got)
+	}
 	b.until(listed + ".length === 8 && document.querySelector('.chosen-episode strong').textContent === 'lab-02/ep-001'")
 	for format, want := range map[string]string{"CSV": "api/profiles/io-walk/episodes?format=csv", "JSON": "api/profiles/io-walk/episodes"} {
 		if got := get[string](b, fmt.Sprintf("[...document.querySelectorAll('.episodes a.button')].find((a) => a.textContent === %s).getAttribute('href')", js(format))); got != want {

@@ -2,7 +2,7 @@
 // that of another profile, its points, and their download.
 
 import { peak } from './amplitude.js';
-import { h, set, text, unique } from './dom.js';
+import { h, refill, set, text, unique } from './dom.js';
 import { Recordings, describeEmpty, isEmpty } from './doubts.js';
 import { csv, fileName, save } from './download.js';
 import { EpisodeLines } from './episodelines.js';
@@ -52,6 +52,7 @@ export class Detail {
   #summary = h('p', { class: 'visually-hidden', id: unique('summary') });
   #readout = new Readout();
   #facts = h('dl', { class: 'facts' });
+  #factNodes = new Map(); // by name
   #recordings = new Recordings();
   #sample = new Sample();
   #points;
@@ -224,7 +225,7 @@ export class Detail {
     const beyond = lines.filter(({ values }) => values.some((v) => v > hi || v < lo)).length;
     const words = describeChosen(this.#episodes, row, episode, beyond);
     const clear = h('a', { href: hrefOf({ ...this.#route, episode: '' }) }, 'All alike');
-    this.#chosen.replaceChildren(...(row ? [h('span', { class: 'key chosen' }), h('strong', null, h('bdi', null, episode)), ` ${words} `, clear] : [words]));
+    refill(this.#chosen, JSON.stringify([row ? hrefOf(this.#route) : '', words]), () => (row ? [h('span', { class: 'key chosen' }), h('strong', null, h('bdi', null, episode)), ` ${words} `, clear] : [words]));
     this.#chosen.hidden = !words && !row;
   }
 
@@ -288,7 +289,13 @@ export class Detail {
       [`unusual episodes (from ${minUnusual} on)`, signature?.used >= minUnusual && signature.outliers.length ? h('span', null, `${signature.outlierCount}, most of all `, this.#link(signature.outliers[0].episode)) : ''],
       ['generation', profile.generation],
     ].filter(([, value]) => value);
-    this.#facts.replaceChildren(...facts.map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))));
+    const nodes = facts.map(([name, value]) => {
+      if (!this.#factNodes.has(name)) this.#factNodes.set(name, h('div', null, h('dt', null, name), h('dd')));
+      const node = this.#factNodes.get(name);
+      refill(node.lastChild, value.outerHTML ?? value, () => [value]);
+      return node;
+    });
+    if (nodes.length !== this.#facts.children.length || nodes.some((node, i) => node !== this.#facts.children[i])) this.#facts.replaceChildren(...nodes);
   }
 
   #link(episode) { return h('a', { href: hrefOf({ ...this.#route, episode, view: 'curve' }) }, h('bdi', null, episode)); }

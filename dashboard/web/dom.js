@@ -25,6 +25,15 @@ export function text(node, value) {
   if (node.textContent !== value) node.textContent = value;
 }
 
+const filled = new WeakMap();
+
+/** refill replaces a node's children by those of make(), unless the key is that of the last time: the reader may have the focus on one of them. */
+export function refill(node, key, make) {
+  if (filled.get(node) === key) return;
+  filled.set(node, key);
+  node.replaceChildren(...make());
+}
+
 let lastId = 0;
 
 /** unique returns an id that no other element has. */

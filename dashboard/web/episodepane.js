@@ -1,7 +1,7 @@
 // The pane about the episodes of a profile's sample: which are suspects, which are
 // unusual and why, and a list of all, by host.
 
-import { h, set, text, unique } from './dom.js';
+import { h, refill, set, text, unique } from './dom.js';
 import { describeSloppiness } from './doubts.js';
 import { fileName } from './download.js';
 import { number } from './format.js';
@@ -94,7 +94,7 @@ export class EpisodePane {
     this.#status.hidden = this.#status.textContent === '';
     const link = (id) => h('a', { href: hrefOf(id) }, h('bdi', null, id));
     this.#typical.hidden = !signature?.deepest;
-    if (signature?.deepest) this.#typical.replaceChildren('Most typical episode: ', link(signature.deepest));
+    if (signature?.deepest) refill(this.#typical, hrefOf(signature.deepest), () => ['Most typical episode: ', link(signature.deepest)]);
     this.#unusual.hidden = !signature;
     if (signature) text(this.#unusual, describeCount(signature));
     this.#tools.hidden = this.#files.hidden = !list;
