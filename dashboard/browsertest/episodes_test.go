@@ -309,7 +309,7 @@ func TestEpisodesFollow(t *testing.T) {
 	d.put("lab-07", "ep-new", 70, fit.Quality{})
 	d.publish()
 	b.until("document.querySelector('#detail .count').textContent.startsWith('8')")
-	if got := get[string](b, "document.activeElement.closest('dl.facts') ? document.activeElement.textContent : document.activeElement.outerHTML"); got != "lab-03/ep-002" {
+	if got := get[string](b, "document.activeElement.closest('dl.facts') ? document.activeElement.textContent : document.activeElement.outerHTML.slice(0, 80)"); got != "lab-03/ep-002" {
 		t.Errorf("with another envelope the focus went to %q", got)
 	}
 	b.until(listed + ".length === 8 && document.querySelector('.chosen-episode strong').textContent === 'lab-02/ep-001'")
