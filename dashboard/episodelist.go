@@ -2,11 +2,13 @@ package dashboard
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -111,12 +113,12 @@ func (l *episodeList) serve(w http.ResponseWriter, format string, writeTimeout t
 		l.writeCSV(out)
 	} else {
 		h.Set("Content-Type", "application/json")
-		_ = json.NewEncoder(out).Encode(l)
+		l.writeJSON(out)
 	}
 	_ = out.Flush()
 }
 
-// A timedWriter gives each write a time-out of its own.
+// A timedWriter gives each 64 KiB a time-out of its own.
 type timedWriter struct {
 	w       io.Writer
 	control *http.ResponseController
@@ -124,8 +126,40 @@ type timedWriter struct {
 }
 
 func (t *timedWriter) Write(data []byte) (int, error) {
-	_ = t.control.SetWriteDeadline(time.Now().Add(t.timeout))
-	return t.w.Write(data)
+	n := 0
+	for piece := range slices.Chunk(data, chunkBytes) {
+		_ = t.control.SetWriteDeadline(time.Now().Add(t.timeout))
+		written, err := t.w.Write(piece)
+		n += written
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// writeJSON writes the answer as one object, an episode at a time: a browser that reads slowly costs no memory for the rest.
+func (l *episodeList) writeJSON(w *bufio.Writer) {
+	head := *l
+	head.Episodes = []shownEpisode{}
+	data, err := json.Marshal(head)
+	if err != nil {
+		return // the phases are valid JSON, so this does not happen
+	}
+	_, _ = w.Write(bytes.TrimSuffix(data, []byte("]}"))) // Flush has the error, of a browser that has left
+	for i, e := range l.Episodes {
+		data, err := json.Marshal(e)
+		if err != nil {
+			return
+		}
+		if i > 0 {
+			_ = w.WriteByte(',')
+		}
+		if _, err := w.Write(data); err != nil {
+			return
+		}
+	}
+	_, _ = w.WriteString("]}\n")
 }
 
 // writeCSV writes one line for each episode (RFC 4180). A gap is an empty cell.
