@@ -143,7 +143,7 @@ func TestLevelsExplainThemselves(t *testing.T) {
 	if got := get[[]string](b, legend); !slices.Equal(got, []string{"dark: median", "light: upper quartile"}) {
 		t.Errorf("the legend is %q", got)
 	}
-	if got := b.text(card("io-walk", ".axis-name")); got != "sorted from high to low, no longer time · logarithmic" {
+	if got := b.text(card("io-walk", ".axis-name")); got != "sorted from high to low, not time · logarithmic" {
 		t.Errorf("the axis is %q", got)
 	}
 	// One card with its curve: the legend has both.

@@ -201,7 +201,7 @@ export class Card {
       text(this.#levelText, words);
       this.#levelText.classList.toggle('chosen', chosen);
     });
-    text(this.#axisName, 'sorted from high to low, no longer time · logarithmic');
+    text(this.#axisName, 'sorted from high to low, not time · logarithmic');
     set(this.#axisName, 'title', howToRead);
     this.#levels.show(this.#signature, this.#maxLevels, this.#style);
     text(this.#signatureText, describeSignature(this.#signature));
