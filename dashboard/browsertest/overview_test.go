@@ -200,7 +200,7 @@ func TestReadout(t *testing.T) {
 	// The keyboard. The switch is there once the signature is.
 	b.until(fmt.Sprintf("!document.querySelector(%s).hidden", js(card("io-walk", ".switch"))))
 	b.run(fmt.Sprintf("document.querySelector(%s).focus()", js(card("io-walk", "h3 a"))))
-	for _, next := range []string{".switch", ".plot"} {
+	for _, next := range []string{".switch", ".save", ".plot"} {
 		b.press(kb.Tab)
 		if !get[bool](b, fmt.Sprintf("document.activeElement === document.querySelector(%s)", js(card("io-walk", next)))) {
 			t.Errorf("%s does not follow in the order of tabs, but %s", next, get[string](b, "document.activeElement.outerHTML.slice(0, 200)"))
