@@ -72,7 +72,6 @@ type metrics struct {
 	current       *prometheus.GaugeVec
 	generation    *prometheus.GaugeVec
 	wrongSettings *prometheus.GaugeVec
-	settings      prometheus.Counter
 	signatures    *prometheus.CounterVec
 	signatureTime prometheus.Histogram
 	signatureLag  *prometheus.GaugeVec
@@ -82,7 +81,7 @@ type metrics struct {
 	modelsChecked prometheus.Gauge
 }
 
-func newMetrics(r prometheus.Registerer, log *slog.Logger, profiles []fit.Profile) *metrics {
+func newMetrics(r prometheus.Registerer, log *slog.Logger, profiles []fit.Profile, settingsMended func() uint64) *metrics {
 	f := promauto.With(r)
 	fast := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
 	m := &metrics{
@@ -136,8 +135,6 @@ func newMetrics(r prometheus.Registerer, log *slog.Logger, profiles []fit.Profil
 			Help: "1 for the generation that the worker works on."}, []string{"generation", "epoch", "revision"}),
 		wrongSettings: f.NewGaugeVec(prometheus.GaugeOpts{Name: "profiles_setting_wrong",
 			Help: "1 for each setting of a stream or of the generation's consumers that is wrong and that the worker does not mend; updated every CHECK_EVERY."}, []string{"stream", "consumer", "setting"}),
-		settings: f.NewCounter(prometheus.CounterOpts{Name: "profiles_settings_mended_total",
-			Help: "Settings of streams and consumers that were wrong and that the worker mended."}),
 		signatures: f.NewCounterVec(prometheus.CounterOpts{Name: "profiles_signatures_total",
 			Help: "Signatures that were computed, by outcome: written, late, failed."}, []string{"outcome"}),
 		signatureTime: f.NewHistogram(prometheus.HistogramOpts{Name: "profiles_sign_seconds", Buckets: fast,
@@ -162,6 +159,9 @@ func newMetrics(r prometheus.Registerer, log *slog.Logger, profiles []fit.Profil
 			m.rejected.WithLabelValues(string(reason))
 		}
 	}
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "profiles_settings_mended_total",
+		Help: "Settings of streams and consumers that were wrong and that the worker mended."},
+		func() float64 { return float64(settingsMended()) })
 	for _, outcome := range []string{outcomeWritten, outcomeLate, outcomeFailed} {
 		m.signatures.WithLabelValues(outcome)
 	}
@@ -186,14 +186,13 @@ func (m *metrics) countRecording(p fit.ProfileName, e fit.Entry) {
 	m.recordings.WithLabelValues(string(p), state).Inc()
 }
 
-// showSettings shows the settings that are wrong, and counts those that were mended.
-func (m *metrics) showSettings(wrong []settings.Wrong, mended int) {
+// showSettings shows the settings that are wrong.
+func (m *metrics) showSettings(wrong []settings.Wrong) {
 	m.wrongSettings.Reset()
 	for _, w := range wrong {
 		kind, _, _ := strings.Cut(w.Consumer, "-") // without the generation
 		m.wrongSettings.WithLabelValues(w.Stream, kind, w.Setting).Set(1)
 	}
-	m.settings.Add(float64(mended))
 }
 
 // count counts the outcome of an episode's message.

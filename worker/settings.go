@@ -35,7 +35,7 @@ func (s *session) checkSettings(ctx context.Context) error {
 		log.Wrong = s.specs.LogLost(streams.Log)
 		s.bus.Tell("log", log)
 	}
-	s.metrics.showSettings(slices.Concat(streams.Wrong, consumers.Wrong, log.Wrong, archives.Wrong), len(streams.Mended)+len(consumers.Mended)+len(archives.Mended))
+	s.metrics.showSettings(slices.Concat(streams.Wrong, consumers.Wrong, log.Wrong, archives.Wrong))
 	before := s.inCurves
 	if streams.Curves != nil {
 		s.inCurves = *streams.Curves

@@ -172,6 +172,23 @@ func (s *stage) named(consumer, setting, stream string) bool {
 	return s.worker.gauges(s.t, "profiles_setting_wrong")[consumer+" "+setting+" "+stream+" "] == 1
 }
 
+// TestSettingMendedAtStart: a setting that is wrong when a worker starts is mended and counted.
+func TestSettingMendedAtStart(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fit.DefaultSpec(), recordedStore(t))
+	stream, err := f.srv.JetStream().Stream(bustest.Context(t), bus.EpisodesStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := stream.CachedInfo().Config
+	cfg.MaxAge = 24 * time.Hour
+	if _, err := f.srv.JetStream().UpdateStream(bustest.Context(t), cfg); err != nil {
+		t.Fatal(err)
+	}
+	w := f.start()
+	until(t, func() bool { return w.count(t, "profiles_settings_mended_total") == 1 })
+}
+
 // TestStreamSettingsChange: each setting of the log and of bucket curves is changed while episodes are accepted and
 // retracted. The worker mends it, or names it if that is left to a person. Nothing is lost, and nobody calls the system
 // settled meanwhile.

@@ -25,7 +25,7 @@ func TestSilentStoreIsLogged(t *testing.T) {
 	t.Parallel()
 	var written bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&written, nil))
-	s := &session{metrics: newMetrics(prometheus.NewRegistry(), log, nil), unanswered: &unanswered{}, logger: log}
+	s := &session{metrics: newMetrics(prometheus.NewRegistry(), log, nil, func() uint64 { return 0 }), unanswered: &unanswered{}, logger: log}
 	for range 3 {
 		s.warnUnanswered(episode.Ref{Host: "lab-01", ID: "ep-1"}, errors.New("access denied"))
 	}

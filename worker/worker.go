@@ -79,7 +79,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		cfg: cfg, deps: deps,
 		fitter:   fitter,
 		channels: map[fit.ProfileName]string{},
-		metrics:  newMetrics(deps.Registry, deps.Log, deps.Spec.Profiles),
+		metrics:  newMetrics(deps.Registry, deps.Log, deps.Spec.Profiles, deps.Bus.SettingsMended),
 		warned:   new(warnonce.Reasons),
 		sessions: service.NewSessions(deps.Bus, deps.Log),
 		witness:  align.NewWitness(deps.Store),
