@@ -3,7 +3,7 @@
 # The race detector needs a C compiler. Without one, the tests run without the race detector.
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 # Most tests wait for timers and servers of their own, so more of them run at once than there are cores.
-WAITING := -p 4 -parallel 8
+WAITING := -p 3 -parallel 6
 LINT := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
 # The packages whose results are equal on every processor, to the last bit.
 NUMBERS := ./fit ./align ./episode ./signature ./model
