@@ -50,9 +50,9 @@ const (
 	dpi         = 144
 )
 
-// Profiles draws a panel for each row, in their order, in the colour that a profile has at this place on the page: the median as a line over the band from p25 to p75, in the channel's unit,
-// with the phases marked and named. points divides the points among the phases; if it is zero, the number of points of the first
-// row is divided by [fit.ScalePoints] (10/5/10/40/15 of 80).
+// Profiles draws a panel for each row, in their order, in the colour that a profile has at this place on the page: the median as
+// a line over the band from p25 to p75, in the channel's unit, with the phases marked and named. points divides the points among
+// the phases; if it is zero, the number of points of the first row is divided by [fit.ScalePoints] (10/5/10/40/15 of 80).
 //
 // It is an error, and nothing is written, if format is unknown, if there are no rows or more than 64, if a row does not pass its
 // Check, or if it has another number of points than points. The rows are neither changed nor kept.
