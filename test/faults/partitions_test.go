@@ -43,11 +43,13 @@ func (f *fleet) silenceNode() {
 	f.waitAffected(2*time.Second, 8*time.Second, around)
 }
 
-// cutServices also disturbs the links of the receiver.
+// cutServices also disturbs the links of the receiver. One service loses all of its links: the
+// others may by chance be connected by links that stay whole.
 func (f *fleet) cutServices() {
 	for _, l := range f.clientLinks() {
 		l.set(pick(f, []linkState{whole, cut, silent}), 0)
 	}
+	f.setLinks(pick(f, f.services()).links, cut)
 	f.waitAffected(2*time.Second, 6*time.Second, f.clientLinks())
 }
 
