@@ -92,7 +92,7 @@ func parseEnvelope(kv jetstream.KeyValueEntry) (Envelope, error) {
 		return Envelope{}, fmt.Errorf("the value is not an envelope: %w", err)
 	}
 	if env.AsOf.Incarnation == "" {
-		return Envelope{}, errors.New("the value does not say of which puts it was made")
+		return Envelope{}, errors.New("the value lacks as_of, which every envelope of a worker has")
 	}
 	return env, nil
 }

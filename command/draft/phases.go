@@ -26,7 +26,7 @@ func (d *drafter) phases() []line {
 	for _, word := range distinct(walks) {
 		switch phase := meaning[word]; {
 		case phase == "" && !d.needs(meaning):
-			lines = append(lines, line{indent: 1, comment: fmt.Sprintf("%s is none of our phases; it ends the phase before it", scalar(word))})
+			lines = append(lines, line{indent: 1, comment: fmt.Sprintf("%s is not one of the five phases; it ends the phase before it", scalar(word))})
 		case phase == "":
 			lines = append(lines, line{indent: 1, comment: scalar(word) + ": FILL IN"})
 		case phase != word:
